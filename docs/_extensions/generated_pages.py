@@ -1,0 +1,117 @@
+"""Pages that are made from the code, so that they cannot fall behind it.
+
+* ``generated/api_*.rst``: one page a room, a row for each name in the room's ``__all__``;
+* ``generated/include/methods.md``: the table of methods, from the registry;
+* ``tutorials/*.md``: copies of the notebooks in the repository's tutorials folder.
+"""
+
+from __future__ import annotations
+
+import filecmp
+import inspect
+import re
+import shutil
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+    from sphinx.config import Config
+
+ROOMS = {
+    "tl": ("Tools", "The calls that name cells, fit models and read them back. They write in place."),
+    "pp": ("Preparation", "Look at an object before it is used."),
+    "get": ("Getters", "Stored results as DataFrames."),
+    "pl": ("Plots", "Pictures of stored results; each returns matplotlib Axes."),
+    "datasets": ("Data sets", "Small real data that ships with a dependency, and a simulator with known truth."),
+    "benchmark": ("Benchmark", "Many methods on the same cells, the same folds and the same seeds."),
+    "metrics": ("Metrics", "Pure functions on arrays."),
+    "testing": ("Testing", "Checks for methods from other packages."),
+}
+PACKAGE = "sc_annotate"
+
+
+def _write(path: Path, text: str) -> None:
+    """Write only what changed, so that Sphinx reads again only what changed."""
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+def _summary(module: str, names: list[str]) -> str:
+    rows = "\n".join(f"   {name}" for name in names)
+    return f".. currentmodule:: {module}\n\n.. autosummary::\n   :toctree: reference\n   :nosignatures:\n\n{rows}\n"
+
+
+def _page(title: str, text: str, module: str, names: list[str]) -> str:
+    return f"{title}\n{'=' * len(title)}\n\n{text}\n\n{_summary(module, names)}"
+
+
+def _is_documented(value: object) -> bool:
+    return inspect.isroutine(value) or inspect.isclass(value)
+
+
+def write_api(folder: Path) -> None:
+    """One page for each room, and one for what stands at the top."""
+    for room, (title, text) in ROOMS.items():
+        module = import_module(f"{PACKAGE}.{room}")
+        _write(folder / f"api_{room}.rst", _page(f"{title}: sca.{room}", text, module.__name__, list(module.__all__)))
+    package = import_module(PACKAGE)
+    top = [name for name in package.__all__ if _is_documented(getattr(package, name))]
+    text = "Loading a saved model, and registering a method from a notebook."
+    _write(folder / "api_top.rst", _page("Top level: sca", text, PACKAGE, top))
+    errors = import_module(f"{PACKAGE}.errors")
+    text = "What the package raises on purpose. Everything derives from ``ScAnnotateError``."
+    _write(folder / "api_errors.rst", _page("Errors: sca.errors", text, errors.__name__, list(errors.__all__)))
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def write_methods(path: Path) -> None:
+    """The built-in annotators, one row each."""
+    table = import_module(f"{PACKAGE}._core.registry").table("annotation")
+    # A method that some installed package adds is not ours to document.
+    methods = [method for method in table.values() if method.source == PACKAGE]
+    rows = [
+        f"| `{m.name}` | {_cell(m.summary)} | {m.input} | {'yes' if m.saves else 'no'} "
+        f"| {f'[{m.extra}]' if m.extra else ''} | {f'[{m.reference}](https://doi.org/{m.reference})' if m.reference else ''} |"
+        for m in methods
+    ]
+    head = "| name | what it is | reads | can be saved | extra | paper |\n| --- | --- | --- | --- | --- | --- |\n"
+    _write(path, head + "\n".join(rows) + "\n")
+
+
+def copy_tutorials(source: Path, target: Path) -> None:
+    """Copy the notebooks and forget copies whose original is gone."""
+    names = {path.name for path in source.glob("*.md")}
+    for old in target.glob("*.md"):
+        if old.name not in names | {"index.md"}:
+            old.unlink()
+    for name in names:
+        if not (target / name).exists() or not filecmp.cmp(source / name, target / name, shallow=False):
+            shutil.copyfile(source / name, target / name)
+
+
+def _make(app: Sphinx, config: Config) -> None:
+    docs = Path(app.srcdir)
+    write_api(docs / "generated")
+    write_methods(docs / "generated" / "include" / "methods.md")
+    copy_tutorials(docs.parent / "tutorials", docs / "tutorials")
+
+
+def _escape_types(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
+    """``np.str_`` in the type of an attribute is no reference to a target called ``np.str``."""
+    for i, line in enumerate(lines):
+        if line.startswith(":vartype "):
+            lines[i] = re.sub(r"(\w)_(?=\W|$)", r"\1\\_", line)
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    # Before Sphinx lists the pages there are, from which autosummary learns what to generate.
+    app.connect("config-inited", _make)
+    # After napoleon, which writes those types.
+    app.connect("autodoc-process-docstring", _escape_types, priority=900)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,56 @@
+"""sc_annotate: name cells and predict perturbations on AnnData, with the simple baseline always beside."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sc_annotate import benchmark, datasets, errors, get, metrics, pl, pp, testing, tl
+    from sc_annotate._core.settings import settings
+    from sc_annotate.registration import register_annotator, register_encoder, register_predictor
+    from sc_annotate.tl import load
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "__version__",
+    "benchmark",
+    "datasets",
+    "errors",
+    "get",
+    "load",
+    "metrics",
+    "pl",
+    "pp",
+    "register_annotator",
+    "register_encoder",
+    "register_predictor",
+    "settings",
+    "testing",
+    "tl",
+]
+
+# Importing anndata or scanpy takes seconds, so every name is fetched when it is first used.
+_ELSEWHERE = {
+    "load": "sc_annotate.tl",
+    "register_annotator": "sc_annotate.registration",
+    "register_encoder": "sc_annotate.registration",
+    "register_predictor": "sc_annotate.registration",
+    "settings": "sc_annotate._core.settings",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'sc_annotate' has no attribute {name!r}")
+    if name in _ELSEWHERE:
+        value = getattr(import_module(_ELSEWHERE[name]), name)
+    else:
+        value = import_module(f"sc_annotate.{name}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

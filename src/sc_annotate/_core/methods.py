@@ -1,0 +1,33 @@
+"""The table of built-in methods: one line each, strings only, so that nothing is imported by reading it."""
+
+from __future__ import annotations
+
+from sc_annotate._core.registry import Method
+
+_A = "sc_annotate.annotators"
+
+BUILT_IN: tuple[Method, ...] = (
+    Method("logreg", "annotation", f"{_A}.logreg:LogReg", "Multinomial logistic regression on scaled log values"),
+    Method("linear_svm", "annotation", f"{_A}.linear_svm:LinearSVM", "Linear support vector machine, sigmoid-calibrated"),
+    Method("lda", "annotation", f"{_A}.lda:LDA", "Linear discriminant analysis with shrunken covariance"),
+    Method("nearest_centroid", "annotation", f"{_A}.nearest_centroid:NearestCentroid", "Distance to the mean of each type"),
+    Method(
+        "correlation",
+        "annotation",
+        f"{_A}.correlation:Correlation",
+        "Spearman correlation to type profiles with fine-tuning (SingleR's idea)",
+        reference="10.1038/s41590-018-0276-y",
+    ),
+    Method("knn", "annotation", f"{_A}.knn:KNN", "Nearest neighbours in principal-component space"),
+    Method("naive_bayes", "annotation", f"{_A}.naive_bayes:NaiveBayes", "Multinomial naive Bayes"),
+    Method("random_forest", "annotation", f"{_A}.random_forest:RandomForest", "Random forest", saves=False),
+    Method(
+        "gradient_boosting",
+        "annotation",
+        f"{_A}.gradient_boosting:GradientBoosting",
+        "Histogram gradient boosting on principal components",
+        saves=False,
+    ),
+    Method("mlp", "annotation", f"{_A}.mlp:MLP", "Multilayer perceptron with one hidden layer"),
+    Method("majority", "annotation", f"{_A}.majority:Majority", "The commonest type for every cell: the floor"),
+)

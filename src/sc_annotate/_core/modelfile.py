@@ -1,0 +1,96 @@
+"""The file format of fitted models: one safetensors file whose metadata carries a JSON text.
+
+Nothing in it is executed, and no pickle is read or written.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sc_annotate.errors import InputError, ModelFileError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+FORMAT = "sc_annotate.model"
+FORMAT_NUMBER = 1
+SUFFIX = ".safetensors"
+
+
+def save(path: str | os.PathLike[str], arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> Path:
+    """Write arrays and metadata; the file appears whole or not at all."""
+    from safetensors.numpy import save_file
+
+    target = Path(path)
+    if target.suffix != SUFFIX:
+        raise InputError(f"a model file ends in {SUFFIX}, not {target.name!r}.")
+    if not target.parent.is_dir():
+        raise InputError(f"the folder {str(target.parent)!r} does not exist; make it first.")
+    text = json.dumps({"format": FORMAT, "format_number": FORMAT_NUMBER, **meta}, ensure_ascii=False, allow_nan=False)
+    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.stem}-", suffix=SUFFIX)
+    os.close(handle)
+    try:
+        save_file({k: np.ascontiguousarray(v) for k, v in arrays.items()}, temporary, metadata={"sc_annotate": text})
+        umask = os.umask(0)
+        os.umask(umask)
+        Path(temporary).chmod(0o666 & ~umask)
+        Path(temporary).replace(target)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            Path(temporary).unlink()
+    return target
+
+
+def load(path: str | os.PathLike[str]) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """Read arrays and metadata; whatever is wrong with the file is a :class:`ModelFileError`."""
+    from safetensors import SafetensorError, safe_open
+
+    file = Path(path)
+    if not file.is_file():
+        raise ModelFileError(f"there is no model file {str(file)!r}.")
+    _refuse_other_formats(file)
+    try:
+        with safe_open(file, framework="numpy") as opened:
+            text = (opened.metadata() or {}).get("sc_annotate")
+            arrays = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, MemoryError) as error:
+        raise ModelFileError(f"{str(file)!r} is damaged or no safetensors file ({error}). Get or save it again.") from error
+    if text is None:
+        raise ModelFileError(f"{str(file)!r} is a safetensors file, but not of sc_annotate. Save it with `model.save(path)`.")
+    try:
+        meta = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ModelFileError(f"the description in {str(file)!r} is damaged ({error}). Get or save it again.") from error
+    if not isinstance(meta, dict) or meta.get("format") != FORMAT:
+        raise ModelFileError(f"{str(file)!r} does not describe a model of sc_annotate.")
+    if meta.get("format_number") != FORMAT_NUMBER:
+        raise ModelFileError(
+            f"{str(file)!r} has format number {meta.get('format_number')!r}; this version reads {FORMAT_NUMBER}. "
+            "Update sc-annotate, or fit the model again."
+        )
+    return arrays, meta
+
+
+def _refuse_other_formats(file: Path) -> None:
+    start = file.read_bytes()[:8] if file.stat().st_size < 8 else _head(file)
+    if start.startswith(b"\x80") and start[1:2] in b"\x02\x03\x04\x05" and file.suffix != SUFFIX:
+        raise ModelFileError(
+            f"{str(file)!r} is a pickle. Reading one can run any code, so sc_annotate never does; "
+            "fit the model anew with `sca.tl.fit_annotator` and save it with `model.save(path)`."
+        )
+    if start.startswith(b"\x89HDF\r\n\x1a\n"):
+        raise ModelFileError(f"{str(file)!r} is an HDF5 file, not a model. Read it with anndata and pass the AnnData.")
+
+
+def _head(file: Path) -> bytes:
+    with file.open("rb") as opened:
+        return opened.read(8)

@@ -1,0 +1,143 @@
+"""From an AnnData to blocks of rows on the common scale: find the matrix, look at it, read it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import sparse
+
+from sc_annotate._core import genes as gene_names
+from sc_annotate._core import values
+from sc_annotate._core.matrix import Source, blocks, check_adata, find, rows
+from sc_annotate._core.progress import logger, track
+from sc_annotate._core.settings import settings
+from sc_annotate.errors import InputError, MatrixError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from anndata import AnnData
+    from numpy.typing import NDArray
+
+    from sc_annotate._core.genes import GeneReport
+    from sc_annotate._core.transform import Transform
+    from sc_annotate._core.values import ValueReport
+
+
+@dataclass(frozen=True)
+class Input:
+    """A matrix of an AnnData that has been found and looked at."""
+
+    source: Source
+    values: ValueReport
+    genes: GeneReport | None
+    names: dict[str, NDArray[np.str_]]
+    notes: list[str]
+
+
+def open_input(
+    adata: AnnData,
+    *,
+    layer: str | None = None,
+    use_raw: bool | None = None,
+    use_rep: str | None = None,
+    gene_symbols: str | None = None,
+    what: str = "adata",
+) -> Input:
+    """Find the matrix that is meant and look at it.
+
+    With ``use_raw=None``, where ``X`` is scaled and ``.raw`` holds counts or log-normalised values, ``.raw`` is
+    taken, and the notes say so.
+    """
+    check_adata(adata, what=what)
+    source = find(adata, layer=layer, use_raw=use_raw, use_rep=use_rep, what=what)
+    report = values.look(source, recorded_base=_recorded_base(adata))
+    notes: list[str] = []
+    by_default = layer is None and use_raw is None and use_rep is None
+    if by_default and report.kind in ("scaled", "negative") and adata.raw is not None:
+        raw = find(adata, use_raw=True, what=what)
+        raw_report = values.look(raw, recorded_base=_recorded_base(adata))
+        if raw_report.kind in ("counts", "log1p", "linear"):
+            notes.append(f"{what}.X is {report.kind}; {what}.raw ({raw_report.kind}) was taken instead")
+            logger.info(notes[-1])
+            source, report = raw, raw_report
+    if source.is_embedding:
+        return Input(source, report, None, {"var_names": source.names}, notes)
+    names = gene_names.named(source.names, source.var, gene_symbols, what=what)
+    return Input(source, report, gene_names.look(source.names, source.var, gene_symbols), names, notes)
+
+
+def _recorded_base(adata: AnnData) -> float | None:
+    recorded = adata.uns.get("log1p")
+    base = recorded.get("base") if isinstance(recorded, dict) else None
+    return float(base) if base is not None else None
+
+
+def total_counts(adata: AnnData, key: str | None, *, what: str) -> NDArray[np.float64] | None:
+    """The column of true total counts, checked."""
+    if key is None:
+        return None
+    if key not in adata.obs:
+        raise InputError(f"{what}.obs has no column {key!r} (total_counts_key); there are: {', '.join(adata.obs) or 'none'}.")
+    try:
+        totals = np.asarray(adata.obs[key], dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{what}.obs[{key!r}] (total_counts_key) holds no numbers: {error}.") from error
+    if not np.isfinite(totals).all() or (totals < 0).any():
+        raise InputError(f"{what}.obs[{key!r}] (total_counts_key) holds negative, NaN or infinite totals.")
+    return totals
+
+
+def read_rows(
+    source: Source, transform: Transform, columns: NDArray[np.intp], chosen: NDArray[np.intp], *, progress: str
+) -> Any:
+    """Chosen rows and columns, transformed, in memory: CSR float32 where the matrix is sparse, else dense."""
+    parts = []
+    wanted = np.zeros(source.n_cells, dtype=bool)
+    wanted[chosen] = True
+    n_blocks = -(-source.n_cells // settings.block_size)
+    for where, block in track(blocks(source.X, settings.block_size), what=progress, total=n_blocks):
+        inside = np.flatnonzero(wanted[where])
+        if len(inside):
+            parts.append(transform(rows(block, inside), inside + where.start)[:, columns])
+    return sparse.csr_matrix(sparse.vstack(parts)) if sparse.issparse(parts[0]) else np.concatenate(parts)
+
+
+def read_blocks(
+    source: Source, transform: Transform, columns: NDArray[np.intp], fill: NDArray[np.float32], *, progress: str
+) -> Iterator[tuple[slice, Any]]:
+    """All rows, block by block, with the columns that a model expects.
+
+    ``columns[j]`` is the column of the matrix for the model's gene ``j``, or -1 where the matrix lacks that
+    gene; such a gene gets ``fill[j]``, its mean in the reference, so that it speaks for no type.
+    """
+    missing = columns < 0
+    present = columns[~missing]
+    n_blocks = -(-source.n_cells // settings.block_size)
+    for where, block in track(blocks(source.X, settings.block_size), what=progress, total=n_blocks):
+        part = transform(block, where)[:, present]
+        yield where, part if not missing.any() else _filled(part, missing, fill)
+
+
+def _filled(part: Any, missing: NDArray[np.bool_], fill: NDArray[np.float32]) -> Any:
+    if not sparse.issparse(part):
+        out = np.empty((part.shape[0], len(missing)), dtype=np.float32)
+        out[:, ~missing], out[:, missing] = part, fill[missing]
+        return out
+    position = sparse.csr_matrix(
+        (np.ones(part.shape[1], np.float32), (np.arange(part.shape[1]), np.flatnonzero(~missing))),
+        shape=(part.shape[1], len(missing)),
+    )
+    constant = sparse.csr_matrix(np.where(missing, fill, 0).astype(np.float32)[None, :])
+    return sparse.csr_matrix(part @ position + sparse.csr_matrix(np.ones((part.shape[0], 1), np.float32)) @ constant)
+
+
+def check_representations(query: Source, reference_names: NDArray[np.str_], *, what: str) -> None:
+    """A model of a representation needs the very same one."""
+    if not np.array_equal(query.names, reference_names):
+        raise MatrixError(
+            f"{what}.{query.where} has {query.n_columns} dimensions named {query.names[0]}...; the reference has "
+            f"{len(reference_names)} named {reference_names[0]}... Compute both in one space before this call."
+        )

@@ -1,0 +1,142 @@
+"""The registry: which methods there are, where they live, and how to get one by name.
+
+Three sources fill one table: the built-ins (:mod:`sc_annotate._core.methods`), entry points of installed
+packages, and the ``register_*`` decorators for notebooks. Nothing is imported before a method is asked for.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, fields
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from sc_annotate.errors import MethodError, MissingExtraError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Task = Literal["annotation", "perturbation", "encoding"]
+
+ENTRY_POINT_GROUPS: dict[Task, str] = {
+    "annotation": "sc_annotate.annotators",
+    "perturbation": "sc_annotate.predictors",
+    "encoding": "sc_annotate.encoders",
+}
+
+
+@dataclass(frozen=True)
+class Method:
+    """One line of the registry.
+
+    ``input`` is what the method is given: ``"log"`` (log1p of counts per 10,000), ``"counts"`` or
+    ``"embedding"``. ``kind`` is ``"array"``, or ``"adapter"`` for tools that insist on an AnnData. ``saves``
+    says whether a fitted model can be written to a file.
+    """
+
+    name: str
+    task: Task
+    target: str
+    summary: str
+    input: Literal["log", "counts", "embedding"] = "log"
+    kind: Literal["array", "adapter"] = "array"
+    extra: str | None = None
+    reference: str | None = None
+    saves: bool = True
+    source: str = "sc_annotate"
+
+
+# Classes registered by decorator in this Python process: (task, name) -> (record, class).
+_registered: dict[tuple[Task, str], tuple[Method, type[Any]]] = {}
+
+
+def _from_entry_points(task: Task) -> dict[str, Method]:
+    found: dict[str, Method] = {}
+    for point in entry_points(group=ENTRY_POINT_GROUPS[task]):
+        source = point.dist.name if point.dist is not None else point.module
+        if point.name in found:
+            raise MethodError(
+                f"two installed packages, {found[point.name].source!r} and {source!r}, both register a method "
+                f"{point.name!r} for {task}. Uninstall one of them, or ask its authors to rename it."
+            )
+        found[point.name] = Method(point.name, task, point.value, f"from the package {source}", source=source)
+    return found
+
+
+def table(task: Task) -> dict[str, Method]:
+    """All methods of a task, by name."""
+    from sc_annotate._core.methods import BUILT_IN
+
+    methods = {m.name: m for m in BUILT_IN if m.task == task}
+    registered = {m.name: m for m, _ in _registered.values() if m.task == task}
+    for more in (_from_entry_points(task), registered):
+        for name, method in more.items():
+            if name in methods:
+                raise MethodError(
+                    f"the method {name!r} ({task}) comes from {methods[name].source!r} and again from "
+                    f"{method.source!r}. One of them has to take another name."
+                )
+            methods[name] = method
+    return methods
+
+
+def get(task: Task, name: str) -> Method:
+    """The record of a method; an unknown name lists the near ones."""
+    methods = table(task)
+    if not isinstance(name, str):
+        raise MethodError(f"method must be a name such as 'logreg', not {type(name).__name__}.")
+    if name in methods:
+        return methods[name]
+    near = difflib.get_close_matches(name.lower(), methods, n=3, cutoff=0.5)
+    hint = f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
+    raise MethodError(f"there is no {task} method {name!r}. {hint}There are: {', '.join(methods)}.")
+
+
+def load(method: Method) -> type[Any]:
+    """Import the class of a method; a missing extra says what to install."""
+    registered = _registered.get((method.task, method.name))
+    if registered is not None:
+        return registered[1]
+    module, _, name = method.target.partition(":")
+    try:
+        return cast("type[Any]", getattr(import_module(module), name))
+    except ImportError as error:
+        hint = f'pip install "sc-annotate[{method.extra}]"' if method.extra else f"reinstall {method.source}"
+        raise MissingExtraError(f"the method {method.name!r} cannot be imported ({error}). Cure: {hint}") from error
+    except AttributeError as error:
+        raise MethodError(
+            f"the method {method.name!r} of {method.source!r} points at {method.target!r}, which does not exist."
+        ) from error
+
+
+def make(task: Task, name: str, params: dict[str, Any] | None = None) -> Any:
+    """An unfitted instance of a method; parameters it does not have are refused by name."""
+    cls = load(get(task, name))
+    try:
+        return cls(**(params or {}))
+    except TypeError as error:
+        known = [f.name for f in fields(cls)] if hasattr(cls, "__dataclass_fields__") else []
+        takes = f" It takes: {', '.join(known) or 'none'}." if hasattr(cls, "__dataclass_fields__") else ""
+        raise MethodError(f"the method {name!r} refuses method_kwargs={params!r}: {error}.{takes}") from error
+
+
+def register(task: Task, name: str, **record: Any) -> Callable[[type[Any]], type[Any]]:
+    """Class decorator behind ``sca.register_annotator`` and its sisters."""
+
+    def decorate(cls: type[Any]) -> type[Any]:
+        known = table(task)
+        if name in known and (task, name) not in _registered:
+            raise MethodError(f"the method {name!r} ({task}) exists already, from {known[name].source!r}. Use another name.")
+        summary = record.pop("summary", (cls.__doc__ or "").strip().partition("\n")[0])
+        target = f"{cls.__module__}:{cls.__qualname__}"
+        # Registering again replaces: a notebook cell is run more than once.
+        _registered[task, name] = (Method(name, task, target, summary, source="this session", **record), cls)
+        return cls
+
+    return decorate
+
+
+def unregister(task: Task, name: str) -> None:
+    """Forget a method registered by decorator."""
+    _registered.pop((task, name), None)

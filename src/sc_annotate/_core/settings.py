@@ -1,0 +1,79 @@
+"""Package-wide settings: progress bars and the number of cells that are worked on at once."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from sc_annotate.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Settings:
+    """What holds for the whole package; read and set as attributes of ``sca.settings``.
+
+    Attributes
+    ----------
+    progress
+        Whether anything that may take over two seconds shows a progress bar.
+    block_size
+        How many cells are worked on at once; the memory that prediction takes grows with it.
+
+    Examples
+    --------
+    >>> import sc_annotate as sca
+    >>> with sca.settings.override(block_size=1000):
+    ...     sca.settings.block_size
+    1000
+    >>> sca.settings.block_size
+    4096
+    """
+
+    __slots__ = ("_block_size", "_progress")
+
+    def __init__(self) -> None:
+        self._progress = True
+        self._block_size = 4096
+
+    @property
+    def progress(self) -> bool:
+        return self._progress
+
+    @progress.setter
+    def progress(self, value: bool) -> None:
+        if not isinstance(value, bool):
+            raise InputError(f"settings.progress must be True or False, not {value!r}.")
+        self._progress = value
+
+    @property
+    def block_size(self) -> int:
+        return self._block_size
+
+    @block_size.setter
+    def block_size(self, value: int) -> None:
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise InputError(f"settings.block_size must be a whole number of cells of at least 1, not {value!r}.")
+        self._block_size = value
+
+    @contextmanager
+    def override(self, **values: Any) -> Iterator[None]:
+        """Other settings for the length of a ``with`` block."""
+        before = {name: getattr(self, name) for name in ("progress", "block_size")}
+        unknown = set(values) - set(before)
+        if unknown:
+            raise InputError(f"there is no setting {sorted(unknown)}; there are: {', '.join(before)}.")
+        try:
+            for name, value in values.items():
+                setattr(self, name, value)
+            yield
+        finally:
+            for name, value in before.items():
+                setattr(self, name, value)
+
+    def __repr__(self) -> str:
+        return f"Settings(progress={self.progress}, block_size={self.block_size})"
+
+
+settings = Settings()

@@ -1,0 +1,64 @@
+"""The only module that knows where results are kept in an AnnData."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+SCHEMA: Final = 1
+"""Number of the storage layout; raised when a slot changes its meaning."""
+
+DEFAULT_KEY: Final = "annotation"
+
+GIVEN: Final = "given"
+STATUSES: Final = ("confident", "ambiguous", "unfamiliar", "low_quality", GIVEN)
+
+
+@dataclass(frozen=True)
+class Slots:
+    """Names of the slots of one annotation, from its key."""
+
+    key: str
+
+    @property
+    def call(self) -> str:
+        return self.key
+
+    @property
+    def confidence(self) -> str:
+        return f"{self.key}_confidence"
+
+    @property
+    def status(self) -> str:
+        return f"{self.key}_status"
+
+    @property
+    def set_size(self) -> str:
+        return f"{self.key}_set_size"
+
+    @property
+    def unfamiliarity(self) -> str:
+        return f"{self.key}_unfamiliarity"
+
+    @property
+    def model(self) -> str:
+        return f"{self.key}_model"
+
+    @property
+    def obs(self) -> tuple[str, ...]:
+        """Every column of ``obs`` that an annotation may own."""
+        return (self.call, self.confidence, self.status, self.set_size, self.unfamiliarity, self.model)
+
+    @property
+    def proba(self) -> str:
+        """Key in ``obsm``."""
+        return f"{self.key}_proba"
+
+    @property
+    def uns(self) -> str:
+        return self.key
+
+    @property
+    def colors(self) -> str:
+        """Key in ``uns`` where scanpy looks for the colours of the calls."""
+        return f"{self.key}_colors"

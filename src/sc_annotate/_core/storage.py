@@ -1,0 +1,127 @@
+"""Write an annotation into an AnnData, all of it or nothing, and read it back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sc_annotate._core.sanitize import sanitize
+from sc_annotate._core.slots import SCHEMA, Slots
+from sc_annotate.errors import InputError, StorageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from anndata import AnnData
+    from numpy.typing import NDArray
+
+
+@dataclass
+class Annotation:
+    """What is to be stored: one array a column of ``obs``, the probabilities, and the account in ``uns``."""
+
+    obs: dict[str, pd.Series | NDArray[Any]]
+    proba: NDArray[np.float32] | None
+    uns: dict[str, Any]
+    colors: list[str] | None = field(default=None)
+
+
+def check_key(key: Any) -> Slots:
+    """Refuse keys that h5ad cannot hold."""
+    if not isinstance(key, str) or not key or "/" in key:
+        raise StorageError(f"key_added must be a non-empty string without '/', not {key!r}.")
+    return Slots(key)
+
+
+def check_writable(adata: AnnData, key: str) -> None:
+    """Refuse to overwrite anything that this package did not write."""
+    slots = check_key(key)
+    stored = adata.uns.get(slots.uns)
+    if _schema(stored) is not None:
+        if _schema(stored) != SCHEMA:
+            raise StorageError(
+                f"adata.uns[{key!r}] has schema number {_schema(stored)}, this version writes {SCHEMA}. "
+                "Choose another key_added, or delete the old result."
+            )
+        return
+    foreign = [f"uns[{slots.uns!r}]"] if slots.uns in adata.uns else []
+    foreign += [f"obs[{name!r}]" for name in slots.obs if name in adata.obs]
+    foreign += [f"obsm[{slots.proba!r}]"] if slots.proba in adata.obsm else []
+    if foreign:
+        raise StorageError(
+            f"{', '.join(foreign)} exist already and were not written by sc_annotate. Choose another key_added than "
+            f"{key!r}, or rename or delete them."
+        )
+
+
+def _schema(stored: Any) -> int | None:
+    """The schema number, if the entry is one of ours."""
+    if isinstance(stored, dict) and "schema" in stored and "classes" in stored:
+        number = stored["schema"]
+        return int(number) if isinstance(number, int | np.integer) and not isinstance(number, bool) else -1
+    return None
+
+
+def write(adata: AnnData, key: str, annotation: Annotation) -> None:
+    """Store an annotation; columns of an earlier one under the same key go."""
+    check_writable(adata, key)
+    slots = Slots(key)
+    uns = sanitize({"schema": SCHEMA, **annotation.uns}, where=f"uns[{key!r}]")
+    obs = adata.obs.drop(columns=[name for name in slots.obs if name in adata.obs])
+    for name, column in annotation.obs.items():
+        obs[name] = column
+    # Everything that can fail has been computed; from here on only assignments follow.
+    adata.obs = obs
+    if slots.proba in adata.obsm:
+        del adata.obsm[slots.proba]
+    if annotation.proba is not None:
+        adata.obsm[slots.proba] = annotation.proba
+    adata.uns[slots.uns] = uns
+    if annotation.colors is not None:
+        adata.uns[slots.colors] = annotation.colors
+    else:
+        adata.uns.pop(slots.colors, None)
+
+
+def read_uns(adata: AnnData, key: str) -> dict[str, Any]:
+    """The account of an annotation, checked."""
+    from sc_annotate._core.matrix import check_adata
+
+    check_adata(adata, what="adata")
+    stored = adata.uns.get(check_key(key).uns)
+    number = _schema(stored)
+    if number is None:
+        have = [name for name, value in adata.uns.items() if _schema(value) is not None]
+        if Slots(key).model in adata.obs:
+            raise StorageError(
+                f"adata.obs has the columns of {key!r}, but adata.uns[{key!r}] is gone, as `ad.concat` leaves it: what the "
+                f"columns of the probabilities mean is lost. Annotate again, or concatenate with uns_merge='same'."
+            )
+        raise StorageError(
+            f"adata.uns has no annotation {key!r}; there are: {', '.join(map(repr, have)) or 'none'}. "
+            "Run `sca.tl.annotate(adata, ...)` first."
+        )
+    if number != SCHEMA:
+        raise StorageError(f"adata.uns[{key!r}] has schema number {number}; this version reads {SCHEMA}. Annotate again.")
+    if not isinstance(stored, dict):  # pragma: no cover - _schema has seen a dict
+        raise StorageError(f"adata.uns[{key!r}] is no annotation.")
+    return stored
+
+
+def model_ids(adata: AnnData, key: str) -> list[str]:
+    """Short ids of the models that named the cells of this object."""
+    column = adata.obs[Slots(key).model]
+    return sorted({str(v) for v in column.dropna().unique()})
+
+
+def check_column(adata: AnnData, column: str, *, argument: str, what: str = "adata") -> pd.Series:
+    """A column of ``obs`` that a user named."""
+    import pandas as pd
+
+    if not isinstance(column, str) or column not in adata.obs:
+        raise InputError(
+            f"{what}.obs has no column {column!r} ({argument}); there are: {', '.join(map(repr, adata.obs)) or 'none'}."
+        )
+    values = adata.obs[column]
+    return values if isinstance(values, pd.Series) else pd.Series(np.asarray(values), index=adata.obs_names)

@@ -1,0 +1,193 @@
+"""Bring expression values to one scale: natural log1p of counts per 10,000."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+from scipy import sparse
+
+from sc_annotate._core.values import BASES
+from sc_annotate.errors import InputError, MatrixError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from sc_annotate._core.values import ValueReport
+
+TARGET_SUM = 10_000.0
+# A count matrix of fewer genes is taken for a panel: its totals are not the cells' library sizes.
+PANEL_GENES = 5_000
+
+Stated = Literal["counts", "log1p", "log2", "log10", "linear"]
+Wanted = Literal["log", "counts", "embedding"]
+Block = Any
+
+
+@dataclass(frozen=True)
+class Transform:
+    """Turns blocks of rows of one matrix into float32 on the common scale; never touches the block itself.
+
+    ``unlog`` is the base of the logarithm the values have (None: no logarithm). With ``keep_totals`` logged
+    values keep the totals they were made with; otherwise they are unlogged and normalised anew: by ``totals``
+    (one number a cell), or by their sum over ``columns`` (None: all).
+    """
+
+    identity: bool = False
+    unlog: float | None = None
+    keep_totals: bool = False
+    rescale: float = 1.0
+    totals: NDArray[np.float64] | None = None
+    columns: NDArray[np.intp] | None = None
+    notes: list[str] = field(default_factory=list)
+
+    def __call__(self, block: Block, where: slice | NDArray[np.intp]) -> Block:
+        out = block.astype(np.float32)
+        values = out.data if sparse.issparse(out) else out
+        if not np.isfinite(values.sum(dtype=np.float64)):
+            raise MatrixError(_not_finite(values))
+        if self.identity:
+            return out
+        if self.unlog is not None and self.keep_totals:
+            values *= np.float32(np.log(self.unlog))
+            if self.rescale != 1.0:
+                np.expm1(values, out=values)
+                values *= np.float32(self.rescale)
+                np.log1p(values, out=values)
+            return out
+        if self.unlog is not None:
+            values *= np.float32(np.log(self.unlog))
+            np.expm1(values, out=values)
+        if values.size and values.min() < 0:
+            raise MatrixError("some values are negative, so they are no counts. Name the layer that holds the counts.")
+        _divide_rows(out, self._totals(out, where))
+        np.log1p(values, out=values)
+        return out
+
+    def _totals(self, block: Block, where: slice | NDArray[np.intp]) -> NDArray[np.float64]:
+        if self.totals is not None:
+            return self.totals[where]
+        part = block if self.columns is None else block[:, self.columns]
+        return np.asarray(part.sum(axis=1, dtype=np.float64)).ravel()
+
+
+def _divide_rows(block: Block, totals: NDArray[np.float64]) -> None:
+    factor = np.divide(TARGET_SUM, totals, out=np.zeros_like(totals), where=totals > 0).astype(np.float32)
+    if sparse.issparse(block):
+        block.data *= np.repeat(factor, np.diff(block.indptr))
+    else:
+        block *= factor[:, None]
+
+
+def _not_finite(values: NDArray[Any]) -> str:
+    n_nan, n_inf = int(np.isnan(values).sum()), int(np.isinf(values).sum())
+    return (
+        f"the matrix holds {n_nan} NaN and {n_inf} infinite values in a block of cells. "
+        "Replace them (NaN from a join usually mean 0: `adata.X = np.nan_to_num(adata.X)`) or drop those cells."
+    )
+
+
+def plan(
+    report: ValueReport,
+    *,
+    what: str,
+    wanted: Wanted = "log",
+    stated: Stated | None = None,
+    totals: NDArray[np.float64] | None = None,
+    panel: NDArray[np.intp] | None = None,
+) -> Transform:
+    """How the matrix of a report becomes what is wanted; refuses what cannot be brought there.
+
+    Parameters
+    ----------
+    report
+        What was seen.
+    what
+        How the object is called in messages.
+    stated
+        What the user says the values are; wins over an assumption, must not contradict what was measured.
+    totals
+        True total counts, one a cell.
+    panel
+        Columns over whose sum both sides are normalised, where one side has a panel of genes only.
+    """
+    _refuse(report, what)
+    if wanted == "embedding" or report.kind == "embedding":
+        return Transform(identity=True)
+    kind, base, notes = _settle(report, stated, what)
+    if wanted == "counts":
+        if kind != "counts":
+            raise MatrixError(
+                f"this method needs counts, and {what}.{report.where} holds {kind} values ({report.evidence}). "
+                "Name the layer that holds the counts with layer=."
+            )
+        return Transform(identity=True, notes=notes)
+    unlog = BASES[base] if base is not None else None
+    if totals is not None and kind != "log1p":
+        return Transform(totals=totals, notes=[*notes, "normalised by the given total counts"])
+    if panel is not None:
+        return Transform(
+            unlog=unlog, columns=panel, notes=[*notes, f"normalised over {len(panel):,} genes: not all genes are there"]
+        )
+    if kind == "log1p":
+        return _from_log(report, unlog, base, notes, ignored=totals is not None)
+    if report.n_genes < PANEL_GENES:
+        notes.append(
+            f"{what}.{report.where} holds {kind} of {report.n_genes:,} genes only: their sum stands in for the cells' "
+            "total counts (total_counts_key= names the true ones)"
+        )
+    notes.append(f"{kind} normalised to 10,000 a cell and logged")
+    return Transform(notes=notes)
+
+
+def _from_log(report: ValueReport, unlog: float | None, base: str | None, notes: list[str], *, ignored: bool) -> Transform:
+    if ignored:
+        notes.append("total_counts_key left aside: the values are logged already")
+    rescale = 1.0
+    if base != "e":
+        notes.append(f"logarithm of base {base} converted to the natural one")
+    if report.target_sum is not None and abs(report.target_sum / TARGET_SUM - 1) > 2e-3:
+        rescale = TARGET_SUM / report.target_sum
+        notes.append(f"rescaled from {report.target_sum:,.0f} to 10,000 a cell")
+    elif report.target_sum is None:
+        notes.append("total per cell before the logarithm unknown (not all genes are there); taken as 10,000")
+    return Transform(unlog=unlog, keep_totals=True, rescale=rescale, notes=notes)
+
+
+def _refuse(report: ValueReport, what: str) -> None:
+    place = f"{what}.{report.where}"
+    if report.n_nan or report.n_inf:
+        raise MatrixError(
+            f"{place} holds NaN or infinite values ({report.n_nan} NaN, {report.n_inf} infinite in {report.n_sampled} "
+            "sampled cells). Replace them (NaN from a join usually mean 0: `np.nan_to_num`) or drop those cells."
+        )
+    if report.kind == "scaled":
+        raise MatrixError(
+            f"{place} is scaled ({report.evidence}), which cannot be undone. Pass the log-normalised values or the counts: "
+            "layer='...' or use_raw=True, or set `adata.raw = adata` before `sc.pp.scale` next time."
+        )
+    if report.kind == "negative":
+        raise MatrixError(
+            f"{place} holds negative values (minimum {report.minimum:.3g}), as fold changes, residuals or batch-corrected "
+            "values do. Name the layer that holds counts or log-normalised values."
+        )
+    if report.kind == "zero":
+        raise MatrixError(f"{place} holds no value other than zero in the sampled cells. Name the layer with the data.")
+
+
+def _settle(report: ValueReport, stated: Stated | None, what: str) -> tuple[str, str | None, list[str]]:
+    if stated is None:
+        return report.kind, report.base, []
+    if stated not in get_args(Stated):
+        raise InputError(f"values={stated!r} is unknown; choose one of {', '.join(get_args(Stated))}, or leave it out.")
+    base = {"log1p": "e", "log2": "2", "log10": "10"}.get(stated)
+    kind = "log1p" if base else stated
+    assumed = report.evidence.startswith(("assumed", "maximum", "as recorded"))
+    if (kind, base) != (report.kind, report.base) and not (assumed and report.kind != "counts" and kind != "counts"):
+        seen = report.kind if report.base is None else f"logarithms of base {report.base}"
+        raise MatrixError(
+            f"values={stated!r} was said of {what}.{report.where}, but it holds {seen} ({report.evidence}). "
+            "Leave values= out, or name another layer."
+        )
+    return kind, base, [f"taken as {stated}, as stated"]

@@ -1,0 +1,79 @@
+"""The shape every annotator has: arrays in, arrays out, never an AnnData."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Self
+
+    from numpy.typing import NDArray
+    from scipy.sparse import csr_matrix
+
+    Matrix = NDArray[np.floating[Any]] | csr_matrix
+    Arrays = dict[str, NDArray[Any]]
+
+
+@dataclass
+class Annotator(ABC):
+    """Base class of the built-in annotators; third parties may use it or only its shape.
+
+    A subclass is a dataclass whose fields are its hyperparameters. ``fit`` sets ``classes_`` and other
+    attributes that end in ``_``; nothing is computed before.
+    """
+
+    if TYPE_CHECKING:
+        # Not a dataclass field: `fit` sets it. Type names, sorted.
+        classes_: NDArray[np.str_]
+
+    saves: ClassVar[bool] = True
+    """Whether :meth:`to_arrays` holds the whole fitted state. Where it is False, the model cannot be saved."""
+
+    def params(self) -> dict[str, Any]:
+        """Hyperparameters, by name."""
+        return asdict(self)
+
+    @abstractmethod
+    def fit(
+        self,
+        X: Matrix,
+        y: NDArray[np.str_],
+        *,
+        genes: NDArray[np.str_],
+        batch: NDArray[np.str_] | None = None,
+        rng: int = 0,
+    ) -> Self:
+        """Learn the types.
+
+        Parameters
+        ----------
+        X
+            Cells x genes, float32, CSR or dense; ``log1p`` of counts per 10,000 unless the method's record
+            says otherwise. Not modified.
+        y
+            One label a cell, strings.
+        genes
+            One name a column of `X`.
+        batch
+            One batch a cell, or None.
+        rng
+            Seed; equal seeds give equal models, bit for bit, on one machine.
+        """
+
+    @abstractmethod
+    def predict_proba(self, X: Matrix) -> NDArray[np.float32]:
+        """Probabilities, cells x types, float32, rows summing to 1, columns in ``classes_`` order."""
+
+    def to_arrays(self) -> tuple[Arrays, dict[str, Any]]:
+        """The fitted state: a flat dict of numeric numpy arrays, and a dict that JSON can hold."""
+        raise NotImplementedError(f"{type(self).__name__} keeps no arrays; its record says so (saves=False)")
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays, meta: Mapping[str, Any], classes: NDArray[np.str_]) -> Self:
+        """Rebuild what :meth:`to_arrays` described; `classes` become ``classes_``."""
+        raise NotImplementedError(f"{cls.__name__} keeps no arrays; its record says so (saves=False)")

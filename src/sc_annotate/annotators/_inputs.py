@@ -1,0 +1,128 @@
+"""What every annotator asks of its input, in one place: a clean matrix, clean labels, or a plain error."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from scipy.sparse import csr_array, issparse
+
+from sc_annotate.errors import GeneError, InputError, LabelError, MatrixError, MethodError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+
+class Training(NamedTuple):
+    """Checked training data: `codes` index `classes`, and every class has at least one cell."""
+
+    X: NDArray[np.float32] | csr_array
+    codes: NDArray[np.intp]
+    classes: NDArray[np.str_]
+
+
+def as_matrix(X: Any) -> NDArray[np.float32] | csr_array:
+    """`X` as float32, dense or canonical CSR with 32-bit indices where they suffice; the caller's object stays as it is."""
+    if not issparse(X):
+        try:
+            dense = np.asarray(X, dtype=np.float32)
+        except (TypeError, ValueError) as error:
+            raise MatrixError(f"X cannot be read as numbers ({error}). Hand in a float32 array or a CSR matrix.") from error
+        if dense.ndim != 2:
+            raise MatrixError(f"X must have two dimensions, cells x genes, not {dense.ndim}.")
+        return dense
+    if X.ndim != 2:
+        raise MatrixError(f"X must have two dimensions, cells x genes, not {X.ndim}.")
+    sparse = csr_array(X)
+    if sparse.dtype != np.float32:
+        sparse = sparse.astype(np.float32)
+    if sparse.indices.dtype != np.int32 and max(sparse.nnz, *sparse.shape) < np.iinfo(np.int32).max:
+        # liblinear and the trees of scikit-learn refuse 64-bit indices.
+        index = sparse.indices.astype(np.int32), sparse.indptr.astype(np.int32)
+        sparse = csr_array((sparse.data, *index), shape=sparse.shape)
+    if not sparse.has_canonical_format:
+        sparse = sparse.copy()
+        sparse.sum_duplicates()
+    return sparse
+
+
+def _finite(X: NDArray[np.float32] | csr_array) -> None:
+    values = X.data if issparse(X) else X
+    if not np.isfinite(values).all():
+        raise MatrixError("X has NaN or infinite values. Remove those cells or genes, or put numbers in their place.")
+
+
+def as_labels(y: Any) -> NDArray[np.str_]:
+    """Labels as a numpy string array, from a list, an object array, a pandas string array or a categorical."""
+    import pandas as pd
+
+    values = np.asarray(y, dtype=object)
+    if values.ndim != 1:
+        raise LabelError(f"y must have one dimension, one label a cell, not {values.ndim}.")
+    if missing := int(pd.isna(values).sum()):
+        raise LabelError(f"y has {missing} missing labels of {len(values)}. Train on the labelled cells only.")
+    return values.astype(str)
+
+
+def check_fit(X: Any, y: Any, genes: Any, batch: Any = None, *, min_classes: int = 2) -> Training:
+    """Check what `fit` was given; raises MatrixError, GeneError or LabelError with the cure."""
+    matrix = as_matrix(X)
+    _finite(matrix)
+    labels = as_labels(y)
+    n_cells, n_genes = matrix.shape
+    if len(labels) != n_cells:
+        raise LabelError(f"y has {len(labels)} labels and X has {n_cells} cells. Hand in one label a cell.")
+    if len(genes) != n_genes:
+        raise GeneError(f"genes has {len(genes)} names and X has {n_genes} columns. Hand in one name a column.")
+    if n_genes == 0:
+        raise GeneError("X has no genes. Select at least one.")
+    if batch is not None and len(batch) != n_cells:
+        raise InputError(f"batch has {len(batch)} entries and X has {n_cells} cells. Hand in one entry a cell, or None.")
+    classes, codes = np.unique(labels, return_inverse=True)
+    if len(classes) < min_classes:
+        found = f"only {classes[0]!r}" if len(classes) else "none"
+        raise LabelError(f"y needs at least {min_classes} different labels and has {found}.")
+    return Training(matrix, codes.astype(np.intp, copy=False), classes)
+
+
+def check_predict(X: Any, n_genes: int) -> NDArray[np.float32] | csr_array:
+    """Check what `predict_proba` was given; raises GeneError where the columns do not fit."""
+    matrix = as_matrix(X)
+    if matrix.shape[1] != n_genes:
+        raise GeneError(
+            f"X has {matrix.shape[1]} columns and the model was fitted on {n_genes} genes. "
+            "Hand in the same genes in the same order."
+        )
+    _finite(matrix)
+    return matrix
+
+
+def need_fitted(model: Any, attribute: str) -> None:
+    """Raise MethodError where `fit` has not been called."""
+    if not hasattr(model, attribute):
+        raise MethodError(f"this {type(model).__name__} is not fitted. Call fit(X, y, genes=...) first.")
+
+
+def need_positive(model: Any, *names: str) -> None:
+    """Raise MethodError unless the named hyperparameters are positive numbers."""
+    for name in names:
+        value = getattr(model, name)
+        if not isinstance(value, int | float | np.number) or isinstance(value, bool) or not value > 0:
+            raise MethodError(f"{type(model).__name__}: {name} must be a positive number, not {value!r}.")
+
+
+def need_choice(model: Any, name: str, choices: tuple[Any, ...]) -> None:
+    """Raise MethodError unless the named hyperparameter is one of `choices`."""
+    value = getattr(model, name)
+    if value not in choices:
+        raise MethodError(
+            f"{type(model).__name__}: {name} must be one of {', '.join(map(repr, choices))}, not {value!r}."
+        )
+
+
+def row_blocks(n_rows: int, size: int) -> Iterator[slice]:
+    """Slices that cover `n_rows` in blocks of `size`."""
+    for start in range(0, n_rows, size):
+        yield slice(start, min(start + size, n_rows))

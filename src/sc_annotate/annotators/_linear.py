@@ -1,0 +1,91 @@
+"""Models that end as coefficients and an intercept: predicting is one product, and saving is two arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+from scipy.special import expit, softmax
+
+from sc_annotate.annotators._base import Annotator
+from sc_annotate.annotators._inputs import check_predict, need_fitted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Self
+
+    from numpy.typing import NDArray
+
+    from sc_annotate.annotators._base import Arrays, Matrix
+
+
+def two_columns(coef: NDArray[Any], intercept: NDArray[Any], *, link: str) -> tuple[NDArray[Any], NDArray[Any]]:
+    """One row a class. scikit-learn keeps a single row for two classes, that of the second.
+
+    For a softmax link the first class gets zeros, so that the difference of the rows is the fitted one; for one
+    sigmoid a class it gets the mirror image.
+    """
+    if len(coef) != 1:
+        return coef, intercept
+    first = -1.0 if link == "sigmoid" else 0.0
+    return np.vstack([first * coef, coef]), np.concatenate([first * intercept, intercept])
+
+
+def normalise(p: NDArray[Any]) -> NDArray[np.float32]:
+    """Rows divided by their sums; a row of zeros becomes uniform."""
+    p = np.asarray(p, dtype=np.float64)
+    total = p.sum(axis=1, keepdims=True)
+    uniform = np.full_like(p, 1.0 / p.shape[1])
+    return np.divide(p, total, out=uniform, where=total > 0).astype(np.float32)
+
+
+@dataclass
+class LinearAnnotator(Annotator):
+    """Base of the linear annotators: a subclass writes ``fit``, which ends in :meth:`_set`."""
+
+    link: ClassVar[Literal["softmax", "sigmoid"]] = "softmax"
+    """How scores become probabilities: softmax over classes, or a sigmoid a class divided by their sum."""
+
+    if TYPE_CHECKING:
+        coef_: NDArray[np.float32]  # classes x genes, on the values as given: scaling is folded in
+        intercept_: NDArray[np.float32]  # classes
+
+    def _set(
+        self, classes: NDArray[np.str_], coef: NDArray[Any], intercept: NDArray[Any], *, scale: NDArray[Any] | None = None
+    ) -> Self:
+        """Keep a fitted model. `scale` is what each gene was multiplied by before fitting; it is folded in."""
+        coef, intercept = two_columns(np.asarray(coef, np.float64), np.asarray(intercept, np.float64), link=self.link)
+        if scale is not None:
+            coef = coef * scale
+        if self.link == "softmax":
+            # The softmax does not see a shift shared by all classes; without it float32 loses less.
+            coef, intercept = coef - coef.mean(axis=0), intercept - intercept.mean()
+        self.classes_ = classes
+        self.coef_ = np.ascontiguousarray(coef, dtype=np.float32)
+        self.intercept_ = np.ascontiguousarray(intercept, dtype=np.float32)
+        return self
+
+    def decision(self, X: Matrix) -> NDArray[np.float32]:
+        """Scores before the link, cells x classes."""
+        need_fitted(self, "coef_")
+        matrix = check_predict(X, self.coef_.shape[1])
+        return np.asarray(matrix @ self.coef_.T, dtype=np.float32) + self.intercept_
+
+    def predict_proba(self, X: Matrix) -> NDArray[np.float32]:
+        """Probabilities, cells x types, float32, columns in ``classes_`` order."""
+        score = self.decision(X).astype(np.float64)
+        return normalise(expit(score)) if self.link == "sigmoid" else softmax(score, axis=1).astype(np.float32)
+
+    def to_arrays(self) -> tuple[Arrays, dict[str, Any]]:
+        """Coefficients and intercept; the hyperparameters are the JSON part."""
+        need_fitted(self, "coef_")
+        return {"coef": self.coef_, "intercept": self.intercept_}, {"params": self.params()}
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays, meta: Mapping[str, Any], classes: NDArray[np.str_]) -> Self:
+        """Rebuild a fitted model; needs neither the training data nor scikit-learn."""
+        model = cls(**meta["params"])
+        model.classes_ = np.asarray(classes).astype(str)
+        model.coef_, model.intercept_ = arrays["coef"], arrays["intercept"]
+        return model

@@ -1,0 +1,88 @@
+"""Means and spreads of genes, overall and by class, without ever centring a sparse matrix."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.sparse import csr_array, issparse
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Matrix = NDArray[np.float32] | csr_array
+
+
+def _squares(X: Matrix) -> Any:
+    if issparse(X):
+        return csr_array((np.square(X.data, dtype=np.float64), X.indices, X.indptr), shape=X.shape)
+    return np.square(X, dtype=np.float64)
+
+
+def membership(codes: NDArray[np.intp], n_classes: int) -> csr_array:
+    """Classes x cells indicator matrix, float64."""
+    n = len(codes)
+    return csr_array((np.ones(n), (codes, np.arange(n))), shape=(n_classes, n))
+
+
+def class_sums(X: Matrix, codes: NDArray[np.intp], n_classes: int) -> NDArray[np.float64]:
+    """Sum of each gene over the cells of each class, classes x genes."""
+    sums = membership(codes, n_classes) @ X
+    return np.asarray(sums.toarray() if issparse(sums) else sums, dtype=np.float64)
+
+
+def class_means(X: Matrix, codes: NDArray[np.intp], n_classes: int) -> NDArray[np.float64]:
+    """Mean of each gene over the cells of each class, classes x genes."""
+    counts = np.bincount(codes, minlength=n_classes)
+    return class_sums(X, codes, n_classes) / counts[:, None]
+
+
+def mean_and_sd(X: Matrix) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and population standard deviation of each gene."""
+    mean = np.asarray(X.mean(axis=0, dtype=np.float64)).ravel()
+    second = np.asarray(_squares(X).mean(axis=0)).ravel()
+    variance = second - mean**2
+    # What is left of a constant gene is rounding, and must not become a huge weight.
+    variance[variance < 1e-6 * second] = 0.0
+    return mean, np.sqrt(np.maximum(variance, 0.0))
+
+
+def within_sd(X: Matrix, codes: NDArray[np.intp], means: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Pooled standard deviation of each gene around its class mean (population form)."""
+    counts = np.bincount(codes, minlength=len(means))
+    second = np.asarray(_squares(X).sum(axis=0)).ravel()
+    variance = second - counts @ means**2
+    variance[variance < 1e-6 * second] = 0.0
+    return np.sqrt(np.maximum(variance, 0.0) / len(codes))
+
+
+def inverse_or_zero(scale: NDArray[np.float64]) -> NDArray[np.float64]:
+    """``1 / scale``, and 0 where the scale is 0: a constant gene gets no weight at all."""
+    return np.divide(1.0, scale, out=np.zeros_like(scale, dtype=np.float64), where=scale > 0)
+
+
+def scale_columns(X: Matrix, factor: NDArray[np.float64]) -> Matrix:
+    """A copy of `X` with each gene multiplied by its factor; sparse stays sparse."""
+    factor = factor.astype(np.float32)
+    if issparse(X):
+        return csr_array((X.data * factor[X.indices], X.indices, X.indptr), shape=X.shape)
+    return X * factor
+
+
+def class_weights(codes: NDArray[np.intp], how: str | None) -> dict[int, float] | None:
+    """Weight of each class, with mean 1 over the cells so that a penalty keeps its meaning; None for equal weights."""
+    if how is None:
+        return None
+    counts = np.bincount(codes).astype(np.float64)
+    weights = counts ** (-1.0 if how == "balanced" else -0.5)
+    weights *= len(codes) / (counts @ weights)
+    return dict(enumerate(weights.tolist()))
+
+
+def typical_sd(X: Matrix, codes: NDArray[np.intp], means: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Spread of each gene within its class, at least a tenth of its overall spread.
+
+    The floor keeps a gene that happens to be constant within every class, such as a perfect marker in few cells,
+    from getting all the weight, or none.
+    """
+    return np.maximum(within_sd(X, codes, means), 0.1 * mean_and_sd(X)[1])

@@ -1,0 +1,51 @@
+"""Principal components of a cells x genes matrix, sparse or dense, as two arrays."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.sparse.linalg import LinearOperator, svds
+
+from sc_annotate.annotators._moments import inverse_or_zero, mean_and_sd, scale_columns
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from sc_annotate.annotators._moments import Matrix
+
+
+def fit_pca(X: Matrix, n_components: int, rng: int, *, power: float = 1.0) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Loadings (genes x components) and shift, so that ``X @ loadings - shift`` are the component scores.
+
+    Genes are centred and divided by their standard deviation to the given power (1: correlation, 0: covariance);
+    both are folded into the result, so that a sparse matrix is never centred. Signs are fixed: the largest entry of
+    each component is positive.
+    """
+    n_cells, n_genes = X.shape
+    mean, sd = mean_and_sd(X)
+    scale = inverse_or_zero(sd) ** power
+    Z: Any = scale_columns(X, scale).astype(np.float64)
+    center = mean * scale
+    k = min(n_components, n_cells - 1, n_genes)
+    if k < min(n_cells, n_genes) and min(n_cells, n_genes) > 100:
+        centred = LinearOperator(
+            (n_cells, n_genes),
+            matvec=lambda v: Z @ v.ravel() - center @ v.ravel(),
+            rmatvec=lambda u: Z.T @ u.ravel() - center * u.sum(),
+            dtype=np.float64,
+        )
+        start = np.random.default_rng(rng).standard_normal(min(n_cells, n_genes))
+        _, values, vt = svds(centred, k=k, v0=start)
+    else:
+        dense = (Z if isinstance(Z, np.ndarray) else Z.toarray()) - center
+        _, values, vt = np.linalg.svd(dense, full_matrices=False)
+    vt = vt[np.argsort(-values, kind="stable")[:k]]
+    vt = vt * np.where(vt[np.arange(k), np.abs(vt).argmax(axis=1)] < 0, -1.0, 1.0)[:, None]
+    loadings = scale[:, None] * vt.T
+    return np.ascontiguousarray(loadings, dtype=np.float32), (mean @ loadings).astype(np.float32)
+
+
+def project(X: Matrix, loadings: NDArray[np.float32], shift: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Component scores, cells x components."""
+    return np.asarray(X @ loadings, dtype=np.float32) - shift

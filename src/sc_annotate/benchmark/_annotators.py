@@ -1,0 +1,108 @@
+"""Compare annotation methods on one data set: same split, same genes, same cells."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sc_annotate._core import registry
+from sc_annotate._core.progress import track
+from sc_annotate._core.read import open_input
+from sc_annotate.errors import InputError
+from sc_annotate.tl._evaluation import BASELINES, check_cv, choose_splits, held_out, score_groups, scores
+from sc_annotate.tl._fit import N_TOP_GENES, check_rng
+from sc_annotate.tl._training import labelled_cells, read_training
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+    from anndata import AnnData
+
+
+def annotators(
+    adata: AnnData,
+    labels_key: str,
+    *,
+    methods: Sequence[str] = ("logreg", "lda", "nearest_centroid", "knn", "majority"),
+    method_kwargs: dict[str, dict[str, Any]] | None = None,
+    batch_key: str | None = None,
+    n_top_genes: int | None = N_TOP_GENES,
+    min_cells: int | None = None,
+    cv: int = 5,
+    layer: str | None = None,
+    use_raw: bool | None = None,
+    use_rep: str | None = None,
+    rng: int = 0,
+) -> pd.DataFrame:
+    """Held-out scores of several methods on the same cells of a labelled object.
+
+    Every method gets the same splits, the same values, and its own choice of variable genes made on the training cells
+    of each fold. ``majority`` and ``logreg`` are always among them. All held-out cells are scored.
+
+    Parameters
+    ----------
+    adata
+        Labelled cells x genes. Not changed.
+    labels_key
+        Column of ``adata.obs`` with the types.
+    methods
+        Names in :func:`sc_annotate.tl.methods`.
+    method_kwargs
+        Parameters of methods, by method name.
+    batch_key
+        Column of ``adata.obs`` with batches; whole ones are held out, and resampled for the intervals where there are
+        at least three.
+    n_top_genes, min_cells, layer, use_raw, use_rep
+        As of :func:`sc_annotate.tl.fit_annotator`.
+    cv
+        1, one hold-out of about 20 %; k > 1, k folds.
+    rng
+        Seed, an integer.
+
+    Returns
+    -------
+    One row a method, in the order asked: ``method``, ``accuracy``, ``macro_f1`` (each with ``_low`` and ``_high``, a 95 %
+    bootstrap interval over held-out cells), ``log_loss``, ``difference`` (macro-F1 minus that of ``logreg`` on the same
+    cells, with a paired interval) and ``seconds`` (fitting and predicting, all folds). ``attrs["split"]`` says how
+    cells were held out. :func:`sc_annotate.pl.methods` draws it.
+
+    Raises
+    ------
+    InputError
+        As of :func:`sc_annotate.tl.fit_annotator`.
+
+    Examples
+    --------
+    >>> import sc_annotate as sca
+    >>> table = sca.benchmark.annotators(
+    ...     sca.datasets.pbmc68k(), "cell_type", methods=["nearest_centroid", "knn"], cv=1
+    ... )
+    >>> table["method"].tolist()
+    ['nearest_centroid', 'knn', 'majority', 'logreg']
+    """
+    import pandas as pd
+
+    check_rng(rng)
+    check_cv(cv)
+    if cv == 0 or isinstance(methods, str) or len(methods) == 0:
+        raise InputError(f"a comparison needs a list of methods and cv of at least 1, not methods={methods!r}, cv={cv}.")
+    names = list(dict.fromkeys([*methods, *BASELINES]))
+    records = [registry.get("annotation", name) for name in names]
+    if others := [r.name for r in records if r.input == "counts"]:
+        raise InputError(f"{', '.join(others)} need counts and cannot be compared on logged values here. Leave them out.")
+    found = open_input(adata, layer=layer, use_raw=use_raw, use_rep=use_rep)
+    cells = labelled_cells(adata, labels_key, batch_key=batch_key, min_cells=min_cells, what="adata")
+    training = read_training(adata, found, cells, labels_key=labels_key, wanted="log", what="adata")
+    splits, description = choose_splits(training, cv, rng)
+    n_top = None if training.input == "embedding" else n_top_genes
+    kwargs = method_kwargs or {}
+    predictions = {
+        name: held_out(training, name, kwargs.get(name, {}), n_top, splits, rng)
+        for name in track(names, what="comparing methods")
+    }
+    table = pd.DataFrame(scores(predictions, predictions["logreg"], score_groups(training, predictions["logreg"]), rng))
+    table["seconds"] = [float(np.sum(p.seconds_fit) + np.sum(p.seconds_predict)) for p in predictions.values()]
+    table.attrs["split"] = description
+    return table

@@ -1,0 +1,203 @@
+"""The command line: ``sc-annotate demo | train | annotate | info | methods | inspect``."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sc_annotate import __version__
+from sc_annotate.errors import InputError, ScAnnotateError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from anndata import AnnData
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; bad input ends in one readable line and exit code 1."""
+    args = _parser().parse_args(argv)
+    logging.basicConfig(level=logging.INFO if args.verbose else logging.WARNING, format="%(levelname)s: %(message)s")
+    # Notices of other packages about their own future are of no use on a terminal.
+    warnings.simplefilter("ignore", FutureWarning)
+    command: Callable[[argparse.Namespace], None] = args.run
+    try:
+        command(args)
+    except (ScAnnotateError, OSError) as error:
+        print(f"sc-annotate {args.command}: {_one_line(error)}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"sc-annotate {args.command}: interrupted; nothing was written", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="sc-annotate", description="Name the cells of an AnnData (h5ad) file.")
+    parser.add_argument("--version", action="version", version=f"sc-annotate {__version__}")
+    parser.add_argument("-v", "--verbose", action="store_true", help="say what is assumed and done")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    demo = commands.add_parser("demo", help="name real PBMCs and score the calls against held-out truth")
+    demo.add_argument("--folder", default="sc_annotate_demo", help="where the results go (default: %(default)s)")
+    demo.add_argument("--seed", type=int, default=0)
+    demo.set_defaults(run=_demo)
+
+    train = commands.add_parser("train", help="fit a model on a labelled h5ad file")
+    train.add_argument("reference", help="labelled cells (.h5ad)")
+    train.add_argument("model", help="file to write (.safetensors)")
+    _training_options(train, required=True)
+    train.add_argument("--layer", help="layer of the reference")
+    train.set_defaults(run=_train)
+
+    name = commands.add_parser("annotate", help="name the cells of an h5ad file")
+    name.add_argument("query", help="cells to be named (.h5ad)")
+    name.add_argument("output", help="file to write (.h5ad); never the query itself")
+    source = name.add_mutually_exclusive_group()
+    source.add_argument("--model", help="a fitted model (.safetensors)")
+    source.add_argument("--reference", help="labelled cells (.h5ad)")
+    _training_options(name, required=False)
+    name.add_argument("--layer", help="layer of the query")
+    name.add_argument("--reference-layer", help="layer of the reference")
+    name.add_argument("--key-added", default="annotation", help="name of the result (default: %(default)s)")
+    name.add_argument("--force", action="store_true", help="replace the output file if it exists")
+    name.set_defaults(run=_annotate)
+
+    info = commands.add_parser("info", help="show the card of a model file")
+    info.add_argument("model", help="a fitted model (.safetensors)")
+    info.set_defaults(run=_info)
+
+    methods = commands.add_parser("methods", help="list the annotation methods")
+    methods.set_defaults(run=_methods)
+
+    inspect = commands.add_parser("inspect", help="say what an h5ad file holds")
+    inspect.add_argument("file", help="any .h5ad file; only a sample of it is read")
+    inspect.add_argument("--layer", help="layer to look at instead of X")
+    inspect.add_argument("--gene-symbols", help="column of var with other gene names")
+    inspect.set_defaults(run=_inspect)
+    return parser
+
+
+def _training_options(parser: argparse.ArgumentParser, *, required: bool) -> None:
+    parser.add_argument("--labels-key", required=required, help="column of obs with the types")
+    parser.add_argument("--batch-key", help="column of obs with batches or donors")
+    parser.add_argument("--method", default="logreg", help="see `sc-annotate methods` (default: %(default)s)")
+    parser.add_argument("--n-top-genes", type=int, default=2000, help="variable genes used (default: %(default)s)")
+    parser.add_argument("--min-cells", type=int, help="leave out types with fewer cells")
+    parser.add_argument("--cv", type=int, default=1, help="1: one hold-out; k: k folds; 0: no scores")
+    parser.add_argument("--gene-symbols", help="column of var with other gene names")
+    parser.add_argument("--seed", type=int, default=0)
+
+
+def _read(path: str, *, backed: bool = False) -> AnnData:
+    import anndata as ad
+
+    file = Path(path)
+    if not file.is_file():
+        raise InputError(f"there is no file {path!r}.")
+    try:
+        return ad.read_h5ad(file, backed="r" if backed else None)
+    except Exception as error:  # noqa: BLE001  whatever a reader says of a broken file, the user needs one line
+        raise InputError(f"{path!r} cannot be read as h5ad: {_one_line(error)[:300]}") from error
+
+
+def _common(args: argparse.Namespace) -> dict[str, Any]:
+    return {
+        "method": args.method,
+        "batch_key": args.batch_key,
+        "n_top_genes": args.n_top_genes,
+        "min_cells": args.min_cells,
+        "cv": args.cv,
+        "layer": args.layer,
+        "gene_symbols": args.gene_symbols,
+        "rng": args.seed,
+    }
+
+
+def _train(args: argparse.Namespace) -> None:
+    from sc_annotate import tl
+
+    if not args.model.endswith(".safetensors"):
+        raise InputError(f"a model file ends in .safetensors, not {args.model!r}.")
+    model = tl.fit_annotator(_read(args.reference), args.labels_key, **_common(args))
+    model.save(args.model)
+    print(model)
+    print(f"written to {args.model}")
+
+
+def _annotate(args: argparse.Namespace) -> None:
+    from sc_annotate import tl
+
+    output = Path(args.output)
+    if output.suffix != ".h5ad":
+        raise InputError(f"the output is an .h5ad file, not {args.output!r}.")
+    if output.exists() and any(output.samefile(p) for p in (args.query, args.reference) if p and Path(p).exists()):
+        raise InputError(f"the output {args.output!r} is an input; choose another name.")
+    if output.exists() and not args.force:
+        raise InputError(f"{args.output!r} exists already; choose another name, or pass --force to replace it.")
+    if not output.parent.is_dir():
+        raise InputError(f"the folder {str(output.parent)!r} does not exist; make it first.")
+    adata = _read(args.query)
+    reference = args.model if args.model else _read(args.reference) if args.reference else None
+    tl.annotate(
+        adata,
+        reference,
+        args.labels_key,
+        reference_layer=args.reference_layer,
+        key_added=args.key_added,
+        **_common(args),
+    )
+    _write(adata, output)
+    print(adata.obs[args.key_added].value_counts().to_string())
+    print(f"written to {args.output}")
+
+
+def _write(adata: AnnData, output: Path) -> None:
+    """The file appears whole or not at all."""
+    temporary = output.with_name(f".{output.stem}.part.h5ad")
+    try:
+        adata.write_h5ad(temporary)
+        temporary.replace(output)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _info(args: argparse.Namespace) -> None:
+    from sc_annotate import tl
+
+    print(tl.load(args.model))
+
+
+def _methods(args: argparse.Namespace) -> None:
+    from sc_annotate import tl
+
+    table = tl.methods()
+    width = max(map(len, table.index))
+    for name, row in table.iterrows():
+        saved = "" if row["saves"] else " (cannot be saved)"
+        print(f"{name!s:<{width}}  {row['summary']}{saved}")
+
+
+def _inspect(args: argparse.Namespace) -> None:
+    from sc_annotate import pp
+
+    adata = _read(args.file, backed=True)
+    print(pp.inspect(adata, layer=args.layer, gene_symbols=args.gene_symbols))
+
+
+def _demo(args: argparse.Namespace) -> None:
+    from sc_annotate.benchmark._demo import demo
+
+    demo(Path(args.folder), rng=args.seed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

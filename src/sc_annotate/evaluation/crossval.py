@@ -1,0 +1,184 @@
+"""Cross-validation of methods that are handed in, as arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from sc_annotate.errors import InputError, MethodError
+from sc_annotate.metrics._labels import encode, same_length
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from sc_annotate.evaluation.splits import Split
+
+__all__ = ["Predictions", "cross_validate"]
+
+
+class _Fits(Protocol):
+    classes_: NDArray[np.str_]
+
+    def fit(self, X: Any, y: Any, *, genes: Any, batch: Any = ..., rng: int = ...) -> Any: ...
+
+    def predict_proba(self, X: Any) -> NDArray[np.float32]: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """What a method said of cells it had not seen.
+
+    Splits follow one another. A cell that two splits test on appears twice.
+    """
+
+    y: NDArray[np.str_]
+    """True types, shape (n_test,)."""
+    proba: NDArray[np.float32]
+    """Probabilities, shape (n_test, k); 0 for a type that the training cells of the fold lack."""
+    classes: NDArray[np.str_]
+    """Types of the columns: all that occur in y, sorted."""
+    cells: NDArray[np.intp]
+    """Row numbers in X, shape (n_test,)."""
+    fold: NDArray[np.intp]
+    """Position of the split, shape (n_test,)."""
+    fold_names: list[str]
+    """Names of the splits."""
+    seconds_fit: float
+    """Wall time of all fits together."""
+    seconds_predict: float
+    """Wall time of all predictions together."""
+
+    @property
+    def labels(self) -> NDArray[np.str_]:
+        """The most probable type of each cell, shape (n_test,); of equal ones the first in `classes`."""
+        labels: NDArray[np.str_] = self.classes[self.proba.argmax(axis=1)]
+        return labels
+
+
+def cross_validate(
+    make: Callable[[], _Fits],
+    X: Any,
+    y: ArrayLike,
+    splits: Sequence[Split],
+    *,
+    genes: ArrayLike,
+    batch: ArrayLike | None = None,
+    rng: int = 0,
+    progress: str | None = None,
+) -> Predictions:
+    """Train on the training cells of each split and predict its test cells.
+
+    Parameters
+    ----------
+    make
+        Called without arguments for each split; returns an unfitted method with ``fit``, ``predict_proba`` and
+        ``classes_``.
+    X
+        Cells x genes, a scipy sparse matrix or a numpy array. Handed on row by row, not modified.
+    y
+        Type of each cell, shape (n,).
+    splits
+        From `sc_annotate.evaluation.splits`.
+    genes
+        One name a column of `X`.
+    batch
+        Batch of each cell, shape (n,), handed to ``fit``.
+    rng
+        Seed, handed to each ``fit``.
+    progress
+        Text of a progress bar; None shows no bar.
+
+    Returns
+    -------
+    The predictions for all test cells, split after split.
+
+    Raises
+    ------
+    sc_annotate.errors.InputError
+        Lengths that do not fit, no splits, or a split that trains on what it tests, is empty or goes beyond the cells.
+    sc_annotate.errors.MethodError
+        The method returns probabilities of the wrong shape, of types it was not shown, or NaN.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sc_annotate.annotators.majority import Majority
+    >>> from sc_annotate.evaluation import cross_validate, stratified
+    >>> y = np.array(["B"] * 10 + ["T"] * 20)
+    >>> X = np.ones((30, 2), dtype=np.float32)
+    >>> out = cross_validate(Majority, X, y, stratified(y, 5), genes=["CD19", "CD3E"])
+    >>> out.proba.shape, float((out.labels == out.y).mean().round(2))
+    ((30, 2), 0.67)
+    """
+    from sc_annotate._core.progress import track
+
+    X, truth, genes, batch = _checked(X, y, splits, genes, batch)
+    classes = np.unique(truth)
+    parts, fitting, predicting = [], 0.0, 0.0
+    for split in track(splits, what=progress, total=len(splits)) if progress else splits:
+        start = perf_counter()
+        model = make()
+        model.fit(
+            X[split.train], truth[split.train], genes=genes, batch=None if batch is None else batch[split.train], rng=rng
+        )
+        fitted = perf_counter()
+        proba = model.predict_proba(X[split.test])
+        fitting += fitted - start
+        predicting += perf_counter() - fitted
+        parts.append(_aligned(proba, model, classes, split, type(model).__name__))
+    cells = np.concatenate([split.test for split in splits])
+    fold = np.repeat(np.arange(len(splits)), [split.test.size for split in splits])
+    names = [split.name for split in splits]
+    return Predictions(truth[cells], np.concatenate(parts), classes, cells, fold, names, fitting, predicting)
+
+
+def _checked(
+    X: Any, y: ArrayLike, splits: Sequence[Split], genes: ArrayLike, batch: ArrayLike | None
+) -> tuple[Any, NDArray[np.str_], NDArray[np.str_], NDArray[np.str_] | None]:
+    """The arguments as arrays that agree with each other."""
+    if getattr(X, "format", "csr") != "csr":
+        X = X.tocsr()
+    n, n_genes = X.shape
+    types, codes = encode(y, "y")
+    same_length(n, codes.size, "y", of="X")
+    gene_names = np.asarray(genes).astype(np.str_)
+    if gene_names.shape != (n_genes,):
+        raise InputError(f"genes must name the {n_genes} columns of X, but its shape is {gene_names.shape}.")
+    batches = None
+    if batch is not None:
+        batch_names, batch_codes = encode(batch, "batch")
+        same_length(n, batch_codes.size, "batch", of="X")
+        batches = batch_names[batch_codes]
+    if not splits:
+        raise InputError("splits is empty. Pass at least one split.")
+    for split in splits:
+        both = np.concatenate([split.train, split.test])
+        if split.train.size == 0 or split.test.size == 0:
+            raise InputError(f"the split {split.name!r} has {split.train.size} training and {split.test.size} test cells.")
+        if both.min() < 0 or both.max() >= n:
+            raise InputError(f"the split {split.name!r} goes beyond the {n} cells of X. Was it made for other cells?")
+        if np.intersect1d(split.train, split.test).size:
+            raise InputError(f"the split {split.name!r} trains on cells that it tests. Make its parts disjoint.")
+    return X, types[codes], gene_names, batches
+
+
+def _aligned(
+    proba: NDArray[np.float32], model: _Fits, classes: NDArray[np.str_], split: Split, name: str
+) -> NDArray[np.float32]:
+    """The probabilities in the columns of all types."""
+    known = np.asarray(model.classes_).astype(np.str_)
+    where = f"{name} on the split {split.name!r}"
+    if proba.shape != (split.test.size, known.size):
+        raise MethodError(f"{where} returned {proba.shape} probabilities for {split.test.size} cells, {known.size} types.")
+    if not np.isin(known, classes).all():
+        raise MethodError(f"{where} has types in classes_ that y does not have.")
+    if not np.isfinite(proba).all():
+        raise MethodError(f"{where} returned NaN or infinite probabilities.")
+    out = np.zeros((split.test.size, classes.size), dtype=np.float32)
+    out[:, np.searchsorted(classes, known)] = proba
+    return out

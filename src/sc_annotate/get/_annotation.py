@@ -1,0 +1,76 @@
+"""Hand stored results back as tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sc_annotate._core.slots import DEFAULT_KEY
+from sc_annotate._core.stored import read_calls, read_probabilities
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from anndata import AnnData
+
+
+def probabilities(adata: AnnData, key: str = DEFAULT_KEY) -> pd.DataFrame:
+    """Probabilities of all types, with their names.
+
+    Parameters
+    ----------
+    adata
+        An annotated object.
+    key
+        Name of the result (``key_added``).
+
+    Returns
+    -------
+    Cells x types, float32; NaN for cells whose label was given.
+
+    Raises
+    ------
+    StorageError
+        No such result, or one whose columns do not belong to its cells any more: ``anndata.concat`` stacks the
+        probabilities of different models silently, and this refuses to name them.
+
+    Examples
+    --------
+    >>> import sc_annotate as sca
+    >>> adata = sca.datasets.pbmc68k()
+    >>> query = adata[500:].copy()
+    >>> sca.tl.annotate(query, adata[:500].copy(), "cell_type", method="nearest_centroid", cv=0)
+    >>> sca.get.probabilities(query).shape
+    (200, 10)
+    """
+    return read_probabilities(adata, key)
+
+
+def annotation(adata: AnnData, key: str = DEFAULT_KEY) -> pd.DataFrame:
+    """The calls and what is known of each, as a tidy table.
+
+    Parameters
+    ----------
+    adata
+        An annotated object.
+    key
+        Name of the result (``key_added``).
+
+    Returns
+    -------
+    One row a cell, with the columns that there are of ``label``, ``confidence``, ``status``, ``set_size``,
+    ``unfamiliarity``, ``model``. Works for concatenated objects too: ``model`` says which model named a cell.
+
+    Raises
+    ------
+    StorageError
+        No such result.
+
+    Examples
+    --------
+    >>> import sc_annotate as sca
+    >>> adata = sca.datasets.pbmc68k()
+    >>> query = adata[500:].copy()
+    >>> sca.tl.annotate(query, adata[:500].copy(), "cell_type", method="nearest_centroid", cv=0)
+    >>> list(sca.get.annotation(query))
+    ['label', 'confidence', 'model']
+    """
+    return read_calls(adata, key)

@@ -1,0 +1,104 @@
+"""Look at an object before anything is computed from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sc_annotate._core.read import open_input
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+    from sc_annotate._core.genes import GeneReport
+    from sc_annotate._core.values import ValueReport
+
+
+@dataclass(frozen=True, repr=False)
+class Inspection:
+    """What :func:`inspect` found.
+
+    Attributes
+    ----------
+    values
+        The matrix: where, its format, what kind of values, and why so.
+    genes
+        The gene names; None for a representation.
+    notes
+        What was assumed or chosen.
+    """
+
+    values: ValueReport
+    genes: GeneReport | None
+    notes: list[str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values that ``uns`` can hold."""
+        return {
+            "values": self.values.to_dict(),
+            "genes": None if self.genes is None else self.genes.to_dict(),
+            "notes": self.notes,
+        }
+
+    def __repr__(self) -> str:
+        v = self.values
+        base = "" if v.base is None else f", base {v.base}"
+        lines = [
+            f"{v.where}: {v.n_cells:,} cells x {v.n_genes:,} columns, {v.format} {v.dtype}, {v.density:.1%} non-zero",
+            f"  values      {v.kind}{base} ({v.evidence})",
+            f"  range       {v.minimum:.4g} to {v.maximum:.4g} in {v.n_sampled:,} sampled cells",
+        ]
+        broken = [f"{n} {what}" for n, what in ((v.n_nan, "NaN"), (v.n_inf, "infinite"), (v.n_zero_cells, "all-zero cells")) if n]
+        if broken:
+            lines.append(f"  look at     {', '.join(broken)} in the sample")
+        if self.genes is not None:
+            g = self.genes
+            other = f"; other names in var[{g.other_column!r}]" if g.other_column else ""
+            lines.append(f"  genes       {g.id_type.replace('_', ' ')}, {g.species}: {', '.join(g.examples[:4])}, ...{other}")
+            if g.n_duplicated:
+                lines.append(f"  duplicates  {g.n_duplicated} names occur more than once: {', '.join(g.duplicated)}")
+        return "\n".join([*lines, *(f"  note        {note}" for note in self.notes)])
+
+
+def inspect(
+    adata: AnnData,
+    *,
+    layer: str | None = None,
+    use_raw: bool | None = None,
+    use_rep: str | None = None,
+    gene_symbols: str | None = None,
+) -> Inspection:
+    """Say what a matrix holds: counts, logarithms (of which base), scaled or broken values; and how genes are called.
+
+    A sample of about 500 cells is read, so a million cells, or a file that is not in memory, take milliseconds. Nothing
+    is changed.
+
+    Parameters
+    ----------
+    adata
+        Cells x genes; in memory, backed or dask.
+    layer, use_raw, use_rep
+        Which matrix; by default ``X``, or ``.raw`` where ``X`` is scaled and ``.raw`` is not. At most one of them.
+    gene_symbols
+        Column of ``adata.var`` with other names of the genes.
+
+    Returns
+    -------
+    A small report that prints; ``report.values.kind`` is ``"counts"``, ``"log1p"``, ``"linear"`` (normalised, not logged),
+    ``"scaled"``, ``"negative"``, ``"zero"`` or ``"embedding"``.
+
+    Raises
+    ------
+    InputError
+        Not an AnnData, an empty one, or a matrix that is not there.
+
+    Examples
+    --------
+    >>> import scanpy as sc
+    >>> import sc_annotate as sca
+    >>> report = sca.pp.inspect(sc.datasets.pbmc68k_reduced())
+    >>> report.values.kind, report.values.where, report.values.base
+    ('log1p', 'raw.X', 'e')
+    """
+    found = open_input(adata, layer=layer, use_raw=use_raw, use_rep=use_rep, gene_symbols=gene_symbols)
+    return Inspection(found.values, found.genes, found.notes)

@@ -1,0 +1,79 @@
+"""Decorators that add a method to the registry for this Python process.
+
+Packages use entry points instead (``sc_annotate.annotators``, ``sc_annotate.predictors``,
+``sc_annotate.encoders``), which work without importing anything first.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sc_annotate._core.registry import register
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["register_annotator", "register_encoder", "register_predictor"]
+
+
+def register_annotator(name: str, **record: Any) -> Callable[[type[Any]], type[Any]]:
+    """Make a class available as ``sca.tl.annotate(..., method=name)``.
+
+    Parameters
+    ----------
+    name
+        What users will write. A built-in name is refused; the same name again replaces the class, since a
+        notebook cell runs more than once.
+    **record
+        Fields of the registry's line: ``summary`` (default: the first line of the class's docstring),
+        ``reference`` (a DOI), ``input`` (``"log"``, ``"counts"`` or ``"embedding"``), ``saves`` (default True).
+
+    Returns
+    -------
+    A class decorator. Check the class with :func:`sc_annotate.testing.check_annotator`.
+
+    Raises
+    ------
+    MethodError
+        The name is taken, or the record has unknown fields.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import sc_annotate as sca
+    >>> @sca.register_annotator("coin", summary="Every type equally likely", saves=False)
+    ... class Coin:
+    ...     def fit(self, X, y, *, genes, batch=None, rng=0):
+    ...         self.classes_ = np.unique(y)
+    ...         return self
+    ...
+    ...     def predict_proba(self, X):
+    ...         return np.full((X.shape[0], len(self.classes_)), 1 / len(self.classes_), np.float32)
+    >>> sca.tl.methods().loc["coin", "summary"]
+    'Every type equally likely'
+    """
+    return register("annotation", name, **record)
+
+
+def register_predictor(name: str, **record: Any) -> Callable[[type[Any]], type[Any]]:
+    """Make a perturbation predictor available by name; `record` as in :func:`register_annotator`.
+
+    Examples
+    --------
+    >>> import sc_annotate as sca
+    >>> @sca.register_predictor("nothing", summary="Predicts no change")
+    ... class Nothing: ...
+    """
+    return register("perturbation", name, **record)
+
+
+def register_encoder(name: str, **record: Any) -> Callable[[type[Any]], type[Any]]:
+    """Make an encoder available by name; `record` as in :func:`register_annotator`.
+
+    Examples
+    --------
+    >>> import sc_annotate as sca
+    >>> @sca.register_encoder("identity", summary="Hands the values back")
+    ... class Identity: ...
+    """
+    return register("encoding", name, **record)

@@ -1,0 +1,204 @@
+"""Fit a model on labelled cells."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import sparse
+
+from sc_annotate._core import registry
+from sc_annotate._core.progress import logger
+from sc_annotate._core.read import open_input
+from sc_annotate._core.sanitize import sanitize
+from sc_annotate.annotators._selected import OnVariableGenes
+from sc_annotate.errors import InputError, LabelError
+from sc_annotate.tl._evaluation import check_cv, evaluate
+from sc_annotate.tl._model import AnnotationModel
+from sc_annotate.tl._training import labelled_cells, read_training
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from anndata import AnnData
+
+    from sc_annotate._core.transform import Stated
+    from sc_annotate.tl._training import Training
+
+N_TOP_GENES = 2000
+
+
+def fit_annotator(
+    reference: AnnData,
+    labels_key: str,
+    *,
+    method: str = "logreg",
+    method_kwargs: Mapping[str, Any] | None = None,
+    batch_key: str | None = None,
+    n_top_genes: int | None = N_TOP_GENES,
+    min_cells: int | None = None,
+    cv: int = 1,
+    layer: str | None = None,
+    use_raw: bool | None = None,
+    use_rep: str | None = None,
+    gene_symbols: str | None = None,
+    total_counts_key: str | None = None,
+    values: Stated | None = None,
+    rng: int = 0,
+) -> AnnotationModel:
+    """Learn cell types from a labelled reference.
+
+    The values are looked at first: counts are normalised to 10,000 a cell and logged, logarithms of another base
+    are converted, scaled data is refused. The reference itself is not changed.
+
+    Parameters
+    ----------
+    reference
+        Labelled cells x genes. Cells without a label are left aside.
+    labels_key
+        Column of ``reference.obs`` with the types (strings, categories or numbers; taken as strings).
+    method
+        A name in :func:`sc_annotate.tl.methods`.
+    method_kwargs
+        Parameters of the method, by name.
+    batch_key
+        Column of ``reference.obs`` with batches or donors. Whole batches are then held out for the scores, and genes
+        are chosen that vary within batches.
+    n_top_genes
+        Number of highly variable genes that the method sees; None for all.
+    min_cells
+        Leave out types with fewer labelled cells. By default none is left out, and a type of one cell is an error.
+    cv
+        How the model is scored: 1, one hold-out of about 20 % (whole batches with `batch_key`); k > 1, k folds; 0, not
+        at all. ``majority`` and ``logreg`` are scored on the same cells. The model returned is fitted on all cells.
+    layer, use_raw, use_rep
+        Which matrix: a layer, ``.raw`` (``use_raw=None``: only where ``X`` is scaled and ``.raw`` is not), or a
+        representation in ``obsm`` (then queries need the same one). At most one of them.
+    gene_symbols
+        Column of ``reference.var`` with other names of the genes, by which a query may be matched too.
+    total_counts_key
+        Column of ``reference.obs`` with the true total counts, where ``X`` holds counts of some genes only.
+    values
+        What the matrix holds, where you know it: ``"counts"``, ``"log1p"`` (natural), ``"log2"``, ``"log10"``,
+        ``"linear"``. By default it is found out; what contradicts the values is an error.
+    rng
+        Seed, an integer.
+
+    Returns
+    -------
+    The model. ``print(model)`` shows its card, ``model.save(path)`` keeps it.
+
+    Raises
+    ------
+    InputError
+        One of its kinds, with the cure: :class:`~sc_annotate.errors.MatrixError`,
+        :class:`~sc_annotate.errors.LabelError`, :class:`~sc_annotate.errors.GeneError`,
+        :class:`~sc_annotate.errors.MethodError`.
+
+    Examples
+    --------
+    >>> import sc_annotate as sca
+    >>> model = sca.tl.fit_annotator(sca.datasets.pbmc68k(), "cell_type", method="nearest_centroid")
+    >>> model.evaluation.table()["method"].tolist()
+    ['nearest_centroid', 'majority', 'logreg']
+    """
+    record = registry.get("annotation", method)
+    check_rng(rng)
+    check_cv(cv)
+    found = open_input(
+        reference, layer=layer, use_raw=use_raw, use_rep=use_rep, gene_symbols=gene_symbols, what="reference"
+    )
+    cells = labelled_cells(reference, labels_key, batch_key=batch_key, min_cells=min_cells, what="reference")
+    training = read_training(
+        reference,
+        found,
+        cells,
+        labels_key=labels_key,
+        wanted=record.input,
+        stated=values,
+        total_counts_key=total_counts_key,
+    )
+    return learn(training, method, method_kwargs, n_top_genes, batch_key=batch_key, cv=cv, rng=rng)
+
+
+def check_rng(rng: Any) -> None:
+    if isinstance(rng, bool) or not isinstance(rng, int | np.integer) or not 0 <= int(rng) < 2**32:
+        raise InputError(f"rng must be an integer from 0 to 2**32 - 1, not {rng!r}.")
+
+
+def learn(
+    training: Training,
+    method: str,
+    method_kwargs: Mapping[str, Any] | None,
+    n_top_genes: int | None,
+    *,
+    batch_key: str | None,
+    cv: int,
+    rng: int,
+) -> AnnotationModel:
+    """Score the method and its baselines on held-out cells, then fit it on all of them."""
+    if n_top_genes is not None and (isinstance(n_top_genes, bool) or not isinstance(n_top_genes, int) or n_top_genes < 2):
+        raise InputError(f"n_top_genes must be None or a whole number of at least 2, not {n_top_genes!r}.")
+    if method_kwargs is not None and not hasattr(method_kwargs, "keys"):
+        raise InputError(f"method_kwargs must be a dict of parameters, not {method_kwargs!r}.")
+    params = dict(method_kwargs or {})
+    registry.make("annotation", method, params)  # refuses wrong parameters before any work is done
+    n_top = None if training.input == "embedding" else n_top_genes
+    notes = list(training.notes)
+    evaluation = None
+    if cv:
+        try:
+            evaluation = evaluate(training, method, params, n_top, cv=cv, rng=rng)
+        except LabelError as error:
+            # Too few types are left in a training fold to fit anything; the model itself may still be fitted.
+            notes.append(f"no held-out scores: {error}")
+        else:
+            notes += evaluation.notes
+    fitted = OnVariableGenes(lambda: registry.make("annotation", method, params), n_top).fit(
+        training.X, training.y, genes=training.genes, batch=training.batch, rng=rng
+    )
+    for note in notes:
+        logger.info(note)
+    _, counts = np.unique(training.y, return_counts=True)
+    X = training.X[:, fitted.columns]
+    return AnnotationModel(
+        method=method,
+        classes=fitted.classes_.astype(str),
+        counts=counts.astype(np.int64),
+        names={k: v[fitted.columns] for k, v in training.names.items()},
+        means=np.asarray(X.mean(axis=0, dtype=np.float64), dtype=np.float32).ravel(),
+        input=training.input,
+        panel=training.panel,
+        about={
+            "labels_key": training.labels_key,
+            "params": plain(sanitize({"batch_key": batch_key, "n_top_genes": n_top_genes, "cv": cv, "rng": int(rng)}))
+            | {"method_kwargs": plain(sanitize(params, where="method_kwargs"))},
+            "n_cells": len(training.y),
+            "n_genes": len(training.genes),
+            "sparse": bool(sparse.issparse(training.X)),
+            "values": training.found.values.to_dict(),
+            "genes": None if training.found.genes is None else training.found.genes.to_dict(),
+            "notes": notes,
+            "versions": versions(),
+        },
+        evaluation=evaluation,
+        annotator=fitted.annotator,
+    )
+
+
+def plain(value: Any) -> Any:
+    """Arrays as lists, for JSON."""
+    if isinstance(value, dict):
+        return {k: plain(v) for k, v in value.items()}
+    return value.tolist() if isinstance(value, np.ndarray) else value
+
+
+def versions() -> dict[str, str]:
+    """Versions of what decides about the numbers."""
+    import platform
+    from importlib.metadata import version
+
+    import sc_annotate
+
+    packages = ("numpy", "scipy", "scikit-learn", "scanpy", "anndata")
+    return {"sc_annotate": sc_annotate.__version__, "python": platform.python_version()} | {p: version(p) for p in packages}

@@ -1,0 +1,112 @@
+"""Ask a fitted model about the cells of an AnnData."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from scipy import sparse
+
+from sc_annotate._core import genes, read
+from sc_annotate._core import transform as scales
+from sc_annotate.errors import GeneError, MatrixError
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from numpy.typing import NDArray
+
+    from sc_annotate._core.read import Input
+    from sc_annotate._core.transform import Stated, Wanted
+    from sc_annotate.tl._model import AnnotationModel
+
+FEW_SHARED = 0.5
+"""Below this share of the model's genes the result is reported as doubtful."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Probabilities of all cells, cells x types, and how the query was brought to the model's terms."""
+
+    proba: NDArray[np.float32]
+    n_shared: int
+    how: str
+    zero_cells: NDArray[np.bool_]
+    notes: list[str]
+    problems: list[str]
+
+
+def predict(
+    adata: AnnData,
+    found: Input,
+    model: AnnotationModel,
+    *,
+    stated: Stated | None = None,
+    total_counts_key: str | None = None,
+    min_overlap: float = genes.MIN_SHARED_FRACTION,
+) -> Answer:
+    """Probabilities for every cell, block by block."""
+    totals = read.total_counts(adata, total_counts_key, what="adata")
+    if (model.input == "embedding") != found.source.is_embedding:
+        kind = "a representation (use_rep)" if model.input == "embedding" else "genes, not a representation"
+        raise MatrixError(f"the model was fitted on {kind}; give adata in the same terms.")
+    if found.source.is_embedding:
+        read.check_representations(found.source, model.names["var_names"], what="adata")
+    names = model.names
+    shared = genes.match(found.names, names, what=("adata", "the reference"), min_fraction=min_overlap)
+    columns = np.full(len(model.means), -1, dtype=np.intp)
+    columns[shared.reference] = shared.query
+    panel = None
+    if model.panel is not None and totals is None:
+        panel = genes.match(found.names, model.panel, what=("adata", "the reference"), min_fraction=min_overlap).query
+    plan = scales.plan(
+        found.values, what="adata", wanted=cast("Wanted", model.input), stated=stated, totals=totals, panel=panel
+    )
+    proba = np.empty((found.source.n_cells, len(model.classes)), dtype=np.float32)
+    zero = np.zeros(found.source.n_cells, dtype=bool)
+    for where, block in read.read_blocks(found.source, plan, columns, model.means, progress="naming cells"):
+        proba[where] = model.annotator.predict_proba(block)
+        # A gene that the query lacks is filled in and says nothing about the cell itself.
+        own = block[:, columns >= 0] if (columns < 0).any() else block
+        zero[where] = np.asarray(abs(own).sum(axis=1)).ravel() == 0
+    n_shared = len(shared.query)
+    problems = []
+    if n_shared < FEW_SHARED * len(columns):
+        problems.append(
+            f"only {n_shared:,} of the model's {len(columns):,} genes are in adata; the others are taken at their reference "
+            "mean and speak for no type. Keep all genes in adata, or fit the model on the shared ones."
+        )
+    if zero.any():
+        problems.append(f"{int(zero.sum()):,} cells have no value in any of the model's genes; their calls mean nothing")
+    return Answer(proba, n_shared, shared.how, zero, [*found.notes, *plan.notes], problems)
+
+
+def same_cells(adata: AnnData, query: Input, reference: AnnData, ref: Input) -> int:
+    """How many query cells are also in the reference: same name and the same values.
+
+    Names alone prove nothing, since droplet barcodes repeat between samples; so up to 50 of them are compared.
+    """
+    if adata is reference:
+        return 0
+    shared = adata.obs_names.intersection(reference.obs_names)
+    if len(shared) == 0 or query.source.is_embedding:
+        return 0
+    picked = shared[:: max(1, len(shared) // 50)][:50]
+    try:
+        match = genes.match(query.names, ref.names)
+    except GeneError:
+        return 0
+    q = _profile(query, np.sort(adata.obs_names.get_indexer(picked)), match.query)
+    r_order = reference.obs_names.get_indexer(adata.obs_names[np.sort(adata.obs_names.get_indexer(picked))])
+    r = _profile(ref, r_order, match.reference)
+    return len(shared) if float(np.mean((q == r).all(axis=1))) > 0.5 else 0
+
+
+def _profile(found: Input, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[Any]:
+    """Ranks of values within cells are compared by which genes are expressed, whatever the scale."""
+    order = np.argsort(rows, kind="stable")
+    block = read.rows(found.source.X, rows[order])[:, columns]
+    dense = block.toarray() if sparse.issparse(block) else np.asarray(block)
+    out = np.empty(dense.shape, dtype=bool)
+    out[order] = dense > 0
+    return out

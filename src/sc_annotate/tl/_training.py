@@ -1,0 +1,103 @@
+"""The labelled cells a model learns from, read from an AnnData and brought to the common scale."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sc_annotate._core import transform as scales
+from sc_annotate._core.labels import read_batches, read_labels, usable
+from sc_annotate._core.read import read_rows, total_counts
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from numpy.typing import NDArray
+
+    from sc_annotate._core.read import Input
+    from sc_annotate._core.transform import Stated, Transform, Wanted
+
+
+@dataclass(frozen=True)
+class Training:
+    """Cells x genes on the common scale, with one label a cell."""
+
+    X: Any
+    y: NDArray[np.str_]
+    batch: NDArray[np.str_] | None
+    cells: NDArray[np.str_]
+    names: dict[str, NDArray[np.str_]]
+    input: Wanted
+    panel: dict[str, NDArray[np.str_]] | None
+    labels_key: str
+    found: Input
+    notes: list[str]
+
+    @property
+    def genes(self) -> NDArray[np.str_]:
+        return self.names["var_names"]
+
+
+@dataclass(frozen=True)
+class LabelledCells:
+    """Which cells of an object to learn from, checked before its matrix is read."""
+
+    rows: NDArray[np.intp]
+    y: NDArray[np.str_]
+    batch: NDArray[np.str_] | None
+    given: NDArray[np.bool_]
+    labels: NDArray[np.str_]
+    notes: list[str]
+
+
+def labelled_cells(
+    adata: AnnData, labels_key: str, *, batch_key: str | None, min_cells: int | None, what: str
+) -> LabelledCells:
+    """Read labels and batches and refuse what cannot be learned from."""
+    labels, given = read_labels(adata, labels_key, what=what)
+    kept, notes = usable(labels, given, min_cells=min_cells, key=labels_key, what=what)
+    batch = read_batches(adata, batch_key, what=what)
+    rows = np.flatnonzero(kept)
+    return LabelledCells(rows, labels[rows], None if batch is None else batch[rows], given, labels, notes)
+
+
+def is_panel(found: Input, totals: NDArray[np.float64] | None) -> bool:
+    """Whether a matrix has the counts of some genes only, so that their sum is no library size."""
+    return found.values.kind in ("counts", "linear") and totals is None and found.source.n_columns < scales.PANEL_GENES
+
+
+def read_training(
+    adata: AnnData,
+    found: Input,
+    cells: LabelledCells,
+    *,
+    labels_key: str,
+    wanted: Wanted,
+    columns: NDArray[np.intp] | None = None,
+    panel: NDArray[np.intp] | None = None,
+    stated: Stated | None = None,
+    total_counts_key: str | None = None,
+    what: str = "reference",
+) -> Training:
+    """Read the labelled rows; `columns` restricts the genes, `panel` says over which ones to normalise."""
+    totals = total_counts(adata, total_counts_key, what=what)
+    if columns is None:
+        columns = np.arange(found.source.n_columns)
+    if panel is None and is_panel(found, totals) and wanted == "log":
+        panel = columns
+    scale: Transform = scales.plan(found.values, what=what, wanted=wanted, stated=stated, totals=totals, panel=panel)
+    if found.source.is_embedding:
+        wanted = "embedding"
+    return Training(
+        X=read_rows(found.source, scale, columns, cells.rows, progress=f"reading {what}"),
+        y=cells.y,
+        batch=cells.batch,
+        cells=np.asarray(adata.obs_names[cells.rows], dtype=str),
+        names={k: v[columns] for k, v in found.names.items()},
+        input=wanted,
+        panel=None if panel is None else {k: v[panel] for k, v in found.names.items()},
+        labels_key=labels_key,
+        found=found,
+        notes=[*found.notes, *scale.notes, *cells.notes],
+    )
