@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+# The quickest method that does what methods do; most tests are about everything else.
+FAST = "nearest_centroid"
 
 
 @pytest.fixture(scope="session")
@@ -15,3 +22,25 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real data not found at {folder}: set SC_ANNOTATE_DATA to its folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def _pbmc() -> AnnData:
+    import sc_annotate as sca
+
+    return sca.datasets.pbmc68k()
+
+
+@pytest.fixture
+def pbmc(_pbmc: AnnData) -> AnnData:
+    """700 real PBMCs, a fresh copy for each test."""
+    return _pbmc.copy()
+
+
+@pytest.fixture
+def pair(_pbmc: AnnData) -> tuple[AnnData, AnnData]:
+    """A reference of 500 and a query of 200 real PBMCs."""
+    import numpy as np
+
+    order = np.random.default_rng(0).permutation(_pbmc.n_obs)
+    return _pbmc[order[:500]].copy(), _pbmc[order[500:]].copy()

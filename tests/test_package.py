@@ -50,7 +50,7 @@ ALLOWED = {
     "pl": {"errors", "_core"},
     "datasets": {"errors", "_core"},
     "registration": {"errors", "_core"},
-    "benchmark": ARRAYS | METHODS | CALLS,
+    "benchmark": ARRAYS | METHODS | CALLS | {"pl", "datasets"},
     "accessor": ARRAYS | METHODS | CALLS | {"pl"},
     "testing": ARRAYS | METHODS | CALLS | {"datasets"},
     "cli": ARRAYS | METHODS | CALLS | {"pl", "datasets", "benchmark"},

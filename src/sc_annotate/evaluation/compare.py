@@ -1,129 +1,17 @@
-"""Bootstrap intervals of a score, and of the difference between two methods on the same cells.
-
-A score depends on the cells only through a few counts a type. Resampling n cells with replacement is the same as one
-multinomial draw over the combinations of (truth, call) that occur, and resampling groups as one over the groups; so a
-replicate costs as much for a million cells as for a thousand.
-"""
+"""Bootstrap intervals of a score, and of the difference between two methods on the same cells."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-from scipy.sparse import csr_array
-
-from sc_annotate.errors import InputError
-from sc_annotate.metrics import _kernels
-from sc_annotate.metrics._labels import encode, encode_pair, same_length
+from sc_annotate.evaluation._bootstrap import Interval, bootstrap
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike
 
 __all__ = ["Interval", "interval", "paired_difference"]
 
 Metric = Literal["macro_f1", "accuracy", "balanced_accuracy"]
-
-# Entries of the drawn weights that are held at a time (int64).
-_BLOCK = 4_000_000
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A score, or a difference of two, with its bootstrap percentile interval."""
-
-    estimate: float
-    low: float
-    high: float
-
-
-def _score(
-    metric: str, n_true: NDArray[np.float64], n_called: NDArray[np.float64], n_right: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """The metric for each row of counts (replicates x types)."""
-    if metric == "accuracy":
-        return _kernels.ratio(n_right.sum(axis=-1), n_true.sum(axis=-1), np.nan)
-    if metric == "macro_f1":
-        return _kernels.mean_over_present(_kernels.f1(n_true, n_called, n_right), n_true)
-    return _kernels.mean_over_present(_kernels.ratio(n_right, n_true, 0.0), n_true)
-
-
-def _units(
-    true: NDArray[np.intp], calls: list[NDArray[np.intp]], k: int, group: NDArray[np.intp] | None
-) -> tuple[csr_array, NDArray[np.float64], int]:
-    """What is resampled: the counts each unit brings (units x counts), their probabilities, and how many are drawn.
-
-    Counts are n_true, then n_called and n_right of each method, k types each. Units are combinations of truth and
-    calls, or whole groups.
-    """
-    n = true.size
-    if group is None:
-        # A call outside the k types is wrong whatever it is.
-        code = true.copy()
-        for call in calls:
-            code = code * (k + 1) + call + 1
-        _, first, row, times = np.unique(code, return_index=True, return_inverse=True, return_counts=True)
-        probability, draws = times / n, n
-        true, calls, row = true[first], [call[first] for call in calls], np.arange(first.size)
-    else:
-        row, draws = group, int(group.max()) + 1
-        probability = np.full(draws, 1 / draws)
-    rows, columns = [row], [true]
-    for i, call in enumerate(calls):
-        called, right = call >= 0, call == true
-        rows += [row[called], row[right]]
-        columns += [call[called] + (2 * i + 1) * k, true[right] + (2 * i + 2) * k]
-    r, c = np.concatenate(rows), np.concatenate(columns)
-    shape = (probability.size, (2 * len(calls) + 1) * k)
-    return csr_array((np.ones(r.size), (r, c)), shape=shape), probability, draws
-
-
-def _bootstrap(
-    y: ArrayLike,
-    labels: list[ArrayLike],
-    metric: str,
-    groups: ArrayLike | None,
-    n_boot: int,
-    level: float,
-    rng: int,
-) -> Interval:
-    if metric not in ("macro_f1", "accuracy", "balanced_accuracy"):
-        raise InputError(f"metric must be 'macro_f1', 'accuracy' or 'balanced_accuracy', not {metric!r}.")
-    if n_boot < 1 or not 0 < level < 1:
-        raise InputError(f"n_boot must be 1 or more and level between 0 and 1, not {n_boot} and {level}.")
-    types, true = encode(y, "y")
-    k = types.size
-    calls = []
-    for called in labels:
-        both, _, codes = encode_pair(y, called)
-        position = np.searchsorted(types, both)
-        known = np.append(types, "")[position] == both
-        calls.append(np.append(np.where(known, position, -1), -1)[codes])
-    group = None
-    if groups is not None:
-        names, group = encode(groups, "groups")
-        same_length(true.size, group.size, "groups")
-        if names.size < 2:
-            raise InputError("groups has only one group, which tells nothing about other groups. Pass groups=None.")
-    counts, probability, draws = _units(true, calls, k, group)
-
-    def value(table: NDArray[np.float64]) -> NDArray[np.float64]:
-        n_true, *rest = np.split(table, 2 * len(calls) + 1, axis=-1)
-        scores = [_score(metric, n_true, rest[2 * i], rest[2 * i + 1]) for i in range(len(calls))]
-        return scores[0] if len(scores) == 1 else scores[0] - scores[1]
-
-    original = np.concatenate([np.concatenate(_kernels.count(true, call, k)) for call in calls]).reshape(len(calls), 3, k)
-    estimate = value(np.concatenate([original[0, 0], *original[:, 1:].reshape(-1, k)])[None].astype(np.float64))[0]
-    generator = np.random.default_rng(rng)
-    at_once = max(1, _BLOCK // probability.size)
-    replicates = np.concatenate(
-        [
-            value((counts.T @ generator.multinomial(draws, probability, size=min(at_once, n_boot - done)).T).T)
-            for done in range(0, n_boot, at_once)
-        ]
-    )
-    low, high = np.quantile(replicates, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(float(estimate), float(low), float(high))
 
 
 def interval(
@@ -181,7 +69,7 @@ def interval(
     >>> round(out.estimate, 2), round(out.low, 2), round(out.high, 2)
     (0.95, 0.9, 0.99)
     """
-    return _bootstrap(y, [labels], metric, groups, n_boot, level, rng)
+    return bootstrap(y, [labels], metric, groups, n_boot, level, rng)
 
 
 def paired_difference(
@@ -232,4 +120,4 @@ def paired_difference(
     >>> round(out.estimate, 2), out.low > 0
     (0.15, True)
     """
-    return _bootstrap(y, [labels_a, labels_b], metric, groups, n_boot, level, rng)
+    return bootstrap(y, [labels_a, labels_b], metric, groups, n_boot, level, rng)

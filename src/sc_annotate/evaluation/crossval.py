@@ -107,11 +107,17 @@ def cross_validate(
     Examples
     --------
     >>> import numpy as np
-    >>> from sc_annotate.annotators.majority import Majority
     >>> from sc_annotate.evaluation import cross_validate, stratified
+    >>> class Shares:
+    ...     def fit(self, X, y, *, genes, batch=None, rng=0):
+    ...         self.classes_, n = np.unique(y, return_counts=True)
+    ...         self.shares = n / n.sum()
+    ...
+    ...     def predict_proba(self, X):
+    ...         return np.tile(self.shares, (X.shape[0], 1))
     >>> y = np.array(["B"] * 10 + ["T"] * 20)
     >>> X = np.ones((30, 2), dtype=np.float32)
-    >>> out = cross_validate(Majority, X, y, stratified(y, 5), genes=["CD19", "CD3E"])
+    >>> out = cross_validate(Shares, X, y, stratified(y, 5), genes=["CD19", "CD3E"])
     >>> out.proba.shape, float((out.labels == out.y).mean().round(2))
     ((30, 2), 0.67)
     """
@@ -124,7 +130,11 @@ def cross_validate(
         start = perf_counter()
         model = make()
         model.fit(
-            X[split.train], truth[split.train], genes=genes, batch=None if batch is None else batch[split.train], rng=rng
+            X[split.train],
+            truth[split.train],
+            genes=genes,
+            batch=None if batch is None else batch[split.train],
+            rng=rng,
         )
         fitted = perf_counter()
         proba = model.predict_proba(X[split.test])
@@ -159,7 +169,9 @@ def _checked(
     for split in splits:
         both = np.concatenate([split.train, split.test])
         if split.train.size == 0 or split.test.size == 0:
-            raise InputError(f"the split {split.name!r} has {split.train.size} training and {split.test.size} test cells.")
+            raise InputError(
+                f"the split {split.name!r} has {split.train.size} training and {split.test.size} test cells."
+            )
         if both.min() < 0 or both.max() >= n:
             raise InputError(f"the split {split.name!r} goes beyond the {n} cells of X. Was it made for other cells?")
         if np.intersect1d(split.train, split.test).size:
@@ -174,7 +186,9 @@ def _aligned(
     known = np.asarray(model.classes_).astype(np.str_)
     where = f"{name} on the split {split.name!r}"
     if proba.shape != (split.test.size, known.size):
-        raise MethodError(f"{where} returned {proba.shape} probabilities for {split.test.size} cells, {known.size} types.")
+        raise MethodError(
+            f"{where} returned {proba.shape} probabilities for {split.test.size} cells, {known.size} types."
+        )
     if not np.isin(known, classes).all():
         raise MethodError(f"{where} has types in classes_ that y does not have.")
     if not np.isfinite(proba).all():

@@ -128,9 +128,7 @@ def balanced_accuracy(y: ArrayLike, labels: ArrayLike) -> float:
     return float((n_right / n_true).mean())
 
 
-def per_type(
-    y: ArrayLike, labels: ArrayLike, *, over: Literal["truth", "union"] = "truth"
-) -> dict[str, NDArray[Any]]:
+def per_type(y: ArrayLike, labels: ArrayLike, *, over: Literal["truth", "union"] = "truth") -> dict[str, NDArray[Any]]:
     """Precision, recall and F1 of each type.
 
     All cells count; one without a call (None, NaN, NA or "") lowers the recall of its type.

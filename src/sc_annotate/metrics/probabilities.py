@@ -18,9 +18,7 @@ __all__ = ["brier", "log_loss"]
 _TOLERANCE = 1e-3
 
 
-def _of_truth(
-    y: ArrayLike, proba: ArrayLike, classes: ArrayLike
-) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+def _of_truth(y: ArrayLike, proba: ArrayLike, classes: ArrayLike) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
     """The checked probabilities, and those of the true types (0 for a type that is not in `classes`)."""
     types, true = encode(y, "y")
     position = class_positions(types, classes)[true]

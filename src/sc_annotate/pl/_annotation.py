@@ -1,0 +1,190 @@
+"""Calls and confidence on an embedding."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sc_annotate._core.matrix import resolve_rep
+from sc_annotate._core.slots import DEFAULT_KEY, GIVEN
+from sc_annotate._core.stored import read_calls
+from sc_annotate.errors import InputError
+from sc_annotate.pl import _style as style
+from sc_annotate.pl._figure import finish
+from sc_annotate.pl._panel import MARGIN, PANEL, Panel, category_panel, grid, number_panel
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+    from anndata import AnnData
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+BASES = ("umap", "tsne", "pca")
+RASTER_ABOVE = 2_000
+"""Cells above which points become pixels: a vector file of a million points cannot be opened."""
+
+
+def annotation(
+    adata: AnnData,
+    *,
+    basis: str | None = None,
+    key: str = DEFAULT_KEY,
+    color: str | Sequence[str] = ("label", "confidence"),
+    size: float | None = None,
+    ax: Axes | Sequence[Axes] | None = None,
+    show: bool | None = None,
+    return_fig: bool = False,
+) -> Axes | dict[str, Axes] | Figure:
+    """Draw calls and confidence on an embedding.
+
+    Colours of the types are those in ``adata.uns[f"{key}_colors"]`` where they exist; otherwise the defaults of scanpy,
+    which are not written. Cells are drawn in random order (the same in each panel and each call), so that no type hides
+    another; cells without a value, such as the confidence of a given label, lie below in grey.
+
+    Parameters
+    ----------
+    adata
+        An annotated object with an embedding. Not changed.
+    basis
+        Name in ``adata.obsm``, with or without ``X_``; its first two columns are drawn. By default the first there is of
+        ``umap``, ``tsne`` and ``pca``.
+    key
+        Name of the result (``key_added``).
+    color
+        One or more of ``"label"``, ``"confidence"``, and, where they were stored, ``"status"``, ``"set_size"``,
+        ``"unfamiliarity"``, ``"model"``.
+    size
+        Area of a point in square points; by default smaller the more cells there are.
+    ax
+        Axes to draw on, as many as colours; a new figure otherwise.
+    show
+        Whether to show the figure; by default only where matplotlib is interactive.
+    return_fig
+        Return the figure instead of the Axes.
+
+    Returns
+    -------
+    The Axes for one colour, a dict of Axes by colour for several, or the figure.
+
+    Raises
+    ------
+    InputError
+        No such embedding or colour, or not as many Axes as colours.
+    StorageError
+        No such result.
+
+    Examples
+    --------
+    >>> import sc_annotate as sca
+    >>> adata = sca.datasets.pbmc68k()
+    >>> query = adata[500:].copy()
+    >>> sca.tl.annotate(query, adata[:500].copy(), "cell_type", method="nearest_centroid", cv=0)
+    >>> sorted(sca.pl.annotation(query, basis="umap", show=False))
+    ['confidence', 'label']
+    """
+    frame = read_calls(adata, key)
+    colors = _colors(color, frame, key)
+    rep = _basis(adata, basis)
+    places = _places(adata, rep)
+    if size is not None and not (isinstance(size, int | float) and size > 0):
+        raise InputError(f"size must be an area in square points above 0, not {size!r}.")
+    order = np.random.default_rng(0).permutation(len(places))
+    panels = [_panel(adata, key, frame, one) for one in colors]
+    drawn = dict(zip(colors, _axes(ax, panels), strict=True))
+    for (name, axes), panel in zip(drawn.items(), panels, strict=True):
+        _draw(axes, panel, places, order, size)
+        _label(axes, rep, key if name == "label" else f"{key}: {name.replace('_', ' ')}", panel, places)
+    return finish(drawn if len(drawn) > 1 else drawn[colors[0]], show=show, return_fig=return_fig)
+
+
+def _colors(color: str | Sequence[str], frame: pd.DataFrame, key: str) -> list[str]:
+    colors = [color] if isinstance(color, str) else list(dict.fromkeys(color))
+    if not colors or any(c not in frame for c in colors):
+        raise InputError(f"color must be one or more of {', '.join(map(repr, frame))} for the result {key!r}, not {color!r}.")
+    return colors
+
+
+def _basis(adata: AnnData, basis: str | None) -> str:
+    if basis is not None:
+        return resolve_rep(adata, basis)
+    for name in BASES:
+        if name in adata.obsm or f"X_{name}" in adata.obsm:
+            return resolve_rep(adata, name)
+    have = ", ".join(map(repr, adata.obsm)) or "none"
+    raise InputError(
+        f"adata.obsm has no {', '.join(BASES[:-1])} or {BASES[-1]} to draw on (there are: {have}). Name one with basis=, or "
+        "compute one: sc.pp.pca(adata), sc.pp.neighbors(adata), sc.tl.umap(adata)."
+    )
+
+
+def _places(adata: AnnData, rep: str) -> NDArray[np.float64]:
+    X = adata.obsm[rep]
+    X = np.asarray(X.to_numpy() if hasattr(X, "to_numpy") else X)
+    if X.ndim != 2 or X.shape[1] < 2 or X.dtype.kind not in "fiu":
+        raise InputError(f"adata.obsm[{rep!r}] is no array of two or more columns of numbers. Name another with basis=.")
+    return X[:, :2].astype(np.float64)
+
+
+def _panel(adata: AnnData, key: str, frame: pd.DataFrame, name: str) -> Panel:
+    column = frame[name]
+    if name in ("label", "status", "model"):
+        column = column.astype("category")
+        used = column.cat.remove_unused_categories().cat.categories
+        if name == "label":
+            found = style.type_colors(adata, key, column)
+        else:
+            found = dict(zip(map(str, used), style.palette(len(used)), strict=True))
+        return category_panel(column, {str(c): found[str(c)] for c in used})
+    panel = number_panel(column, (0.0, 1.0) if name == "confidence" else None)
+    missing = ~np.isfinite(panel.values)
+    if missing.any():
+        given = np.asarray(frame["status"] == GIVEN, dtype=bool) if "status" in frame else np.zeros(len(frame), dtype=bool)
+        why = "given labels" if given[missing].all() else "cells without a value"
+        panel.notes.append(f"grey: {int(missing.sum()):,} {why}")
+    return panel
+
+
+def _axes(ax: Any, panels: list[Panel]) -> list[Axes]:
+    from matplotlib.axes import Axes
+
+    if ax is None:
+        return grid(panels)
+    given = [ax] if isinstance(ax, Axes) else list(np.ravel(np.asarray(ax, dtype=object)))
+    if len(given) != len(panels) or not all(isinstance(one, Axes) for one in given):
+        raise InputError(f"ax must be {len(panels)} matplotlib Axes, one for each color, not {ax!r}.")
+    return given
+
+
+def _draw(ax: Axes, panel: Panel, places: NDArray[np.float64], order: NDArray[np.intp], size: float | None) -> None:
+    n = len(places)
+    look = {
+        # Scanpy's rule, kept within what can be seen and told apart.
+        "s": float(np.clip(60_000 / n, 0.3, 25)) if size is None else size,
+        "linewidths": 0,
+        "rasterized": n > RASTER_ABOVE,
+        "plotnonfinite": False,
+    }
+    known = panel.known[order]
+    below, above = order[~known], order[known]
+    if len(below):
+        ax.scatter(*places[below].T, color=style.GREY, label="_missing", zorder=1, **look)
+    panel.draw(ax, places[above], above, look)
+
+
+def _label(ax: Axes, rep: str, title: str, panel: Panel, places: NDArray[np.float64]) -> None:
+    nowhere = int((~np.isfinite(places).all(axis=1)).sum())
+    notes = [*panel.notes, *([f"not drawn: {nowhere:,} cells without coordinates"] if nowhere else [])]
+    stem = rep.removeprefix("X_")
+    stem = {"umap": "UMAP", "tsne": "tSNE", "pca": "PC"}.get(stem, stem)
+    ax.set_title("\n".join([title, *notes]), fontsize=style.TITLE, color=style.INK)
+    ax.set_xlabel(f"{stem}1", fontsize=style.FONT, color=style.INK)
+    ax.set_ylabel(f"{stem}2", fontsize=style.FONT, color=style.INK)
+    style.plain([ax.title, ax.xaxis.label, ax.yaxis.label])
+    ax.set_xticks([])
+    ax.set_yticks([])
+    ax.grid(visible=False)
+    ax.spines[:].set_color("#b0b0b0")

@@ -1,0 +1,188 @@
+"""True types against calls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from sc_annotate._core.labels import read_labels
+from sc_annotate._core.slots import DEFAULT_KEY, GIVEN
+from sc_annotate._core.storage import check_column, read_uns
+from sc_annotate._core.stored import read_baseline, read_calls
+from sc_annotate.errors import InputError, LabelError, StorageError
+from sc_annotate.pl import _style as style
+from sc_annotate.pl._figure import finish, heatmap_axes, one_axes
+from sc_annotate.pl._order import by_similarity
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+MOST_NUMBERS = 15
+"""Types up to which the numbers are written into the picture."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Counts, true types x called types, both in the order of `types`, and what to say about them."""
+
+    counts: NDArray[np.int64]
+    types: NDArray[np.str_]
+    title: str
+
+
+def confusion(
+    adata: AnnData,
+    truth: str | None = None,
+    *,
+    key: str = DEFAULT_KEY,
+    normalize: Literal["true"] | None = "true",
+    ax: Axes | None = None,
+    show: bool | None = None,
+    return_fig: bool = False,
+) -> Axes | Figure:
+    """Draw true types (rows) against calls (columns).
+
+    Types that are confused with each other stand next to each other. Rows and columns are the types of both sides; where
+    the two share no name, the rows are the true types and the columns the called ones. Cells without a true type, and
+    cells whose label was given and not called, are left out and counted in the title.
+
+    Parameters
+    ----------
+    adata
+        An annotated object. Not changed.
+    truth
+        Column of ``adata.obs`` with the true types. Without it, the confusion of held-out reference cells is drawn, as
+        stored when the model was scored.
+    key
+        Name of the result (``key_added``).
+    normalize
+        ``"true"`` for the share of each true type, None for numbers of cells.
+    ax
+        Axes to draw on; a new figure otherwise.
+    show
+        Whether to show the figure; by default only where matplotlib is interactive.
+    return_fig
+        Return the figure instead of the Axes.
+
+    Returns
+    -------
+    The Axes, or the figure. Numbers are written up to 15 types; ``n`` beside a row is its number of cells.
+
+    Raises
+    ------
+    InputError
+        No such column or option.
+    LabelError
+        No cell has both a true type and a call.
+    StorageError
+        No such result, or one without held-out scores (``cv=0``).
+
+    Examples
+    --------
+    >>> import sc_annotate as sca
+    >>> adata = sca.datasets.pbmc68k()
+    >>> query = adata[500:].copy()
+    >>> sca.tl.annotate(query, adata[:500].copy(), "cell_type", method="nearest_centroid", cv=0)
+    >>> ax = sca.pl.confusion(query, "cell_type", show=False)
+    >>> ax.get_xlabel(), ax.get_ylabel()
+    ('call', 'cell_type')
+    """
+    if normalize not in ("true", None):
+        raise InputError(f"normalize must be 'true' (share of each true type) or None (cells), not {normalize!r}.")
+    table = _held_out(adata, key) if truth is None else _against(adata, key, truth)
+    counts, types = table.counts, table.types
+    with np.errstate(invalid="ignore"):
+        shares = counts / counts.sum(axis=1, keepdims=True)
+    order = by_similarity(shares)
+    is_true, is_called = counts.sum(axis=1) > 0, counts.sum(axis=0) > 0
+    disjoint = not (is_true & is_called).any()
+    rows = order[is_true[order]] if disjoint else order
+    columns = order[is_called[order]] if disjoint else order
+    values = (shares if normalize == "true" else counts.astype(float))[np.ix_(rows, columns)]
+    values[counts[rows].sum(axis=1) == 0] = np.nan
+    ax = _draw(ax, values, counts[np.ix_(rows, columns)], types[rows], types[columns], normalize)
+    ax.set_title(table.title, fontsize=style.TITLE, color=style.INK)
+    ax.set_xlabel("call", fontsize=style.FONT, color=style.INK)
+    ax.set_ylabel("true type (held out)" if truth is None else truth, fontsize=style.FONT, color=style.INK)
+    style.plain([ax.title, ax.yaxis.label])
+    return finish(ax, show=show, return_fig=return_fig)
+
+
+def _held_out(adata: AnnData, key: str) -> Table:
+    stored, baseline = read_uns(adata, key), read_baseline(adata, key)
+    types = np.asarray(baseline.get("classes", stored["classes"])).astype(str)
+    counts = np.asarray(baseline["confusion"], dtype=np.int64)
+    if counts.shape != (len(types), len(types)):
+        raise StorageError(
+            f"adata.uns[{key!r}]['baseline']['confusion'] has shape {counts.shape} for {len(types)} types. Annotate again."
+        )
+    n = int(counts.sum())
+    return Table(counts, types, f"{stored['method']} on {n:,} held-out reference cells\n{baseline['split']}")
+
+
+def _against(adata: AnnData, key: str, truth: str) -> Table:
+    frame = read_calls(adata, key)
+    if check_column(adata, truth, argument="truth").isna().all():
+        raise LabelError(f"adata.obs[{truth!r}] (truth) holds no true type. Name another column, or None for held-out cells.")
+    true, known = read_labels(adata, truth, what="adata")
+    called = np.asarray(frame["label"].notna(), dtype=bool)
+    given = np.asarray(frame["status"] == GIVEN, dtype=bool) if "status" in frame else np.zeros(len(frame), dtype=bool)
+    used = known & called & ~given
+    if not used.any():
+        raise LabelError(
+            f"no cell has both a type in adata.obs[{truth!r}] and a call of {key!r}: "
+            f"{_left_out(known, called, given)}. Name another column of true types."
+        )
+    labels = np.asarray(frame["label"].astype(str), dtype=str)[used]
+    types = np.union1d(true[used], labels)
+    codes = np.searchsorted(types, true[used]) * len(types) + np.searchsorted(types, labels)
+    counts = np.bincount(codes, minlength=len(types) ** 2).reshape(len(types), len(types))
+    left = _left_out(known, called, given)
+    return Table(counts, types, f"{key} against {truth}, {int(used.sum()):,} cells" + (f"\nleft out: {left}" if left else ""))
+
+
+def _left_out(known: NDArray[np.bool_], called: NDArray[np.bool_], given: NDArray[np.bool_]) -> str:
+    """Each cell that is left out, counted once."""
+    reasons = {"given labels": given, "without a true type": ~known & ~given, "without a call": known & ~called & ~given}
+    return ", ".join(f"{int(mask.sum()):,} {why}" for why, mask in reasons.items() if mask.any())
+
+
+def _draw(
+    ax: Any,
+    values: NDArray[np.float64],
+    counts: NDArray[np.int64],
+    rows: NDArray[np.str_],
+    columns: NDArray[np.str_],
+    normalize: str | None,
+) -> Axes:
+    n = max(len(rows), len(columns))
+    numbers = n <= MOST_NUMBERS
+    size = style.FONT if n <= 45 else style.SMALL
+    cell = 0.42 if numbers else 0.19 if n <= 45 else 0.14
+    y = [f"{name}  (n={int(c):,})" for name, c in zip(style.shorten(rows), counts.sum(axis=1), strict=True)]
+    x = style.shorten(columns)
+    ax = one_axes(
+        ax,
+        max(cell * len(columns), 1.5) + style.width_of(y, size) + 1.4,
+        max(cell * len(rows), 1.5) + style.width_of(x, size) + 1.0,
+    )
+    top = 1.0 if normalize == "true" else None
+    image = ax.imshow(np.ma.masked_invalid(values), cmap=style.HEAT, vmin=0, vmax=top, aspect="equal", interpolation="nearest")
+    ax.set_facecolor("#f2f2f2")  # types that no cell truly is
+    heatmap_axes(ax)
+    style.tick_labels(ax, x=x, y=y, size=size)
+    if numbers:
+        for i, j in zip(*np.nonzero(counts), strict=True):
+            text = f"{values[i, j]:.2f}" if normalize == "true" else f"{counts[i, j]:,}"
+            ink = style.ink_on(image.cmap(image.norm(values[i, j])))
+            ax.text(j, i, text, ha="center", va="center", fontsize=style.SMALL, color=ink)
+    bar = ax.figure.colorbar(image, ax=ax, shrink=0.6, aspect=25, pad=0.02)
+    bar.outline.set_visible(False)
+    bar.ax.tick_params(labelsize=style.SMALL, length=2)
+    bar.set_label("share of the true type" if normalize == "true" else "cells", fontsize=style.FONT)
+    return ax

@@ -1,0 +1,48 @@
+"""Make a figure where the caller gave no Axes, and hand back what was asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from sc_annotate.errors import InputError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Drawn = TypeVar("Drawn", bound="Axes | dict[str, Axes]")
+
+
+def one_axes(ax: Any, width: float, height: float) -> Axes:
+    """The caller's Axes, or those of a new figure of this size in inches."""
+    from matplotlib import pyplot as plt
+    from matplotlib.axes import Axes
+
+    if ax is None:
+        ax = plt.subplots(figsize=(width, height), layout="constrained")[1]
+    if not isinstance(ax, Axes):
+        raise InputError(f"ax must be a matplotlib Axes, not {type(ax).__name__}. Pass one of `plt.subplots()`.")
+    return ax
+
+
+def finish(drawn: Drawn, *, show: bool | None, return_fig: bool) -> Drawn | Figure:
+    """Show where asked to, and return the Axes or their figure.
+
+    Without a word from the caller, pictures are shown where matplotlib is interactive (a notebook), but not twice: a
+    returned figure shows itself there.
+    """
+    import matplotlib as mpl
+    from matplotlib import pyplot as plt
+
+    first = next(iter(drawn.values())) if isinstance(drawn, dict) else drawn
+    figure: Figure = first.figure.figure  # twice: the Axes may lie in a subfigure
+    if show or (show is None and mpl.is_interactive() and not return_fig):
+        plt.show()
+    return figure if return_fig else drawn
+
+
+def heatmap_axes(ax: Axes) -> None:
+    """No frame, ticks or grid, whatever the style in use says."""
+    ax.grid(visible=False)
+    ax.tick_params(which="both", length=0)
+    ax.spines[:].set_visible(False)
