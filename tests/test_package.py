@@ -292,3 +292,10 @@ def test_readme_setup_commands_are_one_line_each(marker: str):
     found = re.findall(rf"<!-- ci:{marker} -->\n```bash\n([^\n]+)\n```\n", text)
     assert len(found) == 1
     assert found[0].startswith("python -m venv .venv && ")
+
+
+def test_links_of_the_readme_lead_somewhere():
+    links = re.findall(r"\]\(([^)#]+)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    local = [link for link in links if "://" not in link]
+    assert local
+    assert not [link for link in local if not (ROOT / link).exists()]

@@ -71,17 +71,21 @@ def _cell(text: str) -> str:
 
 
 def write_methods(path: Path) -> None:
-    """The built-in annotators, one row each."""
+    """The built-in annotators, one row each; no column for extras while no method needs one."""
     table = import_module(f"{PACKAGE}._core.registry").table("annotation")
     # A method that some installed package adds is not ours to document.
     methods = [method for method in table.values() if method.source == PACKAGE]
-    rows = [
-        f"| `{m.name}` | {_cell(m.summary)} | {m.input} | {'yes' if m.saves else 'no'} "
-        f"| {f'[{m.extra}]' if m.extra else ''} | {f'[{m.reference}](https://doi.org/{m.reference})' if m.reference else ''} |"
-        for m in methods
-    ]
-    head = "| name | what it is | reads | can be saved | extra | paper |\n| --- | --- | --- | --- | --- | --- |\n"
-    _write(path, head + "\n".join(rows) + "\n")
+    columns = {
+        "name": [f"`{m.name}`" for m in methods],
+        "what it is": [_cell(m.summary) for m in methods],
+        "reads": [m.input for m in methods],
+        "can be saved": ["yes" if m.saves else "no" for m in methods],
+        "extra": [f"`{m.extra}`" if m.extra else "" for m in methods],
+        "paper": [f"[{m.reference}](https://doi.org/{m.reference})" if m.reference else "" for m in methods],
+    }
+    columns = {k: v for k, v in columns.items() if k != "extra" or any(v)}
+    rows = [columns, ["---"] * len(columns), *zip(*columns.values(), strict=True)]
+    _write(path, "".join(f"| {' | '.join(row)} |\n" for row in rows))
 
 
 def copy_tutorials(source: Path, target: Path) -> None:

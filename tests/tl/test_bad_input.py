@@ -200,6 +200,7 @@ def infinity_in_the_reference(c: Call) -> None:
 
 @case(MatrixError, "use_raw=True")
 def scaled_without_raw(c: Call) -> None:
+    c.adata.X = c.adata.X.toarray()
     sc.pp.scale(c.adata)
 
 
@@ -210,6 +211,7 @@ def scaled_without_centring(c: Call) -> None:
 
 @case(MatrixError, "use_raw=True")
 def scaled_reference(c: Call) -> None:
+    c.reference.X = c.reference.X.toarray()
     sc.pp.scale(c.reference)
 
 
@@ -476,20 +478,21 @@ def test_there_are_enough_cases() -> None:
     assert len(CASES) >= 40
 
 
-@pytest.mark.parametrize(
-    ("call", "error", "cure"),
-    [
-        (lambda a: sca.get.probabilities(a), StorageError, "Run `sca.tl.annotate"),
-        (lambda a: sca.get.annotation(a), StorageError, "Run `sca.tl.annotate"),
-        (lambda a: sca.get.annotation(a.to_df()), InputError, "must be an AnnData"),
-        (lambda a: sca.pp.inspect(a.to_df()), InputError, "must be an AnnData"),
-        (lambda a: sca.tl.methods("naming"), MethodError, "there are: annotation"),
-        (lambda a: sca.benchmark.annotators(a, "cell_type", methods=[]), InputError, "list of methods"),
-        (lambda a: sca.benchmark.annotators(a, "cell_type", methods="logreg"), InputError, "list of methods"),
-        (lambda a: sca.tl.fit_annotator(a, "nothing"), InputError, "there are"),
-    ],
-)
-def test_bad_input_elsewhere(pbmc: AnnData, call: Callable[[AnnData], Any], error: type[Exception], cure: str) -> None:
+ELSEWHERE: dict[str, tuple[type[ScAnnotateError], str, Callable[[AnnData], Any]]] = {
+    "probabilities of nothing": (StorageError, "Run `sca.tl.annotate", lambda a: sca.get.probabilities(a)),
+    "annotation of nothing": (StorageError, "Run `sca.tl.annotate", lambda a: sca.get.annotation(a)),
+    "annotation of a table": (InputError, "must be an AnnData", lambda a: sca.get.annotation(a.to_df())),
+    "inspect a table": (InputError, "must be an AnnData", lambda a: sca.pp.inspect(a.to_df())),
+    "unknown task": (MethodError, "there are: annotation", lambda a: sca.tl.methods("naming")),
+    "compare nothing": (InputError, "list of methods", lambda a: sca.benchmark.annotators(a, "cell_type", methods=[])),
+    "compare a word": (InputError, "list of methods", lambda a: sca.benchmark.annotators(a, "cell_type", methods="knn")),
+    "fit on absent labels": (InputError, "there are", lambda a: sca.tl.fit_annotator(a, "nothing")),
+}
+
+
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_bad_input_elsewhere(pbmc: AnnData, name: str) -> None:
+    error, cure, call = ELSEWHERE[name]
     with pytest.raises(error, match=re.escape(cure)):
         call(pbmc)
 

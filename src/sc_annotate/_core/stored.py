@@ -42,7 +42,7 @@ def read_probabilities(adata: AnnData, key: str) -> pd.DataFrame:
 
     stored = read_uns(adata, key)
     slots = Slots(key)
-    classes = np.asarray(stored["classes"]).astype(str)
+    classes = np.array([str(c) for c in stored["classes"]])
     if slots.proba not in adata.obsm:
         raise StorageError(
             f"adata.obsm has no {slots.proba!r}: the probabilities were not stored (store_proba=False), or were deleted. "

@@ -79,6 +79,7 @@ def look(source: Source, *, recorded_base: float | None = None) -> ValueReport:
     n_nan = int(np.isnan(values).sum())
     if not finite.all():
         sample.data = np.where(finite, sample.data, 0)
+        sample.eliminate_zeros()
         values = values[finite]
     kind, base, evidence, target = _judge(sample.astype(np.float64), values, recorded_base)
     if source.is_embedding:
@@ -128,8 +129,6 @@ def _judge(sample: sparse.csr_matrix, values: NDArray[np.float64], recorded_base
         return "negative", None, "negative values, without the unit variance of scaled data", None
     if np.array_equal(values, np.rint(values)):
         return "counts", None, "whole numbers only", None
-    if scaled:
-        return "scaled", None, "the genes have standard deviation 1", None
     totals = _constant_total(sample)
     if totals is not None:
         base, target = totals
@@ -141,6 +140,9 @@ def _judge(sample: sparse.csr_matrix, values: NDArray[np.float64], recorded_base
         return "linear", None, "multiples of one step in each cell, without a logarithm", None
     if ladder is not None:
         return "log1p", ladder, f"with base {ladder}, the values of a cell are multiples of one step", None  # type: ignore[return-value]
+    # Dividing genes by their deviations breaks both signs above, which logarithms of few genes may well show.
+    if scaled:
+        return "scaled", None, "the genes have standard deviation 1", None
     if values.max() > MAX_LOG:
         return "linear", None, f"maximum {values.max():,.1f}, too large for a logarithm", None
     for name, base_value in BASES.items():

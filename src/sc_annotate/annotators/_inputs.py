@@ -29,7 +29,9 @@ def as_matrix(X: Any) -> NDArray[np.float32] | csr_array:
         try:
             dense = np.asarray(X, dtype=np.float32)
         except (TypeError, ValueError) as error:
-            raise MatrixError(f"X cannot be read as numbers ({error}). Hand in a float32 array or a CSR matrix.") from error
+            raise MatrixError(
+                f"X cannot be read as numbers ({error}). Hand in a float32 array or a CSR matrix."
+            ) from error
         if dense.ndim != 2:
             raise MatrixError(f"X must have two dimensions, cells x genes, not {dense.ndim}.")
         return dense
@@ -79,7 +81,9 @@ def check_fit(X: Any, y: Any, genes: Any, batch: Any = None, *, min_classes: int
     if n_genes == 0:
         raise GeneError("X has no genes. Select at least one.")
     if batch is not None and len(batch) != n_cells:
-        raise InputError(f"batch has {len(batch)} entries and X has {n_cells} cells. Hand in one entry a cell, or None.")
+        raise InputError(
+            f"batch has {len(batch)} entries and X has {n_cells} cells. Hand in one entry a cell, or None."
+        )
     classes, codes = np.unique(labels, return_inverse=True)
     if len(classes) < min_classes:
         found = f"only {classes[0]!r}" if len(classes) else "none"

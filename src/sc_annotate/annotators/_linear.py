@@ -52,7 +52,12 @@ class LinearAnnotator(Annotator):
         intercept_: NDArray[np.float32]  # classes
 
     def _set(
-        self, classes: NDArray[np.str_], coef: NDArray[Any], intercept: NDArray[Any], *, scale: NDArray[Any] | None = None
+        self,
+        classes: NDArray[np.str_],
+        coef: NDArray[Any],
+        intercept: NDArray[Any],
+        *,
+        scale: NDArray[Any] | None = None,
     ) -> Self:
         """Keep a fitted model. `scale` is what each gene was multiplied by before fitting; it is folded in."""
         coef, intercept = two_columns(np.asarray(coef, np.float64), np.asarray(intercept, np.float64), link=self.link)

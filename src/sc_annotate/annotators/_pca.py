@@ -15,16 +15,15 @@ if TYPE_CHECKING:
     from sc_annotate.annotators._moments import Matrix
 
 
-def fit_pca(X: Matrix, n_components: int, rng: int, *, power: float = 1.0) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def fit_pca(X: Matrix, n_components: int, rng: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Loadings (genes x components) and shift, so that ``X @ loadings - shift`` are the component scores.
 
-    Genes are centred and divided by their standard deviation to the given power (1: correlation, 0: covariance);
-    both are folded into the result, so that a sparse matrix is never centred. Signs are fixed: the largest entry of
-    each component is positive.
+    Genes are centred and divided by their standard deviation; both are folded into the result, so that a sparse
+    matrix is never centred. Signs are fixed: the largest entry of each component is positive.
     """
     n_cells, n_genes = X.shape
     mean, sd = mean_and_sd(X)
-    scale = inverse_or_zero(sd) ** power
+    scale = inverse_or_zero(sd)
     Z: Any = scale_columns(X, scale).astype(np.float64)
     center = mean * scale
     k = min(n_components, n_cells - 1, n_genes)

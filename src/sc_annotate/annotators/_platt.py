@@ -31,7 +31,7 @@ def _sigmoid(margin: NDArray[np.float64], positive: NDArray[np.bool_]) -> tuple[
 
 
 def platt(
-    margins: NDArray[np.float64], codes: NDArray[np.intp], *, pooled=False,min_positive: int = 5
+    margins: NDArray[np.float64], codes: NDArray[np.intp], *, min_positive: int = 5
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Slope and offset of each class from margins on cells that the model has not seen.
 
@@ -53,7 +53,6 @@ def platt(
     shared = _sigmoid(margins[known], own[known])
     if shared[0] > 0:
         slope[:], offset[:] = shared
-    if pooled: return slope, offset
     for k in range(n_classes):
         rows = known[:, k]
         if (rows & own[:, k]).sum() >= min_positive:

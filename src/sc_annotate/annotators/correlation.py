@@ -1,4 +1,4 @@
-"""Spearman correlation to type profiles with fine-tuning over marker genes."""
+"""Spearman correlation to type profiles, fine-tuned over marker genes."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.sparse import issparse
 from scipy.special import softmax
-from scipy.stats import rankdata
 
 from sc_annotate.annotators._base import Annotator
 from sc_annotate.annotators._inputs import check_fit, check_predict, need_fitted, need_positive, row_blocks
-from sc_annotate.annotators._moments import class_means
+from sc_annotate.annotators._linear import normalise
+from sc_annotate.annotators._moments import class_means, inverse_or_zero, typical_sd
+from sc_annotate.annotators._spearman import pair_markers, spearman
+from sc_annotate.errors import MethodError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,82 +24,122 @@ if TYPE_CHECKING:
 
     from sc_annotate.annotators._base import Arrays, Matrix
 
-_BLOCK = 2048  # cells a time: ranks are dense
-
-
-def _unit_ranks(values: NDArray[Any]) -> NDArray[np.float64]:
-    """Ranks along the rows, centred and of length 1 (a row without differences stays 0): products are Spearman's rho."""
-    ranks = rankdata(values, axis=1)
-    ranks -= ranks.mean(axis=1, keepdims=True)
-    length = np.linalg.norm(ranks, axis=1, keepdims=True)
-    return np.divide(ranks, length, out=np.zeros_like(ranks), where=length > 0)
-
-
-def spearman(cells: NDArray[Any], profiles: NDArray[Any]) -> NDArray[np.float64]:
-    """Spearman correlation of each row of `cells` with each row of `profiles`; 0 where one of them is constant."""
-    return _unit_ranks(cells) @ _unit_ranks(profiles).T
-
-
-def pair_markers(profiles: NDArray[Any], n: int, scale=None) -> NDArray[np.int32]:
-    """The `n` genes highest in type a over type b, for every ordered pair: types x types x n; -1 where there are fewer."""
-    k, p = profiles.shape
-    n = min(n, p)
-    markers = np.full((k, k, n), -1, dtype=np.int32)
-    for a in range(k):
-        difference = (profiles[a] - profiles)*(1 if scale is None else scale)
-        top = np.argsort(-difference, axis=1, kind="stable")[:, :n]
-        markers[a] = np.where(np.take_along_axis(difference, top, axis=1) > 0, top, -1)
-    return markers
+_BLOCK = 2048  # cells at a time: ranks are dense
 
 
 @dataclass
 class Correlation(Annotator):
-    n_markers: int | None = None
-    tune_gap: float = 0.05
-    temperature: float = 0.05
-    msc: bool = False
+    """The type whose mean profile has the same order of genes: SingleR's idea.
 
-    def fit(self, X, y, *, genes, batch=None, rng=0):
-        matrix, codes, classes = check_fit(X, y, genes, batch)
-        self.classes_ = classes
-        self.profiles_ = class_means(matrix, codes, len(classes)).astype(np.float32)
-        n = self.n_markers or round(500 * (2 / 3) ** np.log2(len(classes)))
-        from sc_annotate.annotators._moments import typical_sd, inverse_or_zero
-        sc=inverse_or_zero(typical_sd(matrix,codes,self.profiles_.astype(float))) if self.msc else None
-        self.markers_ = pair_markers(self.profiles_, max(n, 1),sc)
+    The Spearman correlation of a cell with each type's mean is taken over the genes that mark any type against any
+    other. Then again, cell by cell, over the genes that tell apart only the types that came close to the best, until
+    one is left or none falls behind. Only the order of genes within a cell matters, so any monotone change of a
+    cell's values (another log base, another depth factor) leaves the result as it is.
+
+    The idea is SingleR's; the rest is plainer: one mean profile a type instead of the reference's single samples, and
+    markers ranked by difference of means over the spread within types.
+
+    Parameters
+    ----------
+    n_markers
+        Marker genes of each ordered pair of types.
+    tune_gap
+        Types within this much correlation of the best go to the next round; 0 for no fine-tuning.
+    temperature
+        A difference of this much correlation is a factor e between probabilities.
+
+    References
+    ----------
+    Aran et al. 2019, Reference-based analysis of lung single-cell sequencing reveals a transitional profibrotic
+    macrophage, `doi:10.1038/s41590-018-0276-y <https://doi.org/10.1038/s41590-018-0276-y>`_.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sc_annotate.annotators.correlation import Correlation
+    >>> X = np.array([[2, 1, 0], [3, 2, 0], [0, 1, 2], [0, 1, 3]], dtype=np.float32)
+    >>> model = Correlation().fit(X, np.array(["B", "B", "T", "T"]), genes=np.array(["MS4A1", "ACTB", "CD3D"]))
+    >>> model.classes_[model.predict_proba(X**2).argmax(axis=1)].tolist()
+    ['B', 'B', 'T', 'T']
+    """
+
+    n_markers: int = 75
+    tune_gap: float = 0.05
+    temperature: float = 0.03
+
+    if TYPE_CHECKING:
+        profiles_: NDArray[np.float32]  # classes x genes
+        markers_: NDArray[np.int32]  # classes x classes x markers
+
+    def fit(
+        self,
+        X: Matrix,
+        y: NDArray[np.str_],
+        *,
+        genes: NDArray[np.str_],
+        batch: NDArray[np.str_] | None = None,
+        rng: int = 0,
+    ) -> Self:
+        """Learn profiles and markers; deterministic, so `rng` changes nothing, and `batch` is not used."""
+        need_positive(self, "n_markers", "temperature")
+        if not self.tune_gap >= 0:
+            raise MethodError(f"Correlation: tune_gap must be 0 or more, not {self.tune_gap!r}.")
+        matrix, codes, self.classes_ = check_fit(X, y, genes, batch)
+        means = class_means(matrix, codes, len(self.classes_))
+        self.profiles_ = means.astype(np.float32)
+        self.markers_ = pair_markers(means * inverse_or_zero(typical_sd(matrix, codes, means)), self.n_markers)
         return self
 
-    def _genes_for(self, types: NDArray[np.intp]) -> NDArray[np.intp]:
+    def _genes_among(self, types: NDArray[np.intp]) -> NDArray[np.intp]:
         genes = np.unique(self.markers_[np.ix_(types, types)])
-        return genes[genes >= 0]
+        genes = genes[genes >= 0].astype(np.intp)
+        # A correlation over fewer than two genes says nothing.
+        return genes if len(genes) > 1 else np.arange(self.profiles_.shape[1])
 
-    def _distribute(self, cells, types, mass):
-        """Share out each cell's probability `mass` among `types`, then again among the best of them."""
-        out = np.zeros((len(cells), len(self.classes_)))
-        genes = self._genes_for(types)
+    def _share_out(
+        self, cells: NDArray[np.float32], types: NDArray[np.intp], mass: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Share out each cell's probability `mass` among `types`; what the best of them get is shared out again.
+
+        The winner of the last round keeps the largest probability: it has at least the mean of its group, and every
+        member of the group had more than any type outside.
+        """
+        genes = self._genes_among(types)
         rho = spearman(cells[:, genes], self.profiles_[np.ix_(types, genes)])
-        share = softmax(rho / self.temperature, axis=1)
-        out[:, types] = share * mass[:, None]
+        out = softmax(rho / self.temperature, axis=1) * mass[:, None]
         close = rho >= rho.max(axis=1, keepdims=True) - self.tune_gap
         size = close.sum(axis=1)
         again = np.flatnonzero((size > 1) & (size < len(types)))
-        if len(again):
-            groups, which = np.unique(close[again], axis=0, return_inverse=True)
-            order=np.argsort(which,kind='stable'); bounds=np.searchsorted(which[order],np.arange(len(groups)+1))
-            for g, group in enumerate(groups):
-                rows = again[order[bounds[g]:bounds[g+1]]]
-                kept = types[group]
-                inner = self._distribute(cells[rows], kept, out[np.ix_(rows, kept)].sum(axis=1))
-                out[np.ix_(rows, kept)] = inner[:, kept]
+        if not len(again):
+            return out
+        groups, which = np.unique(close[again], axis=0, return_inverse=True)
+        order = np.argsort(which.ravel(), kind="stable")
+        for group, rows in zip(groups, np.split(again[order], np.cumsum(np.bincount(which.ravel()))[:-1]), strict=True):
+            inner = np.ix_(rows, np.flatnonzero(group))
+            out[inner] = self._share_out(cells[rows], types[group], out[inner].sum(axis=1))
         return out
 
-    def predict_proba(self, X: Matrix):
+    def predict_proba(self, X: Matrix) -> NDArray[np.float32]:
+        """Probabilities, cells x types, float32, columns in ``classes_`` order."""
         need_fitted(self, "profiles_")
         matrix = check_predict(X, self.profiles_.shape[1])
         out = np.empty((matrix.shape[0], len(self.classes_)), dtype=np.float32)
-        every = np.arange(len(self.classes_))
+        types = np.arange(len(self.classes_))
         for rows in row_blocks(matrix.shape[0], _BLOCK):
-            cells = matrix[rows]
-            cells = cells.toarray() if issparse(cells) else cells
-            out[rows] = self._distribute(cells, every, np.ones(len(cells)))
+            block = matrix[rows]
+            cells = block.toarray() if issparse(block) else block
+            out[rows] = normalise(self._share_out(cells, types, np.ones(len(cells))))
         return out
+
+    def to_arrays(self) -> tuple[Arrays, dict[str, Any]]:
+        """Profiles and markers."""
+        need_fitted(self, "profiles_")
+        return {"profiles": self.profiles_, "markers": self.markers_}, {"params": self.params()}
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays, meta: Mapping[str, Any], classes: NDArray[np.str_]) -> Self:
+        """Rebuild a fitted model."""
+        model = cls(**meta["params"])
+        model.classes_ = np.asarray(classes).astype(str)
+        model.profiles_, model.markers_ = arrays["profiles"], arrays["markers"]
+        return model

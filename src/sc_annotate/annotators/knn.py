@@ -1,42 +1,157 @@
+"""Nearest neighbours in principal-component space."""
+
 from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
 import numpy as np
+
 from sc_annotate.annotators._base import Annotator
-from sc_annotate.annotators._inputs import check_fit, check_predict, row_blocks
-from sc_annotate.annotators._pca import fit_pca, project
+from sc_annotate.annotators._inputs import check_fit, check_predict, need_choice, need_fitted, need_positive, row_blocks
 from sc_annotate.annotators._linear import normalise
+from sc_annotate.annotators._pca import fit_pca, project
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Self
+
+    from numpy.typing import NDArray
+
+    from sc_annotate.annotators._base import Arrays, Matrix
+
+_DISTANCES = 20_000_000  # held at a time
+
+
+def choose_landmarks(codes: NDArray[np.intp], n: int, rng: int) -> NDArray[np.intp]:
+    """At most `n` cells, ascending; the large classes lose cells first, so rare ones stay whole as long as they can."""
+    if len(codes) <= n:
+        return np.arange(len(codes))
+    order = np.random.default_rng(rng).permutation(len(codes))
+    shuffled = codes[order]
+    by_class = np.argsort(shuffled, kind="stable")
+    counts = np.bincount(codes)
+    rank = np.empty(len(codes), dtype=np.intp)
+    rank[by_class] = np.arange(len(codes)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return np.sort(order[np.argsort(rank, kind="stable")[:n]])
+
+
 @dataclass
 class KNN(Annotator):
-    n_neighbors: int = 15
+    """A vote of the nearest training cells, on principal components of the scaled log values.
+
+    A neighbour's vote falls linearly with its distance and reaches 0 at the first cell that is not counted, so a
+    small change of a cell never makes a jump in its probabilities. One further vote goes to the types by their share
+    of the training cells; without it a type that none of the neighbours has would get probability 0.
+
+    Parameters
+    ----------
+    n_neighbors
+        Cells that vote.
+    n_components
+        Principal components (fewer where cells or genes are).
+    metric
+        ``"cosine"``: components are divided by their length, which takes away most of the effect of depth;
+        ``"euclidean"``: they are not.
+    class_weight
+        ``"sqrt"``: a vote is multiplied by the inverse square root of its type's size; None: it is not.
+    max_landmarks
+        Training cells that are kept; rare types are kept whole as long as possible.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sc_annotate.annotators.knn import KNN
+    >>> X = np.array([[2, 0], [3, 0], [0, 2], [0, 3]], dtype=np.float32)
+    >>> model = KNN().fit(X, np.array(["B", "B", "T", "T"]), genes=np.array(["MS4A1", "CD3D"]))
+    >>> model.classes_[model.predict_proba(X).argmax(axis=1)].tolist()
+    ['B', 'B', 'T', 'T']
+    """
+
+    n_neighbors: int = 30
     n_components: int = 50
-    power: float=1.0
-    weights: str='distance'
-    pseudo: float=1.0
-    balance: float=0.0
-    metric: str='euclid'
-    def fit(self, X, y, *, genes, batch=None, rng=0):
-        matrix, codes, classes = check_fit(X, y, genes, batch)
-        self.classes_=classes
-        self.l,self.s=fit_pca(matrix,self.n_components,rng,power=self.power)
-        Z=project(matrix,self.l,self.s)
-        self.L=self.n(Z); self.codes=codes
+    metric: Literal["cosine", "euclidean"] = "cosine"
+    class_weight: Literal["sqrt"] | None = "sqrt"
+    max_landmarks: int = 100_000
+
+    if TYPE_CHECKING:
+        loadings_: NDArray[np.float32]  # genes x components
+        shift_: NDArray[np.float32]  # components
+        landmarks_: NDArray[np.float32]  # kept cells x components
+        codes_: NDArray[np.int32]  # class of each kept cell
+        vote_: NDArray[np.float32]  # weight of a vote, by class
+        prior_: NDArray[np.float32]  # share of the training cells, by class
+
+    def fit(
+        self,
+        X: Matrix,
+        y: NDArray[np.str_],
+        *,
+        genes: NDArray[np.str_],
+        batch: NDArray[np.str_] | None = None,
+        rng: int = 0,
+    ) -> Self:
+        """Find components and keep the cells' places in them; `batch` is not used."""
+        need_positive(self, "n_neighbors", "n_components", "max_landmarks")
+        need_choice(self, "metric", ("cosine", "euclidean"))
+        need_choice(self, "class_weight", ("sqrt", None))
+        matrix, codes, self.classes_ = check_fit(X, y, genes, batch)
+        self.loadings_, self.shift_ = fit_pca(matrix, self.n_components, rng)
+        # At least one cell a class, and one more than two: the nearest cell that does not vote sets the radius.
+        kept = choose_landmarks(codes, max(self.max_landmarks, len(self.classes_)), rng)
+        self.landmarks_ = self._place(matrix[kept])
+        self.codes_ = codes[kept].astype(np.int32)
+        counts = np.bincount(codes)
+        weight = counts**-0.5 if self.class_weight == "sqrt" else np.ones(len(counts))
+        # A kept cell of a thinned class stands for several.
+        self.vote_ = (weight * counts / np.bincount(self.codes_)).astype(np.float32)
+        self.prior_ = (counts / len(codes)).astype(np.float32)
         return self
-    def n(self,Z):
-        return Z/np.maximum(np.linalg.norm(Z,axis=1,keepdims=True),1e-12) if self.metric=='cosine' else Z
-    def predict_proba(self, X):
-        matrix=check_predict(X,len(self.l)); Z=self.n(project(matrix,self.l,self.s))
-        k=min(self.n_neighbors,len(self.L)); n=np.bincount(self.codes); prior=n/n.sum()
-        out=np.empty((len(Z),len(self.classes_)))
-        for b in row_blocks(len(Z),1024):
-            z=Z[b]
-            d=np.maximum((z**2).sum(1)[:,None]+(self.L**2).sum(1)-2*z@self.L.T,0)
-            near=np.argpartition(d,k-1,axis=1)[:,:k]
-            dd=np.take_along_axis(d,near,1)
-            if self.weights=='distance': w=np.exp(-dd/np.maximum(dd.mean(1,keepdims=True),1e-12)); w*=k/w.sum(1,keepdims=True)
-            else: w=np.ones_like(dd)
-            w=w*n[self.codes[near]]**-self.balance
-            w*=k/w.sum(1,keepdims=True)
-            v=np.zeros((len(z),len(prior)))
-            for j in range(k): np.add.at(v,(np.arange(len(z)),self.codes[near[:,j]]),w[:,j])
-            out[b]=v+self.pseudo*prior
-        return normalise(out)
+
+    def _place(self, X: Matrix) -> NDArray[np.float32]:
+        place = project(X, self.loadings_, self.shift_)
+        if self.metric == "euclidean":
+            return place
+        length = np.linalg.norm(place, axis=1, keepdims=True)
+        return np.divide(place, length, out=np.zeros_like(place), where=length > 0)
+
+    def _vote(self, cells: NDArray[np.float32]) -> NDArray[np.float32]:
+        k = min(self.n_neighbors, len(self.landmarks_) - 1)
+        square = np.square(self.landmarks_).sum(axis=1) - 2 * (cells @ self.landmarks_.T)
+        square += np.square(cells).sum(axis=1, keepdims=True)
+        near = np.argpartition(square, k, axis=1)[:, : k + 1]
+        distance = np.sqrt(np.maximum(np.take_along_axis(square, near, axis=1), 0.0)).astype(np.float64)
+        radius = distance.max(axis=1, keepdims=True)
+        # All at one distance: all vote alike.
+        weight = 1 - np.divide(distance, radius, out=np.zeros_like(distance), where=radius > 0)
+        weight[(weight <= 0).all(axis=1)] = 1.0
+        weight *= self.vote_[self.codes_[near]]
+        weight *= k / weight.sum(axis=1, keepdims=True)
+        n_classes = len(self.classes_)
+        slot = np.arange(len(cells))[:, None] * n_classes + self.codes_[near]
+        votes = np.bincount(slot.ravel(), weight.ravel(), minlength=len(cells) * n_classes)
+        return normalise(votes.reshape(len(cells), n_classes) + self.prior_)
+
+    def predict_proba(self, X: Matrix) -> NDArray[np.float32]:
+        """Probabilities, cells x types, float32, columns in ``classes_`` order."""
+        need_fitted(self, "landmarks_")
+        place = self._place(check_predict(X, len(self.loadings_)))
+        out = np.empty((len(place), len(self.classes_)), dtype=np.float32)
+        for rows in row_blocks(len(place), max(1, _DISTANCES // len(self.landmarks_))):
+            out[rows] = self._vote(place[rows])
+        return out
+
+    def to_arrays(self) -> tuple[Arrays, dict[str, Any]]:
+        """Components, and the place and class of every kept cell."""
+        need_fitted(self, "landmarks_")
+        names = ("loadings", "shift", "landmarks", "codes", "vote", "prior")
+        return {name: getattr(self, f"{name}_") for name in names}, {"params": self.params()}
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays, meta: Mapping[str, Any], classes: NDArray[np.str_]) -> Self:
+        """Rebuild a fitted model."""
+        model = cls(**meta["params"])
+        model.classes_ = np.asarray(classes).astype(str)
+        for name, array in arrays.items():
+            setattr(model, f"{name}_", array)
+        return model

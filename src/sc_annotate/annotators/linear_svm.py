@@ -12,7 +12,7 @@ from sc_annotate.annotators._inputs import check_fit, need_choice, need_positive
 from sc_annotate.annotators._linear import LinearAnnotator, two_columns
 from sc_annotate.annotators._moments import class_weights, inverse_or_zero, mean_and_sd, scale_columns
 from sc_annotate.annotators._platt import platt
-from sc_annotate.errors import ScAnnotateWarning
+from sc_annotate.errors import MethodError, ScAnnotateWarning
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,16 +33,64 @@ def scattered_folds(codes: NDArray[np.intp], n_folds: int, rng: np.random.Genera
     return fold
 
 
+def again(caught: list[warnings.WarningMessage], category: type[Warning], text: str) -> None:
+    """Pass on what was caught, but the given category as one plain warning of ours."""
+    for item in caught:
+        if not issubclass(item.category, category):
+            warnings.warn_explicit(item.message, item.category, item.filename, item.lineno)
+    if any(issubclass(item.category, category) for item in caught):
+        warnings.warn(
+            f"{text} before it converged; the model is usable. Give more steps, or a smaller C.",
+            ScAnnotateWarning,
+            stacklevel=3,
+        )
+
+
 @dataclass
 class LinearSVM(LinearAnnotator):
-    C: float = 0.01
-    class_weight: Literal["balanced", "sqrt"] | None = "balanced"
+    """Linear support vector machine, one type against the rest, on log values divided by their standard deviation.
+
+    Margins are turned into probabilities by a sigmoid a type (Platt), fitted on margins of cells that were held out
+    of the training, then divided by their sum. A type of too few cells for a sigmoid of its own takes the one of all
+    types pooled.
+
+    Parameters
+    ----------
+    C
+        Inverse strength of the L2 penalty, as in scikit-learn; smaller is smoother.
+    class_weight
+        ``"balanced"``: weight of a cell proportional to 1 / (size of its type); ``"sqrt"``: to the inverse square
+        root of it; None: equal weights. Weights have mean 1.
+    n_folds
+        Folds of the calibration; the machine is trained ``n_folds + 1`` times.
+    max_iter
+        Steps of the solver (liblinear). A :class:`~sc_annotate.errors.ScAnnotateWarning` says when they were too few.
+
+    References
+    ----------
+    Abdelaal et al. 2019, A comparison of automatic cell identification methods for single-cell RNA sequencing data,
+    `doi:10.1186/s13059-019-1795-z <https://doi.org/10.1186/s13059-019-1795-z>`_.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sc_annotate.annotators.linear_svm import LinearSVM
+    >>> X = np.array([[2, 0], [3, 0], [0, 2], [0, 3]], dtype=np.float32)
+    >>> model = LinearSVM().fit(X, np.array(["B", "B", "T", "T"]), genes=np.array(["MS4A1", "CD3D"]))
+    >>> model.classes_[model.predict_proba(X).argmax(axis=1)].tolist()
+    ['B', 'B', 'T', 'T']
+    """
+
+    C: float = 0.001
+    class_weight: Literal["balanced", "sqrt"] | None = "sqrt"
     n_folds: int = 3
     max_iter: int = 10_000
-    pooled: bool = False
-    tol: float = 1e-3
 
     link = "sigmoid"
+
+    if TYPE_CHECKING:
+        platt_slope_: NDArray[np.float32]  # classes
+        platt_offset_: NDArray[np.float32]  # classes
 
     def _margins(self, X: Any, codes: NDArray[np.intp], seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         from sklearn.svm import LinearSVC
@@ -52,15 +100,28 @@ class LinearSVM(LinearAnnotator):
             class_weight=class_weights(codes, self.class_weight),
             dual=X.shape[0] < X.shape[1],
             max_iter=self.max_iter,
+            tol=1e-3,
             random_state=seed,
-            tol=self.tol,
         )
         model.fit(X, codes)
         return two_columns(model.coef_, model.intercept_, link="sigmoid")
 
-    def fit(self, X, y, *, genes, batch=None, rng=0):
+    def fit(
+        self,
+        X: Matrix,
+        y: NDArray[np.str_],
+        *,
+        genes: NDArray[np.str_],
+        batch: NDArray[np.str_] | None = None,
+        rng: int = 0,
+    ) -> Self:
+        """Learn margins on all cells, and sigmoids on margins of held-out cells; `batch` is not used."""
         from sklearn.exceptions import ConvergenceWarning
 
+        need_positive(self, "C", "max_iter")
+        need_choice(self, "class_weight", ("balanced", "sqrt", None))
+        if self.n_folds < 2:
+            raise MethodError(f"LinearSVM: n_folds must be 2 or more, not {self.n_folds!r}.")
         matrix, codes, classes = check_fit(X, y, genes, batch)
         scale = inverse_or_zero(mean_and_sd(matrix)[1])
         scaled = scale_columns(matrix, scale)
@@ -78,11 +139,23 @@ class LinearSVM(LinearAnnotator):
                     w, b = self._margins(scaled[train], inner, seed)
                     # A class without a training cell has no margin in this fold.
                     held_out[np.ix_(test, known)] = scaled[test] @ w.T + b
-        self._set(classes, coef, intercept, scale=scale)
-        slope, offset = platt(held_out, codes, pooled=self.pooled)
+        again(caught, ConvergenceWarning, f"linear_svm stopped after max_iter={self.max_iter} steps")
+        slope, offset = platt(held_out, codes)
         self.platt_slope_, self.platt_offset_ = slope.astype(np.float32), offset.astype(np.float32)
-        self.held=held_out,codes
-        return self
+        return self._set(classes, coef, intercept, scale=scale)
 
-    def decision(self, X):
+    def decision(self, X: Matrix) -> NDArray[np.float32]:
+        """Log-odds of each type against the rest, cells x classes: the margins, through Platt's line."""
         return super().decision(X) * self.platt_slope_ + self.platt_offset_
+
+    def to_arrays(self) -> tuple[Arrays, dict[str, Any]]:
+        """Coefficients, intercept, and the slope and offset of each sigmoid."""
+        arrays, meta = super().to_arrays()
+        return {**arrays, "platt_slope": self.platt_slope_, "platt_offset": self.platt_offset_}, meta
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays, meta: Mapping[str, Any], classes: NDArray[np.str_]) -> Self:
+        """Rebuild a fitted model; needs neither the training data nor scikit-learn."""
+        model = super().from_arrays(arrays, meta, classes)
+        model.platt_slope_, model.platt_offset_ = arrays["platt_slope"], arrays["platt_offset"]
+        return model

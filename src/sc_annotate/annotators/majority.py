@@ -1,4 +1,4 @@
-"""The floor: every cell gets the training shares of the types, whatever its genes."""
+"""The commonest type for every cell: the floor that any method has to clear."""
 
 from __future__ import annotations
 
@@ -21,10 +21,20 @@ if TYPE_CHECKING:
 
 @dataclass
 class Majority(Annotator):
-    """The commonest type for every cell; a method that does not beat it has learned nothing."""
+    """The shares of the types among the training cells, for every cell alike; looks at no gene.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sc_annotate.annotators.majority import Majority
+    >>> X = np.zeros((4, 1), dtype=np.float32)
+    >>> model = Majority().fit(X, np.array(["T", "T", "T", "B"]), genes=np.array(["CD3D"]))
+    >>> model.predict_proba(X[:1]).tolist()
+    [[0.25, 0.75]]
+    """
 
     if TYPE_CHECKING:
-        share_: NDArray[np.float32]
+        shares_: NDArray[np.float32]
         n_genes_: int
 
     def fit(
@@ -36,26 +46,26 @@ class Majority(Annotator):
         batch: NDArray[np.str_] | None = None,
         rng: int = 0,
     ) -> Self:
-        """Count the types."""
-        data = check_fit(X, y, genes, batch, min_classes=1)
-        self.classes_ = data.classes
-        self.share_ = (np.bincount(data.codes) / len(data.codes)).astype(np.float32)
-        self.n_genes_ = data.X.shape[1]
+        """Count the types; one type alone is allowed."""
+        matrix, codes, self.classes_ = check_fit(X, y, genes, batch, min_classes=1)
+        self.shares_ = (np.bincount(codes) / len(codes)).astype(np.float32)
+        self.n_genes_ = matrix.shape[1]
         return self
 
     def predict_proba(self, X: Matrix) -> NDArray[np.float32]:
-        """The training shares, for every cell."""
-        need_fitted(self, "share_")
-        return np.tile(self.share_, (check_predict(X, self.n_genes_).shape[0], 1))
+        """The same row for every cell."""
+        need_fitted(self, "shares_")
+        return np.tile(self.shares_, (check_predict(X, self.n_genes_).shape[0], 1))
 
     def to_arrays(self) -> tuple[Arrays, dict[str, Any]]:
         """The shares."""
-        need_fitted(self, "share_")
-        return {"share": self.share_}, {"n_genes": self.n_genes_}
+        need_fitted(self, "shares_")
+        return {"shares": self.shares_}, {"params": self.params(), "n_genes": self.n_genes_}
 
     @classmethod
     def from_arrays(cls, arrays: Arrays, meta: Mapping[str, Any], classes: NDArray[np.str_]) -> Self:
         """Rebuild a fitted model."""
-        model = cls()
-        model.classes_, model.share_, model.n_genes_ = np.asarray(classes).astype(str), arrays["share"], int(meta["n_genes"])
+        model = cls(**meta["params"])
+        model.classes_ = np.asarray(classes).astype(str)
+        model.shares_, model.n_genes_ = arrays["shares"], int(meta["n_genes"])
         return model

@@ -61,5 +61,6 @@ def pbmc68k() -> AnnData:
             "source": "Zheng et al. 2017, doi 10.1038/ncomms14049, as scanpy.datasets.pbmc68k_reduced()",
         },
     )
+    adata.X.sort_indices()
     adata.obs_names.name = adata.var_names.name = None
     return adata

@@ -12,7 +12,7 @@ from sc_annotate._core.stored import read_calls
 from sc_annotate.errors import InputError
 from sc_annotate.pl import _style as style
 from sc_annotate.pl._figure import finish
-from sc_annotate.pl._panel import MARGIN, PANEL, Panel, category_panel, grid, number_panel
+from sc_annotate.pl._panel import Panel, grid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BASES = ("umap", "tsne", "pca")
-RASTER_ABOVE = 2_000
-"""Cells above which points become pixels: a vector file of a million points cannot be opened."""
 
 
 def annotation(
@@ -96,7 +94,7 @@ def annotation(
     panels = [_panel(adata, key, frame, one) for one in colors]
     drawn = dict(zip(colors, _axes(ax, panels), strict=True))
     for (name, axes), panel in zip(drawn.items(), panels, strict=True):
-        _draw(axes, panel, places, order, size)
+        panel.draw(axes, places, order, size)
         _label(axes, rep, key if name == "label" else f"{key}: {name.replace('_', ' ')}", panel, places)
     return finish(drawn if len(drawn) > 1 else drawn[colors[0]], show=show, return_fig=return_fig)
 
@@ -104,7 +102,9 @@ def annotation(
 def _colors(color: str | Sequence[str], frame: pd.DataFrame, key: str) -> list[str]:
     colors = [color] if isinstance(color, str) else list(dict.fromkeys(color))
     if not colors or any(c not in frame for c in colors):
-        raise InputError(f"color must be one or more of {', '.join(map(repr, frame))} for the result {key!r}, not {color!r}.")
+        raise InputError(
+            f"color must be one or more of {', '.join(map(repr, frame))} for the result {key!r}, not {color!r}."
+        )
     return colors
 
 
@@ -125,7 +125,9 @@ def _places(adata: AnnData, rep: str) -> NDArray[np.float64]:
     X = adata.obsm[rep]
     X = np.asarray(X.to_numpy() if hasattr(X, "to_numpy") else X)
     if X.ndim != 2 or X.shape[1] < 2 or X.dtype.kind not in "fiu":
-        raise InputError(f"adata.obsm[{rep!r}] is no array of two or more columns of numbers. Name another with basis=.")
+        raise InputError(
+            f"adata.obsm[{rep!r}] is no array of two or more columns of numbers. Name another with basis=."
+        )
     return X[:, :2].astype(np.float64)
 
 
@@ -138,11 +140,14 @@ def _panel(adata: AnnData, key: str, frame: pd.DataFrame, name: str) -> Panel:
             found = style.type_colors(adata, key, column)
         else:
             found = dict(zip(map(str, used), style.palette(len(used)), strict=True))
-        return category_panel(column, {str(c): found[str(c)] for c in used})
-    panel = number_panel(column, (0.0, 1.0) if name == "confidence" else None)
-    missing = ~np.isfinite(panel.values)
+        panel = Panel.of_types(column, found)
+    else:
+        panel = Panel.of_numbers(column, (0.0, 1.0) if name == "confidence" else None)
+    missing = ~panel.known
     if missing.any():
-        given = np.asarray(frame["status"] == GIVEN, dtype=bool) if "status" in frame else np.zeros(len(frame), dtype=bool)
+        given = (
+            np.asarray(frame["status"] == GIVEN, dtype=bool) if "status" in frame else np.zeros(len(frame), dtype=bool)
+        )
         why = "given labels" if given[missing].all() else "cells without a value"
         panel.notes.append(f"grey: {int(missing.sum()):,} {why}")
     return panel
@@ -156,23 +161,9 @@ def _axes(ax: Any, panels: list[Panel]) -> list[Axes]:
     given = [ax] if isinstance(ax, Axes) else list(np.ravel(np.asarray(ax, dtype=object)))
     if len(given) != len(panels) or not all(isinstance(one, Axes) for one in given):
         raise InputError(f"ax must be {len(panels)} matplotlib Axes, one for each color, not {ax!r}.")
+    for panel, one in zip(panels, given, strict=True):
+        panel.height = one.get_window_extent().height / one.figure.figure.dpi
     return given
-
-
-def _draw(ax: Axes, panel: Panel, places: NDArray[np.float64], order: NDArray[np.intp], size: float | None) -> None:
-    n = len(places)
-    look = {
-        # Scanpy's rule, kept within what can be seen and told apart.
-        "s": float(np.clip(60_000 / n, 0.3, 25)) if size is None else size,
-        "linewidths": 0,
-        "rasterized": n > RASTER_ABOVE,
-        "plotnonfinite": False,
-    }
-    known = panel.known[order]
-    below, above = order[~known], order[known]
-    if len(below):
-        ax.scatter(*places[below].T, color=style.GREY, label="_missing", zorder=1, **look)
-    panel.draw(ax, places[above], above, look)
 
 
 def _label(ax: Axes, rep: str, title: str, panel: Panel, places: NDArray[np.float64]) -> None:

@@ -128,7 +128,9 @@ def _held_out(adata: AnnData, key: str) -> Table:
 def _against(adata: AnnData, key: str, truth: str) -> Table:
     frame = read_calls(adata, key)
     if check_column(adata, truth, argument="truth").isna().all():
-        raise LabelError(f"adata.obs[{truth!r}] (truth) holds no true type. Name another column, or None for held-out cells.")
+        raise LabelError(
+            f"adata.obs[{truth!r}] (truth) holds no true type. Name another column, or None for held-out cells."
+        )
     true, known = read_labels(adata, truth, what="adata")
     called = np.asarray(frame["label"].notna(), dtype=bool)
     given = np.asarray(frame["status"] == GIVEN, dtype=bool) if "status" in frame else np.zeros(len(frame), dtype=bool)
@@ -143,12 +145,18 @@ def _against(adata: AnnData, key: str, truth: str) -> Table:
     codes = np.searchsorted(types, true[used]) * len(types) + np.searchsorted(types, labels)
     counts = np.bincount(codes, minlength=len(types) ** 2).reshape(len(types), len(types))
     left = _left_out(known, called, given)
-    return Table(counts, types, f"{key} against {truth}, {int(used.sum()):,} cells" + (f"\nleft out: {left}" if left else ""))
+    return Table(
+        counts, types, f"{key} against {truth}, {int(used.sum()):,} cells" + (f"\nleft out: {left}" if left else "")
+    )
 
 
 def _left_out(known: NDArray[np.bool_], called: NDArray[np.bool_], given: NDArray[np.bool_]) -> str:
     """Each cell that is left out, counted once."""
-    reasons = {"given labels": given, "without a true type": ~known & ~given, "without a call": known & ~called & ~given}
+    reasons = {
+        "given labels": given,
+        "without a true type": ~known & ~given,
+        "without a call": known & ~called & ~given,
+    }
     return ", ".join(f"{int(mask.sum()):,} {why}" for why, mask in reasons.items() if mask.any())
 
 
@@ -172,7 +180,9 @@ def _draw(
         max(cell * len(rows), 1.5) + style.width_of(x, size) + 1.0,
     )
     top = 1.0 if normalize == "true" else None
-    image = ax.imshow(np.ma.masked_invalid(values), cmap=style.HEAT, vmin=0, vmax=top, aspect="equal", interpolation="nearest")
+    image = ax.imshow(
+        np.ma.masked_invalid(values), cmap=style.HEAT, vmin=0, vmax=top, aspect="equal", interpolation="nearest"
+    )
     ax.set_facecolor("#f2f2f2")  # types that no cell truly is
     heatmap_axes(ax)
     style.tick_labels(ax, x=x, y=y, size=size)

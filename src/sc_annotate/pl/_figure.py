@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+PAD = 0.08
+"""Inches around everything."""
+
 Drawn = TypeVar("Drawn", bound="Axes | dict[str, Axes]")
 
 
@@ -17,9 +20,10 @@ def one_axes(ax: Any, width: float, height: float) -> Axes:
     """The caller's Axes, or those of a new figure of this size in inches."""
     from matplotlib import pyplot as plt
     from matplotlib.axes import Axes
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     if ax is None:
-        ax = plt.subplots(figsize=(width, height), layout="constrained")[1]
+        ax = plt.subplots(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=PAD, h_pad=PAD))[1]
     if not isinstance(ax, Axes):
         raise InputError(f"ax must be a matplotlib Axes, not {type(ax).__name__}. Pass one of `plt.subplots()`.")
     return ax

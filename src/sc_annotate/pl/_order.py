@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
 from scipy.spatial.distance import squareform
 
 if TYPE_CHECKING:
@@ -13,6 +15,9 @@ if TYPE_CHECKING:
 
 MOST_OPTIMAL = 200
 """Types above which the best order of the leaves takes longer than a picture is worth."""
+
+LEAST = 0.02
+"""Share of two types in each other below which they count as not confused."""
 
 
 def by_similarity(shares: NDArray[np.floating]) -> NDArray[np.intp]:
@@ -25,16 +30,25 @@ def by_similarity(shares: NDArray[np.floating]) -> NDArray[np.intp]:
 
     Returns
     -------
-    Positions of the types. Where nothing is confused, the order stays as it was.
+    Positions of the types: groups of confused types, each in the best order of the leaves of its tree (Bar-Joseph et
+    al. 2001); the groups, and all types that are confused with no other, stay in the order they had.
     """
-    n = len(shares)
     similar = np.nan_to_num(np.asarray(shares, dtype=np.float64))
     similar = (similar + similar.T) / 2
     np.fill_diagonal(similar, 0)
-    if n < 3 or not similar.any():
-        return np.arange(n)
-    distance = squareform(1 - similar / similar.max(), checks=False)
+    similar[similar < LEAST] = 0
+    n_groups, group = connected_components(csr_array(similar), directed=False)
+    first = [int(np.flatnonzero(group == g)[0]) for g in range(n_groups)]
+    ordered = [_chain(np.flatnonzero(group == g), similar) for g in np.argsort(first)]
+    return np.concatenate(ordered) if ordered else np.arange(0)
+
+
+def _chain(members: NDArray[np.intp], similar: NDArray[np.float64]) -> NDArray[np.intp]:
+    if len(members) < 3:
+        return members
+    inside = similar[np.ix_(members, members)]
+    distance = squareform(1 - inside / inside.max(), checks=False)
     tree = linkage(distance, "average")
-    order = leaves_list(optimal_leaf_ordering(tree, distance) if n <= MOST_OPTIMAL else tree).astype(np.intp)
+    leaves = leaves_list(optimal_leaf_ordering(tree, distance) if len(members) <= MOST_OPTIMAL else tree)
     # An order and its reverse are equally good; take the one that starts earlier in the alphabet.
-    return order if order[0] < order[-1] else order[::-1]
+    return members[leaves if leaves[0] < leaves[-1] else leaves[::-1]]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sc_annotate.pl import _style as style
+from sc_annotate.pl._figure import PAD
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,6 +46,8 @@ class Panel:
     colors: dict[str, str] | None = None
     limits: tuple[float, float] | None = None
     notes: list[str] = field(default_factory=list)
+    height: float = SIDE
+    """Inches, to fill with a legend."""
 
     @classmethod
     def of_types(cls, column: pd.Series, colors: dict[str, str]) -> Panel:
@@ -55,66 +58,74 @@ class Panel:
 
     @classmethod
     def of_numbers(cls, column: pd.Series, limits: tuple[float, float] | None) -> Panel:
-        return cls(np.asarray(column, dtype=np.float64), limits=limits)
+        return cls(column.to_numpy(dtype=np.float64, na_value=np.nan), limits=limits)
 
     @property
     def known(self) -> NDArray[np.bool_]:
         return np.isfinite(self.values)
 
-    def side(self) -> float:
+    @property
+    def wanted(self) -> float:
+        """Inches of the side that suits the legend."""
         return TALL if self.colors is not None and len(self.colors) * ROW > 3 * SIDE else SIDE
 
-    def room(self, side: float) -> float:
+    @property
+    def room(self) -> float:
         """Inches to the right of the points."""
         if self.colors is None:
             return BAR
-        return self.columns(side) * (style.width_of(style.shorten(self.colors), style.FONT) + MARK) + 0.1
+        return self.columns * (style.width_of(style.shorten(self.colors), style.FONT) + MARK) + 0.1
 
-    def columns(self, side: float) -> int:
+    @property
+    def columns(self) -> int:
         """Columns of the legend, none longer than the panel."""
-        return max(1, math.ceil(len(self.colors or {}) / math.floor(side / ROW)))
+        return max(1, math.ceil(len(self.colors or {}) / max(1, math.floor(self.height / ROW))))
 
     def draw(self, ax: Axes, places: NDArray[np.float64], order: NDArray[np.intp], size: float | None) -> None:
         """Points in this order, those without a value below, and the key to their colours."""
+        from matplotlib.colors import to_rgba_array
+
         n = len(places)
-        look = {
+        look: dict[str, Any] = {
             # Scanpy's rule, kept within what can be seen and told apart.
             "s": float(np.clip(60_000 / max(n, 1), 0.3, 25)) if size is None else size,
             "linewidths": 0,
             "rasterized": n > RASTER_ABOVE,
+            "zorder": 2,
         }
         known = self.known[order]
         below, above = order[~known], order[known]
         if len(below):
-            ax.scatter(*places[below].T, color=style.GREY, zorder=1, **look)
+            ax.scatter(*places[below].T, **{**look, "color": style.GREY, "zorder": 1})
         if self.colors is None:
             self._numbers(ax, places[above], self.values[above], look)
         else:
-            names = list(self.colors)
-            colors = np.array(list(self.colors.values()), dtype=object)[self.values[above].astype(np.intp)]
-            ax.scatter(*places[above].T, c=list(colors), zorder=2, **look)
-            self._legend(ax, names)
+            colors = to_rgba_array(list(self.colors.values()))[self.values[above].astype(np.intp)]
+            ax.scatter(*places[above].T, **{**look, "c": colors})
+            self._legend(ax, self.colors)
 
-    def _numbers(self, ax: Axes, places: NDArray[np.float64], values: NDArray[np.float64], look: dict[str, Any]) -> None:
+    def _numbers(
+        self, ax: Axes, places: NDArray[np.float64], values: NDArray[np.float64], look: dict[str, Any]
+    ) -> None:
         low, high = self.limits or (None, None)
         if not len(values):
             return
-        points = ax.scatter(*places.T, c=values, cmap=style.confidence_map(), vmin=low, vmax=high, zorder=2, **look)
+        shades = {"c": values, "cmap": style.confidence_map(), "vmin": low, "vmax": high}
+        points = ax.scatter(*places.T, **{**look, **shades})
         bar = ax.figure.colorbar(points, ax=ax, shrink=0.6, aspect=20, pad=0.02)
         bar.outline.set_visible(False)
         bar.ax.tick_params(labelsize=style.SMALL, length=2)
 
-    def _legend(self, ax: Axes, names: list[str]) -> None:
+    def _legend(self, ax: Axes, colors: dict[str, str]) -> None:
         from matplotlib.lines import Line2D
 
-        height = ax.get_position().height * ax.figure.get_figheight() if _drawn_by_caller(ax) else self.side()
-        marks = [Line2D([], [], ls="", marker="o", ms=5.5, mew=0, color=(self.colors or {})[name]) for name in names]
+        marks = [Line2D([], [], ls="", marker="o", ms=5.5, mew=0, color=color) for color in colors.values()]
         legend = ax.legend(
             marks,
-            [""] * len(names),
+            [""] * len(colors),
             loc="center left",
             bbox_to_anchor=(1.0, 0.5),
-            ncols=self.columns(max(height, 1.0)),
+            ncols=self.columns,
             frameon=False,
             fontsize=style.FONT,
             labelspacing=0.3,
@@ -124,29 +135,26 @@ class Panel:
             borderaxespad=0.4,
         )
         # Set afterwards: matplotlib leaves out labels that start with an underscore.
-        for text, name in zip(legend.get_texts(), style.shorten(names), strict=True):
+        for text, name in zip(legend.get_texts(), style.shorten(colors), strict=True):
             text.set_text(name)
             text.set_color(style.INK)
         style.plain(legend.get_texts())
 
 
-def _drawn_by_caller(ax: Axes) -> bool:
-    return ax.figure.get_label() != _OURS
-
-
-_OURS = "sc_annotate"
-
-
 def grid(panels: list[Panel]) -> list[Axes]:
     """A new figure with a square panel for each, and room for legends beside them."""
     from matplotlib import pyplot as plt
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    side = max(panel.side() for panel in panels)
+    side = max(panel.wanted for panel in panels)
+    for panel in panels:
+        panel.height = side
     across = min(len(panels), ABREAST)
     down = math.ceil(len(panels) / across)
-    rooms = [max(p.room(side) for p in panels[i::across]) for i in range(across)]
+    rooms = [max(p.room for p in panels[i::across]) for i in range(across)]
     size = (across * (side + MARGIN) + sum(rooms), down * (side + MARGIN + 0.2))
-    figure, axes = plt.subplots(down, across, figsize=size, layout="compressed", squeeze=False)
+    layout = ConstrainedLayoutEngine(w_pad=PAD, h_pad=PAD, compress=True)
+    axes = plt.subplots(down, across, figsize=size, layout=layout, squeeze=False)[1]
     for spare in axes.flat[len(panels) :]:
         spare.remove()
     for one in axes.flat[: len(panels)]:

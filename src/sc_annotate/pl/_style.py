@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from sc_annotate._core.slots import Slots
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     import pandas as pd
     from anndata import AnnData
@@ -31,7 +32,7 @@ HEAT = "Blues"
 LONGEST = 40
 """Characters of a label that are always shown in full."""
 
-PALE = 0.8
+PALE = 0.7
 """Relative luminance above which a colour is lost on white."""
 
 
@@ -50,7 +51,9 @@ def width_of(texts: Iterable[str], size: float) -> float:
     from matplotlib.textpath import text_to_path
 
     font = FontProperties(size=size)
-    return max((text_to_path.get_text_width_height_descent(t, font, ismath=False)[0] / 72 for t in texts if t), default=0.0)
+    return max(
+        (text_to_path.get_text_width_height_descent(t, font, ismath=False)[0] / 72 for t in texts if t), default=0.0
+    )
 
 
 def plain(texts: Iterable[Text]) -> None:
@@ -59,7 +62,9 @@ def plain(texts: Iterable[Text]) -> None:
         text.set_parse_math(False)
 
 
-def tick_labels(ax: Axes, *, x: Sequence[str] | None = None, y: Sequence[str] | None = None, size: float = FONT) -> None:
+def tick_labels(
+    ax: Axes, *, x: Sequence[str] | None = None, y: Sequence[str] | None = None, size: float = FONT
+) -> None:
     """Names at the rows and the columns of a heatmap."""
     if x is not None:
         ax.set_xticks(range(len(x)), x, fontsize=size, color=INK, rotation=90)
@@ -97,10 +102,11 @@ def palette(n: int) -> list[str]:
     Above about 90 types colours repeat.
     """
     from matplotlib import rcParams
+    from matplotlib.colors import to_hex
 
-    cycle = [str(c) for c in rcParams["axes.prop_cycle"].by_key().get("color", [])]
+    cycle = rcParams["axes.prop_cycle"].by_key().get("color", [])
     if n <= len(cycle):
-        return cycle[:n]
+        return [to_hex(c) for c in cycle[:n]]
     from scanpy.pl import palettes
 
     if n <= len(palettes.default_28):
@@ -111,10 +117,10 @@ def palette(n: int) -> list[str]:
 
 def type_colors(adata: AnnData, key: str, column: pd.Series) -> dict[str, str]:
     """A colour for each category of a column: the object's own where they exist and can be used."""
-    from matplotlib.colors import is_color_like
+    from matplotlib.colors import is_color_like, to_hex
 
     names = [str(c) for c in column.cat.categories]
     stored = adata.uns.get(Slots(key).colors)
-    own = [] if stored is None else [str(c) for c in np.atleast_1d(np.asarray(stored, dtype=object))]
+    own = list(stored) if isinstance(stored, Sequence | np.ndarray) else []
     usable = len(own) >= len(names) and all(is_color_like(c) for c in own)
-    return dict(zip(names, own if usable else palette(len(names)), strict=False))
+    return dict(zip(names, map(to_hex, own) if usable else palette(len(names)), strict=False))

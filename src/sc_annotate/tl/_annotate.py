@@ -10,7 +10,7 @@ import numpy as np
 from sc_annotate._core import genes, registry, storage
 from sc_annotate._core.matrix import check_adata
 from sc_annotate._core.progress import logger
-from sc_annotate._core.read import Input, open_input, total_counts
+from sc_annotate._core.read import Input, check_representations, open_input, total_counts
 from sc_annotate._core.slots import DEFAULT_KEY, GIVEN, Slots
 from sc_annotate.errors import InputError, LabelError
 from sc_annotate.tl._fit import N_TOP_GENES, check_rng, learn
@@ -273,6 +273,8 @@ def _across(
         gene_symbols=column if column in reference.var else None,
         what="reference",
     )
+    if query.source.is_embedding:
+        check_representations(query.source, found.source.names, what="adata")
     match = genes.match(query.names, found.names, min_fraction=options.min_overlap)
     key = options.total_counts_key
     total_counts(adata, key, what="adata")
