@@ -49,14 +49,23 @@ def test_train_info_annotate(files: Path, capsys: pytest.CaptureFixture[str]) ->
     shown = capsys.readouterr().out
     assert shown.count("Annotation model") == 2
     assert run("annotate", files / "query.h5ad", files / "out.h5ad", "--model", files / "m.safetensors") == 0
-    assert run("annotate", files / "query.h5ad", files / "direct.h5ad", "--reference", files / "reference.h5ad", *options) == 0
+    assert (
+        run("annotate", files / "query.h5ad", files / "direct.h5ad", "--reference", files / "reference.h5ad", *options)
+        == 0
+    )
     out, direct = ad.read_h5ad(files / "out.h5ad"), ad.read_h5ad(files / "direct.h5ad")
     pd.testing.assert_frame_equal(sca.get.probabilities(out), sca.get.probabilities(direct))
     query = ad.read_h5ad(files / "query.h5ad")
     sca.tl.annotate(query, files / "m.safetensors")
     np.testing.assert_array_equal(query.obsm["annotation_proba"], out.obsm["annotation_proba"])
     assert (files / "query.h5ad").read_bytes() == before
-    assert sorted(p.name for p in files.iterdir()) == ["direct.h5ad", "m.safetensors", "out.h5ad", "query.h5ad", "reference.h5ad"]
+    assert sorted(p.name for p in files.iterdir()) == [
+        "direct.h5ad",
+        "m.safetensors",
+        "out.h5ad",
+        "query.h5ad",
+        "reference.h5ad",
+    ]
 
 
 def test_inspect_and_methods(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -105,12 +114,23 @@ def test_bad_input_is_one_line(
 
 def test_force_replaces_an_older_output(files: Path) -> None:
     (files / "out.h5ad").write_text("old")
-    options = ("--reference", files / "reference.h5ad", "--labels-key", "cell_type", "--method", "nearest_centroid", "--cv", 0)
+    options = (
+        "--reference",
+        files / "reference.h5ad",
+        "--labels-key",
+        "cell_type",
+        "--method",
+        "nearest_centroid",
+        "--cv",
+        0,
+    )
     assert run("annotate", files / "query.h5ad", files / "out.h5ad", *options, "--force") == 0
     assert "annotation" in ad.read_h5ad(files / "out.h5ad").obs
 
 
-def test_interrupt_leaves_nothing(files: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_interrupt_leaves_nothing(
+    files: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 

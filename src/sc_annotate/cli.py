@@ -105,7 +105,7 @@ def _read(path: str, *, backed: bool = False) -> AnnData:
         raise InputError(f"there is no file {path!r}.")
     try:
         return ad.read_h5ad(file, backed="r" if backed else None)
-    except Exception as error:  # noqa: BLE001  whatever a reader says of a broken file, the user needs one line
+    except Exception as error:
         raise InputError(f"{path!r} cannot be read as h5ad: {_one_line(error)[:300]}") from error
 
 

@@ -41,7 +41,11 @@ def test_schema(pair: tuple[AnnData, AnnData]) -> None:
     }  # fmt: skip
     # Columns that belong to other capabilities are absent rather than empty.
     assert not {"annotation_status", "annotation_set_size", "annotation_unfamiliarity"} & set(query.obs)
-    assert query.uns["annotation"]["baseline"]["scores"]["method"].tolist() == ["nearest_centroid", "majority", "logreg"]
+    assert query.uns["annotation"]["baseline"]["scores"]["method"].tolist() == [
+        "nearest_centroid",
+        "majority",
+        "logreg",
+    ]
     assert query.uns["annotation_colors"] == [
         dict(zip(reference.obs["cell_type"].cat.categories, reference.uns["cell_type_colors"], strict=True))[c]
         for c in query.obs["annotation"].cat.categories
@@ -97,7 +101,11 @@ def test_all_matrix_kinds_give_one_answer(pair: tuple[AnnData, AnnData]) -> None
     sca.tl.annotate(query, reference, "cell_type", **FAST)
     want = query.obsm["annotation_proba"]
     variants: dict[str, tuple[AnnData, dict[str, Any]]] = {}
-    for name, convert in (("csc", lambda X: X.tocsc()), ("dense", lambda X: X.toarray()), ("float64", lambda X: X.astype(float))):
+    for name, convert in (
+        ("csc", lambda X: X.tocsc()),
+        ("dense", lambda X: X.toarray()),
+        ("float64", lambda X: X.astype(float)),
+    ):
         other = query.copy()
         other.X = convert(query.X)
         variants[name] = other, {}
@@ -181,7 +189,11 @@ def test_no_global_state_is_touched(pair: tuple[AnnData, AnnData]) -> None:
 
     reference, query = pair
     np.random.seed(7)  # noqa: NPY002
-    state, filters, handlers = np.random.get_state()[1].copy(), list(warnings.filters), list(logging.getLogger().handlers)  # noqa: NPY002
+    state, filters, handlers = (
+        np.random.get_state()[1].copy(),
+        list(warnings.filters),
+        list(logging.getLogger().handlers),
+    )  # noqa: NPY002
     params = dict(mpl.rcParams)
     sca.tl.annotate(query, reference, "cell_type")
     np.testing.assert_array_equal(state, np.random.get_state()[1])  # noqa: NPY002
@@ -275,14 +287,22 @@ LABELS = {
 def test_labels_of_all_kinds(pair: tuple[AnnData, AnnData], kind: str, categorical: bool, tmp_path: Path) -> None:
     reference, query = pair
     names = LABELS[kind]
-    codes = np.where(reference.obs["cell_type"] == "Dendritic", 0, np.where(reference.obs["cell_type"] == "CD19+ B", 1, 2))
+    codes = np.where(
+        reference.obs["cell_type"] == "Dendritic", 0, np.where(reference.obs["cell_type"] == "CD19+ B", 1, 2)
+    )
     labels = pd.Series([names[c] for c in codes], index=reference.obs_names)
     if categorical:
         labels = labels.astype(pd.CategoricalDtype([*names, "unused"] if isinstance(names[0], str) else [*names, 99]))
     labels.iloc[:5] = np.nan
-    reference.obs["labels"] = labels.to_numpy(dtype=object) if kind == "booleans and text" and not categorical else labels
+    reference.obs["labels"] = (
+        labels.to_numpy(dtype=object) if kind == "booleans and text" and not categorical else labels
+    )
     sca.tl.annotate(query, reference, "labels", **FAST)
-    want = {"1", "2", "3"} if isinstance(names[0], int | float) and not isinstance(names[0], bool) else {str(n) for n in names}
+    want = (
+        {"1", "2", "3"}
+        if isinstance(names[0], int | float) and not isinstance(names[0], bool)
+        else {str(n) for n in names}
+    )
     assert set(query.uns["annotation"]["classes"]) == want
     assert query.uns["annotation"]["reference"]["n_cells"] == 495
     query.write_h5ad(tmp_path / "x.h5ad")

@@ -410,7 +410,9 @@ def h5ad_as_model(c: Call) -> None:
 
 @case(ModelFileError, "Get or save it again")
 def damaged_model(c: Call) -> None:
-    path = sca.tl.fit_annotator(c.reference, "cell_type", method="nearest_centroid", cv=0).save(c.folder / "m.safetensors")
+    path = sca.tl.fit_annotator(c.reference, "cell_type", method="nearest_centroid", cv=0).save(
+        c.folder / "m.safetensors"
+    )
     path.write_bytes(path.read_bytes()[:-100])
     c.reference, c.labels_key = path, None
 
@@ -485,7 +487,11 @@ ELSEWHERE: dict[str, tuple[type[ScAnnotateError], str, Callable[[AnnData], Any]]
     "inspect a table": (InputError, "must be an AnnData", lambda a: sca.pp.inspect(a.to_df())),
     "unknown task": (MethodError, "there are: annotation", lambda a: sca.tl.methods("naming")),
     "compare nothing": (InputError, "list of methods", lambda a: sca.benchmark.annotators(a, "cell_type", methods=[])),
-    "compare a word": (InputError, "list of methods", lambda a: sca.benchmark.annotators(a, "cell_type", methods="knn")),
+    "compare a word": (
+        InputError,
+        "list of methods",
+        lambda a: sca.benchmark.annotators(a, "cell_type", methods="knn"),
+    ),
     "fit on absent labels": (InputError, "there are", lambda a: sca.tl.fit_annotator(a, "nothing")),
 }
 

@@ -24,7 +24,7 @@ def fit(adata: AnnData, **kwargs: object) -> AnnotationModel:
 def test_scores_follow_from_the_confusion(pbmc: AnnData, cv: int) -> None:
     evaluation = fit(pbmc, cv=cv).evaluation
     assert evaluation is not None
-    assert (135 <= evaluation.n_cells <= 145 if cv == 1 else evaluation.n_cells == 700)
+    assert 135 <= evaluation.n_cells <= 145 if cv == 1 else evaluation.n_cells == 700
     table = np.array(evaluation.confusion)
     assert table.sum() == evaluation.n_cells
     # Cells rebuilt from the table give scikit-learn the same scores.

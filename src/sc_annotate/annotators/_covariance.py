@@ -8,6 +8,7 @@ import numpy as np
 from scipy.sparse import issparse
 
 from sc_annotate.annotators._inputs import row_blocks
+from sc_annotate.annotators._moments import as_dense
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,8 +33,7 @@ class WithinCovariance:
         if self.p <= _FORMED:
             gram = np.zeros((self.p, self.p))
             for rows in row_blocks(self.n, 4096):
-                block = Z[rows]
-                block = (block.toarray() if issparse(block) else block).astype(np.float64)
+                block = as_dense(Z[rows]).astype(np.float64)
                 gram += block.T @ block
             self.formed = (gram - means.T @ (self.counts[:, None] * means)) / self.n
         else:

@@ -8,9 +8,16 @@ import numpy as np
 from scipy.sparse import csr_array, issparse
 
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
     from numpy.typing import NDArray
 
-    Matrix = NDArray[np.float32] | csr_array
+    Matrix: TypeAlias = NDArray[np.float32] | csr_array
+
+
+def as_dense(X: Any) -> NDArray[np.float32]:
+    """`X` as an array; an array as it is."""
+    return np.asarray(X.toarray() if issparse(X) else X)
 
 
 def _squares(X: Matrix) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.sparse import issparse
 from scipy.sparse.linalg import LinearOperator, svds
 
 from sc_annotate.annotators._moments import inverse_or_zero, mean_and_sd, scale_columns
@@ -24,7 +25,8 @@ def fit_pca(X: Matrix, n_components: int, rng: int) -> tuple[NDArray[np.float32]
     n_cells, n_genes = X.shape
     mean, sd = mean_and_sd(X)
     scale = inverse_or_zero(sd)
-    Z: Any = scale_columns(X, scale).astype(np.float64)
+    scaled: Any = scale_columns(X, scale)
+    Z = scaled.astype(np.float64)
     center = mean * scale
     k = min(n_components, n_cells - 1, n_genes)
     if k < min(n_cells, n_genes) and min(n_cells, n_genes) > 100:
@@ -37,7 +39,7 @@ def fit_pca(X: Matrix, n_components: int, rng: int) -> tuple[NDArray[np.float32]
         start = np.random.default_rng(rng).standard_normal(min(n_cells, n_genes))
         _, values, vt = svds(centred, k=k, v0=start)
     else:
-        dense = (Z if isinstance(Z, np.ndarray) else Z.toarray()) - center
+        dense = (Z.toarray() if issparse(Z) else Z) - center
         _, values, vt = np.linalg.svd(dense, full_matrices=False)
     vt = vt[np.argsort(-values, kind="stable")[:k]]
     vt = vt * np.where(vt[np.arange(k), np.abs(vt).argmax(axis=1)] < 0, -1.0, 1.0)[:, None]

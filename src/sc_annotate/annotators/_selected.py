@@ -25,6 +25,7 @@ class OnVariableGenes:
     make: Callable[[], Any]
     n_top: int | None
     annotator: Any = field(default=None, init=False)
+    classes_: NDArray[np.str_] = field(default_factory=lambda: np.array([], str), init=False)
     columns: NDArray[np.intp] = field(default_factory=lambda: np.array([], np.intp), init=False)
 
     def fit(
@@ -39,11 +40,8 @@ class OnVariableGenes:
         """As of an annotator."""
         self.columns = variable_genes(X, self.n_top, batch)
         self.annotator = self.make().fit(X[:, self.columns], y, genes=genes[self.columns], batch=batch, rng=rng)
+        self.classes_ = np.asarray(self.annotator.classes_)
         return self
-
-    @property
-    def classes_(self) -> NDArray[np.str_]:
-        return np.asarray(self.annotator.classes_)
 
     def predict_proba(self, X: Matrix) -> NDArray[np.float32]:
         """As of an annotator."""

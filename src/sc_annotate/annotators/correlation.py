@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.sparse import issparse
 from scipy.special import softmax
 
 from sc_annotate.annotators._base import Annotator
 from sc_annotate.annotators._inputs import check_fit, check_predict, need_fitted, need_positive, row_blocks
 from sc_annotate.annotators._linear import normalise
-from sc_annotate.annotators._moments import class_means, inverse_or_zero, typical_sd
+from sc_annotate.annotators._moments import as_dense, class_means, inverse_or_zero, typical_sd
 from sc_annotate.annotators._spearman import pair_markers, spearman
 from sc_annotate.errors import MethodError
 
@@ -67,10 +66,6 @@ class Correlation(Annotator):
     tune_gap: float = 0.05
     temperature: float = 0.03
 
-    if TYPE_CHECKING:
-        profiles_: NDArray[np.float32]  # classes x genes
-        markers_: NDArray[np.int32]  # classes x classes x markers
-
     def fit(
         self,
         X: Matrix,
@@ -86,15 +81,17 @@ class Correlation(Annotator):
             raise MethodError(f"Correlation: tune_gap must be 0 or more, not {self.tune_gap!r}.")
         matrix, codes, self.classes_ = check_fit(X, y, genes, batch)
         means = class_means(matrix, codes, len(self.classes_))
-        self.profiles_ = means.astype(np.float32)
-        self.markers_ = pair_markers(means * inverse_or_zero(typical_sd(matrix, codes, means)), self.n_markers)
+        self.profiles_: NDArray[np.float32] = means.astype(np.float32)
+        self.markers_: NDArray[np.int32] = pair_markers(
+            means * inverse_or_zero(typical_sd(matrix, codes, means)), self.n_markers
+        )
         return self
 
     def _genes_among(self, types: NDArray[np.intp]) -> NDArray[np.intp]:
         genes = np.unique(self.markers_[np.ix_(types, types)])
         genes = genes[genes >= 0].astype(np.intp)
         # A correlation over fewer than two genes says nothing.
-        return genes if len(genes) > 1 else np.arange(self.profiles_.shape[1])
+        return genes if len(genes) > 1 else np.arange(self.profiles_.shape[1], dtype=np.intp)
 
     def _share_out(
         self, cells: NDArray[np.float32], types: NDArray[np.intp], mass: NDArray[np.float64]
@@ -126,8 +123,7 @@ class Correlation(Annotator):
         out = np.empty((matrix.shape[0], len(self.classes_)), dtype=np.float32)
         types = np.arange(len(self.classes_))
         for rows in row_blocks(matrix.shape[0], _BLOCK):
-            block = matrix[rows]
-            cells = block.toarray() if issparse(block) else block
+            cells = as_dense(matrix[rows])
             out[rows] = normalise(self._share_out(cells, types, np.ones(len(cells))))
         return out
 

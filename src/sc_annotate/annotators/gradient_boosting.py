@@ -63,11 +63,6 @@ class GradientBoosting(Annotator):
 
     saves: ClassVar[bool] = False
 
-    if TYPE_CHECKING:
-        model_: Any
-        loadings_: NDArray[np.float32]
-        shift_: NDArray[np.float32]
-
     def fit(
         self,
         X: Matrix,
@@ -94,7 +89,7 @@ class GradientBoosting(Annotator):
             early_stopping=False,
             random_state=rng,
         )
-        self.model_ = model.fit(project(matrix, self.loadings_, self.shift_), codes)
+        self.model_: Any = model.fit(project(matrix, self.loadings_, self.shift_), codes)
         return self
 
     def predict_proba(self, X: Matrix) -> NDArray[np.float32]:

@@ -74,14 +74,6 @@ class KNN(Annotator):
     class_weight: Literal["sqrt"] | None = "sqrt"
     max_landmarks: int = 100_000
 
-    if TYPE_CHECKING:
-        loadings_: NDArray[np.float32]  # genes x components
-        shift_: NDArray[np.float32]  # components
-        landmarks_: NDArray[np.float32]  # kept cells x components
-        codes_: NDArray[np.int32]  # class of each kept cell
-        vote_: NDArray[np.float32]  # weight of a vote, by class
-        prior_: NDArray[np.float32]  # share of the training cells, by class
-
     def fit(
         self,
         X: Matrix,
@@ -99,13 +91,13 @@ class KNN(Annotator):
         self.loadings_, self.shift_ = fit_pca(matrix, self.n_components, rng)
         # At least one cell a class, and one more than two: the nearest cell that does not vote sets the radius.
         kept = choose_landmarks(codes, max(self.max_landmarks, len(self.classes_)), rng)
-        self.landmarks_ = self._place(matrix[kept])
-        self.codes_ = codes[kept].astype(np.int32)
+        self.landmarks_: NDArray[np.float32] = self._place(matrix[kept])
+        self.codes_: NDArray[np.int32] = codes[kept].astype(np.int32)
         counts = np.bincount(codes)
         weight = counts**-0.5 if self.class_weight == "sqrt" else np.ones(len(counts))
         # A kept cell of a thinned class stands for several.
-        self.vote_ = (weight * counts / np.bincount(self.codes_)).astype(np.float32)
-        self.prior_ = (counts / len(codes)).astype(np.float32)
+        self.vote_: NDArray[np.float32] = (weight * counts / np.bincount(self.codes_)).astype(np.float32)
+        self.prior_: NDArray[np.float32] = (counts / len(codes)).astype(np.float32)
         return self
 
     def _place(self, X: Matrix) -> NDArray[np.float32]:

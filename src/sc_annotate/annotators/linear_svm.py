@@ -88,10 +88,6 @@ class LinearSVM(LinearAnnotator):
 
     link = "sigmoid"
 
-    if TYPE_CHECKING:
-        platt_slope_: NDArray[np.float32]  # classes
-        platt_offset_: NDArray[np.float32]  # classes
-
     def _margins(self, X: Any, codes: NDArray[np.intp], seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         from sklearn.svm import LinearSVC
 
@@ -124,7 +120,7 @@ class LinearSVM(LinearAnnotator):
             raise MethodError(f"LinearSVM: n_folds must be 2 or more, not {self.n_folds!r}.")
         matrix, codes, classes = check_fit(X, y, genes, batch)
         scale = inverse_or_zero(mean_and_sd(matrix)[1])
-        scaled = scale_columns(matrix, scale)
+        scaled: Any = scale_columns(matrix, scale)
         generator = np.random.default_rng(rng)
         seed = int(generator.integers(2**31))
         fold = scattered_folds(codes, self.n_folds, generator)
@@ -141,7 +137,8 @@ class LinearSVM(LinearAnnotator):
                     held_out[np.ix_(test, known)] = scaled[test] @ w.T + b
         again(caught, ConvergenceWarning, f"linear_svm stopped after max_iter={self.max_iter} steps")
         slope, offset = platt(held_out, codes)
-        self.platt_slope_, self.platt_offset_ = slope.astype(np.float32), offset.astype(np.float32)
+        self.platt_slope_: NDArray[np.float32] = slope.astype(np.float32)
+        self.platt_offset_: NDArray[np.float32] = offset.astype(np.float32)
         return self._set(classes, coef, intercept, scale=scale)
 
     def decision(self, X: Matrix) -> NDArray[np.float32]:

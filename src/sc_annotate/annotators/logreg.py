@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from scipy.sparse import issparse
 
 from sc_annotate.annotators._inputs import check_fit, need_choice, need_positive
 from sc_annotate.annotators._linear import LinearAnnotator
-from sc_annotate.annotators._moments import class_weights, inverse_or_zero, mean_and_sd, scale_columns
+from sc_annotate.annotators._moments import as_dense, class_weights, inverse_or_zero, mean_and_sd, scale_columns
 from sc_annotate.errors import ScAnnotateWarning
 
 if TYPE_CHECKING:
@@ -80,10 +80,10 @@ class LogReg(LinearAnnotator):
         mean, sd = mean_and_sd(matrix)
         scale = inverse_or_zero(sd)
         center = np.zeros_like(mean)
-        scaled = scale_columns(matrix, scale)
+        scaled: Any = scale_columns(matrix, scale)
         if not issparse(scaled) or scaled.shape[0] * scaled.shape[1] <= _DENSE_LIMIT:
             center = (mean * scale).astype(np.float32)
-            scaled = (scaled.toarray() if issparse(scaled) else scaled) - center
+            scaled = as_dense(scaled) - center
         model = LogisticRegression(
             C=self.C, class_weight=class_weights(codes, self.class_weight), max_iter=self.max_iter, tol=self.tol
         )

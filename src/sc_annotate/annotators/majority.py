@@ -33,10 +33,6 @@ class Majority(Annotator):
     [[0.25, 0.75]]
     """
 
-    if TYPE_CHECKING:
-        shares_: NDArray[np.float32]
-        n_genes_: int
-
     def fit(
         self,
         X: Matrix,
@@ -48,8 +44,8 @@ class Majority(Annotator):
     ) -> Self:
         """Count the types; one type alone is allowed."""
         matrix, codes, self.classes_ = check_fit(X, y, genes, batch, min_classes=1)
-        self.shares_ = (np.bincount(codes) / len(codes)).astype(np.float32)
-        self.n_genes_ = matrix.shape[1]
+        self.shares_: NDArray[np.float32] = (np.bincount(codes) / len(codes)).astype(np.float32)
+        self.n_genes_: int = matrix.shape[1]
         return self
 
     def predict_proba(self, X: Matrix) -> NDArray[np.float32]:

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from scipy.sparse import issparse
 from scipy.special import softmax
 
 from sc_annotate.annotators._base import Annotator
 from sc_annotate.annotators._inputs import check_fit, check_predict, need_choice, need_fitted, need_positive, row_blocks
 from sc_annotate.annotators._linear import two_columns
-from sc_annotate.annotators._moments import class_weights, inverse_or_zero, mean_and_sd, scale_columns
+from sc_annotate.annotators._moments import as_dense, class_weights, inverse_or_zero, mean_and_sd, scale_columns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,12 +66,6 @@ class MLP(Annotator):
     learning_rate: float = 1e-3
     batch_size: int = 64
 
-    if TYPE_CHECKING:
-        coef_in_: NDArray[np.float32]  # genes x hidden
-        intercept_in_: NDArray[np.float32]
-        coef_out_: NDArray[np.float32]  # hidden x classes
-        intercept_out_: NDArray[np.float32]
-
     def fit(
         self,
         X: Matrix,
@@ -91,7 +84,7 @@ class MLP(Annotator):
         mean, sd = mean_and_sd(matrix)
         scale = inverse_or_zero(sd)
         center = (mean * scale).astype(np.float32)
-        scaled = scale_columns(matrix, scale)
+        scaled: Any = scale_columns(matrix, scale)
         n = len(codes)
         model = MLPClassifier(
             (self.hidden,),
@@ -107,16 +100,16 @@ class MLP(Annotator):
         for _ in range(self.epochs):
             drawn = generator.permutation(n) if share is None else generator.choice(n, size=n, p=share / share.sum())
             for rows in row_blocks(n, _BLOCK):
-                block = scaled[drawn[rows]]
-                block = (block.toarray() if issparse(block) else block) - center
+                block = as_dense(scaled[drawn[rows]]) - center
                 model.set_params(batch_size=min(self.batch_size, len(block)))
                 # partial_fit, because fit would warn at the last epoch that it has not converged.
                 model.partial_fit(block, codes[drawn[rows]], classes=np.arange(len(self.classes_)))
         first, last = (np.asarray(c, dtype=np.float64) for c in model.coefs_)
         last, bias = two_columns(last.T, np.asarray(model.intercepts_[1], np.float64), link="softmax")
-        self.coef_in_ = (first * scale[:, None]).astype(np.float32)
-        self.intercept_in_ = (model.intercepts_[0] - center @ first).astype(np.float32)
-        self.coef_out_, self.intercept_out_ = last.T.astype(np.float32), bias.astype(np.float32)
+        self.coef_in_: NDArray[np.float32] = (first * scale[:, None]).astype(np.float32)
+        self.intercept_in_: NDArray[np.float32] = (model.intercepts_[0] - center @ first).astype(np.float32)
+        self.coef_out_: NDArray[np.float32] = last.T.astype(np.float32)
+        self.intercept_out_: NDArray[np.float32] = bias.astype(np.float32)
         return self
 
     def predict_proba(self, X: Matrix) -> NDArray[np.float32]:

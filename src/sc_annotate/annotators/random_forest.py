@@ -11,6 +11,7 @@ from scipy.sparse import issparse
 from sc_annotate.annotators._base import Annotator
 from sc_annotate.annotators._inputs import check_fit, check_predict, need_choice, need_fitted, need_positive
 from sc_annotate.annotators._linear import normalise
+from sc_annotate.annotators._moments import as_dense
 
 if TYPE_CHECKING:
     from typing import Self
@@ -59,10 +60,6 @@ class RandomForest(Annotator):
 
     saves: ClassVar[bool] = False
 
-    if TYPE_CHECKING:
-        model_: Any
-        n_genes_: int
-
     def fit(
         self,
         X: Matrix,
@@ -79,8 +76,8 @@ class RandomForest(Annotator):
         need_choice(self, "class_weight", ("balanced", None))
         matrix, codes, self.classes_ = check_fit(X, y, genes, batch)
         if issparse(matrix) and matrix.shape[0] * matrix.shape[1] <= _DENSE_LIMIT:
-            matrix = matrix.toarray()
-        self.n_genes_ = matrix.shape[1]
+            matrix = as_dense(matrix)
+        self.n_genes_: int = matrix.shape[1]
         model = RandomForestClassifier(
             self.n_trees,
             min_samples_leaf=self.min_leaf,
@@ -88,7 +85,7 @@ class RandomForest(Annotator):
             class_weight=self.class_weight,
             random_state=rng,
         )
-        self.model_ = model.fit(matrix, codes)
+        self.model_: Any = model.fit(matrix, codes)
         return self
 
     def predict_proba(self, X: Matrix) -> NDArray[np.float32]:

@@ -76,9 +76,7 @@ def annotators(
     Examples
     --------
     >>> import sc_annotate as sca
-    >>> table = sca.benchmark.annotators(
-    ...     sca.datasets.pbmc68k(), "cell_type", methods=["nearest_centroid", "knn"], cv=1
-    ... )
+    >>> table = sca.benchmark.annotators(sca.datasets.pbmc68k(), "cell_type", methods=["nearest_centroid", "knn"], cv=1)
     >>> table["method"].tolist()
     ['nearest_centroid', 'knn', 'majority', 'logreg']
     """
@@ -87,11 +85,15 @@ def annotators(
     check_rng(rng)
     check_cv(cv)
     if cv == 0 or isinstance(methods, str) or len(methods) == 0:
-        raise InputError(f"a comparison needs a list of methods and cv of at least 1, not methods={methods!r}, cv={cv}.")
+        raise InputError(
+            f"a comparison needs a list of methods and cv of at least 1, not methods={methods!r}, cv={cv}."
+        )
     names = list(dict.fromkeys([*methods, *BASELINES]))
     records = [registry.get("annotation", name) for name in names]
     if others := [r.name for r in records if r.input == "counts"]:
-        raise InputError(f"{', '.join(others)} need counts and cannot be compared on logged values here. Leave them out.")
+        raise InputError(
+            f"{', '.join(others)} need counts and cannot be compared on logged values here. Leave them out."
+        )
     found = open_input(adata, layer=layer, use_raw=use_raw, use_rep=use_rep)
     cells = labelled_cells(adata, labels_key, batch_key=batch_key, min_cells=min_cells, what="adata")
     training = read_training(adata, found, cells, labels_key=labels_key, wanted="log", what="adata")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pandas as pd
+    from anndata import AnnData
 
 METHODS = ("logreg", "linear_svm", "lda", "nearest_centroid", "knn", "majority")
 
@@ -37,14 +38,18 @@ def demo(folder: Path, *, rng: int = 0) -> pd.DataFrame:
         raise InputError(f"{str(folder)!r} is a file; choose another --folder.")
     folder.mkdir(parents=True, exist_ok=True)
     adata = datasets.pbmc68k()
-    print(f"{adata.n_obs} real PBMCs, {adata.n_vars} genes, {adata.obs['cell_type'].nunique()} types (Zheng et al. 2017)")
+    print(
+        f"{adata.n_obs} real PBMCs, {adata.n_vars} genes, {adata.obs['cell_type'].nunique()} types (Zheng et al. 2017)"
+    )
 
     split = evaluation.holdout(np.asarray(adata.obs["cell_type"], dtype=str), rng=rng)
     reference, query = adata[split.train].copy(), adata[split.test].copy()
     print(f"naming {query.n_obs} held-out cells after the {reference.n_obs} others (logreg) ...")
     tl.annotate(query, reference, "cell_type", rng=rng)
     right = float((query.obs["annotation"].astype(str) == query.obs["cell_type"].astype(str)).mean())
-    print(f"  {right:.1%} of them get the label they had; mean confidence {query.obs['annotation_confidence'].mean():.2f}")
+    print(
+        f"  {right:.1%} of them get the label they had; mean confidence {query.obs['annotation_confidence'].mean():.2f}"
+    )
 
     print(f"comparing {len(METHODS)} methods, 5-fold cross-validation ...")
     table = annotators(adata, "cell_type", methods=METHODS, cv=5, rng=rng)
@@ -56,12 +61,10 @@ def demo(folder: Path, *, rng: int = 0) -> pd.DataFrame:
     return table
 
 
-def _pictures(folder: Path, query: object, table: pd.DataFrame) -> None:
-    from matplotlib.figure import Figure
-
+def _pictures(folder: Path, query: AnnData, table: pd.DataFrame) -> None:
     from sc_annotate import pl
 
-    figures: dict[str, Figure] = {
+    figures: dict[str, Any] = {
         "annotation.png": pl.annotation(query, return_fig=True),
         "confusion.png": pl.confusion(query, "cell_type", return_fig=True),
         "methods.png": pl.methods(table, return_fig=True),

@@ -150,9 +150,9 @@ def simulate_reference(
     batches = [f"batch_{i + 1:0{len(str(n_batches))}d}" for i in range(n_batches)]
     obs = pd.DataFrame(
         {
-            "cell_type": pd.Categorical.from_codes(cell_type, types),
-            "cell_type_broad": pd.Categorical.from_codes(broad[cell_type], broad_names),
-            "batch": pd.Categorical.from_codes(batch, batches),
+            "cell_type": pd.Categorical.from_codes(cell_type, pd.Index(types)),
+            "cell_type_broad": pd.Categorical.from_codes(broad[cell_type], pd.Index(broad_names)),
+            "batch": pd.Categorical.from_codes(batch, pd.Index(batches)),
             # float32 is exact here, and does not convert all of X as a float64 sum would.
             "total_counts": X @ np.ones(n_genes, dtype=np.float32),
             "is_doublet": is_doublet,
@@ -165,7 +165,7 @@ def simulate_reference(
     fold = highest[1] / highest[0]
     marker_of = np.where(fold >= _MARKER_FOLD, profiles.argmax(axis=0), -1)
     var = pd.DataFrame(
-        {"marker_of": pd.Categorical.from_codes(marker_of, types), "marker_fold": fold.astype(np.float32)},
+        {"marker_of": pd.Categorical.from_codes(marker_of, pd.Index(types)), "marker_fold": fold.astype(np.float32)},
         index=_numbered("G", n_genes),
     )
     return AnnData(
@@ -210,7 +210,9 @@ def _check(given: dict[str, Any]) -> None:
         if not given[name] >= bound:
             raise InputError(f"{name} is {given[name]}, but must be {bound} or more.")
     if given["unseen_types"] >= given["n_types"]:
-        raise InputError(f"unseen_types is {given['unseen_types']}, which leaves no type of {given['n_types']} to train on.")
+        raise InputError(
+            f"unseen_types is {given['unseen_types']}, which leaves no type of {given['n_types']} to train on."
+        )
     for name in ("dropout", "ambient", "doublets"):
         if not 0 <= given[name] <= 1:
             raise InputError(f"{name} is {given[name]}, but is a share: it must lie between 0 and 1.")

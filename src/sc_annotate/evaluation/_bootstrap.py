@@ -14,7 +14,7 @@ from scipy.sparse import csr_array
 
 from sc_annotate.errors import InputError
 from sc_annotate.metrics import _kernels
-from sc_annotate.metrics._labels import encode, encode_pair, same_length
+from sc_annotate.metrics._labels import encode, same_length
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -45,32 +45,28 @@ def _score(
 
 def _units(
     true: NDArray[np.intp], calls: list[NDArray[np.intp]], k: int, group: NDArray[np.intp] | None
-) -> tuple[csr_array, NDArray[np.float64], int]:
-    """What is resampled: the counts each unit brings (units x counts), their probabilities, and how many are drawn.
+) -> tuple[csr_array, NDArray[np.intp]]:
+    """What is resampled: the counts that each unit brings (units x counts), and how many there are of each unit.
 
     Counts are n_true, then n_called and n_right of each method, k types each. Units are combinations of truth and
     calls, or whole groups.
     """
-    n = true.size
     if group is None:
-        # A call outside the k types is wrong whatever it is.
         code = true.copy()
         for call in calls:
             code = code * (k + 1) + call + 1
         _, first, row, times = np.unique(code, return_index=True, return_inverse=True, return_counts=True)
-        probability, draws = times / n, n
         true, calls, row = true[first], [call[first] for call in calls], np.arange(first.size)
     else:
-        row, draws = group, int(group.max()) + 1
-        probability = np.full(draws, 1 / draws)
+        row, times = group, np.ones(int(group.max()) + 1, dtype=np.intp)
     rows, columns = [row], [true]
     for i, call in enumerate(calls):
         called, right = call >= 0, call == true
         rows += [row[called], row[right]]
         columns += [call[called] + (2 * i + 1) * k, true[right] + (2 * i + 2) * k]
     r, c = np.concatenate(rows), np.concatenate(columns)
-    shape = (probability.size, (2 * len(calls) + 1) * k)
-    return csr_array((np.ones(r.size), (r, c)), shape=shape), probability, draws
+    shape = (times.size, (2 * len(calls) + 1) * k)
+    return csr_array((np.ones(r.size), (r, c)), shape=shape), times
 
 
 def bootstrap(
@@ -82,6 +78,7 @@ def bootstrap(
     level: float,
     rng: int,
 ) -> Interval:
+    """The score of one method, or the first minus the second of two; see `compare` for the arguments."""
     if metric not in ("macro_f1", "accuracy", "balanced_accuracy"):
         raise InputError(f"metric must be 'macro_f1', 'accuracy' or 'balanced_accuracy', not {metric!r}.")
     if n_boot < 1 or not 0 < level < 1:
@@ -90,9 +87,11 @@ def bootstrap(
     k = types.size
     calls = []
     for called in labels:
-        both, _, codes = encode_pair(y, called)
-        position = np.searchsorted(types, both)
-        known = np.append(types, "")[position] == both
+        names, codes = encode(called, "labels", missing=True)
+        same_length(true.size, codes.size, "labels")
+        # Types that y lacks are wrong calls, whatever their name: -1, like no call at all.
+        position = np.searchsorted(types, names)
+        known = np.append(types, "")[position] == names
         calls.append(np.append(np.where(known, position, -1), -1)[codes])
     group = None
     if groups is not None:
@@ -100,24 +99,16 @@ def bootstrap(
         same_length(true.size, group.size, "groups")
         if names.size < 2:
             raise InputError("groups has only one group, which tells nothing about other groups. Pass groups=None.")
-    counts, probability, draws = _units(true, calls, k, group)
+    counts, times = _units(true, calls, k, group)
 
-    def value(table: NDArray[np.float64]) -> NDArray[np.float64]:
-        n_true, *rest = np.split(table, 2 * len(calls) + 1, axis=-1)
+    def value(drawn: NDArray[np.intp]) -> NDArray[np.float64]:
+        n_true, *rest = np.split((counts.T @ drawn.T).T, 2 * len(calls) + 1, axis=-1)
         scores = [_score(metric, n_true, rest[2 * i], rest[2 * i + 1]) for i in range(len(calls))]
         return scores[0] if len(scores) == 1 else scores[0] - scores[1]
 
-    original = np.concatenate([np.concatenate(_kernels.count(true, call, k)) for call in calls]).reshape(
-        len(calls), 3, k
-    )
-    estimate = value(np.concatenate([original[0, 0], *original[:, 1:].reshape(-1, k)])[None].astype(np.float64))[0]
     generator = np.random.default_rng(rng)
-    at_once = max(1, _BLOCK // probability.size)
-    replicates = np.concatenate(
-        [
-            value((counts.T @ generator.multinomial(draws, probability, size=min(at_once, n_boot - done)).T).T)
-            for done in range(0, n_boot, at_once)
-        ]
-    )
+    n, at_once = int(times.sum()), max(1, _BLOCK // times.size)
+    sizes = [min(at_once, n_boot - done) for done in range(0, n_boot, at_once)]
+    replicates = np.concatenate([value(generator.multinomial(n, times / n, size=size)) for size in sizes])
     low, high = np.quantile(replicates, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(float(estimate), float(low), float(high))
+    return Interval(float(value(times[None])[0]), float(low), float(high))

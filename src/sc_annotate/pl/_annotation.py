@@ -162,7 +162,7 @@ def _axes(ax: Any, panels: list[Panel]) -> list[Axes]:
     if len(given) != len(panels) or not all(isinstance(one, Axes) for one in given):
         raise InputError(f"ax must be {len(panels)} matplotlib Axes, one for each color, not {ax!r}.")
     for panel, one in zip(panels, given, strict=True):
-        panel.height = one.get_window_extent().height / one.figure.figure.dpi
+        panel.fit(one)
     return given
 
 
@@ -171,10 +171,8 @@ def _label(ax: Axes, rep: str, title: str, panel: Panel, places: NDArray[np.floa
     notes = [*panel.notes, *([f"not drawn: {nowhere:,} cells without coordinates"] if nowhere else [])]
     stem = rep.removeprefix("X_")
     stem = {"umap": "UMAP", "tsne": "tSNE", "pca": "PC"}.get(stem, stem)
-    ax.set_title("\n".join([title, *notes]), fontsize=style.TITLE, color=style.INK)
-    ax.set_xlabel(f"{stem}1", fontsize=style.FONT, color=style.INK)
-    ax.set_ylabel(f"{stem}2", fontsize=style.FONT, color=style.INK)
-    style.plain([ax.title, ax.xaxis.label, ax.yaxis.label])
+    style.title(ax, [title, *notes])
+    style.axis_names(ax, f"{stem}1", f"{stem}2")
     ax.set_xticks([])
     ax.set_yticks([])
     ax.grid(visible=False)

@@ -13,7 +13,7 @@ from sc_annotate._core.storage import check_column, read_uns
 from sc_annotate._core.stored import read_baseline, read_calls
 from sc_annotate.errors import InputError, LabelError, StorageError
 from sc_annotate.pl import _style as style
-from sc_annotate.pl._figure import finish, heatmap_axes, one_axes
+from sc_annotate.pl._figure import color_bar, finish, heatmap_axes, one_axes
 from sc_annotate.pl._order import by_similarity
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Table:
 
     counts: NDArray[np.int64]
     types: NDArray[np.str_]
-    title: str
+    title: list[str]
 
 
 def confusion(
@@ -106,10 +106,8 @@ def confusion(
     values = (shares if normalize == "true" else counts.astype(float))[np.ix_(rows, columns)]
     values[counts[rows].sum(axis=1) == 0] = np.nan
     ax = _draw(ax, values, counts[np.ix_(rows, columns)], types[rows], types[columns], normalize)
-    ax.set_title(table.title, fontsize=style.TITLE, color=style.INK)
-    ax.set_xlabel("call", fontsize=style.FONT, color=style.INK)
-    ax.set_ylabel("true type (held out)" if truth is None else truth, fontsize=style.FONT, color=style.INK)
-    style.plain([ax.title, ax.yaxis.label])
+    style.title(ax, table.title)
+    style.axis_names(ax, "call", "true type (held out)" if truth is None else truth)
     return finish(ax, show=show, return_fig=return_fig)
 
 
@@ -122,7 +120,7 @@ def _held_out(adata: AnnData, key: str) -> Table:
             f"adata.uns[{key!r}]['baseline']['confusion'] has shape {counts.shape} for {len(types)} types. Annotate again."
         )
     n = int(counts.sum())
-    return Table(counts, types, f"{stored['method']} on {n:,} held-out reference cells\n{baseline['split']}")
+    return Table(counts, types, [f"{stored['method']} on {n:,} held-out reference cells", str(baseline["split"])])
 
 
 def _against(adata: AnnData, key: str, truth: str) -> Table:
@@ -145,9 +143,8 @@ def _against(adata: AnnData, key: str, truth: str) -> Table:
     codes = np.searchsorted(types, true[used]) * len(types) + np.searchsorted(types, labels)
     counts = np.bincount(codes, minlength=len(types) ** 2).reshape(len(types), len(types))
     left = _left_out(known, called, given)
-    return Table(
-        counts, types, f"{key} against {truth}, {int(used.sum()):,} cells" + (f"\nleft out: {left}" if left else "")
-    )
+    title = [f"{key} against {truth}, {int(used.sum()):,} cells", *([f"left out: {left}"] if left else [])]
+    return Table(counts, types, title)
 
 
 def _left_out(known: NDArray[np.bool_], called: NDArray[np.bool_], given: NDArray[np.bool_]) -> str:
@@ -191,8 +188,5 @@ def _draw(
             text = f"{values[i, j]:.2f}" if normalize == "true" else f"{counts[i, j]:,}"
             ink = style.ink_on(image.cmap(image.norm(values[i, j])))
             ax.text(j, i, text, ha="center", va="center", fontsize=style.SMALL, color=ink)
-    bar = ax.figure.colorbar(image, ax=ax, shrink=0.6, aspect=25, pad=0.02)
-    bar.outline.set_visible(False)
-    bar.ax.tick_params(labelsize=style.SMALL, length=2)
-    bar.set_label("share of the true type" if normalize == "true" else "cells", fontsize=style.FONT)
+    color_bar(ax, image, "share of the true type" if normalize == "true" else "cells")
     return ax

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sc_annotate.errors import InputError
+from sc_annotate.pl import _style as style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
 
 PAD = 0.08
 """Inches around everything."""
+
+LONGEST_BAR = 3.0
+"""Inches of a colour bar."""
 
 Drawn = TypeVar("Drawn", bound="Axes | dict[str, Axes]")
 
@@ -43,6 +47,15 @@ def finish(drawn: Drawn, *, show: bool | None, return_fig: bool) -> Drawn | Figu
     if show or (show is None and mpl.is_interactive() and not return_fig):
         plt.show()
     return figure if return_fig else drawn
+
+
+def color_bar(ax: Axes, shades: Any, name: str = "", *, aspect: float = 25) -> None:
+    """A colour bar beside the Axes, no longer than a glance needs."""
+    long = ax.get_window_extent().height / ax.figure.figure.dpi
+    bar = ax.figure.colorbar(shades, ax=ax, shrink=min(0.6, LONGEST_BAR / long), aspect=aspect, pad=0.02)
+    bar.outline.set_visible(False)
+    bar.ax.tick_params(labelsize=style.SMALL, length=2)
+    bar.set_label(name, fontsize=style.FONT, color=style.INK)
 
 
 def heatmap_axes(ax: Axes) -> None:

@@ -84,7 +84,9 @@ def methods(
     names = [str(name) for name in table["method"]]
     role = {LINE: "  (baseline)", FLOOR: "  (floor)"}
     shown = [one + role.get(name, "") for one, name in zip(style.shorten(names), names, strict=True)]
-    ax = one_axes(ax, 3.6 + style.width_of(shown, style.FONT) + 1.5, 0.28 * len(names) + 1.0)
+    ax = one_axes(
+        ax, 3.6 + style.width_of(shown, style.FONT) + 1.5, 0.28 * len(names) + 0.18 * len(style.broken(title)) + 0.7
+    )
     _baseline(ax, table, metric)
     _dots(ax, table, metric)
     ax.set_ylim(len(names) - 0.4, -0.6)
@@ -96,20 +98,19 @@ def methods(
     for text, name in zip(ax.get_yticklabels(), names, strict=True):
         text.set_fontweight("bold" if name == own else "normal")
     interval = ", 95 % interval" if f"{metric}_low" in table else ""
-    ax.set_xlabel(f"{METRICS[metric]} on held-out cells{interval}", fontsize=style.FONT, color=style.INK)
-    ax.set_title(title, fontsize=style.TITLE, color=style.INK)
-    style.plain([ax.title])
+    style.axis_names(ax, f"{METRICS[metric]} on held-out cells{interval}")
+    style.title(ax, title)
     return finish(ax, show=show, return_fig=return_fig)
 
 
-def _table(adata: Any, key: str) -> tuple[pd.DataFrame, str, str | None]:
+def _table(adata: Any, key: str) -> tuple[pd.DataFrame, list[str], str | None]:
     """Scores, the title, and the method that was asked for."""
     import pandas as pd
 
     if isinstance(adata, pd.DataFrame):
-        return adata, str(adata.attrs.get("split", "")), None
+        return adata, [str(adata.attrs.get("split", ""))], None
     baseline = read_baseline(adata, key)
-    title = f"{key}: {int(baseline['n_cells']):,} reference cells\n{baseline['split']}"
+    title = [f"{key}: scores on {int(baseline['n_cells']):,} held-out reference cells", str(baseline["split"])]
     return baseline["scores"], title, str(read_uns(adata, key)["method"])
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sc_annotate.pl import _style as style
-from sc_annotate.pl._figure import PAD
+from sc_annotate.pl._figure import PAD, color_bar
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,6 +30,9 @@ MARK = 0.4
 
 BAR = 0.7
 """Inches of a colour bar with its numbers."""
+
+GAP = 0.3
+"""Inches that matplotlib leaves beside a panel anyway."""
 
 ABREAST = 2
 """Panels in a row."""
@@ -81,6 +84,16 @@ class Panel:
         """Columns of the legend, none longer than the panel."""
         return max(1, math.ceil(len(self.colors or {}) / max(1, math.floor(self.height / ROW))))
 
+    def fit(self, ax: Axes) -> None:
+        """Make room for the legend inside the caller's Axes, where no layout engine will."""
+        figure = ax.figure.figure
+        extent = ax.get_window_extent()
+        self.height = extent.height / figure.dpi
+        if self.colors is not None and figure.get_layout_engine() is None:
+            left, bottom, width, height = ax.get_position().bounds
+            share = min((self.room - GAP) / (extent.width / figure.dpi), 0.6)
+            ax.set_position((left, bottom, width * (1 - share), height))
+
     def draw(self, ax: Axes, places: NDArray[np.float64], order: NDArray[np.intp], size: float | None) -> None:
         """Points in this order, those without a value below, and the key to their colours."""
         from matplotlib.colors import to_rgba_array
@@ -112,9 +125,7 @@ class Panel:
             return
         shades = {"c": values, "cmap": style.confidence_map(), "vmin": low, "vmax": high}
         points = ax.scatter(*places.T, **{**look, **shades})
-        bar = ax.figure.colorbar(points, ax=ax, shrink=0.6, aspect=20, pad=0.02)
-        bar.outline.set_visible(False)
-        bar.ax.tick_params(labelsize=style.SMALL, length=2)
+        color_bar(ax, points, aspect=20)
 
     def _legend(self, ax: Axes, colors: dict[str, str]) -> None:
         from matplotlib.lines import Line2D

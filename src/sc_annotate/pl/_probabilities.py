@@ -11,7 +11,7 @@ from sc_annotate._core.storage import check_column
 from sc_annotate._core.stored import read_calls, read_probabilities
 from sc_annotate.errors import InputError, StorageError
 from sc_annotate.pl import _style as style
-from sc_annotate.pl._figure import finish, heatmap_axes, one_axes
+from sc_annotate.pl._figure import color_bar, finish, heatmap_axes, one_axes
 from sc_annotate.pl._order import by_similarity
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def _cells(
     colors = style.type_colors(adata, key, read_calls(adata, key)["label"].astype("category"))
     strip = np.array([to_rgb(colors.get(name, style.GREY)) for name in types])
     # In Axes of its own, so that row 0 of the heatmap stays the first type.
-    above = ax.inset_axes((0, 1.01, 1, min(0.25 / len(types), 0.03)))
+    above = ax.inset_axes((0, 1 + 0.1 / len(types), 1, 0.3 / len(types)))
     above.imshow(strip[calls][None], aspect="auto", interpolation="nearest")
     above.set_axis_off()
     beside = ax.inset_axes((-0.012, 0, 0.01, 1))
@@ -137,7 +137,7 @@ def _cells(
     for edge in np.flatnonzero(np.diff(calls)):
         ax.axvline(edge + 0.5, color="#cccccc", lw=0.5)
     ax.set_xticks([])
-    ax.set_xlabel("cells, by call and falling confidence", fontsize=style.FONT, color=style.INK)
+    style.axis_names(ax, "cells, by call and falling confidence")
     shown = f"{n:,} cells" if len(cells) == n else f"{len(cells):,} of {n:,} cells, evenly spaced"
     _title(ax, f"{key}: {shown}", left)
     return ax
@@ -187,8 +187,7 @@ def _groups(
             if value >= 0.005:
                 ink = style.ink_on(image.cmap(image.norm(value)))
                 ax.text(j, i, f"{value:.2f}", ha="center", va="center", fontsize=style.SMALL, color=ink)
-    ax.set_xlabel(groupby, fontsize=style.FONT, color=style.INK)
-    style.plain([ax.xaxis.label])
+    style.axis_names(ax, groupby)
     _title(ax, title, left)
     return ax
 
@@ -197,18 +196,13 @@ def _heatmap(ax: Axes, values: NDArray[np.floating], labels: list[str], size: fl
     image = ax.imshow(values, cmap=style.HEAT, vmin=0, vmax=1, aspect="auto", interpolation="nearest")
     heatmap_axes(ax)
     style.tick_labels(ax, y=labels, size=size)
-    bar = ax.figure.colorbar(image, ax=ax, shrink=0.6, aspect=25, pad=0.02)
-    bar.outline.set_visible(False)
-    bar.ax.tick_params(labelsize=style.SMALL, length=2)
-    bar.set_label("probability", fontsize=style.FONT)
+    color_bar(ax, image, "probability")
     return image
 
 
 def _title(ax: Axes, title: str, left: list[str]) -> None:
-    text = title + (f"\nleft out: {', '.join(left)}" if left else "")
     # Above the strip of the calls.
-    ax.set_title(text, fontsize=style.TITLE, color=style.INK, pad=12)
-    style.plain([ax.title])
+    style.title(ax, [title, *([f"left out: {', '.join(left)}"] if left else [])], pad=12)
 
 
 def _size(n: int) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -60,6 +61,22 @@ def plain(texts: Iterable[Text]) -> None:
     """Show a dollar sign in a label as it is, and not as the start of a formula."""
     for text in texts:
         text.set_parse_math(False)
+
+
+def broken(lines: Iterable[str]) -> list[str]:
+    """Rows of a title: long lines, such as the names of many batches, are broken and after three rows cut."""
+    return [row for line in lines for row in wrap(line, 64, max_lines=3, placeholder=" …")]
+
+
+def title(ax: Axes, lines: Iterable[str], *, pad: float = 5.0) -> None:
+    plain([ax.set_title("\n".join(broken(lines)), fontsize=TITLE, color=INK, pad=pad)])
+
+
+def axis_names(ax: Axes, x: str | None = None, y: str | None = None) -> None:
+    if x is not None:
+        plain([ax.set_xlabel(x, fontsize=FONT, color=INK)])
+    if y is not None:
+        plain([ax.set_ylabel(y, fontsize=FONT, color=INK)])
 
 
 def tick_labels(

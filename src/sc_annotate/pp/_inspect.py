@@ -48,13 +48,19 @@ class Inspection:
             f"  values      {v.kind}{base} ({v.evidence})",
             f"  range       {v.minimum:.4g} to {v.maximum:.4g} in {v.n_sampled:,} sampled cells",
         ]
-        broken = [f"{n} {what}" for n, what in ((v.n_nan, "NaN"), (v.n_inf, "infinite"), (v.n_zero_cells, "all-zero cells")) if n]
+        broken = [
+            f"{n} {what}"
+            for n, what in ((v.n_nan, "NaN"), (v.n_inf, "infinite"), (v.n_zero_cells, "all-zero cells"))
+            if n
+        ]
         if broken:
             lines.append(f"  look at     {', '.join(broken)} in the sample")
         if self.genes is not None:
             g = self.genes
             other = f"; other names in var[{g.other_column!r}]" if g.other_column else ""
-            lines.append(f"  genes       {g.id_type.replace('_', ' ')}, {g.species}: {', '.join(g.examples[:4])}, ...{other}")
+            lines.append(
+                f"  genes       {g.id_type.replace('_', ' ')}, {g.species}: {', '.join(g.examples[:4])}, ...{other}"
+            )
             if g.n_duplicated:
                 lines.append(f"  duplicates  {g.n_duplicated} names occur more than once: {', '.join(g.duplicated)}")
         return "\n".join([*lines, *(f"  note        {note}" for note in self.notes)])

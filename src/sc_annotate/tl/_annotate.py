@@ -13,8 +13,8 @@ from sc_annotate._core.progress import logger
 from sc_annotate._core.read import Input, check_representations, open_input, total_counts
 from sc_annotate._core.slots import DEFAULT_KEY, GIVEN, Slots
 from sc_annotate.errors import InputError, LabelError
-from sc_annotate.tl._fit import N_TOP_GENES, check_rng, learn
 from sc_annotate.tl._evaluation import check_cv
+from sc_annotate.tl._fit import N_TOP_GENES, check_rng, learn
 from sc_annotate.tl._model import AnnotationModel, load
 from sc_annotate.tl._predict import Answer, predict, same_cells
 from sc_annotate.tl._training import LabelledCells, is_panel, labelled_cells, read_training
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from anndata import AnnData
-    from numpy.typing import NDArray
 
     from sc_annotate._core.transform import Stated
 
@@ -160,9 +159,7 @@ def annotate(
         ),
         {"layer": layer, "use_raw": use_raw, "use_rep": use_rep},
     )  # fmt: skip
-    answer = predict(
-        adata, query, model, stated=values, total_counts_key=total_counts_key, min_overlap=min_overlap
-    )
+    answer = predict(adata, query, model, stated=values, total_counts_key=total_counts_key, min_overlap=min_overlap)
     answer = replace(answer, problems=[*problems, *answer.problems])
     for problem in answer.problems:
         logger.warning(problem)
@@ -232,9 +229,7 @@ def _within(
 ) -> tuple[AnnotationModel, Input, LabelledCells, list[str]]:
     """Labelled cells of an object name its unlabelled ones."""
     query = open_input(adata, gene_symbols=options.gene_symbols, **place)
-    cells = labelled_cells(
-        adata, labels_key, batch_key=options.batch_key, min_cells=options.min_cells, what="adata"
-    )
+    cells = labelled_cells(adata, labels_key, batch_key=options.batch_key, min_cells=options.min_cells, what="adata")
     if cells.given.all():
         raise LabelError(
             f"every cell of adata has a label in obs[{labels_key!r}], so there is none to name. Set the labels of the cells "
@@ -334,7 +329,7 @@ def _account(
         mask = given.given
         calls[mask] = given.labels[mask]
         confidence[mask], proba[mask], named_by[mask] = np.nan, np.nan, None
-        obs[slots.status] = pd.Categorical.from_codes(np.where(mask, 0, -1), [GIVEN])
+        obs[slots.status] = pd.Categorical(np.where(mask, GIVEN, None), categories=[GIVEN])
     columns = {
         slots.call: pd.Categorical(calls, categories=sorted(set(calls))),
         slots.confidence: confidence.astype(np.float32),

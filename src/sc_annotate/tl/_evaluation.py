@@ -185,7 +185,7 @@ def scores(
     found: dict[str, Predictions], reference: Predictions, groups: NDArray[np.str_] | None, rng: int
 ) -> dict[str, list[Any]]:
     """One row a method, with bootstrap intervals over the held-out cells (whole batches where `groups` says so)."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name, p in found.items():
         accuracy = interval(p.y, p.labels, metric="accuracy", groups=groups, rng=rng)
         f1 = interval(p.y, p.labels, metric="macro_f1", groups=groups, rng=rng)
@@ -215,7 +215,7 @@ def _suspects(own: Predictions, training: Training) -> tuple[dict[str, list[Any]
     # A type that a training fold lacked cannot have been called; that is no sign of a wrong label.
     wrong &= own.proba[np.arange(len(own.y)), np.searchsorted(own.classes, own.y)] > 0
     rows = np.flatnonzero(wrong)
-    suspects = {
+    suspects: dict[str, list[Any]] = {
         "cell": [str(training.cells[own.cells[i]]) for i in rows],
         "label": [str(own.y[i]) for i in rows],
         "call": [str(labels[i]) for i in rows],
@@ -228,7 +228,11 @@ def _suspects(own: Predictions, training: Training) -> tuple[dict[str, list[Any]
         for other, n in zip(others, counts, strict=True):
             back = (own.y == other) & (labels == one) & wrong
             if one < other and n >= 3 and n > 0.3 * mine.sum() and back.sum() > 0.3 * (own.y == other).sum():
-                notes.append(f"the labels {one!r} and {other!r} look swapped in some cells: held out, most are called the other")
+                notes.append(
+                    f"the labels {one!r} and {other!r} look swapped in some cells: held out, most are called the other"
+                )
             elif n >= 3 and n > 0.5 * mine.sum() and not back.any():
-                notes.append(f"{n} of {mine.sum()} held-out cells labelled {one!r} are called {other!r} with high probability")
+                notes.append(
+                    f"{n} of {mine.sum()} held-out cells labelled {one!r} are called {other!r} with high probability"
+                )
     return suspects, notes

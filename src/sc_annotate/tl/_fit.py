@@ -137,7 +137,9 @@ def learn(
     rng: int,
 ) -> AnnotationModel:
     """Score the method and its baselines on held-out cells, then fit it on all of them."""
-    if n_top_genes is not None and (isinstance(n_top_genes, bool) or not isinstance(n_top_genes, int) or n_top_genes < 2):
+    if n_top_genes is not None and (
+        isinstance(n_top_genes, bool) or not isinstance(n_top_genes, int) or n_top_genes < 2
+    ):
         raise InputError(f"n_top_genes must be None or a whole number of at least 2, not {n_top_genes!r}.")
     if method_kwargs is not None and not hasattr(method_kwargs, "keys"):
         raise InputError(f"method_kwargs must be a dict of parameters, not {method_kwargs!r}.")
@@ -201,4 +203,6 @@ def versions() -> dict[str, str]:
     import sc_annotate
 
     packages = ("numpy", "scipy", "scikit-learn", "scanpy", "anndata")
-    return {"sc_annotate": sc_annotate.__version__, "python": platform.python_version()} | {p: version(p) for p in packages}
+    return {"sc_annotate": sc_annotate.__version__, "python": platform.python_version()} | {
+        p: version(p) for p in packages
+    }

@@ -73,7 +73,12 @@ class AnnotationModel:
     def id(self) -> str:
         """Ten characters that change with the classes, the genes, the parameters or the fitted numbers."""
         digest = hashlib.sha256()
-        for text in (self.method, *self.classes, *self.names["var_names"], json.dumps(self.about["params"], sort_keys=True)):
+        for text in (
+            self.method,
+            *self.classes,
+            *self.names["var_names"],
+            json.dumps(self.about["params"], sort_keys=True),
+        ):
             digest.update(text.encode() + b"\0")
         digest.update(self.means.tobytes())
         probe = self.annotator.predict_proba(np.zeros((1, len(self.means)), dtype=np.float32))
@@ -180,7 +185,9 @@ def load(path: str | os.PathLike[str]) -> AnnotationModel:
     except (MethodError, ImportError):
         raise
     except (ScAnnotateError, KeyError, TypeError, ValueError, AttributeError, IndexError, NotImplementedError) as error:
-        raise ModelFileError(f"{str(path)!r} does not describe a whole model ({error!r}). Get or save it again.") from error
+        raise ModelFileError(
+            f"{str(path)!r} does not describe a whole model ({error!r}). Get or save it again."
+        ) from error
 
 
 def _rebuild(arrays: dict[str, NDArray[Any]], meta: dict[str, Any]) -> AnnotationModel:
@@ -207,7 +214,16 @@ def _rebuild(arrays: dict[str, NDArray[Any]], meta: dict[str, Any]) -> Annotatio
     _require(bool(np.isfinite(probe).all()) and abs(float(probe.sum()) - 1) < 1e-3, "its probabilities do not sum to 1")
     evaluation = None if meta["evaluation"] is None else Evaluation.from_json(meta["evaluation"])
     return AnnotationModel(
-        meta["method"], classes, counts.astype(np.int64), names, means, meta["input"], panel, meta["about"], evaluation, annotator
+        meta["method"],
+        classes,
+        counts.astype(np.int64),
+        names,
+        means,
+        meta["input"],
+        panel,
+        meta["about"],
+        evaluation,
+        annotator,
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from scipy import sparse
 
-from sc_annotate._core import genes, read
+from sc_annotate._core import genes, matrix, read
 from sc_annotate._core import transform as scales
 from sc_annotate.errors import GeneError, MatrixError
 
@@ -77,7 +77,9 @@ def predict(
             "mean and speak for no type. Keep all genes in adata, or fit the model on the shared ones."
         )
     if zero.any():
-        problems.append(f"{int(zero.sum()):,} cells have no value in any of the model's genes; their calls mean nothing")
+        problems.append(
+            f"{int(zero.sum()):,} cells have no value in any of the model's genes; their calls mean nothing"
+        )
     return Answer(proba, n_shared, shared.how, zero, [*found.notes, *plan.notes], problems)
 
 
@@ -105,7 +107,7 @@ def same_cells(adata: AnnData, query: Input, reference: AnnData, ref: Input) -> 
 def _profile(found: Input, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[Any]:
     """Ranks of values within cells are compared by which genes are expressed, whatever the scale."""
     order = np.argsort(rows, kind="stable")
-    block = read.rows(found.source.X, rows[order])[:, columns]
+    block: Any = matrix.rows(found.source.X, rows[order])[:, columns]
     dense = block.toarray() if sparse.issparse(block) else np.asarray(block)
     out = np.empty(dense.shape, dtype=bool)
     out[order] = dense > 0
