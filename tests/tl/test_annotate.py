@@ -189,11 +189,8 @@ def test_no_global_state_is_touched(pair: tuple[AnnData, AnnData]) -> None:
 
     reference, query = pair
     np.random.seed(7)  # noqa: NPY002
-    state, filters, handlers = (
-        np.random.get_state()[1].copy(),
-        list(warnings.filters),
-        list(logging.getLogger().handlers),
-    )  # noqa: NPY002
+    state = np.random.get_state()[1].copy()  # noqa: NPY002
+    filters, handlers = list(warnings.filters), list(logging.getLogger().handlers)
     params = dict(mpl.rcParams)
     sca.tl.annotate(query, reference, "cell_type")
     np.testing.assert_array_equal(state, np.random.get_state()[1])  # noqa: NPY002

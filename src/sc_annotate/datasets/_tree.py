@@ -73,3 +73,19 @@ def shares(log_values: NDArray[np.float64]) -> NDArray[np.float64]:
     values = np.exp(log_values - log_values.max(axis=-1, keepdims=True))
     out: NDArray[np.float64] = values / values.sum(axis=-1, keepdims=True)
     return out
+
+
+def apportion(n_cells: int, frequency: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Type of each cell, sorted: as many of each as `frequency` says, at least one."""
+    spare = n_cells - frequency.size
+    upto = np.rint(np.cumsum(frequency) * spare).astype(np.intp)
+    return np.repeat(np.arange(frequency.size), np.diff(upto, prepend=0) + 1)
+
+
+def by_type_and_batch(
+    log_p: NDArray[np.float64], shift: NDArray[np.float64], frequency: NDArray[np.float64], ambient: float
+) -> NDArray[np.float64]:
+    """Profile of each type in each batch, batches running faster, ambient molecules mixed in."""
+    p = shares(log_p[:, None, :] + shift)
+    p = (1 - ambient) * p + ambient * np.tensordot(frequency, p, axes=1)
+    return p.reshape(-1, p.shape[-1])

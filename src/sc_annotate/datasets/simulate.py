@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sc_annotate.datasets._molecules import draw_counts
-from sc_annotate.datasets._tree import grow, log_profiles, shares
+from sc_annotate.datasets._tree import apportion, by_type_and_batch, grow, log_profiles, shares
 from sc_annotate.errors import InputError
 
 if TYPE_CHECKING:
     from anndata import AnnData
-    from numpy.typing import NDArray
 
 __all__ = ["simulate_reference"]
 
@@ -126,9 +125,9 @@ def simulate_reference(
     shift = for_batches.normal(0, batch_strength, (n_batches, n_genes)) * (n_batches > 1)
 
     frequency = imbalance ** (-rank / (n_types - 1))
-    cell_type = for_cells.permutation(_apportion(n_cells, frequency / frequency.sum()))
+    cell_type = for_cells.permutation(apportion(n_cells, frequency / frequency.sum()))
     batch = for_cells.permutation(np.arange(n_cells) % n_batches)
-    table = _by_type_and_batch(log_p, shift, np.bincount(cell_type) / n_cells, ambient)
+    table = by_type_and_batch(log_p, shift, np.bincount(cell_type) / n_cells, ambient)
 
     size = depth * np.exp(for_cells.normal(-(_DEPTH_SD**2) / 2, _DEPTH_SD, (2, n_cells)))
     molecules = for_cells.poisson(size)
@@ -182,22 +181,6 @@ def simulate_reference(
 
 def _numbered(prefix: str, n: int) -> list[str]:
     return [f"{prefix}{i:0{max(5, len(str(n)))}d}" for i in range(1, n + 1)]
-
-
-def _apportion(n_cells: int, frequency: NDArray[np.float64]) -> NDArray[np.intp]:
-    """Type of each cell, sorted: as many of each as `frequency` says, at least one."""
-    spare = n_cells - frequency.size
-    upto = np.rint(np.cumsum(frequency) * spare).astype(np.intp)
-    return np.repeat(np.arange(frequency.size), np.diff(upto, prepend=0) + 1)
-
-
-def _by_type_and_batch(
-    log_p: NDArray[np.float64], shift: NDArray[np.float64], frequency: NDArray[np.float64], ambient: float
-) -> NDArray[np.float64]:
-    """Profile of each type in each batch, batches running faster, ambient molecules mixed in."""
-    p = shares(log_p[:, None, :] + shift)
-    p = (1 - ambient) * p + ambient * np.tensordot(frequency, p, axes=1)
-    return p.reshape(-1, p.shape[-1])
 
 
 def _check(given: dict[str, Any]) -> None:

@@ -100,11 +100,9 @@ def grouped(y: ArrayLike, groups: ArrayLike, n_splits: int = 5, *, rng: int = 0)
     _check_folds(n_splits, names.size, "groups")
     from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
-    # scikit-learn warns of types with fewer cells than folds, and these cannot be spread evenly anyway.
+    # scikit-learn warns of types with fewer cells than folds. They cannot be even anyway, so they pass as the largest.
     n = np.bincount(codes)
     strata = np.where(n[codes] < n_splits, n.argmax(), codes)
-    if strata.size >= n_splits > np.bincount(strata).max():
-        strata = np.zeros_like(codes)
     folds = [
         test for _, test in StratifiedGroupKFold(n_splits, shuffle=True, random_state=rng).split(codes, strata, group)
     ]

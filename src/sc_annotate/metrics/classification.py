@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from sc_annotate.errors import InputError, LabelError
+from sc_annotate.errors import InputError
 from sc_annotate.metrics import _kernels
-from sc_annotate.metrics._labels import class_positions, encode, encode_pair
+from sc_annotate.metrics._labels import encode_pair
+from sc_annotate.metrics._confusion import confusion
 from sc_annotate.metrics.probabilities import brier, log_loss
 
 if TYPE_CHECKING:
@@ -168,51 +169,3 @@ def per_type(y: ArrayLike, labels: ArrayLike, *, over: Literal["truth", "union"]
         "f1": _kernels.f1(n_true, n_called, n_right),
         "n": n_true.astype(np.int64),
     }
-
-
-def confusion(y: ArrayLike, labels: ArrayLike, classes: ArrayLike, *, rejected: bool = False) -> NDArray[np.int64]:
-    """Count the cells of each true type (row) by the type they were called (column).
-
-    Parameters
-    ----------
-    y
-        True type of each cell, shape (n,).
-    labels
-        Called type of each cell, shape (n,).
-    classes
-        The types of rows and columns, shape (k,), without repeats; every type in `y` and `labels` must be among them.
-    rejected
-        Add a last column with the cells that have no call (None, NaN, NA or ""). Without it such cells are an error,
-        because they would be in no column.
-
-    Returns
-    -------
-    int64, shape (k, k) or, with `rejected`, (k, k + 1). The sum is always the number of cells.
-
-    Raises
-    ------
-    sc_annotate.errors.LabelError
-        A type that is not in `classes`, a repeat in `classes`, or cells without a call while `rejected` is False.
-
-    Examples
-    --------
-    >>> import sc_annotate as sca
-    >>> sca.metrics.confusion(["B", "B", "T"], ["B", "T", "T"], ["B", "T"])
-    array([[1, 1],
-           [0, 1]])
-    >>> sca.metrics.confusion(["B", "B", "T"], ["B", None, "T"], ["B", "T"], rejected=True)
-    array([[1, 0, 1],
-           [0, 1, 0]])
-    """
-    types, true, called = encode_pair(y, labels)
-    position = class_positions(types, classes)
-    if not rejected and (n := int((called < 0).sum())):
-        raise LabelError(f"{n} of {called.size} cells have no call. Count them in a column with rejected=True.")
-    if (position < 0).any():
-        outside = ", ".join(map(repr, types[position < 0][:5].tolist()))
-        raise LabelError(f"classes lacks types that y or labels have: {outside}. Add them to classes.")
-    k = encode(classes, "classes")[1].size
-    columns = k + rejected
-    # Cells without a call have code -1, which picks the last entry.
-    column = np.append(position, k)[called]
-    return np.bincount(position[true] * columns + column, minlength=k * columns).reshape(k, columns).astype(np.int64)

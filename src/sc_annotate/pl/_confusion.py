@@ -12,8 +12,9 @@ from sc_annotate._core.slots import DEFAULT_KEY, GIVEN
 from sc_annotate._core.storage import check_column, read_uns
 from sc_annotate._core.stored import read_baseline, read_calls
 from sc_annotate.errors import InputError, LabelError, StorageError
+from sc_annotate.pl import _heatmap as heatmap
 from sc_annotate.pl import _style as style
-from sc_annotate.pl._figure import color_bar, finish, heatmap_axes, one_axes
+from sc_annotate.pl._figure import finish, one_axes
 from sc_annotate.pl._order import by_similarity
 
 if TYPE_CHECKING:
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
-
-MOST_NUMBERS = 15
-"""Types up to which the numbers are written into the picture."""
 
 
 @dataclass(frozen=True)
@@ -166,27 +164,22 @@ def _draw(
     normalize: str | None,
 ) -> Axes:
     n = max(len(rows), len(columns))
-    numbers = n <= MOST_NUMBERS
-    size = style.FONT if n <= 45 else style.SMALL
-    cell = 0.42 if numbers else 0.19 if n <= 45 else 0.14
+    written = n <= heatmap.MOST_NUMBERS
+    field = 0.42 if written else heatmap.pitch(n) + 0.02
     y = [f"{name}  (n={int(c):,})" for name, c in zip(style.shorten(rows), counts.sum(axis=1), strict=True)]
     x = style.shorten(columns)
     ax = one_axes(
         ax,
-        max(cell * len(columns), 1.5) + style.width_of(y, size) + 1.4,
-        max(cell * len(rows), 1.5) + style.width_of(x, size) + 1.0,
+        max(field * len(columns), 1.5) + style.width_of(y, heatmap.font_for(len(y))) + 1.4,
+        max(field * len(rows), 1.5) + style.width_of(x, heatmap.font_for(len(x))) + 1.0,
     )
-    top = 1.0 if normalize == "true" else None
-    image = ax.imshow(
-        np.ma.masked_invalid(values), cmap=style.HEAT, vmin=0, vmax=top, aspect="equal", interpolation="nearest"
-    )
+    shares = normalize == "true"
+    image = heatmap.draw(
+        ax, np.ma.masked_invalid(values), y, x=x, top=1.0 if shares else None, aspect="equal",
+        name="share of the true type" if shares else "cells",
+    )  # fmt: skip
     ax.set_facecolor("#f2f2f2")  # types that no cell truly is
-    heatmap_axes(ax)
-    style.tick_labels(ax, x=x, y=y, size=size)
-    if numbers:
-        for i, j in zip(*np.nonzero(counts), strict=True):
-            text = f"{values[i, j]:.2f}" if normalize == "true" else f"{counts[i, j]:,}"
-            ink = style.ink_on(image.cmap(image.norm(values[i, j])))
-            ax.text(j, i, text, ha="center", va="center", fontsize=style.SMALL, color=ink)
-    color_bar(ax, image, "share of the true type" if normalize == "true" else "cells")
+    if written:
+        fields = [(int(i), int(j)) for i, j in np.argwhere(counts)]
+        heatmap.numbers(ax, image, fields, lambda i, j: f"{values[i, j]:.2f}" if shares else f"{counts[i, j]:,}")
     return ax

@@ -56,10 +56,3 @@ def color_bar(ax: Axes, shades: Any, name: str = "", *, aspect: float = 25) -> N
     bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=style.SMALL, length=2)
     bar.set_label(name, fontsize=style.FONT, color=style.INK)
-
-
-def heatmap_axes(ax: Axes) -> None:
-    """No frame, ticks or grid, whatever the style in use says."""
-    ax.grid(visible=False)
-    ax.tick_params(which="both", length=0)
-    ax.spines[:].set_visible(False)

@@ -94,7 +94,8 @@ def methods(
     ax.spines[["top", "right", "left"]].set_visible(False)
     ax.tick_params(axis="y", length=0)
     ax.tick_params(axis="x", labelsize=style.FONT)
-    style.tick_labels(ax, y=shown)
+    ax.set_yticks(range(len(shown)), shown, fontsize=style.FONT, color=style.INK)
+    style.plain(ax.get_yticklabels())
     for text, name in zip(ax.get_yticklabels(), names, strict=True):
         text.set_fontweight("bold" if name == own else "normal")
     interval = ", 95 % interval" if f"{metric}_low" in table else ""

@@ -10,8 +10,9 @@ from sc_annotate._core.slots import DEFAULT_KEY
 from sc_annotate._core.storage import check_column
 from sc_annotate._core.stored import read_calls, read_probabilities
 from sc_annotate.errors import InputError, StorageError
+from sc_annotate.pl import _heatmap as heatmap
 from sc_annotate.pl import _style as style
-from sc_annotate.pl._figure import color_bar, finish, heatmap_axes, one_axes
+from sc_annotate.pl._figure import finish, one_axes
 from sc_annotate.pl._order import by_similarity
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MOST_GROUPS = 200
-MOST_NUMBERS = 15
 
 
 def probabilities(
@@ -121,9 +121,10 @@ def _cells(
     if n > max_cells:
         sorting = sorting[np.linspace(0, n - 1, max_cells).round().astype(np.intp)]
     cells, calls = cells[sorting], calls[sorting]
-    labels, size = style.shorten(types), _size(len(types))
-    ax = one_axes(ax, 6.0 + style.width_of(labels, size) + 1.2, max(_pitch(len(types)) * len(types), 1.5) + 1.0)
-    _heatmap(ax, proba[cells].T, labels, size)
+    labels = style.shorten(types)
+    width = style.width_of(labels, heatmap.font_for(len(types)))
+    ax = one_axes(ax, 6.0 + width + 1.2, max(heatmap.pitch(len(types)) * len(types), 1.5) + 1.0)
+    heatmap.draw(ax, proba[cells].T, labels, top=1.0, name="probability", aspect="auto")
     colors = style.type_colors(adata, key, read_calls(adata, key)["label"].astype("category"))
     strip = np.array([to_rgb(colors.get(name, style.GREY)) for name in types])
     # In Axes of its own, so that row 0 of the heatmap stays the first type.
@@ -173,42 +174,22 @@ def _groups(
     names = style.shorten(map(str, column.cat.categories[drawn]))
     x = [f"{name}  (n={size:,})" for name, size in zip(names, sizes[drawn], strict=True)]
     y = style.shorten(types)
-    numbers = max(means.shape) <= MOST_NUMBERS
-    fonts = _size(len(types)), _size(len(x))
+    written = max(means.shape) <= heatmap.MOST_NUMBERS
+    across, down = (0.42, 0.3) if written else (heatmap.pitch(len(x)), heatmap.pitch(len(y)))
     ax = one_axes(
         ax,
-        max((0.42 if numbers else _pitch(len(x))) * len(x), 1.5) + style.width_of(y, fonts[0]) + 1.4,
-        max((0.3 if numbers else _pitch(len(types))) * len(types), 1.5) + style.width_of(x, fonts[1]) + 1.0,
+        max(across * len(x), 1.5) + style.width_of(y, heatmap.font_for(len(y))) + 1.4,
+        max(down * len(y), 1.5) + style.width_of(x, heatmap.font_for(len(x))) + 1.0,
     )
-    image = _heatmap(ax, means, y, fonts[0])
-    style.tick_labels(ax, x=x, size=fonts[1])
-    if numbers:
-        for (i, j), value in np.ndenumerate(means):
-            if value >= 0.005:
-                ink = style.ink_on(image.cmap(image.norm(value)))
-                ax.text(j, i, f"{value:.2f}", ha="center", va="center", fontsize=style.SMALL, color=ink)
+    image = heatmap.draw(ax, means, y, x=x, top=1.0, name="mean probability", aspect="auto")
+    if written:
+        fields = [(int(i), int(j)) for i, j in np.argwhere(means >= 0.005)]
+        heatmap.numbers(ax, image, fields, lambda i, j: f"{means[i, j]:.2f}")
     style.axis_names(ax, groupby)
     _title(ax, title, left)
     return ax
 
 
-def _heatmap(ax: Axes, values: NDArray[np.floating], labels: list[str], size: float) -> Any:
-    image = ax.imshow(values, cmap=style.HEAT, vmin=0, vmax=1, aspect="auto", interpolation="nearest")
-    heatmap_axes(ax)
-    style.tick_labels(ax, y=labels, size=size)
-    color_bar(ax, image, "probability")
-    return image
-
-
 def _title(ax: Axes, title: str, left: list[str]) -> None:
     # Above the strip of the calls.
     style.title(ax, [title, *([f"left out: {', '.join(left)}"] if left else [])], pad=12)
-
-
-def _size(n: int) -> float:
-    return style.FONT if n <= 45 else style.SMALL
-
-
-def _pitch(n: int) -> float:
-    """Inches of a row."""
-    return 0.24 if n <= 20 else 0.17 if n <= 45 else 0.13

@@ -79,18 +79,6 @@ def axis_names(ax: Axes, x: str | None = None, y: str | None = None) -> None:
         plain([ax.set_ylabel(y, fontsize=FONT, color=INK)])
 
 
-def tick_labels(
-    ax: Axes, *, x: Sequence[str] | None = None, y: Sequence[str] | None = None, size: float = FONT
-) -> None:
-    """Names at the rows and the columns of a heatmap."""
-    if x is not None:
-        ax.set_xticks(range(len(x)), x, fontsize=size, color=INK, rotation=90)
-        plain(ax.get_xticklabels())
-    if y is not None:
-        ax.set_yticks(range(len(y)), y, fontsize=size, color=INK)
-        plain(ax.get_yticklabels())
-
-
 def luminance(color: Any) -> float:
     """Relative luminance (WCAG), 0 for black to 1 for white."""
     from matplotlib.colors import to_rgb

@@ -221,18 +221,19 @@ def _suspects(own: Predictions, training: Training) -> tuple[dict[str, list[Any]
         "call": [str(labels[i]) for i in rows],
         "probability": [float(own.proba[i].max()) for i in rows],
     }
+    return suspects, _swapped(own)
+
+
+def _swapped(own: Predictions) -> list[str]:
+    """Pairs of types most of whose cells are called the other, both ways, in one fold (so in one batch, if grouped)."""
     notes = []
-    for one in np.unique(own.y):
-        mine = own.y == one
-        others, counts = np.unique(labels[mine & wrong], return_counts=True)
-        for other, n in zip(others, counts, strict=True):
-            back = (own.y == other) & (labels == one) & wrong
-            if one < other and n >= 3 and n > 0.3 * mine.sum() and back.sum() > 0.3 * (own.y == other).sum():
-                notes.append(
-                    f"the labels {one!r} and {other!r} look swapped in some cells: held out, most are called the other"
-                )
-            elif n >= 3 and n > 0.5 * mine.sum() and not back.any():
-                notes.append(
-                    f"{n} of {mine.sum()} held-out cells labelled {one!r} are called {other!r} with high probability"
-                )
-    return suspects, notes
+    for fold, name in enumerate(own.fold_names):
+        here = own.fold == fold
+        table = metrics.confusion(own.y[here], own.labels[here], own.classes)
+        # Mistakes of a weak method go to the commonest type, one way; only swapped names cross over.
+        crossed = table > 0.5 * table.sum(axis=1, keepdims=True)
+        for i, j in np.argwhere(np.triu(crossed & crossed.T, 1) & (table >= 3) & (table.T >= 3)):
+            notes.append(
+                f"the labels {own.classes[i]!r} and {own.classes[j]!r} look swapped in {name}: held out, most are called the other"
+            )
+    return notes

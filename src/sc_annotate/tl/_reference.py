@@ -1,0 +1,151 @@
+"""The model to ask: handed in, read from a file, or fitted on a labelled reference."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sc_annotate._core import genes, registry
+from sc_annotate._core.matrix import check_adata
+from sc_annotate._core.read import Input, check_representations, open_input, total_counts
+from sc_annotate.errors import InputError, LabelError
+from sc_annotate.tl._fit import learn
+from sc_annotate.tl._model import AnnotationModel, load
+from sc_annotate.tl._predict import same_cells
+from sc_annotate.tl._training import LabelledCells, is_panel, labelled_cells, read_training
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from anndata import AnnData
+
+    from sc_annotate._core.transform import Stated
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a model is fitted, where one has to be."""
+
+    method: str
+    method_kwargs: Mapping[str, Any] | None
+    batch_key: str | None
+    n_top_genes: int | None
+    min_cells: int | None
+    cv: int
+    reference_layer: str | None
+    gene_symbols: str | None
+    total_counts_key: str | None
+    values: Stated | None
+    min_overlap: float
+    rng: int
+
+
+Place = dict[str, Any]
+
+
+def model_and_query(
+    adata: AnnData, reference: Any, labels_key: str | None, options: Options, place: Place
+) -> tuple[AnnotationModel, Input, LabelledCells | None, list[str]]:
+    """The model to ask, fitted where it has to be, and the query as it was found."""
+    if isinstance(reference, AnnotationModel | str) or hasattr(reference, "__fspath__"):
+        model = reference if isinstance(reference, AnnotationModel) else load(reference)
+        return model, open_input(adata, gene_symbols=options.gene_symbols, **place), None, []
+    if reference is None and labels_key is None:
+        raise InputError(
+            "annotate needs something to learn from. Pass a labelled reference and its column, "
+            "`annotate(adata, reference, 'cell_type')`; a fitted model or its path, `annotate(adata, model)`; or, where some "
+            "cells of adata are labelled, `annotate(adata, labels_key='cell_type')`."
+        )
+    if labels_key is None:
+        check_adata(reference, what="reference")
+        raise InputError(
+            f"labels_key is missing: name the column of reference.obs with the types; there are: "
+            f"{', '.join(map(repr, reference.obs)) or 'none'}."
+        )
+    record = registry.get("annotation", options.method)
+    if reference is None or reference is adata:
+        return _within(adata, labels_key, options, place, record)
+    return _across(adata, reference, labels_key, options, place, record)
+
+
+def _within(
+    adata: AnnData, labels_key: str, options: Options, place: Place, record: registry.Method
+) -> tuple[AnnotationModel, Input, LabelledCells, list[str]]:
+    """Labelled cells of an object name its unlabelled ones."""
+    query = open_input(adata, gene_symbols=options.gene_symbols, **place)
+    cells = labelled_cells(adata, labels_key, batch_key=options.batch_key, min_cells=options.min_cells, what="adata")
+    if cells.given.all():
+        raise LabelError(
+            f"every cell of adata has a label in obs[{labels_key!r}], so there is none to name. Set the labels of the cells "
+            "in question to NaN, or pass the labelled object as reference."
+        )
+    training = read_training(
+        adata,
+        query,
+        cells,
+        labels_key=labels_key,
+        wanted=record.input,
+        stated=options.values,
+        total_counts_key=options.total_counts_key,
+        what="adata",
+    )
+    return _learn(training, options), query, cells, []
+
+
+def _across(
+    adata: AnnData, reference: Any, labels_key: str, options: Options, place: Place, record: registry.Method
+) -> tuple[AnnotationModel, Input, None, list[str]]:
+    """A labelled object names another, by the genes that both have."""
+    check_adata(reference, what="reference")
+    column = options.gene_symbols
+    in_either = [o for o in (adata, reference) if column is not None and column in o.var]
+    if column is not None and not in_either:
+        raise InputError(f"neither adata.var nor reference.var has a column {column!r} (gene_symbols).")
+    cells = labelled_cells(
+        reference, labels_key, batch_key=options.batch_key, min_cells=options.min_cells, what="reference"
+    )
+    query = open_input(adata, gene_symbols=column if column in adata.var else None, **place)
+    found = open_input(
+        reference,
+        layer=options.reference_layer,
+        use_rep=place["use_rep"],
+        gene_symbols=column if column in reference.var else None,
+        what="reference",
+    )
+    if query.source.is_embedding:
+        check_representations(query.source, found.source.names, what="adata")
+    match = genes.match(query.names, found.names, min_fraction=options.min_overlap)
+    key = options.total_counts_key
+    total_counts(adata, key, what="adata")
+    ref_key = key if key is not None and key in reference.obs else None
+    known = [key is not None, ref_key is not None]
+    sides = [is_panel(side, np.empty(0) if has else None) for side, has in zip((query, found), known, strict=True)]
+    panel = match.reference if any(sides) and not any(known) and record.input == "log" else None
+    training = read_training(
+        reference,
+        found,
+        cells,
+        labels_key=labels_key,
+        wanted=record.input,
+        columns=match.reference,
+        panel=panel,
+        total_counts_key=ref_key,
+    )
+    problems = []
+    if n := same_cells(adata, query, reference, found):
+        problems.append(f"{n:,} cells of adata are also in the reference; their calls are no independent evidence")
+    return _learn(training, options), query, None, problems
+
+
+def _learn(training: Any, options: Options) -> AnnotationModel:
+    return learn(
+        training,
+        options.method,
+        options.method_kwargs,
+        options.n_top_genes,
+        batch_key=options.batch_key,
+        cv=options.cv,
+        rng=options.rng,
+    )
