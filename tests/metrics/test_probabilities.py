@@ -28,7 +28,7 @@ def test_log_loss_equals_scikit_learn(dtype: type) -> None:
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_brier_equals_its_definition(dtype: type) -> None:
     y, proba = example(1, dtype)
-    expected = np.mean([sum((p - (c == t)) ** 2 for p, c in zip(row, CLASSES)) for t, row in zip(y, proba)])
+    expected = np.mean([sum((proba[i, j] - (CLASSES[j] == y[i])) ** 2 for j in range(3)) for i in range(50)])
     assert metrics.brier(y, proba, CLASSES) == pytest.approx(expected, rel=1e-5)
 
 

@@ -420,25 +420,6 @@ def test_missing_genes_speak_for_no_type(pair: tuple[AnnData, AnnData], tmp_path
     assert less.uns["annotation"]["input"]["n_genes_shared"] == 465
 
 
-@pytest.mark.parametrize("join", ["inner", "outer"])
-def test_concat_does_not_mislead(pair: tuple[AnnData, AnnData], join: str) -> None:
-    reference, query = pair
-    a, b = query[:100].copy(), query[100:].copy()
-    sca.tl.annotate(a, reference, "cell_type", **FAST)
-    sca.tl.annotate(b, reference[:, :400].copy(), "cell_type", **FAST)
-    stacked = ad.concat([a, b], join=join)
-    with pytest.raises(StorageError, match="uns"):
-        sca.get.probabilities(stacked)
-    stacked = ad.concat([a, b], join=join, uns_merge="first")
-    with pytest.raises(StorageError, match="different models"):
-        sca.get.probabilities(stacked)
-    table = sca.get.annotation(stacked)
-    assert table["model"].astype(str).nunique() == 2
-    # Parts of one object are of one model, and may be put together again.
-    whole = ad.concat([a[:50], a[50:]], join=join, uns_merge="first")
-    pd.testing.assert_frame_equal(sca.get.probabilities(whole), sca.get.probabilities(a))
-
-
 def test_fitted_model_and_path_and_anndata_agree(pair: tuple[AnnData, AnnData], tmp_path: Path) -> None:
     reference, query = pair
     sca.tl.annotate(query, reference, "cell_type", **FAST)

@@ -70,7 +70,9 @@ def usable(
         )
     few = [f"{t} ({c})" for t, c in zip(types, counts, strict=True) if c < FEW_CELLS]
     if few:
-        notes.append(f"fewer than {FEW_CELLS} reference cells: {', '.join(few)}; do not rely on these calls or their scores")
+        notes.append(
+            f"fewer than {FEW_CELLS} reference cells: {', '.join(few)}; do not rely on these calls or their scores"
+        )
     return kept, notes
 
 
@@ -80,5 +82,7 @@ def read_batches(adata: AnnData, key: str | None, *, what: str) -> NDArray[np.st
         return None
     column = check_column(adata, key, argument="batch_key", what=what)
     if column.isna().any():
-        raise InputError(f"{what}.obs[{key!r}] (batch_key) is missing for {int(column.isna().sum())} cells. Fill or drop them.")
+        raise InputError(
+            f"{what}.obs[{key!r}] (batch_key) is missing for {int(column.isna().sum())} cells. Fill or drop them."
+        )
     return np.asarray(column.astype(str), dtype=str)

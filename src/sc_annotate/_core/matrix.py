@@ -49,7 +49,9 @@ def check_adata(adata: Any, *, what: str) -> None:
     if not isinstance(adata, AnnData):
         raise InputError(f"{what} must be an AnnData, not {type(adata).__name__}.")
     if adata.n_obs == 0 or adata.n_vars == 0:
-        raise InputError(f"{what} is empty: {adata.n_obs} cells x {adata.n_vars} genes. Check the filters before this call.")
+        raise InputError(
+            f"{what} is empty: {adata.n_obs} cells x {adata.n_vars} genes. Check the filters before this call."
+        )
     if adata.isbacked and adata.is_view:
         raise InputError(
             f"{what} is a view of a backed AnnData, which cannot hold new columns. Use `.to_memory()` on the view first."
@@ -67,7 +69,7 @@ def find(
     """The matrix that the arguments name; at most one of them may be given."""
     named = [
         name
-        for name, given in (("layer", layer is not None), ("use_raw", use_raw is True), ("use_rep", use_rep is not None))
+        for name, given in (("layer", layer is not None), ("use_raw", bool(use_raw)), ("use_rep", use_rep is not None))
         if given
     ]
     if len(named) > 1:
@@ -79,7 +81,7 @@ def find(
             have = ", ".join(repr(name) for name in adata.layers if name is not None) or "none"
             raise InputError(f"{what}.layers has no {layer!r}; there are: {have}.")
         return Source(adata.layers[layer], f"layers[{layer!r}]", _strings(adata.var_names), adata.var)
-    if use_raw is True:
+    if use_raw:
         if adata.raw is None:
             raise InputError(f"{what}.raw is empty, so use_raw=True cannot be met. Leave it out, or name a layer.")
         return Source(adata.raw.X, "raw.X", _strings(adata.raw.var_names), adata.raw.var)
@@ -105,6 +107,8 @@ def _representation(adata: AnnData, name: str, what: str) -> Source:
         X = X.to_numpy()
     # The name without its prefix, so that "X_pca" of one object and "pca" of another are the same space.
     stem = key.removeprefix("X_")
+    if X.shape[1] == 0:
+        raise InputError(f"{what}.obsm[{key!r}] has no columns. Name another representation with use_rep=.")
     return Source(X, f"obsm[{key!r}]", np.array([f"{stem}_{i}" for i in range(X.shape[1])]))
 
 
@@ -119,11 +123,20 @@ def rows(X: Any, where: slice | NDArray[np.intp]) -> sparse.csr_matrix | NDArray
         block = block.compute(scheduler="synchronous")
     if hasattr(block, "to_memory"):
         block = block.to_memory()
-    if sparse.issparse(block):
-        return sparse.csr_matrix(block)
     if isinstance(block, np.ma.MaskedArray):
         raise MatrixError("the matrix is a masked array; fill it first, for example with `.filled(0)`.")
-    return np.asarray(block)
+    if not sparse.issparse(block):
+        block = np.asarray(block)
+    if block.dtype.kind not in "biuf":
+        raise MatrixError(
+            f"the matrix holds values of type {block.dtype}, not numbers. Convert it first, for example with `.astype('float32')`."
+        )
+    # Half precision and a foreign byte order come out of files; scipy's sparse matrices know neither.
+    if block.dtype.itemsize == 2 and block.dtype.kind == "f":
+        block = block.astype(np.float32)
+    elif not block.dtype.isnative:
+        block = block.astype(block.dtype.newbyteorder("="))
+    return sparse.csr_matrix(block) if sparse.issparse(block) else block
 
 
 def row_ordered(X: Any) -> Any:

@@ -8,9 +8,13 @@ _A = "sc_annotate.annotators"
 
 BUILT_IN: tuple[Method, ...] = (
     Method("logreg", "annotation", f"{_A}.logreg:LogReg", "Multinomial logistic regression on scaled log values"),
-    Method("linear_svm", "annotation", f"{_A}.linear_svm:LinearSVM", "Linear support vector machine, sigmoid-calibrated"),
+    Method(
+        "linear_svm", "annotation", f"{_A}.linear_svm:LinearSVM", "Linear support vector machine, sigmoid-calibrated"
+    ),
     Method("lda", "annotation", f"{_A}.lda:LDA", "Linear discriminant analysis with shrunken covariance"),
-    Method("nearest_centroid", "annotation", f"{_A}.nearest_centroid:NearestCentroid", "Distance to the mean of each type"),
+    Method(
+        "nearest_centroid", "annotation", f"{_A}.nearest_centroid:NearestCentroid", "Distance to the mean of each type"
+    ),
     Method(
         "correlation",
         "annotation",

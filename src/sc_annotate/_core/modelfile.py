@@ -35,11 +35,19 @@ def save(path: str | os.PathLike[str], arrays: Mapping[str, NDArray[Any]], meta:
         raise InputError(f"a model file ends in {SUFFIX}, not {target.name!r}.")
     if not target.parent.is_dir():
         raise InputError(f"the folder {str(target.parent)!r} does not exist; make it first.")
-    text = json.dumps({"format": FORMAT, "format_number": FORMAT_NUMBER, **meta}, ensure_ascii=False, allow_nan=False)
+    for name, array in arrays.items():
+        if np.asarray(array).dtype.kind not in "biuf":
+            raise InputError(
+                f"the array {name!r} holds {np.asarray(array).dtype}; a model file holds arrays of numbers only."
+            )
+    try:
+        text = json.dumps({"format": FORMAT, "format_number": FORMAT_NUMBER, **meta}, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"the description of the model cannot be written as JSON ({error}).") from error
     handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.stem}-", suffix=SUFFIX)
     os.close(handle)
     try:
-        save_file({k: np.ascontiguousarray(v) for k, v in arrays.items()}, temporary, metadata={"sc_annotate": text})
+        save_file({k: np.asarray(v, order="C") for k, v in arrays.items()}, temporary, metadata={"sc_annotate": text})
         umask = os.umask(0)
         os.umask(umask)
         Path(temporary).chmod(0o666 & ~umask)
@@ -55,17 +63,32 @@ def load(path: str | os.PathLike[str]) -> tuple[dict[str, NDArray[Any]], dict[st
     from safetensors import SafetensorError, safe_open
 
     file = Path(path)
-    if not file.is_file():
-        raise ModelFileError(f"there is no model file {str(file)!r}.")
-    _refuse_other_formats(file)
     try:
+        if not file.is_file():
+            raise ModelFileError(f"there is no model file {str(file)!r}.")
+        _refuse_other_formats(file)
         with safe_open(file, framework="numpy") as opened:
             text = (opened.metadata() or {}).get("sc_annotate")
-            arrays = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, MemoryError) as error:
-        raise ModelFileError(f"{str(file)!r} is damaged or no safetensors file ({error}). Get or save it again.") from error
+            arrays = {name: opened.get_tensor(name) for name in opened.keys()}
+    except ModelFileError:
+        raise
+    except (
+        SafetensorError,
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        OverflowError,
+        MemoryError,
+    ) as error:
+        raise ModelFileError(
+            f"{str(file)!r} is damaged or no safetensors file ({error}). Get or save it again."
+        ) from error
     if text is None:
-        raise ModelFileError(f"{str(file)!r} is a safetensors file, but not of sc_annotate. Save it with `model.save(path)`.")
+        raise ModelFileError(
+            f"{str(file)!r} is a safetensors file, but not of sc_annotate. Save it with `model.save(path)`."
+        )
     try:
         meta = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -81,16 +104,13 @@ def load(path: str | os.PathLike[str]) -> tuple[dict[str, NDArray[Any]], dict[st
 
 
 def _refuse_other_formats(file: Path) -> None:
-    start = file.read_bytes()[:8] if file.stat().st_size < 8 else _head(file)
-    if start.startswith(b"\x80") and start[1:2] in b"\x02\x03\x04\x05" and file.suffix != SUFFIX:
+    with file.open("rb") as opened:
+        start = opened.read(9)
+    # The first eight bytes of a safetensors file are a length, which may look like a pickle's first two; then comes "{".
+    if start[:2] in {b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"} and start[8:] != b"{":
         raise ModelFileError(
             f"{str(file)!r} is a pickle. Reading one can run any code, so sc_annotate never does; "
             "fit the model anew with `sca.tl.fit_annotator` and save it with `model.save(path)`."
         )
     if start.startswith(b"\x89HDF\r\n\x1a\n"):
         raise ModelFileError(f"{str(file)!r} is an HDF5 file, not a model. Read it with anndata and pass the AnnData.")
-
-
-def _head(file: Path) -> bytes:
-    with file.open("rb") as opened:
-        return opened.read(8)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import sparse
 
-from sc_annotate._core import genes as gene_names
-from sc_annotate._core import values
+from sc_annotate._core import gene_names, values
 from sc_annotate._core.matrix import Source, blocks, check_adata, find, rows
 from sc_annotate._core.progress import logger, track
 from sc_annotate._core.settings import settings
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
-    from sc_annotate._core.genes import GeneReport
-    from sc_annotate._core.transform import Transform
+    from sc_annotate._core.common_scale import Transform
+    from sc_annotate._core.gene_names import GeneReport
     from sc_annotate._core.values import ValueReport
 
 
@@ -71,8 +71,9 @@ def open_input(
 
 def _recorded_base(adata: AnnData) -> float | None:
     recorded = adata.uns.get("log1p")
-    base = recorded.get("base") if isinstance(recorded, dict) else None
-    return float(base) if base is not None else None
+    base = recorded.get("base") if isinstance(recorded, Mapping) else None
+    # Whatever else somebody keeps there says nothing about the values.
+    return float(base) if isinstance(base, int | float | np.number) else None
 
 
 def total_counts(adata: AnnData, key: str | None, *, what: str) -> NDArray[np.float64] | None:
@@ -80,7 +81,9 @@ def total_counts(adata: AnnData, key: str | None, *, what: str) -> NDArray[np.fl
     if key is None:
         return None
     if key not in adata.obs:
-        raise InputError(f"{what}.obs has no column {key!r} (total_counts_key); there are: {', '.join(adata.obs) or 'none'}.")
+        raise InputError(
+            f"{what}.obs has no column {key!r} (total_counts_key); there are: {', '.join(map(repr, adata.obs)) or 'none'}."
+        )
     try:
         totals = np.asarray(adata.obs[key], dtype=np.float64)
     except (TypeError, ValueError) as error:

@@ -47,6 +47,9 @@ class Method:
     source: str = "sc_annotate"
 
 
+# What a decorator may say of a method; the rest follows from where it stands.
+_FREE_FIELDS = {"summary", "input", "kind", "extra", "reference", "saves"}
+
 # Classes registered by decorator in this Python process: (task, name) -> (record, class).
 _registered: dict[tuple[Task, str], tuple[Method, type[Any]]] = {}
 
@@ -60,7 +63,8 @@ def _from_entry_points(task: Task) -> dict[str, Method]:
                 f"two installed packages, {found[point.name].source!r} and {source!r}, both register a method "
                 f"{point.name!r} for {task}. Uninstall one of them, or ask its authors to rename it."
             )
-        found[point.name] = Method(point.name, task, point.value, f"from the package {source}", source=source)
+        target = f"{point.module}:{point.attr}"
+        found[point.name] = Method(point.name, task, target, f"from the package {source}", source=source)
     return found
 
 
@@ -123,15 +127,27 @@ def make(task: Task, name: str, params: dict[str, Any] | None = None) -> Any:
 
 def register(task: Task, name: str, **record: Any) -> Callable[[type[Any]], type[Any]]:
     """Class decorator behind ``sca.register_annotator`` and its sisters."""
+    if not isinstance(name, str) or not name:
+        raise MethodError(
+            f"a method is registered under a name, as in `@register_...('my_method')`, not under {name!r}."
+        )
+    unknown = set(record) - _FREE_FIELDS
+    if unknown:
+        raise MethodError(
+            f"the record of the method {name!r} has no field {', '.join(sorted(unknown))}; there are: "
+            f"{', '.join(sorted(_FREE_FIELDS))}."
+        )
 
     def decorate(cls: type[Any]) -> type[Any]:
         known = table(task)
         if name in known and (task, name) not in _registered:
-            raise MethodError(f"the method {name!r} ({task}) exists already, from {known[name].source!r}. Use another name.")
-        summary = record.pop("summary", (cls.__doc__ or "").strip().partition("\n")[0])
+            raise MethodError(
+                f"the method {name!r} ({task}) exists already, from {known[name].source!r}. Use another name."
+            )
+        line = {"summary": (cls.__doc__ or "").strip().partition("\n")[0], "source": "this session", **record}
         target = f"{cls.__module__}:{cls.__qualname__}"
         # Registering again replaces: a notebook cell is run more than once.
-        _registered[task, name] = (Method(name, task, target, summary, source="this session", **record), cls)
+        _registered[task, name] = (Method(name, task, target, **line), cls)
         return cls
 
     return decorate

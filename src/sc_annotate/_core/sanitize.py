@@ -18,40 +18,58 @@ def sanitize(value: Any, *, where: str = "params") -> Any:
     Tuples and sets become lists (sets sorted), paths and enums strings, numpy scalars Python ones, keys
     strings. What has no faithful form is refused by name.
     """
-    if value is None or isinstance(value, bool | str | float):
-        # A str subclass (numpy's, StrEnum's) is not always writable: make it plain.
-        return str(value.value if isinstance(value, Enum) else value) if isinstance(value, str) else value
+    if isinstance(value, Enum):
+        return sanitize(value.value, where=where)
+    if value is None or isinstance(value, bool):
+        return value
+    # Subclasses (numpy's float64 and str_ among them) are not always writable: make them plain.
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, float | np.floating):
+        return float(value)
     if isinstance(value, int):
         if not -(2**63) <= value < 2**63:
             raise StorageError(f"{where} holds the integer {value}, which does not fit 64 bits and cannot be stored.")
-        return value
-    if isinstance(value, np.generic):
+        return int(value)
+    if isinstance(value, np.bool_ | np.integer):
         return sanitize(value.item(), where=where)
-    if isinstance(value, Enum):
-        return sanitize(value.value, where=where)
     if isinstance(value, PurePath):
         return str(value)
     if isinstance(value, Mapping):
-        return {_key(k, where): sanitize(v, where=f"{where}[{k!r}]") for k, v in value.items()}
-    if isinstance(value, np.ndarray):
+        out = {_key(k, where): sanitize(v, where=f"{where}[{k!r}]") for k, v in value.items()}
+        if len(out) < len(value):
+            raise StorageError(
+                f"{where} has keys that are the same as text: {', '.join(map(repr, value))}. Rename one."
+            )
+        return out
+    if isinstance(value, np.ndarray) and not isinstance(value, np.ma.MaskedArray):
         if value.dtype.kind in "biufUS":
             return value.copy()
+        if value.ndim == 0:
+            return sanitize(value.item(), where=where)
         return _array([sanitize(v, where=where) for v in value.tolist()], where)
     if type(value).__name__ == "DataFrame":
         return value.copy()
     if isinstance(value, Set):
-        return sanitize(sorted(value, key=str), where=where)
-    if isinstance(value, Sequence):
+        return sanitize(_sorted(value), where=where)
+    if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray | memoryview):
         return _array([sanitize(v, where=where) for v in value], where)
     raise StorageError(
         f"{where} holds a {type(value).__name__}, which h5ad and zarr cannot hold. Pass numbers, strings, or lists of them."
     )
 
 
+def _sorted(values: Set[Any]) -> list[Any]:
+    try:
+        return sorted(values)
+    except TypeError:  # values of several kinds, which the list of them is refused for
+        return list(values)
+
+
 def _key(key: Any, where: str) -> str:
-    text = str(key)
-    if "/" in text:
-        raise StorageError(f"{where} has the key {text!r}; h5ad cannot hold '/' in a key. Rename it.")
+    text = str(key.value if isinstance(key, Enum) else key)
+    if not text or text == "." or "/" in text:
+        raise StorageError(f"{where} has the key {text!r}; h5ad cannot hold '/' in a key, nor an empty one. Rename it.")
     return text
 
 
@@ -62,4 +80,6 @@ def _array(items: list[Any], where: str) -> Any:
         return np.array(items, dtype=object if items else float)
     if kinds <= {bool} or kinds <= {int, float}:
         return np.array(items)
-    raise StorageError(f"{where} holds a list of mixed values {items!r}, which h5ad cannot hold. Pass values of one kind.")
+    raise StorageError(
+        f"{where} holds a list of mixed values {items!r}, which h5ad cannot hold. Pass values of one kind."
+    )

@@ -103,7 +103,9 @@ def read_uns(adata: AnnData, key: str) -> dict[str, Any]:
             "Run `sca.tl.annotate(adata, ...)` first."
         )
     if number != SCHEMA:
-        raise StorageError(f"adata.uns[{key!r}] has schema number {number}; this version reads {SCHEMA}. Annotate again.")
+        raise StorageError(
+            f"adata.uns[{key!r}] has schema number {number}; this version reads {SCHEMA}. Annotate again."
+        )
     if not isinstance(stored, dict):  # pragma: no cover - _schema has seen a dict
         raise StorageError(f"adata.uns[{key!r}] is no annotation.")
     return stored

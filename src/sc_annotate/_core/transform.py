@@ -1,91 +1,26 @@
-"""Bring expression values to one scale: natural log1p of counts per 10,000."""
+"""Decide how the values that were seen become the common scale, or refuse them with the cure."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
-import numpy as np
-from scipy import sparse
-
-from sc_annotate._core.values import BASES
+from sc_annotate._core.common_scale import TARGET_SUM, Transform
+from sc_annotate._core.judge import BASES
 from sc_annotate.errors import InputError, MatrixError
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from sc_annotate._core.values import ValueReport
 
-TARGET_SUM = 10_000.0
+__all__ = ["PANEL_GENES", "TARGET_SUM", "Stated", "Transform", "Wanted", "plan"]
+
 # A count matrix of fewer genes is taken for a panel: its totals are not the cells' library sizes.
 PANEL_GENES = 5_000
 
 Stated = Literal["counts", "log1p", "log2", "log10", "linear"]
 Wanted = Literal["log", "counts", "embedding"]
-Block = Any
-
-
-@dataclass(frozen=True)
-class Transform:
-    """Turns blocks of rows of one matrix into float32 on the common scale; never touches the block itself.
-
-    ``unlog`` is the base of the logarithm the values have (None: no logarithm). With ``keep_totals`` logged
-    values keep the totals they were made with; otherwise they are unlogged and normalised anew: by ``totals``
-    (one number a cell), or by their sum over ``columns`` (None: all).
-    """
-
-    identity: bool = False
-    unlog: float | None = None
-    keep_totals: bool = False
-    rescale: float = 1.0
-    totals: NDArray[np.float64] | None = None
-    columns: NDArray[np.intp] | None = None
-    notes: list[str] = field(default_factory=list)
-
-    def __call__(self, block: Block, where: slice | NDArray[np.intp]) -> Block:
-        out = block.astype(np.float32)
-        values = out.data if sparse.issparse(out) else out
-        if not np.isfinite(values.sum(dtype=np.float64)):
-            raise MatrixError(_not_finite(values))
-        if self.identity:
-            return out
-        if self.unlog is not None and self.keep_totals:
-            values *= np.float32(np.log(self.unlog))
-            if self.rescale != 1.0:
-                np.expm1(values, out=values)
-                values *= np.float32(self.rescale)
-                np.log1p(values, out=values)
-            return out
-        if self.unlog is not None:
-            values *= np.float32(np.log(self.unlog))
-            np.expm1(values, out=values)
-        if values.size and values.min() < 0:
-            raise MatrixError("some values are negative, so they are no counts. Name the layer that holds the counts.")
-        _divide_rows(out, self._totals(out, where))
-        np.log1p(values, out=values)
-        return out
-
-    def _totals(self, block: Block, where: slice | NDArray[np.intp]) -> NDArray[np.float64]:
-        if self.totals is not None:
-            return self.totals[where]
-        part = block if self.columns is None else block[:, self.columns]
-        return np.asarray(part.sum(axis=1, dtype=np.float64)).ravel()
-
-
-def _divide_rows(block: Block, totals: NDArray[np.float64]) -> None:
-    factor = np.divide(TARGET_SUM, totals, out=np.zeros_like(totals), where=totals > 0).astype(np.float32)
-    if sparse.issparse(block):
-        block.data *= np.repeat(factor, np.diff(block.indptr))
-    else:
-        block *= factor[:, None]
-
-
-def _not_finite(values: NDArray[Any]) -> str:
-    n_nan, n_inf = int(np.isnan(values).sum()), int(np.isinf(values).sum())
-    return (
-        f"the matrix holds {n_nan} NaN and {n_inf} infinite values in a block of cells. "
-        "Replace them (NaN from a join usually mean 0: `adata.X = np.nan_to_num(adata.X)`) or drop those cells."
-    )
 
 
 def plan(
@@ -112,7 +47,7 @@ def plan(
     panel
         Columns over whose sum both sides are normalised, where one side has a panel of genes only.
     """
-    _refuse(report, what)
+    _refuse(report, stated, what)
     if wanted == "embedding" or report.kind == "embedding":
         return Transform(identity=True)
     kind, base, notes = _settle(report, stated, what)
@@ -124,6 +59,9 @@ def plan(
             )
         return Transform(identity=True, notes=notes)
     unlog = BASES[base] if base is not None else None
+    if totals is not None and kind == "linear" and report.target_sum is not None:
+        notes.append("total_counts_key left aside: the values are normalised already")
+        totals = None
     if totals is not None and kind != "log1p":
         return Transform(totals=totals, notes=[*notes, "normalised by the given total counts"])
     if panel is not None:
@@ -141,7 +79,9 @@ def plan(
     return Transform(notes=notes)
 
 
-def _from_log(report: ValueReport, unlog: float | None, base: str | None, notes: list[str], *, ignored: bool) -> Transform:
+def _from_log(
+    report: ValueReport, unlog: float | None, base: str | None, notes: list[str], *, ignored: bool
+) -> Transform:
     if ignored:
         notes.append("total_counts_key left aside: the values are logged already")
     rescale = 1.0
@@ -155,17 +95,18 @@ def _from_log(report: ValueReport, unlog: float | None, base: str | None, notes:
     return Transform(unlog=unlog, keep_totals=True, rescale=rescale, notes=notes)
 
 
-def _refuse(report: ValueReport, what: str) -> None:
+def _refuse(report: ValueReport, stated: Stated | None, what: str) -> None:
     place = f"{what}.{report.where}"
     if report.n_nan or report.n_inf:
         raise MatrixError(
             f"{place} holds NaN or infinite values ({report.n_nan} NaN, {report.n_inf} infinite in {report.n_sampled} "
             "sampled cells). Replace them (NaN from a join usually mean 0: `np.nan_to_num`) or drop those cells."
         )
-    if report.kind == "scaled":
+    if report.kind == "scaled" and (report.minimum < 0 or stated is None):
         raise MatrixError(
             f"{place} is scaled ({report.evidence}), which cannot be undone. Pass the log-normalised values or the counts: "
             "layer='...' or use_raw=True, or set `adata.raw = adata` before `sc.pp.scale` next time."
+            + ("" if report.minimum < 0 else " If they are logarithms after all, say so with values='log1p'.")
         )
     if report.kind == "negative":
         raise MatrixError(
@@ -183,11 +124,14 @@ def _settle(report: ValueReport, stated: Stated | None, what: str) -> tuple[str,
         raise InputError(f"values={stated!r} is unknown; choose one of {', '.join(get_args(Stated))}, or leave it out.")
     base = {"log1p": "e", "log2": "2", "log10": "10"}.get(stated)
     kind = "log1p" if base else stated
-    assumed = report.evidence.startswith(("assumed", "maximum", "as recorded"))
+    # A standard deviation of 1 without negative values is weak evidence: logarithms of chosen genes may have it.
+    assumed = report.kind == "scaled" or report.evidence.startswith(("assumed", "maximum", "as recorded"))
     if (kind, base) != (report.kind, report.base) and not (assumed and report.kind != "counts" and kind != "counts"):
+        cure = "Leave values= out, or name another layer."
+        if stated == "counts":
+            cure = "Counts are whole numbers; for estimates of them say values='linear'."
         seen = report.kind if report.base is None else f"logarithms of base {report.base}"
         raise MatrixError(
-            f"values={stated!r} was said of {what}.{report.where}, but it holds {seen} ({report.evidence}). "
-            "Leave values= out, or name another layer."
+            f"values={stated!r} was said of {what}.{report.where}, but it holds {seen} ({report.evidence}). {cure}"
         )
     return kind, base, [f"taken as {stated}, as stated"]

@@ -6,17 +6,16 @@ from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Self
+    from typing import Self, TypeAlias
 
+    import numpy as np
     from numpy.typing import NDArray
     from scipy.sparse import csr_matrix
 
-    Matrix = NDArray[np.floating[Any]] | csr_matrix
-    Arrays = dict[str, NDArray[Any]]
+    Matrix: TypeAlias = NDArray[np.floating[Any]] | csr_matrix
+    Arrays: TypeAlias = dict[str, NDArray[Any]]
 
 
 @dataclass

@@ -20,7 +20,7 @@ def as_dense(X: Any) -> NDArray[np.float32]:
     return np.asarray(X.toarray() if issparse(X) else X)
 
 
-def _squares(X: Matrix) -> Any:
+def _squares(X: Any) -> Any:
     if issparse(X):
         return csr_array((np.square(X.data, dtype=np.float64), X.indices, X.indptr), shape=X.shape)
     return np.square(X, dtype=np.float64)
@@ -68,7 +68,7 @@ def inverse_or_zero(scale: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.divide(1.0, scale, out=np.zeros_like(scale, dtype=np.float64), where=scale > 0)
 
 
-def scale_columns(X: Matrix, factor: NDArray[np.float64]) -> Matrix:
+def scale_columns(X: Any, factor: NDArray[np.float64]) -> Matrix:
     """A copy of `X` with each gene multiplied by its factor; sparse stays sparse."""
     factor = factor.astype(np.float32)
     if issparse(X):

@@ -87,11 +87,11 @@ class Correlation(Annotator):
         )
         return self
 
-    def _genes_among(self, types: NDArray[np.intp]) -> NDArray[np.intp]:
-        genes = np.unique(self.markers_[np.ix_(types, types)])
-        genes = genes[genes >= 0].astype(np.intp)
+    def _genes_among(self, types: NDArray[np.intp]) -> NDArray[Any]:
+        genes: NDArray[Any] = np.unique(self.markers_[np.ix_(types, types)])
+        genes = genes[genes >= 0]
         # A correlation over fewer than two genes says nothing.
-        return genes if len(genes) > 1 else np.arange(self.profiles_.shape[1], dtype=np.intp)
+        return genes if len(genes) > 1 else np.arange(self.profiles_.shape[1])
 
     def _share_out(
         self, cells: NDArray[np.float32], types: NDArray[np.intp], mass: NDArray[np.float64]

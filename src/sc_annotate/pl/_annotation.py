@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -88,7 +89,7 @@ def annotation(
     colors = _colors(color, frame, key)
     rep = _basis(adata, basis)
     places = _places(adata, rep)
-    if size is not None and not (isinstance(size, int | float) and size > 0):
+    if size is not None and (isinstance(size, bool) or not isinstance(size, Real) or not size > 0):
         raise InputError(f"size must be an area in square points above 0, not {size!r}.")
     order = np.random.default_rng(0).permutation(len(places))
     panels = [_panel(adata, key, frame, one) for one in colors]

@@ -101,7 +101,7 @@ class Panel:
         n = len(places)
         look: dict[str, Any] = {
             # Scanpy's rule, kept within what can be seen and told apart.
-            "s": float(np.clip(60_000 / max(n, 1), 0.3, 25)) if size is None else size,
+            "s": float(np.clip(60_000 / max(n, 1), 0.3, 25)) if size is None else float(size),
             "linewidths": 0,
             "rasterized": n > RASTER_ABOVE,
             "zorder": 2,

@@ -10,7 +10,7 @@ from sc_annotate._core.read import open_input
 if TYPE_CHECKING:
     from anndata import AnnData
 
-    from sc_annotate._core.genes import GeneReport
+    from sc_annotate._core.gene_names import GeneReport
     from sc_annotate._core.values import ValueReport
 
 

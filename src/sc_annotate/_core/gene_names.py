@@ -1,0 +1,125 @@
+"""Look at gene names: symbols or Ensembl ids, of which species, unique or not, and where other names are kept."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from sc_annotate.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+IdType = Literal["symbol", "ensembl", "ensembl_versioned", "mixed"]
+
+# Columns where readers and archives keep the other name of a gene.
+SYMBOL_COLUMNS = (
+    "gene_symbols",
+    "gene_symbol",
+    "feature_name",
+    "gene_name",
+    "gene_names",
+    "symbol",
+    "Symbol",
+    "symbols",
+)
+ID_COLUMNS = ("gene_ids", "gene_id", "ensembl_id", "ensembl_ids", "ensembl", "feature_id", "ensembl_gene_id")
+
+_ENSEMBL = re.compile(r"ENS([A-Z]*)G\d{11}(\.\d+)?")
+_SPECIES = {
+    "": "human",
+    "MUS": "mouse",
+    "RNO": "rat",
+    "DAR": "zebrafish",
+    "MMU": "macaque",
+    "SSC": "pig",
+    "GAL": "chicken",
+}
+
+
+@dataclass(frozen=True)
+class GeneReport:
+    """How the genes of an object are called."""
+
+    id_type: IdType
+    species: str
+    n_genes: int
+    n_duplicated: int
+    duplicated: list[str]
+    other_column: str | None
+    examples: list[str]
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def look(names: NDArray[np.str_], var: pd.DataFrame | None = None, gene_symbols: str | None = None) -> GeneReport:
+    """Report on gene names; `gene_symbols` is the column of `var` that the user named."""
+    spread = names[:: max(1, len(names) // 2000)]
+    matches = [_ENSEMBL.fullmatch(name) for name in spread]
+    found = [m for m in matches if m]
+    share = len(found) / max(1, len(spread))
+    id_type: IdType = "symbol"
+    if share >= 0.9:
+        id_type = "ensembl_versioned" if any(m.group(2) for m in found) else "ensembl"
+    elif share >= 0.1:
+        id_type = "mixed"
+    unique, counts = np.unique(names, return_counts=True)
+    duplicated = unique[counts > 1]
+    columns = [] if var is None else [c for _, c in _alternatives(var, gene_symbols)]
+    return GeneReport(
+        id_type=id_type,
+        species=_species([m.group(1) for m in found], [n for n, m in zip(spread, matches, strict=True) if not m]),
+        n_genes=len(names),
+        n_duplicated=len(duplicated),
+        duplicated=duplicated[:5].tolist(),
+        other_column=columns[0] if columns else None,
+        examples=names[:5].tolist(),
+    )
+
+
+def _species(prefixes: list[str], symbols: list[str]) -> str:
+    if prefixes:
+        values, counts = np.unique(prefixes, return_counts=True)
+        return _SPECIES.get(str(values[counts.argmax()]), "unknown")
+    letters = [s for s in symbols if s[:1].isalpha() and len(s) > 2]
+    if not letters:
+        return "unknown"
+    # Human symbols are written CD4, those of mouse and rat Cd4.
+    upper = np.mean([s.upper() == s for s in letters])
+    title = np.mean([s[0].isupper() and s[1:] == s[1:].lower() and any(c.isalpha() for c in s[1:]) for s in letters])
+    return "human" if upper > 0.7 else "mouse" if title > 0.7 else "unknown"
+
+
+def _alternatives(var: pd.DataFrame, gene_symbols: str | None) -> list[tuple[NDArray[np.str_], str]]:
+    """Other names of the genes, from the named column or from the customary ones."""
+    columns = [gene_symbols] if gene_symbols is not None else [*SYMBOL_COLUMNS, *ID_COLUMNS]
+    return [(_texts(var[c]), c) for c in columns if c in var.columns]
+
+
+def _texts(column: pd.Series) -> NDArray[np.str_]:
+    """A column as strings; genes without a name there get "", which no gene of another object matches."""
+    values = np.asarray(column, dtype=object)
+    return np.where(np.asarray(column.isna(), dtype=bool), "", values.astype(str))
+
+
+def named(
+    names: NDArray[np.str_], var: pd.DataFrame | None, gene_symbols: str | None, *, what: str
+) -> dict[str, NDArray[np.str_]]:
+    """Every list of names that an object has for its genes: its index first, then columns of ``var``."""
+    if gene_symbols is not None and (var is None or gene_symbols not in var.columns):
+        have = ", ".join(map(repr, [] if var is None else var.columns)) or "none"
+        raise InputError(f"{what}.var has no column {gene_symbols!r} (gene_symbols); there are: {have}.")
+    lists = {"var_names": names}
+    if var is not None:
+        lists |= {f"var[{column!r}]": values for values, column in _alternatives(var, gene_symbols)}
+    return lists
+
+
+def strip_version(names: NDArray[np.str_]) -> NDArray[np.str_]:
+    """Ensembl ids without their version number; other names stay as they are."""
+    return np.array([n.partition(".")[0] if _ENSEMBL.fullmatch(n) else n for n in names], dtype=str)

@@ -1,0 +1,70 @@
+"""When a picture is shown, and what is returned."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import matplotlib as mpl
+import pytest
+from matplotlib import pyplot as plt
+
+import sc_annotate as sca
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+CALLS = {
+    "annotation": lambda a, **kw: sca.pl.annotation(a, **kw),
+    "confusion": lambda a, **kw: sca.pl.confusion(a, "truth", **kw),
+    "methods": lambda a, **kw: sca.pl.methods(a, **kw),
+    "probabilities": lambda a, **kw: sca.pl.probabilities(a, **kw),
+}
+
+
+def test_every_plot_is_here() -> None:
+    assert sorted(CALLS) == sca.pl.__all__
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_show(annotated: AnnData, monkeypatch: pytest.MonkeyPatch, call: Any) -> None:
+    shown: list[bool] = []
+    monkeypatch.setattr(plt, "show", lambda: shown.append(True))
+    expected = [
+        # interactive, show, return_fig -> shown
+        (False, None, False, False),
+        (True, None, False, True),
+        (True, None, True, False),
+        (True, False, False, False),
+        (False, True, False, True),
+        (False, True, True, True),
+    ]
+    for interactive, show, return_fig, wanted in expected:
+        shown.clear()
+        monkeypatch.setattr(mpl, "is_interactive", lambda value=interactive: value)
+        call(annotated, show=show, return_fig=return_fig)
+        assert bool(shown) is wanted, (interactive, show, return_fig)
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_other_styles(annotated: AnnData, legible: Any, call: Any) -> None:
+    """Layouts are measured in fixed sizes, and a grid in the style is not drawn over the picture."""
+    with mpl.rc_context({"font.size": 22, "axes.grid": True, "figure.autolayout": True, "figure.figsize": (2, 2)}):
+        figure = call(annotated, return_fig=True)
+        legible(figure)
+        drawn = [ax for ax in figure.axes if ax.get_label() != "<colorbar>"]
+        assert not any(line.get_visible() for ax in drawn for line in [*ax.get_xgridlines(), *ax.get_ygridlines()])
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_saved_results_draw_the_same(annotated: AnnData, tmp_path: Any, call: Any) -> None:
+    """What h5ad makes of strings, colours and tables can be drawn too."""
+    import anndata as ad
+    import numpy as np
+
+    annotated.write_h5ad(tmp_path / "a.h5ad")
+    pictures = []
+    for adata in (annotated, ad.read_h5ad(tmp_path / "a.h5ad")):
+        figure = call(adata, return_fig=True)
+        figure.canvas.draw()
+        pictures.append(np.asarray(figure.canvas.buffer_rgba()).copy())
+    np.testing.assert_array_equal(*pictures)
