@@ -5,13 +5,13 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from sc_annotate._core.version import __version__
+
 if TYPE_CHECKING:
     from sc_annotate import benchmark, datasets, errors, get, metrics, pl, pp, testing, tl
     from sc_annotate._core.settings import settings
     from sc_annotate.registration import register_annotator, register_encoder, register_predictor
     from sc_annotate.tl import load
-
-__version__ = "0.1.0"
 
 __all__ = [
     "__version__",

@@ -56,7 +56,19 @@ def register_annotator(name: str, **record: Any) -> Callable[[type[Any]], type[A
 
 
 def register_predictor(name: str, **record: Any) -> Callable[[type[Any]], type[Any]]:
-    """Make a perturbation predictor available by name; `record` as in :func:`register_annotator`.
+    """Make a perturbation predictor available by name.
+
+    Parameters
+    ----------
+    name
+        What users will write.
+    **record
+        As of :func:`register_annotator`.
+
+    Raises
+    ------
+    MethodError
+        The name is taken, or the record has unknown fields.
 
     Examples
     --------
@@ -68,7 +80,19 @@ def register_predictor(name: str, **record: Any) -> Callable[[type[Any]], type[A
 
 
 def register_encoder(name: str, **record: Any) -> Callable[[type[Any]], type[Any]]:
-    """Make an encoder available by name; `record` as in :func:`register_annotator`.
+    """Make an encoder available by name.
+
+    Parameters
+    ----------
+    name
+        What users will write.
+    **record
+        As of :func:`register_annotator`.
+
+    Raises
+    ------
+    MethodError
+        The name is taken, or the record has unknown fields.
 
     Examples
     --------

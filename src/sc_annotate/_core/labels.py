@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 FEW_CELLS = 10
 """Types with fewer labelled cells than this are reported: little can be learned or checked from them."""
 
+NAMES = 10
+"""More types than this, most of them of one cell, are names of cells or measurements."""
+
 
 def read_labels(adata: AnnData, key: str, *, what: str) -> tuple[NDArray[np.str_], NDArray[np.bool_]]:
     """Labels as strings and where there are any; NaN, None and blanks are missing labels."""
@@ -54,6 +57,8 @@ def usable(
         types, counts = types[counts >= min_cells], counts[counts >= min_cells]
     if min_cells is None and (counts == 1).any():
         single = types[counts == 1]
+        if len(types) > max(NAMES, 0.5 * counts.sum()):
+            raise LabelError(_names(types, counts, key, what))
         raise LabelError(
             f"one cell only is labelled {', '.join(map(repr, single[:5]))} in {what}.obs[{key!r}]: nothing can be learned "
             "from it. Pass min_cells=2 (or more) to leave such types out, or merge them with another."
@@ -64,16 +69,20 @@ def usable(
             "least two are needed to tell cells apart."
         )
     if len(types) > 0.5 * counts.sum():
-        raise LabelError(
-            f"{what}.obs[{key!r}] has {len(types)} different labels for {counts.sum()} cells: this looks like a column of "
-            "names or numbers, not of types. Name another column with labels_key=."
-        )
+        raise LabelError(_names(types, counts, key, what))
     few = [f"{t} ({c})" for t, c in zip(types, counts, strict=True) if c < FEW_CELLS]
     if few:
         notes.append(
             f"fewer than {FEW_CELLS} reference cells: {', '.join(few)}; do not rely on these calls or their scores"
         )
     return kept, notes
+
+
+def _names(types: NDArray[np.str_], counts: NDArray[np.intp], key: str, what: str) -> str:
+    return (
+        f"{what}.obs[{key!r}] has {len(types)} different labels for {counts.sum()} cells: this looks like a column of "
+        "names or numbers, not of types. Name another column with labels_key=."
+    )
 
 
 def read_batches(adata: AnnData, key: str | None, *, what: str) -> NDArray[np.str_] | None:

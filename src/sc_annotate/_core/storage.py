@@ -67,6 +67,8 @@ def write(adata: AnnData, key: str, annotation: Annotation) -> None:
     """Store an annotation; columns of an earlier one under the same key go."""
     check_writable(adata, key)
     slots = Slots(key)
+    if annotation.proba is not None and annotation.proba.shape[:1] != (adata.n_obs,):
+        raise StorageError(f"{annotation.proba.shape} probabilities do not fit the {adata.n_obs} cells of adata.")
     uns = sanitize({"schema": SCHEMA, **annotation.uns}, where=f"uns[{key!r}]")
     obs = adata.obs.drop(columns=[name for name in slots.obs if name in adata.obs])
     for name, column in annotation.obs.items():

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from sc_annotate._core.judge import Base
     from sc_annotate._core.values import ValueReport
 
 __all__ = ["PANEL_GENES", "TARGET_SUM", "Stated", "Transform", "Wanted", "plan"]
@@ -110,19 +111,20 @@ def _refuse(report: ValueReport, stated: Stated | None, what: str) -> None:
         )
     if report.kind == "negative":
         raise MatrixError(
-            f"{place} holds negative values (minimum {report.minimum:.3g}), as fold changes, residuals or batch-corrected "
-            "values do. Name the layer that holds counts or log-normalised values."
+            f"{place} holds negative values (minimum {report.minimum:.3g}), as fold changes, residuals, scaled or "
+            "batch-corrected values do. Name the layer that holds counts or log-normalised values."
         )
     if report.kind == "zero":
         raise MatrixError(f"{place} holds no value other than zero in the sampled cells. Name the layer with the data.")
 
 
-def _settle(report: ValueReport, stated: Stated | None, what: str) -> tuple[str, str | None, list[str]]:
+def _settle(report: ValueReport, stated: Stated | None, what: str) -> tuple[str, Base | None, list[str]]:
     if stated is None:
         return report.kind, report.base, []
     if stated not in get_args(Stated):
         raise InputError(f"values={stated!r} is unknown; choose one of {', '.join(get_args(Stated))}, or leave it out.")
-    base = {"log1p": "e", "log2": "2", "log10": "10"}.get(stated)
+    bases: dict[Stated, Base] = {"log1p": "e", "log2": "2", "log10": "10"}
+    base = bases.get(stated)
     kind = "log1p" if base else stated
     # A standard deviation of 1 without negative values is weak evidence: logarithms of chosen genes may have it.
     assumed = report.kind == "scaled" or report.evidence.startswith(("assumed", "maximum", "as recorded"))

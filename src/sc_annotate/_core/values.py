@@ -79,7 +79,8 @@ def look(source: Source, *, recorded_base: float | None = None) -> ValueReport:
     kind, base, evidence, target = judge(sample.astype(np.float64), values, recorded_base)
     if source.is_embedding:
         kind, base, evidence, target = "embedding", None, "a representation, taken as it is", None
-    has_zero = sample.nnz < sample.shape[0] * sample.shape[1]
+    has_zero = sample.nnz + len(finite) - finite.sum() < sample.shape[0] * sample.shape[1]
+    seen = np.append(values, 0.0) if has_zero or not values.size else values
     return ValueReport(
         where=source.where,
         format=_format(source.X),
@@ -91,10 +92,8 @@ def look(source: Source, *, recorded_base: float | None = None) -> ValueReport:
         base=base,
         evidence=evidence,
         target_sum=target,
-        minimum=float(min(values.min(initial=np.inf), 0.0 if has_zero else np.inf)) if values.size or has_zero else 0.0,
-        maximum=float(max(values.max(initial=-np.inf), 0.0 if has_zero else -np.inf))
-        if values.size or has_zero
-        else 0.0,
+        minimum=float(seen.min()),
+        maximum=float(seen.max()),
         n_nan=n_nan,
         n_inf=int(len(finite) - finite.sum()) - n_nan,
         n_zero_cells=int((np.diff(sample.indptr) == 0).sum()),

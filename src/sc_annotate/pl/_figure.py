@@ -27,7 +27,9 @@ def one_axes(ax: Any, width: float, height: float) -> Axes:
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     if ax is None:
-        ax = plt.subplots(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=PAD, h_pad=PAD))[1]
+        ax = plt.subplots(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=PAD, h_pad=PAD, compress=True))[
+            1
+        ]
     if not isinstance(ax, Axes):
         raise InputError(f"ax must be a matplotlib Axes, not {type(ax).__name__}. Pass one of `plt.subplots()`.")
     return ax

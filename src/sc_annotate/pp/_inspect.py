@@ -26,6 +26,12 @@ class Inspection:
         The gene names; None for a representation.
     notes
         What was assumed or chosen.
+
+    Examples
+    --------
+    >>> import sc_annotate as sca
+    >>> sca.pp.inspect(sca.datasets.pbmc68k()).genes.id_type
+    'symbol'
     """
 
     values: ValueReport

@@ -11,6 +11,7 @@ from sc_annotate._core import registry
 from sc_annotate._core.progress import logger
 from sc_annotate._core.read import open_input
 from sc_annotate._core.sanitize import sanitize
+from sc_annotate._core.version import __version__
 from sc_annotate.annotators._selected import OnVariableGenes
 from sc_annotate.errors import InputError, LabelError
 from sc_annotate.tl._evaluation import check_cv, evaluate
@@ -200,9 +201,7 @@ def versions() -> dict[str, str]:
     import platform
     from importlib.metadata import version
 
-    import sc_annotate
-
     packages = ("numpy", "scipy", "scikit-learn", "scanpy", "anndata")
-    return {"sc_annotate": sc_annotate.__version__, "python": platform.python_version()} | {
+    return {"sc_annotate": __version__, "python": platform.python_version()} | {
         p: version(p) for p in packages
     }

@@ -1,0 +1,123 @@
+"""Every annotator of the registry keeps the contract, and what it saves it can predict with, without scikit-learn."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sc_annotate._core import registry
+from sc_annotate.errors import GeneError, InputError, LabelError, MatrixError, MethodError
+from sc_annotate.testing import check_annotator
+from sc_annotate.testing._task import easy_task
+
+SMALL = {"random_forest": {"n_trees": 30}, "gradient_boosting": {"n_rounds": 10}, "mlp": {"epochs": 15}}
+METHODS = [m for m in registry.table("annotation").values() if m.source == "sc_annotate" and m.extra is None]
+NAMES = [m.name for m in METHODS]
+
+
+def make(name):
+    return registry.make("annotation", name, SMALL.get(name))
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if n != "majority"])
+def test_conforms(name):
+    check_annotator(registry.load(registry.get("annotation", name)), **SMALL.get(name, {}))
+
+
+@pytest.mark.parametrize("method", METHODS, ids=NAMES)
+def test_record_and_class_agree_on_saving(method):
+    assert registry.load(method).saves is method.saves
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_params_rebuild_the_method(name):
+    model = make(name)
+    assert registry.make("annotation", name, model.params()) == model
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_bad_input_is_refused(name):
+    task = easy_task()
+    X, y, genes = task.X, task.y, task.genes
+    nan = X.copy()
+    nan[3, 3] = np.nan
+    with pytest.raises(MatrixError, match="NaN"):
+        make(name).fit(nan, y, genes=genes)
+    with pytest.raises(MatrixError, match="two dimensions"):
+        make(name).fit(X[0], y, genes=genes)
+    with pytest.raises(LabelError, match="149 labels"):
+        make(name).fit(X, y[1:], genes=genes)
+    with pytest.raises(LabelError, match="missing"):
+        make(name).fit(X, np.array([None, *y[1:]], dtype=object), genes=genes)
+    with pytest.raises(GeneError, match="59 names"):
+        make(name).fit(X, y, genes=genes[1:])
+    with pytest.raises(InputError, match="batch"):
+        make(name).fit(X, y, genes=genes, batch=task.batch[1:])
+    with pytest.raises(MethodError, match="not fitted"):
+        make(name).predict_proba(X)
+    if name != "majority":
+        with pytest.raises(LabelError, match="only 'T'"):
+            make(name).fit(X, np.full(len(y), "T"), genes=genes)
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if n != "majority"])
+def test_wrong_columns_are_a_gene_error(name):
+    task = easy_task()
+    model = make(name).fit(task.X, task.y, genes=task.genes)
+    with pytest.raises(GeneError, match="59 columns"):
+        model.predict_proba(task.test_X[:, 1:])
+
+
+@pytest.mark.parametrize("kind", ["object", "string", "category", "list"])
+def test_labels_of_any_kind(kind):
+    task = easy_task()
+    y = task.y.tolist() if kind == "list" else pd.Series(task.y).astype(kind).array
+    for name in ("logreg", "linear_svm"):
+        model = make(name).fit(task.X, y, genes=task.genes)
+        again = make(name).fit(task.X, task.y, genes=task.genes)
+        assert model.classes_.dtype.kind == "U"
+        assert np.array_equal(model.predict_proba(task.test_X), again.predict_proba(task.test_X))
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if n != "majority"])
+def test_a_gene_that_never_varies_changes_nothing(name):
+    task = easy_task()
+    if name in {"random_forest", "gradient_boosting", "mlp"}:
+        pytest.skip("its random draws depend on the number of genes")
+    constant = np.hstack([task.X, np.full((150, 1), 2.5, np.float32)])
+    test = np.hstack([task.test_X, np.full((len(task.test_X), 1), 2.5, np.float32)])
+    plain = make(name).fit(task.X, task.y, genes=task.genes).predict_proba(task.test_X)
+    more = make(name).fit(constant, task.y, genes=np.append(task.genes, "constant")).predict_proba(test)
+    assert np.isfinite(more).all()
+    assert np.array_equal(plain.argmax(axis=1), more.argmax(axis=1))
+
+
+READ_BACK = """
+import sys
+import numpy as np
+from sc_annotate._core import registry
+
+stored = np.load(sys.argv[1])
+for name in ("logreg", "linear_svm", "lda", "nearest_centroid", "naive_bayes", "correlation", "knn", "mlp"):
+    arrays = {k.split("|")[1]: stored[k] for k in stored.files if k.startswith(name + "|")}
+    cls = registry.load(registry.get("annotation", name))
+    model = cls.from_arrays(arrays, {"params": cls().params()}, stored["classes"])
+    assert np.array_equal(model.predict_proba(stored["X"]), stored["proba_" + name]), name
+loaded = {"sklearn", "pandas", "anndata"} & set(sys.modules)
+assert not loaded, loaded
+"""
+
+
+def test_models_read_back_predict_without_sklearn(tmp_path):
+    task = easy_task()
+    out = {"X": task.test_X, "classes": np.unique(task.y)}
+    for name in ("logreg", "linear_svm", "lda", "nearest_centroid", "naive_bayes", "correlation", "knn", "mlp"):
+        model = make(name).fit(task.X, task.y, genes=task.genes)
+        out |= {f"{name}|{key}": array for key, array in model.to_arrays()[0].items()}
+        out[f"proba_{name}"] = model.predict_proba(task.test_X)
+    np.savez(tmp_path / "models.npz", **out)
+    subprocess.run([sys.executable, "-c", READ_BACK, str(tmp_path / "models.npz")], check=True)

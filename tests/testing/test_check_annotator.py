@@ -1,0 +1,125 @@
+"""The conformance check passes what is right and names what is wrong."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+
+from sc_annotate.annotators.majority import Majority
+from sc_annotate.annotators.nearest_centroid import NearestCentroid
+from sc_annotate.annotators.random_forest import RandomForest
+from sc_annotate.testing import check_annotator
+
+
+class Duck:
+    """Derives from nothing of ours; nearest mean by cosine."""
+
+    def fit(self, X, y, *, genes, batch=None, rng=0):
+        dense = X.toarray() if hasattr(X, "toarray") else X
+        self.classes_ = np.unique(y)
+        self.means = np.stack([dense[y == c].mean(axis=0) for c in self.classes_])
+        return self
+
+    def predict_proba(self, X):
+        if X.shape[1] != self.means.shape[1]:
+            raise ValueError("columns")
+        score = np.exp(np.asarray(X @ self.means.T) / np.linalg.norm(self.means, axis=1))
+        return (score / score.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def failures(cls, **params):
+    with pytest.raises(AssertionError) as caught:
+        check_annotator(cls, **params)
+    return {line.strip().partition(":")[0] for line in str(caught.value).splitlines()[1:]}
+
+
+def test_a_duck_passes():
+    assert check_annotator(Duck) is None
+
+
+def test_majority_fails_only_where_it_must():
+    assert failures(Majority) == {"better_than_majority"}
+
+
+def break_(name):
+    """NearestCentroid with one thing wrong."""
+
+    class Broken(NearestCentroid):
+        def fit(self, X, y, *, genes, batch=None, rng=0):
+            if name == "input_not_modified" and isinstance(X, np.ndarray):
+                X[0, 0] += 1
+            if name == "global_random_state_untouched":
+                np.random.rand()
+            if name == "no_warnings":
+                warnings.warn("leaked", UserWarning, stacklevel=2)
+            if name == "batch_given" and batch is not None:
+                raise RuntimeError("no batches here")
+            if name == "two_types" and len(np.unique(y)) == 2:
+                raise RuntimeError("three at least")
+            if name == "type_of_one_cell":
+                n = dict(zip(*np.unique(y, return_counts=True), strict=True))
+                keep = np.array([n[label] > 1 for label in y])
+                X, y = X[keep], y[keep]
+            super().fit(X, y, genes=genes, rng=rng)
+            if name == "same_rng_same_result":
+                self.intercept_ = self.intercept_ + np.random.default_rng().normal(size=3).astype(np.float32)
+            if name == "classes":
+                self.classes_ = self.classes_.astype(object)
+            return None if name == "fit_returns_self" else self
+
+        def predict_proba(self, X):
+            if name == "wrong_columns_refused":
+                X = X[:, [min(i, X.shape[1] - 1) for i in range(self.coef_.shape[1])]]
+            if name == "no_cells" and X.shape[0] == 0:
+                raise RuntimeError("no cells")
+            P = super().predict_proba(X)
+            if name == "probabilities":
+                return P.astype(np.float64)
+            if name == "one_cell" and len(P) == 1:
+                return P[:, ::-1]
+            if name == "cell_of_zeros" and not np.all(np.abs(X).sum(axis=1)):
+                return P * np.float32("nan")
+            if name == "sparse_and_dense_predict_alike" and not isinstance(X, np.ndarray):
+                return P[:, ::-1]
+            return P
+
+        def to_arrays(self):
+            arrays, meta = super().to_arrays()
+            return ({**arrays, "names": np.array(["a"])} if name == "saving" else arrays), meta
+
+    return Broken
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "batch_given",
+        "cell_of_zeros",
+        "classes",
+        "fit_returns_self",
+        "global_random_state_untouched",
+        "input_not_modified",
+        "no_cells",
+        "no_warnings",
+        "one_cell",
+        "probabilities",
+        "same_rng_same_result",
+        "saving",
+        "sparse_and_dense_predict_alike",
+        "two_types",
+        "type_of_one_cell",
+        "wrong_columns_refused",
+    ],
+)
+def test_what_is_wrong_is_named(name):
+    assert name in failures(break_(name))
+
+
+def test_a_method_that_cannot_be_saved_must_say_so():
+    class Silent(RandomForest):
+        def to_arrays(self):
+            return {}, {}
+
+    assert failures(Silent, n_trees=5) == {"saving"}
