@@ -381,6 +381,7 @@ def test_genes_by_another_column(pair: tuple[AnnData, AnnData]) -> None:
     np.testing.assert_array_equal(query.obsm["annotation_proba"], want.obsm["annotation_proba"])
 
 
+@pytest.mark.filterwarnings("ignore:Observation names are not unique:UserWarning")
 def test_hygiene_is_reported(pair: tuple[AnnData, AnnData], caplog: pytest.LogCaptureFixture) -> None:
     reference, query = pair
     both = ad.concat([query, reference[:20]])
@@ -388,6 +389,10 @@ def test_hygiene_is_reported(pair: tuple[AnnData, AnnData], caplog: pytest.LogCa
     problems = " ".join(both.uns["annotation"]["input"]["problems"])
     assert "20 cells of adata are also in the reference" in problems
     assert "20 cells" in caplog.text
+    # Names that repeat, as concatenation leaves them, are no obstacle.
+    twice = ad.concat([query[:30], query[:30], reference[:20]])
+    sca.tl.annotate(twice, ad.concat([reference, reference[:9]]), "cell_type", **FAST)
+    assert "20 cells of adata are also in the reference" in twice.uns["annotation"]["input"]["problems"][0]
     # The same barcodes with other values are other cells.
     query.obs_names = reference.obs_names[:200]
     sca.tl.annotate(query, reference, "cell_type", **FAST)

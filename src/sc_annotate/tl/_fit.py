@@ -202,6 +202,4 @@ def versions() -> dict[str, str]:
     from importlib.metadata import version
 
     packages = ("numpy", "scipy", "scikit-learn", "scanpy", "anndata")
-    return {"sc_annotate": __version__, "python": platform.python_version()} | {
-        p: version(p) for p in packages
-    }
+    return {"sc_annotate": __version__, "python": platform.python_version()} | {p: version(p) for p in packages}

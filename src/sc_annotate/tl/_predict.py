@@ -88,24 +88,24 @@ def same_cells(adata: AnnData, query: Input, reference: AnnData, ref: Input) -> 
 
     Names alone prove nothing, since droplet barcodes repeat between samples; so up to 50 of them are compared.
     """
-    if adata is reference:
+    if adata is reference or query.source.is_embedding:
         return 0
-    shared = adata.obs_names.intersection(reference.obs_names)
-    if len(shared) == 0 or query.source.is_embedding:
+    names, others = adata.obs_names, reference.obs_names
+    both = np.flatnonzero(names.isin(others))
+    if len(both) == 0:
         return 0
-    picked = shared[:: max(1, len(shared) // 50)][:50]
+    picked = both[:: max(1, len(both) // 50)][:50]
+    partners = np.array([int(np.argmax(np.asarray(others == names[i]))) for i in picked], dtype=np.intp)
     try:
         match = genes.match(query.names, ref.names)
     except GeneError:
         return 0
-    q = _profile(query, np.sort(adata.obs_names.get_indexer(picked)), match.query)
-    r_order = reference.obs_names.get_indexer(adata.obs_names[np.sort(adata.obs_names.get_indexer(picked))])
-    r = _profile(ref, r_order, match.reference)
-    return len(shared) if float(np.mean((q == r).all(axis=1))) > 0.5 else 0
+    same = (_expressed(query, picked, match.query) == _expressed(ref, partners, match.reference)).all(axis=1)
+    return len(both) if float(same.mean()) > 0.5 else 0
 
 
-def _profile(found: Input, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[Any]:
-    """Ranks of values within cells are compared by which genes are expressed, whatever the scale."""
+def _expressed(found: Input, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Which genes some cells express: the same for one cell on any scale."""
     order = np.argsort(rows, kind="stable")
     block: Any = matrix.rows(found.source.X, rows[order])[:, columns]
     dense = block.toarray() if sparse.issparse(block) else np.asarray(block)
