@@ -22,6 +22,10 @@ RNG = np.random.default_rng(0)
         np.array([0.97, 0.01, 0.01, 0.01]),
         np.array([0.4, 0.4, 0.05, 0.05, 0.05, 0.05]),
         np.array([0.26, 0.26, 0.25, 0.23, 0.0]),
+        # Exactly average outcomes, and sums that tie, before and after rounding.
+        np.array([0.25, 0.5, 0.0, 0.25]),
+        np.array([4, 1, 3, 1, 1, 4, 0]) / 14,
+        *(p / p.sum() for p in RNG.integers(0, 5, (100, 8)) + np.eye(8, dtype=int)[0]),
         *(RNG.dirichlet(np.full(200, a)) for a in (0.01, 0.3, 50.0)),
     ],
 )

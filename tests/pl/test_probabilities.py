@@ -102,6 +102,14 @@ def test_forty_types(forty: AnnData, frozen: Any, legible: Any) -> None:
         legible(figure)
 
 
+def test_means_are_those_of_the_cells_with_probabilities(partly_given: AnnData) -> None:
+    ax = sca.pl.probabilities(partly_given, groupby="louvain")
+    named = partly_given[500:]
+    expected = sca.get.probabilities(named).groupby(named.obs["louvain"], observed=True).mean()
+    np.testing.assert_allclose(np.asarray(ax.images[0].get_array()), expected[rows(ax)].to_numpy().T, rtol=1e-5)
+    assert [t.get_text().split("  ")[0] for t in ax.get_xticklabels()] == list(expected.index)
+
+
 @pytest.mark.parametrize(
     ("kwargs", "error", "message"),
     [

@@ -51,7 +51,7 @@ def break_(name):
             if name == "input_not_modified" and isinstance(X, np.ndarray):
                 X[0, 0] += 1
             if name == "global_random_state_untouched":
-                np.random.rand()
+                np.random.rand()  # noqa: NPY002
             if name == "no_warnings":
                 warnings.warn("leaked", UserWarning, stacklevel=2)
             if name == "batch_given" and batch is not None:

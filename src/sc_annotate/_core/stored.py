@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from sc_annotate.errors import StorageError
 if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData
+    from numpy.typing import NDArray
 
 
 def read_calls(adata: AnnData, key: str) -> pd.DataFrame:
@@ -33,7 +34,8 @@ def read_calls(adata: AnnData, key: str) -> pd.DataFrame:
         raise StorageError(
             f"adata.obs lacks {slots.call!r} or {slots.model!r}: columns of the result were deleted. Annotate again."
         )
-    return adata.obs[[name for name in names if name in adata.obs]].rename(columns=names)
+    found = cast("pd.DataFrame", adata.obs[[name for name in names if name in adata.obs]])
+    return found.rename(columns=names)
 
 
 def read_probabilities(adata: AnnData, key: str) -> pd.DataFrame:
@@ -55,7 +57,7 @@ def read_probabilities(adata: AnnData, key: str) -> pd.DataFrame:
             f"{stored['model']}: objects of different models were concatenated, and the columns of the probabilities do not "
             "agree. Take the probabilities before concatenating, or annotate again."
         )
-    values = np.asarray(adata.obsm[slots.proba])
+    values: NDArray[Any] = np.asarray(adata.obsm[slots.proba])
     if values.ndim != 2 or values.shape[1] != len(classes):
         raise StorageError(
             f"adata.obsm[{slots.proba!r}] has shape {values.shape}, and adata.uns[{key!r}] names {len(classes)} types. "

@@ -66,7 +66,7 @@ def look(source: Source, *, recorded_base: float | None = None) -> ValueReport:
     n = source.n_cells
     chosen = sample_rows(n, max(64, min(N_SAMPLED, MAX_SAMPLED_VALUES // max(1, source.n_columns))))
     # A slice of CSC columns costs a pass over the whole matrix either way; one is enough here.
-    X = rows(source.X, slice(0, n) if len(chosen) == n else chosen)
+    X: Any = rows(source.X, slice(0, n) if len(chosen) == n else chosen)
     sample = sparse.csr_matrix(X) if not sparse.issparse(X) else X.copy()
     sample.eliminate_zeros()
     values = np.asarray(sample.data, dtype=np.float64)

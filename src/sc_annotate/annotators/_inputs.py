@@ -86,7 +86,7 @@ def check_fit(X: Any, y: Any, genes: Any, batch: Any = None, *, min_classes: int
         )
     classes, codes = np.unique(labels, return_inverse=True)
     if len(classes) < min_classes:
-        found = f"only {classes[0]!r}" if len(classes) else "none"
+        found = f"only {str(classes[0])!r}" if len(classes) else "none"
         raise LabelError(f"y needs at least {min_classes} different labels and has {found}.")
     return Training(matrix, codes.astype(np.intp, copy=False), classes)
 

@@ -44,9 +44,13 @@ def class_means(X: Matrix, codes: NDArray[np.intp], n_classes: int) -> NDArray[n
     return class_sums(X, codes, n_classes) / counts[:, None]
 
 
-def mean_and_sd(X: Matrix) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def mean_and_sd(X: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean and population standard deviation of each gene."""
-    mean = np.asarray(X.mean(axis=0, dtype=np.float64)).ravel()
+    if issparse(X):
+        # The mean method of a sparse float32 matrix adds up in float32, whatever dtype it is asked for.
+        mean = np.bincount(X.indices, X.data, minlength=X.shape[1]) / X.shape[0]
+    else:
+        mean = X.mean(axis=0, dtype=np.float64)
     second = np.asarray(_squares(X).mean(axis=0)).ravel()
     variance = second - mean**2
     # What is left of a constant gene is rounding, and must not become a huge weight.

@@ -30,8 +30,8 @@ _DENSE_LIMIT = 50_000_000
 class LogReg(LinearAnnotator):
     """Multinomial logistic regression on log values divided by their standard deviation.
 
-    The bar for everything else: on whole-gene or variable-gene log values no method of this package is better by
-    much, and few are as fast. Scaling is folded into the coefficients, so a gene's coefficient is in log-odds per
+    The bar for everything else: on small references few methods do better, and hardly one is as good on every data
+    set and as fast. Scaling is folded into the coefficients, so a gene's coefficient is in log-odds per
     unit of ``log1p`` expression.
 
     Parameters

@@ -33,8 +33,8 @@ def alias_table(p: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np
     alias[light] = heavy[np.minimum(np.searchsorted(surplus, before, side="right"), heavy.size - 1)]
     # A heavy outcome that gave away more than its surplus gets the rest of its bucket from the next heavy one.
     last = np.searchsorted(deficit, surplus[:-1], side="left")
-    gave = last < light.size
-    over = deficit[np.minimum(last, light.size - 1)] - surplus[:-1]
+    gave = (last < light.size) & (np.append(before, np.inf)[last] < surplus[:-1])
+    over = np.append(deficit, np.inf)[last] - surplus[:-1]
     threshold[heavy[:-1][gave]] = 1 - over[gave]
     alias[heavy[:-1]] = heavy[1:]
     return threshold, alias

@@ -15,10 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["simulate_reference"]
 
-# How much cells of a type differ in depth: standard deviation of its logarithm.
-_DEPTH_SD = 0.35
-# A gene is a marker where its type has at least this many times what any other type has.
-_MARKER_FOLD = 2.0
+# Standard deviation of the log depth of cells; how many times any other type's value makes a gene a marker.
+_DEPTH_SD, _MARKER_FOLD = 0.35, 2.0
 
 
 def simulate_reference(
@@ -45,7 +43,7 @@ def simulate_reference(
 
     Cells of a type and batch differ by chance alone: real types have inner structure that is not here, so scores are
     better than on real data. Types and profiles depend on `rng`, `n_genes`, `n_types` and `type_strength`, not on
-    `n_cells`. A million cells x 2,000 genes take about a minute on one core, and hardly more memory than the result.
+    `n_cells`. A million cells x 2,000 genes take less than a minute on one core, and hardly more memory than the result.
 
     Parameters
     ----------

@@ -35,7 +35,8 @@ def hold_out_cells(codes: NDArray[np.intp], fraction: float, rng: np.random.Gene
     order = np.lexsort((rng.random(codes.size), codes))
     rank = np.empty(codes.size, dtype=np.intp)
     rank[order] = np.arange(codes.size) - np.repeat(np.cumsum(n) - n, n)
-    return rank < n_out[codes]
+    out: NDArray[np.bool_] = rank < n_out[codes]
+    return out
 
 
 def choose_groups(table: NDArray[np.intp], fraction: float, rng: np.random.Generator) -> NDArray[np.bool_]:
@@ -56,7 +57,8 @@ def choose_groups(table: NDArray[np.intp], fraction: float, rng: np.random.Gener
     missing = ((test > 0) & (train == 0)).sum(axis=1)
     close = off <= off.min() + fraction / 2
     best = np.lexsort((off, missing, ~close))[0]
-    return subsets[best].astype(bool)
+    chosen: NDArray[np.bool_] = subsets[best].astype(bool)
+    return chosen
 
 
 def _random_subsets(sizes: NDArray[np.intp], fraction: float, rng: np.random.Generator) -> NDArray[np.intp]:

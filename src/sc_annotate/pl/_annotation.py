@@ -123,7 +123,7 @@ def _basis(adata: AnnData, basis: str | None) -> str:
 
 
 def _places(adata: AnnData, rep: str) -> NDArray[np.float64]:
-    X = adata.obsm[rep]
+    X: Any = adata.obsm[rep]
     X = np.asarray(X.to_numpy() if hasattr(X, "to_numpy") else X)
     if X.ndim != 2 or X.shape[1] < 2 or X.dtype.kind not in "fiu":
         raise InputError(

@@ -47,7 +47,7 @@ def _chain(members: NDArray[np.intp], similar: NDArray[np.float64]) -> NDArray[n
     if len(members) < 3:
         return members
     inside = similar[np.ix_(members, members)]
-    distance = squareform(1 - inside / inside.max(), checks=False)
+    distance = squareform(1 - inside / np.max(inside), checks=False)
     tree = linkage(distance, "average")
     leaves = leaves_list(optimal_leaf_ordering(tree, distance) if len(members) <= MOST_OPTIMAL else tree)
     # An order and its reverse are equally good; take the one that starts earlier in the alphabet.

@@ -1,0 +1,29 @@
+"""When a call can be trusted: arrays in, arrays out."""
+
+from __future__ import annotations
+
+from sc_annotate.trust.calibration import CALIBRATORS, Calibrator, cross_fit, make_calibrator
+from sc_annotate.trust.conformal import Conformal
+from sc_annotate.trust.consensus import Consensus, consensus, disagreement
+from sc_annotate.trust.isotonic import Isotonic
+from sc_annotate.trust.nonconformity import nonconformity
+from sc_annotate.trust.temperature import Temperature
+from sc_annotate.trust.venn_abers import VennAbers
+from sc_annotate.trust.voting import Votes, vote
+
+__all__ = [
+    "CALIBRATORS",
+    "Calibrator",
+    "Conformal",
+    "Consensus",
+    "Isotonic",
+    "Temperature",
+    "VennAbers",
+    "Votes",
+    "consensus",
+    "cross_fit",
+    "disagreement",
+    "make_calibrator",
+    "nonconformity",
+    "vote",
+]

@@ -1,0 +1,233 @@
+"""Prediction sets that hold the true class as often as was asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from sc_annotate.errors import InputError
+from sc_annotate.trust._clusters import cluster_classes
+from sc_annotate.trust._probabilities import (
+    as_probabilities,
+    check_fit,
+    need_fitted,
+    ragged,
+    stored,
+    stored_number,
+)
+from sc_annotate.trust.nonconformity import SCORES, nonconformity
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Self
+
+    from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["Conformal"]
+
+BY = ("marginal", "label", "clustered")
+
+
+class Conformal:
+    """Split conformal prediction sets.
+
+    Fitted on cells that the model was not trained on. If later cells are exchangeable with these (drawn alike: same
+    tissue, same protocol, same mix of types), the sets hold the true class at least as often as asked for, on average
+    over calibration sets. A shift between batches breaks that, and so does a refit of the model on the calibration
+    cells: sets from out-of-fold scores are close to the coverage but without its guarantee.
+
+    The class of the largest probability is always in the set. Where calls are right more often than the coverage asked
+    for, sets are therefore single classes and cover as often as calls are right.
+
+    Calibration scores are kept whole, so that any coverage can be asked for later.
+
+    Attributes
+    ----------
+    fallback_ : dict[str, list[int]]
+        ``{"marginal": [...]}``: the classes with fewer than `min_cells` calibration cells, which take the
+        threshold of all cells. Nothing is promised for their own cells. :meth:`fallback` says it for a coverage.
+    cluster_ : NDArray
+        Group of each class that has a common threshold, shape (k,); -1 for the classes that fell back.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sc_annotate.trust import Conformal
+    >>> rng = np.random.default_rng(0)
+    >>> proba = rng.dirichlet([1, 1, 1], size=2000)
+    >>> codes = (proba.cumsum(axis=1) < rng.random((2000, 1))).sum(axis=1)
+    >>> model = Conformal().fit(proba[:1000], codes[:1000])
+    >>> sets = model.sets(proba[1000:], 0.9)
+    >>> round(float(sets[np.arange(1000), codes[1000:]].mean()), 2), round(float(sets.sum(axis=1).mean()), 1)
+    (0.9, 2.0)
+    """
+
+    if TYPE_CHECKING:
+        pools_: list[NDArray[np.float64]]  # sorted scores; the first pool holds all cells
+        cluster_: NDArray[np.intp]  # pool of each class, less one
+        fallback_: dict[str, list[int]]
+        _params: dict[str, Any]
+
+    def fit(
+        self,
+        proba: ArrayLike,
+        codes: ArrayLike,
+        *,
+        score: Literal["lac", "aps", "raps"] = "lac",
+        by: Literal["marginal", "label", "clustered"] = "marginal",
+        min_cells: int = 10,
+        penalty: float = 0.1,
+        free: int = 1,
+        n_clusters: int | None = None,
+        rng: int = 0,
+    ) -> Self:
+        """Keep the scores of the true classes.
+
+        Parameters
+        ----------
+        proba
+            Probabilities of cells that the model was not trained on, shape (n, k).
+        codes
+            Column of the true class of each cell, shape (n,).
+        score
+            See :func:`~sc_annotate.trust.nonconformity`.
+        by
+            ``"marginal"``: one threshold; the coverage holds over all cells, not for each type.
+
+            ``"label"``: a threshold for each class from its own cells (Mondrian); the coverage holds for every type that
+            did not fall back. Sets are larger, much larger where types have few calibration cells.
+
+            ``"clustered"``: classes with alike score quantiles share a threshold (Ding et al. 2023), which needs fewer
+            cells a class. 30 % of the cells choose the clusters, the others give the thresholds. The coverage holds
+            over the cells of a cluster.
+        min_cells
+            Classes with fewer calibration cells take the threshold of all cells.
+        penalty, free
+            Of ``score="raps"``.
+        n_clusters
+            Of ``by="clustered"``; None: at most one for each two classes and for 50 cells.
+        rng
+            Seed of the choice of cells for ``by="clustered"``.
+
+        Raises
+        ------
+        sc_annotate.errors.InputError
+            What are no probabilities or no codes of them, no cells, or an unknown option.
+
+        References
+        ----------
+        Vovk, Gammerman & Shafer 2005, Algorithmic Learning in a Random World. Ding et al. 2023, arXiv 2306.09335.
+        """
+        p, c = check_fit(proba, codes)
+        if by not in BY:
+            raise InputError(f"by must be one of {', '.join(map(repr, BY))}, not {by!r}.")
+        if min_cells < 1 or (n_clusters is not None and n_clusters < 1):
+            raise InputError(f"min_cells and n_clusters must be 1 or more, not {min_cells!r} and {n_clusters!r}.")
+        self._params = {"score": score, "by": by, "penalty": float(penalty), "free": int(free)}
+        own = self._scores(p)[np.arange(c.size), c]
+        k = p.shape[1]
+        left = np.ones(c.size, dtype=bool)
+        if by == "clustered":
+            group, left = cluster_classes(own, c, k, min_cells=min_cells, n_clusters=n_clusters, rng=rng)
+        elif by == "label":
+            enough = np.bincount(c, minlength=k) >= min_cells
+            group = np.where(enough, np.cumsum(enough) - 1, -1)
+        else:
+            group = np.full(k, -1, dtype=np.intp)
+        pools = [np.sort(own[left & (group[c] == g)]) for g in range(group.max() + 1)]
+        return self._set([np.sort(own), *pools], group)
+
+    def _set(self, pools: list[NDArray[np.float64]], group: NDArray[np.intp]) -> Self:
+        self.pools_, self.cluster_ = pools, group
+        fell = [] if self._params["by"] == "marginal" else np.flatnonzero(group < 0).tolist()
+        self.fallback_ = {"marginal": fell}
+        return self
+
+    def _scores(self, proba: ArrayLike) -> NDArray[np.float64]:
+        return nonconformity(proba, self._params["score"], penalty=self._params["penalty"], free=self._params["free"])
+
+    def _quantiles(self, coverage: float) -> NDArray[np.float64]:
+        """The ``ceil((n + 1) * coverage)``-th lowest score of each pool; inf where it has too few for that."""
+        need_fitted(self, "pools_")
+        if not 0 < coverage < 1:
+            raise InputError(f"coverage must lie between 0 and 1, both excluded, not {coverage!r}.")
+        # 100 * 0.55 must not become 56 by rounding.
+        ranks = [int(np.ceil((pool.size + 1) * coverage - 1e-9)) for pool in self.pools_]
+        return np.array([pool[r - 1] if r <= pool.size else np.inf for pool, r in zip(self.pools_, ranks, strict=True)])
+
+    def thresholds(self, coverage: float) -> NDArray[np.float64]:
+        """Highest score of a class with which it is in the set, shape (k,).
+
+        A class whose own cells are too few for this coverage (fewer than 9 for 90 %, 19 for 95 %) takes the threshold
+        of all cells. Where even those are too few it is infinite: every class is in every set.
+        """
+        q = self._quantiles(coverage)
+        own = q[self.cluster_ + 1]
+        return np.where(np.isfinite(own), own, q[0])
+
+    def fallback(self, coverage: float) -> dict[str, list[int]]:
+        """Classes without a threshold of their own at this coverage.
+
+        Returns
+        -------
+        ``marginal``: those that take the threshold of all cells though another was asked for. ``everything``: those
+        that are in every set, because all cells together are too few for this coverage.
+        """
+        q = self._quantiles(coverage)
+        if not np.isfinite(q[0]):
+            return {"marginal": [], "everything": np.flatnonzero(~np.isfinite(self.thresholds(coverage))).tolist()}
+        fell = (self.cluster_ < 0) | ~np.isfinite(q[self.cluster_ + 1])
+        return {"marginal": [] if self._params["by"] == "marginal" else np.flatnonzero(fell).tolist(), "everything": []}
+
+    def sets(self, proba: ArrayLike, coverage: float) -> NDArray[np.bool_]:
+        """Which classes are in the set of each cell, bool, shape (n, k); the call (``argmax``) always is.
+
+        Sets grow with the coverage as long as :meth:`fallback` stays the same.
+        """
+        threshold = self.thresholds(coverage)
+        p = as_probabilities(proba, threshold.size)
+        inside = self._scores(p) <= threshold
+        inside[np.arange(p.shape[0]), p.argmax(axis=1)] = True
+        return inside
+
+    def p_values(self, proba: ArrayLike) -> NDArray[np.float64]:
+        """How often a calibration cell was at least as strange: (1 + cells with such a score) / (n + 1), shape (n, k).
+
+        Not smoothed; n are the cells of the pool of the class (its own, its cluster's, or all). A class is in the set
+        where its p-value exceeds 1 - coverage, unless its threshold fell back for that coverage. It cannot be below
+        1 / (n + 1).
+        """
+        need_fitted(self, "pools_")
+        scores = self._scores(as_probabilities(proba, self.cluster_.size))
+        out = np.empty_like(scores)
+        for j, group in enumerate(self.cluster_):
+            pool = self.pools_[group + 1]
+            out[:, j] = (1 + pool.size - np.searchsorted(pool, scores[:, j], side="left")) / (pool.size + 1)
+        return out
+
+    def to_arrays(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        """What to store: numeric arrays, and a dict that JSON can hold."""
+        need_fitted(self, "pools_")
+        return {
+            "scores": np.concatenate(self.pools_),
+            "starts": np.cumsum([0, *(pool.size for pool in self.pools_)]).astype(np.int64),
+            "cluster": self.cluster_.astype(np.int64),
+        }, dict(self._params)
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> Self:
+        """Rebuild what :meth:`to_arrays` gave; an InputError where it cannot be."""
+        scores, cluster = stored(arrays, "scores", "f").astype(np.float64), stored(arrays, "cluster", "i")
+        starts = ragged(arrays, "starts", scores.size)
+        pools = [scores[a:b] for a, b in zip(starts[:-1], starts[1:], strict=True)]
+        if any(pool.size == 0 or (np.diff(pool) < 0).any() for pool in pools):
+            raise InputError("the stored calibration scores are not sorted. Fit again.")
+        if cluster.size < 2 or cluster.min() < -1 or cluster.max() >= len(pools) - 1:
+            raise InputError("the stored groups of classes do not fit the scores. Fit again.")
+        if meta.get("score") not in SCORES or meta.get("by") not in BY:
+            raise InputError("the stored sets are of a kind that this version does not know. Fit again.")
+        model = cls()
+        penalty, free = stored_number(meta, "penalty", 0, 1e6), int(stored_number(meta, "free", 0, 1e6))
+        model._params = {"score": meta["score"], "by": meta["by"], "penalty": float(penalty), "free": free}
+        return model._set(pools, cluster.astype(np.intp))
