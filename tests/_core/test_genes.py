@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sc_annotate._core.genes import MIN_SHARED_GENES, match
@@ -211,11 +211,10 @@ def test_lists_with_duplicates(q_numbers: list[int], r_numbers: list[int]):
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 150), st.integers(0, 3)), min_size=60, max_size=120), st.permutations(range(150)))
+@given(st.lists(st.tuples(st.integers(0, 150), st.integers(0, 3)), min_size=60, max_size=120, unique=True), st.permutations(range(150)))
 def test_lists_with_versions(query: list[tuple[int, int]], order: list[int]):
     """Whatever versions the ids have: a pair is the same gene, and no gene is found twice."""
     q = np.array([f"ENSG{i:011d}" + (f".{v}" if v else "") for i, v in query])
-    assume(len(set(q.tolist())) == len(q))
     r = np.array([f"ENSG{i:011d}.1" for i in order])
     counts = Counter(i for i, _ in query)
     literal = {i for i, v in query if v == 1}
@@ -223,7 +222,7 @@ def test_lists_with_versions(query: list[tuple[int, int]], order: list[int]):
     try:
         found = match(_lists(q), _lists(r))
     except GeneError:
-        assert max(len(clear), len(literal)) < MIN_SHARED_GENES or len(counts) > len(clear)
+        assert max(len(clear), len(literal)) < MIN_SHARED_GENES
         return
     pairs = [(query[i][0], order[j]) for i, j in zip(found.query, found.reference, strict=True)]
     assert all(a == b for a, b in pairs)

@@ -52,42 +52,41 @@ def match(
     """
     smaller = min(len(query["var_names"]), len(reference["var_names"]))
     floor = _floor(smaller, min_fraction)
-    best = _Pair("", np.array([], str), np.array([], str), set(), False)
+    best = _Pair("", np.array([], str), np.array([], str), set(), set())
     for pair in _pairs(query, reference):
         if len(pair.shared) > len(best.shared) * (CLEARLY_MORE if len(best.shared) >= floor else 1):
             best = pair
         if len(best.shared) >= 0.9 * smaller:
             break
-    twice = {side: _twice(ids, best.shared) for side, ids in zip(what, (best.query, best.reference), strict=True)}
-    for side, names in twice.items():
-        if names and best.literal:
+    if len(best.shared) < floor:
+        raise GeneError(_too_few(len(best.shared), floor, query, reference, what))
+    for side, ids in zip(what, (best.query, best.reference), strict=True):
+        names = sorted(best.shared & _twice(ids))
+        if names:
             raise GeneError(
                 f"{len(names)} of the shared genes occur more than once in {side} (for example "
-                f"{', '.join(sorted(names)[:3])}). Sum or drop the duplicates; `{side}.var_names_make_unique()` keeps the first."
+                f"{', '.join(names[:3])}). Sum or drop the duplicates; `{side}.var_names_make_unique()` keeps the first."
             )
-    ambiguous = set().union(*twice.values())
-    shared = best.shared - ambiguous
-    if len(shared) < floor:
-        raise GeneError(_too_few(len(shared), floor, query, reference, what))
     position = {gene: i for i, gene in enumerate(best.query.tolist())}
-    r_index = np.array([i for i, gene in enumerate(best.reference.tolist()) if gene in shared], dtype=np.intp)
+    r_index = np.array([i for i, gene in enumerate(best.reference.tolist()) if gene in best.shared], dtype=np.intp)
     q_index = np.array([position[gene] for gene in best.reference[r_index].tolist()], dtype=np.intp)
-    return GeneMatch(q_index, r_index, best.how + (f", {len(ambiguous)} ambiguous left out" if ambiguous else ""))
+    note = f", {len(best.ambiguous)} ambiguous left out" if best.ambiguous else ""
+    return GeneMatch(q_index, r_index, best.how + note)
 
 
 @dataclass(frozen=True)
 class _Pair:
-    """Two lists of names and what they share; `literal` where both are the objects' own ``var_names``."""
+    """Two lists of names, what they share, and what they share but one of them has twice."""
 
     how: str
     query: NDArray[np.str_]
     reference: NDArray[np.str_]
     shared: set[str]
-    literal: bool
+    ambiguous: set[str]
 
 
-def _twice(ids: NDArray[np.str_], among: set[str]) -> set[str]:
-    return {gene for gene, n in Counter(ids.tolist()).items() if n > 1 and gene in among}
+def _twice(ids: NDArray[np.str_]) -> set[str]:
+    return {gene for gene, n in Counter(ids.tolist()).items() if n > 1}
 
 
 def _floor(smaller: int, min_fraction: float) -> int:
@@ -102,9 +101,9 @@ def _pairs(query: dict[str, NDArray[np.str_]], reference: dict[str, NDArray[np.s
             for q_name, q in query.items():
                 q_ids, r_ids = (strip_version(q), strip_version(r)) if strip else (q, r)
                 shared = (set(q_ids.tolist()) & set(r_ids.tolist())) - {""}
-                yield _Pair(
-                    f"{q_name} = {r_name}{note}", q_ids, r_ids, shared, not strip and q_name == r_name == "var_names"
-                )
+                literal = not strip and q_name == r_name == "var_names"
+                ambiguous = set() if literal else shared & (_twice(q_ids) | _twice(r_ids))
+                yield _Pair(f"{q_name} = {r_name}{note}", q_ids, r_ids, shared - ambiguous, ambiguous)
 
 
 def _too_few(

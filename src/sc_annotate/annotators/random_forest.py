@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
-from scipy.sparse import issparse
 
 from sc_annotate.annotators._base import Annotator
 from sc_annotate.annotators._inputs import check_fit, check_predict, need_choice, need_fitted, need_positive
 from sc_annotate.annotators._linear import normalise
-from sc_annotate.annotators._moments import as_dense
 
 if TYPE_CHECKING:
     from typing import Self
@@ -19,8 +17,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sc_annotate.annotators._base import Matrix
-
-_DENSE_LIMIT = 50_000_000  # values; up to here trees are grown on a dense copy, which is several times faster
 
 
 @dataclass
@@ -75,8 +71,6 @@ class RandomForest(Annotator):
         need_positive(self, "n_trees", "min_leaf", "gene_share")
         need_choice(self, "class_weight", ("balanced", None))
         matrix, codes, self.classes_ = check_fit(X, y, genes, batch)
-        if issparse(matrix) and matrix.shape[0] * matrix.shape[1] <= _DENSE_LIMIT:
-            matrix = as_dense(matrix)
         self.n_genes_: int = matrix.shape[1]
         model = RandomForestClassifier(
             self.n_trees,

@@ -20,13 +20,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Temperature"]
 
-# A forest or a kNN says exactly 0 and 1, whose logarithm has no use; float32 knows no difference to 1 beyond this.
-CLIP = 1e-7
+# A forest or a kNN says exactly 0, whose logarithm has no use. An over-confident linear model says 1e-20 and means
+# something by it: cutting that off at 1e-7 too costs LDA on pbmc68k 0.17 of log loss.
+ZERO, TINY = 1e-7, 1e-30
 LOWEST, HIGHEST = 0.05, 20.0
 
 
 def _logits(p: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.log(np.clip(p, CLIP, 1.0))
+    smallest = np.where(p > 0, p, 1.0).min(axis=1, initial=ZERO, keepdims=True)
+    return np.log(np.maximum(p, np.maximum(smallest, TINY)))
 
 
 @dataclass
@@ -34,8 +36,9 @@ class Temperature:
     """Temperature scaling: probabilities to the power of 1 / T, divided by their sum.
 
     T above 1 makes an over-confident model humbler, T below 1 an over-cautious one surer. The order of the classes
-    stays, so the call stays. T minimises the log loss on cells that the model was not trained on, between 0.05 and 20;
-    probabilities below 1e-7 count as 1e-7, before and after.
+    stays, so the call stays. T minimises the log loss on cells that the model was not trained on, between 0.05 and 20.
+    A probability of exactly 0 counts as the smallest of its row that is not 0, but at most as 1e-7; those below 1e-30
+    count as 1e-30.
 
     Parameters
     ----------
