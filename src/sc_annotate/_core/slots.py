@@ -10,8 +10,12 @@ SCHEMA: Final = 1
 
 DEFAULT_KEY: Final = "annotation"
 
+CONFIDENT: Final = "confident"
+AMBIGUOUS: Final = "ambiguous"
+UNFAMILIAR: Final = "unfamiliar"
+LOW_QUALITY: Final = "low_quality"
 GIVEN: Final = "given"
-STATUSES: Final = ("confident", "ambiguous", "unfamiliar", "low_quality", GIVEN)
+STATUSES: Final = (CONFIDENT, AMBIGUOUS, UNFAMILIAR, LOW_QUALITY, GIVEN)
 
 
 @dataclass(frozen=True)

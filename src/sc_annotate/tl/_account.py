@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sc_annotate._core import storage
-from sc_annotate._core.slots import GIVEN, Slots
+from sc_annotate._core.slots import AMBIGUOUS, CONFIDENT, GIVEN, LOW_QUALITY, STATUSES, UNFAMILIAR, Slots
 
 if TYPE_CHECKING:
     from anndata import AnnData
+    from numpy.typing import NDArray
 
     from sc_annotate._core.read import Input
     from sc_annotate.tl._model import AnnotationModel
@@ -28,6 +29,8 @@ def account(
     params: dict[str, Any],
     key: str,
     store_proba: bool,
+    coverage: float,
+    false_alarms: float,
 ) -> storage.Annotation:
     """What is stored, from what was found."""
     import pandas as pd
@@ -38,11 +41,22 @@ def account(
     confidence = proba.max(axis=1)
     named_by = np.full(adata.n_obs, model.id, dtype=object)
     obs: dict[str, Any] = {}
+    status = statuses(answer, false_alarms)
+    if answer.set_size is not None:
+        obs[slots.set_size] = answer.set_size
+    if answer.unfamiliarity is not None:
+        obs[slots.unfamiliarity] = answer.unfamiliarity
     if given is not None:
         mask = given.given
-        calls[mask] = given.labels[mask]
+        calls[mask], status[mask] = given.labels[mask], GIVEN
         confidence[mask], proba[mask], named_by[mask] = np.nan, np.nan, None
-        obs[slots.status] = pd.Categorical([GIVEN if m else None for m in mask], categories=[GIVEN])
+        if answer.set_size is not None:
+            answer.set_size[mask] = 0
+        if answer.unfamiliarity is not None:
+            answer.unfamiliarity[mask] = np.nan
+    present = {str(s) for s in status if s is not None}
+    if present:
+        obs[slots.status] = pd.Categorical(status, categories=[s for s in STATUSES if s in present])
     columns = {
         slots.call: pd.Categorical(calls, categories=sorted(set(calls))),
         slots.confidence: confidence.astype(np.float32),
@@ -75,10 +89,57 @@ def account(
             "notes": about["notes"],
             "versions": about["versions"],
         },
-        "calibration": {"method": "none"},
+        **trusted(model, answer, coverage, false_alarms),
         "baseline": {} if model.evaluation is None else model.evaluation.to_uns(),
     }
     return storage.Annotation(columns, proba if store_proba else None, uns)
+
+
+def statuses(answer: Answer, false_alarms: float) -> NDArray[np.object_]:
+    """Whether to believe each call; None where the model knows nothing of that."""
+    status = np.full(len(answer.proba), None, dtype=object)
+    if answer.set_size is not None:
+        status[:] = np.where(answer.set_size == 1, CONFIDENT, AMBIGUOUS)
+        # A call made from nothing is not worth its confidence.
+        status[answer.zero_cells] = LOW_QUALITY
+    if answer.p_familiar is not None:
+        status[(answer.p_familiar < false_alarms) & ~answer.zero_cells] = UNFAMILIAR
+    return status
+
+
+def trusted(model: AnnotationModel, answer: Answer, coverage: float, false_alarms: float) -> dict[str, Any]:
+    """The entries of ``uns`` about calibration, sets and familiarity."""
+    if model.trust is None:
+        return {"calibration": {"method": "none"}}
+    sets = model.trust.sets
+    fell = sets.fallback(coverage)
+    return {
+        "calibration": tables(model.trust.report),
+        "sets": {
+            "coverage": coverage,
+            "thresholds": sets.thresholds(coverage),
+            **sets.params(),
+            "types_with_the_common_threshold": [str(model.classes[i]) for i in fell["marginal"]],
+            "types_in_every_set": [str(model.classes[i]) for i in fell["everything"]],
+        },
+        "familiarity": {
+            "false_alarms": false_alarms,
+            "n_unfamiliar": 0 if answer.p_familiar is None else int((answer.p_familiar < false_alarms).sum()),
+        },
+    }
+
+
+def tables(report: Any) -> Any:
+    """Columns of equal length as DataFrames, as they are looked at."""
+    import pandas as pd
+
+    if not isinstance(report, dict):
+        return report
+    if report and all(isinstance(v, list) for v in report.values()):
+        frame = pd.DataFrame({k: pd.Series(v, dtype=object if any(isinstance(x, str) for x in v) else float) for k, v in report.items()})
+        frame.index = frame.index.astype(str)
+        return frame
+    return {k: tables(v) for k, v in report.items()}
 
 
 def colors(reference: Any, model: AnnotationModel, calls: Any) -> list[str] | None:

@@ -37,6 +37,12 @@ def annotate(
     n_top_genes: int | None = N_TOP_GENES,
     min_cells: int | None = None,
     cv: int = 1,
+    calibration: Calibration | None = "temperature",
+    calibration_scheme: Scheme = "folds",
+    set_score: Score = "lac",
+    sets_by: By = "marginal",
+    coverage: float = COVERAGE,
+    false_alarms: float = FALSE_ALARMS,
     layer: str | None = None,
     reference_layer: str | None = None,
     use_raw: bool | None = None,
@@ -77,6 +83,22 @@ def annotate(
     cv
         How the model is scored on held-out reference cells, beside ``majority`` and ``logreg``: 1, one hold-out; k > 1,
         k folds; 0, not at all.
+    calibration
+        How confidence is made to mean what it says, from reference cells that the model was not fitted on (whole
+        batches with `batch_key`): ``"temperature"``, ``"isotonic"`` or ``"venn_abers"``. None: not at all, and without
+        prediction sets and unfamiliarity, which come from the same cells.
+    calibration_scheme
+        ``"folds"``: every reference cell is held out once and the model then fitted on all of them. ``"split"``: a
+        fifth of the cells is held out for good, which the guarantee of the sets strictly needs.
+    set_score
+        Of the prediction sets: ``"lac"``, ``"aps"`` or ``"raps"``.
+    sets_by
+        ``"marginal"``: the coverage holds over all cells. ``"label"``: for each type with enough cells.
+        ``"clustered"``: over groups of types.
+    coverage
+        Share of sets that should hold the true type.
+    false_alarms
+        Share of cells of known types that may be called unfamiliar.
     layer, use_raw, use_rep
         Which matrix of `adata`: a layer, ``.raw`` (``use_raw=None``: only where ``X`` is scaled and ``.raw`` is not),
         or a representation in ``obsm`` that `adata` and the reference share (name with or without ``X_``).
@@ -153,7 +175,7 @@ def annotate(
         labels_key,
         Options(
             method, method_kwargs, batch_key, n_top_genes, min_cells, cv, reference_layer, gene_symbols, total_counts_key,
-            values, min_overlap, rng,
+            values, min_overlap, rng, TrustOptions(calibration, calibration_scheme, set_score, sets_by, coverage),
         ),
         {"layer": layer, "use_raw": use_raw, "use_rep": use_rep},
     )  # fmt: skip

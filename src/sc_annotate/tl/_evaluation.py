@@ -107,20 +107,32 @@ def _frame(columns: dict[str, list[Any]]) -> pd.DataFrame:
     return frame
 
 
+def by_batch(training: Training) -> bool:
+    """Whether whole batches can be held out."""
+    return training.batch is not None and len(np.unique(training.batch)) > 1
+
+
+def folds(training: Training, n: int, rng: int) -> tuple[list[Split], str]:
+    """Folds that together hold out every cell once, whole batches where there are any; and their description."""
+    if training.batch is not None and by_batch(training):
+        n = min(n, len(np.unique(training.batch)))
+        return grouped(training.y, training.batch, n, rng=rng), f"{n}-fold cross-validation, whole batches held out"
+    return stratified(training.y, n, rng=rng), f"{n}-fold cross-validation, stratified by type"
+
+
+def one_holdout(training: Training, rng: int) -> tuple[list[Split], str]:
+    """About a fifth of the cells, whole batches where there are any; and its description."""
+    split = holdout(training.y, groups=training.batch if by_batch(training) else None, rng=rng)
+    share = len(split.test) / len(training.y)
+    if training.batch is not None and by_batch(training):
+        held = ", ".join(np.unique(training.batch[split.test]))
+        return [split], f"held out: batch {held} ({share:.0%} of the cells)"
+    return [split], f"held out: {share:.0%} of the cells, stratified by type"
+
+
 def choose_splits(training: Training, cv: int, rng: int) -> tuple[list[Split], str]:
     """The splits for ``cv`` (1: one hold-out), and their description."""
-    grouped_by_batch = training.batch is not None and len(np.unique(training.batch)) > 1
-    if cv == 1:
-        split = holdout(training.y, groups=training.batch if grouped_by_batch else None, rng=rng)
-        share = len(split.test) / len(training.y)
-        if grouped_by_batch and training.batch is not None:
-            held = ", ".join(np.unique(training.batch[split.test]))
-            return [split], f"held out: batch {held} ({share:.0%} of the cells)"
-        return [split], f"held out: {share:.0%} of the cells, stratified by type"
-    if grouped_by_batch and training.batch is not None:
-        n = min(cv, len(np.unique(training.batch)))
-        return grouped(training.y, training.batch, n, rng=rng), f"{n}-fold cross-validation, whole batches held out"
-    return stratified(training.y, cv, rng=rng), f"{cv}-fold cross-validation, stratified by type"
+    return one_holdout(training, rng) if cv == 1 else folds(training, cv, rng)
 
 
 def check_cv(cv: Any) -> None:
@@ -144,13 +156,22 @@ def held_out(
 
 
 def evaluate(
-    training: Training, method: str, params: dict[str, Any], n_top_genes: int | None, *, cv: int, rng: int
+    training: Training,
+    method: str,
+    params: dict[str, Any],
+    n_top_genes: int | None,
+    splits: list[Split],
+    description: str,
+    *,
+    rng: int,
+    own: Predictions | None = None,
 ) -> Evaluation:
-    """Score a method and its baselines on the same held-out cells."""
-    splits, description = choose_splits(training, cv, rng)
+    """Score a method and its baselines on the same held-out cells; `own` are the method's predictions, if known."""
     names = [method, *(b for b in BASELINES if b != method and _comparable(b, training))]
     found = {
-        name: held_out(training, name, params if name == method else {}, n_top_genes, splits, rng)
+        name: own
+        if name == method and own is not None
+        else held_out(training, name, params if name == method else {}, n_top_genes, splits, rng)
         for name in track(names, what="held-out scores")
     }
     own = found[method]

@@ -14,9 +14,10 @@ from sc_annotate._core.sanitize import sanitize
 from sc_annotate._core.version import __version__
 from sc_annotate.annotators._selected import OnVariableGenes
 from sc_annotate.errors import InputError, LabelError
-from sc_annotate.tl._evaluation import check_cv, evaluate
+from sc_annotate.tl._evaluation import check_cv, choose_splits, evaluate, folds, held_out, one_holdout
 from sc_annotate.tl._model import AnnotationModel
 from sc_annotate.tl._training import labelled_cells, read_training
+from sc_annotate.tl._trust import COVERAGE, N_FOLDS, By, Calibration, Scheme, Score, TrustOptions, learn_trust
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
     from sc_annotate._core.transform import Stated
+    from sc_annotate.evaluation import Split
     from sc_annotate.tl._training import Training
 
 N_TOP_GENES = 2000
@@ -39,6 +41,11 @@ def fit_annotator(
     n_top_genes: int | None = N_TOP_GENES,
     min_cells: int | None = None,
     cv: int = 1,
+    calibration: Calibration | None = "temperature",
+    calibration_scheme: Scheme = "folds",
+    set_score: Score = "lac",
+    sets_by: By = "marginal",
+    coverage: float = COVERAGE,
     layer: str | None = None,
     use_raw: bool | None = None,
     use_rep: str | None = None,
@@ -72,6 +79,20 @@ def fit_annotator(
     cv
         How the model is scored: 1, one hold-out of about 20 % (whole batches with `batch_key`); k > 1, k folds; 0, not
         at all. ``majority`` and ``logreg`` are scored on the same cells. The model returned is fitted on all cells.
+    calibration
+        How confidence is made to mean what it says, from reference cells that the model was not fitted on (whole
+        batches with `batch_key`): ``"temperature"``, ``"isotonic"`` or ``"venn_abers"``. None: not at all, and without
+        prediction sets and unfamiliarity, which come from the same cells.
+    calibration_scheme
+        ``"folds"``: every reference cell is held out once and the model then fitted on all of them. ``"split"``: a
+        fifth of the cells is held out for good, which the guarantee of the sets strictly needs.
+    set_score
+        Of the prediction sets: ``"lac"``, ``"aps"`` or ``"raps"``.
+    sets_by
+        ``"marginal"``: the coverage holds over all cells. ``"label"``: for each type with enough cells.
+        ``"clustered"``: over groups of types.
+    coverage
+        Share of sets that should hold the true type.
     layer, use_raw, use_rep
         Which matrix: a layer, ``.raw`` (``use_raw=None``: only where ``X`` is scaled and ``.raw`` is not), or a
         representation in ``obsm`` (then queries need the same one). At most one of them.
@@ -119,7 +140,8 @@ def fit_annotator(
         stated=values,
         total_counts_key=total_counts_key,
     )
-    return learn(training, method, method_kwargs, n_top_genes, batch_key=batch_key, cv=cv, rng=rng)
+    options = TrustOptions(calibration, calibration_scheme, set_score, sets_by, coverage)
+    return learn(training, method, method_kwargs, n_top_genes, batch_key=batch_key, cv=cv, options=options, rng=rng)
 
 
 def check_rng(rng: Any) -> None:
@@ -135,6 +157,7 @@ def learn(
     *,
     batch_key: str | None,
     cv: int,
+    options: TrustOptions,
     rng: int,
 ) -> AnnotationModel:
     """Score the method and its baselines on held-out cells, then fit it on all of them."""
@@ -146,24 +169,43 @@ def learn(
         raise InputError(f"method_kwargs must be a dict of parameters, not {method_kwargs!r}.")
     params = dict(method_kwargs or {})
     registry.make("annotation", method, params)  # refuses wrong parameters before any work is done
+    options.check()
     n_top = None if training.input == "embedding" else n_top_genes
     notes = list(training.notes)
-    evaluation = None
-    if cv:
-        try:
-            evaluation = evaluate(training, method, params, n_top, cv=cv, rng=rng)
-        except LabelError as error:
-            # Too few types are left in a training fold to fit anything; the model itself may still be fitted.
-            notes.append(f"no held-out scores: {error}")
-        else:
+    own, evaluation, trust = None, None, None
+    rows = np.arange(len(training.y))
+    try:
+        learned_on = trust_splits(training, options, cv, rng)
+        if learned_on is not None:
+            own = held_out(training, method, params, n_top, learned_on[0], rng)
+        if cv:
+            compared_on = learned_on if learned_on is not None and (cv > 1) == (len(learned_on[0]) > 1) else None
+            splits, words = compared_on or choose_splits(training, cv, rng)
+            known = own if compared_on is not None else None
+            evaluation = evaluate(training, method, params, n_top, splits, words, rng=rng, own=known)
             notes += evaluation.notes
+        if own is not None and options.scheme == "split" and learned_on is not None:
+            rows = learned_on[0][0].train
+    except LabelError as error:
+        # Too few types are left in a training fold to fit anything; the model itself may still be fitted.
+        notes.append(f"nothing could be learned from held-out cells: {error}")
+        own = None
     fitted = OnVariableGenes(lambda: registry.make("annotation", method, params), n_top).fit(
-        training.X, training.y, genes=training.genes, batch=training.batch, rng=rng
+        training.X[rows],
+        training.y[rows],
+        genes=training.genes,
+        batch=None if training.batch is None else training.batch[rows],
+        rng=rng,
     )
+    X = training.X[:, fitted.columns]
+    if own is not None:
+        codes = np.searchsorted(fitted.classes_, training.y)
+        trust = learn_trust(own, X, codes, training.batch, options, rng=rng)
+        if trust is None and options.calibration is not None:
+            notes.append("too few held-out cells to calibrate: confidence is the method's own, without sets")
     for note in notes:
         logger.info(note)
     _, counts = np.unique(training.y, return_counts=True)
-    X = training.X[:, fitted.columns]
     return AnnotationModel(
         method=method,
         classes=fitted.classes_.astype(str),
@@ -174,7 +216,7 @@ def learn(
         panel=training.panel,
         about={
             "labels_key": training.labels_key,
-            "params": plain(sanitize({"batch_key": batch_key, "n_top_genes": n_top_genes, "cv": cv, "rng": int(rng)}))
+            "params": plain(sanitize({"batch_key": batch_key, "n_top_genes": n_top_genes, "cv": cv, "rng": int(rng)} | options.params()))
             | {"method_kwargs": plain(sanitize(params, where="method_kwargs"))},
             "n_cells": len(training.y),
             "n_genes": len(training.genes),
@@ -186,7 +228,17 @@ def learn(
         },
         evaluation=evaluation,
         annotator=fitted.annotator,
+        trust=trust,
     )
+
+
+def trust_splits(training: Training, options: TrustOptions, cv: int, rng: int) -> tuple[list[Split], str] | None:
+    """On which cells trust is learned: those of each fold in turn, or of one split that the model never sees."""
+    if options.calibration is None:
+        return None
+    if options.scheme == "split":
+        return one_holdout(training, rng)
+    return folds(training, cv if cv > 1 else N_FOLDS, rng)
 
 
 def plain(value: Any) -> Any:

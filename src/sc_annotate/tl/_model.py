@@ -12,6 +12,7 @@ import numpy as np
 from sc_annotate._core import modelfile, registry
 from sc_annotate.errors import MethodError, ModelFileError, ScAnnotateError
 from sc_annotate.tl._evaluation import Evaluation
+from sc_annotate.tl._trust import Trust
 
 if TYPE_CHECKING:
     import os
@@ -48,6 +49,9 @@ class AnnotationModel:
         Held-out scores of the method and its baselines, or None.
     annotator
         The fitted annotator.
+    trust
+        Calibration, prediction sets and familiarity, learned on held-out cells; None where switched off, or where
+        there were too few cells.
 
     Examples
     --------
@@ -68,6 +72,7 @@ class AnnotationModel:
     about: dict[str, Any]
     evaluation: Evaluation | None
     annotator: Any
+    trust: Trust | None
 
     @property
     def id(self) -> str:
@@ -88,7 +93,8 @@ class AnnotationModel:
         return digest.hexdigest()[:10]
 
     def _arrays(self) -> dict[str, NDArray[Any]]:
-        return self.annotator.to_arrays()[0] if self.saves else {}
+        own = self.annotator.to_arrays()[0] if self.saves else {}
+        return own | ({} if self.trust is None else self.trust.to_arrays()[0])
 
     @property
     def saves(self) -> bool:
@@ -131,7 +137,12 @@ class AnnotationModel:
                 f"a {self.method!r} model cannot be kept as plain arrays, and no pickle is ever written. "
                 "Fit it again where it is needed, or choose a method with saves=True in `sca.tl.methods()`."
             )
-        arrays, state = self.annotator.to_arrays()
+        own, state = self.annotator.to_arrays()
+        arrays = {"means": self.means} | {f"annotator.{k}": v for k, v in own.items()}
+        trust = None
+        if self.trust is not None:
+            learned, trust = self.trust.to_arrays()
+            arrays |= learned
         meta = {
             "method": self.method,
             "classes": self.classes.tolist(),
@@ -142,8 +153,9 @@ class AnnotationModel:
             "about": self.about,
             "evaluation": None if self.evaluation is None else self.evaluation.to_json(),
             "state": state,
+            "trust": trust,
         }
-        return modelfile.save(path, {"means": self.means} | {f"annotator.{k}": v for k, v in arrays.items()}, meta)
+        return modelfile.save(path, arrays, meta)
 
     def __repr__(self) -> str:
         return f"AnnotationModel({self.method!r}, {len(self.classes)} types, {len(self.means):,} genes, id={self.id!r})"
@@ -213,6 +225,9 @@ def _rebuild(arrays: dict[str, NDArray[Any]], meta: dict[str, Any]) -> Annotatio
     _require(probe.shape == (1, len(classes)), "the arrays do not fit the genes and classes")
     _require(bool(np.isfinite(probe).all()) and abs(float(probe.sum()) - 1) < 1e-3, "its probabilities do not sum to 1")
     evaluation = None if meta["evaluation"] is None else Evaluation.from_json(meta["evaluation"])
+    trust = None if meta["trust"] is None else Trust.from_arrays(arrays, meta["trust"])
+    if trust is not None:
+        trust.check(means, len(classes))
     return AnnotationModel(
         meta["method"],
         classes,
@@ -224,6 +239,7 @@ def _rebuild(arrays: dict[str, NDArray[Any]], meta: dict[str, Any]) -> Annotatio
         meta["about"],
         evaluation,
         annotator,
+        trust,
     )
 
 

@@ -11,6 +11,7 @@ from scipy import sparse
 from sc_annotate._core import genes, matrix, read
 from sc_annotate._core import transform as scales
 from sc_annotate.errors import GeneError, MatrixError
+from sc_annotate.tl._trust import COVERAGE
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -26,9 +27,15 @@ FEW_SHARED = 0.5
 
 @dataclass(frozen=True)
 class Answer:
-    """Probabilities of all cells, cells x types, and how the query was brought to the model's terms."""
+    """What the model says of all cells, and how the query was brought to the model's terms.
+
+    ``set_size``, ``unfamiliarity`` and ``p_familiar`` are None for a model without trust.
+    """
 
     proba: NDArray[np.float32]
+    set_size: NDArray[np.int32] | None
+    unfamiliarity: NDArray[np.float32] | None
+    p_familiar: NDArray[np.float64] | None
     n_shared: int
     how: str
     zero_cells: NDArray[np.bool_]
@@ -44,8 +51,9 @@ def predict(
     stated: Stated | None = None,
     total_counts_key: str | None = None,
     min_overlap: float = genes.MIN_SHARED_FRACTION,
+    coverage: float = COVERAGE,
 ) -> Answer:
-    """Probabilities for every cell, block by block."""
+    """Probabilities, set sizes and unfamiliarity of every cell, block by block."""
     totals = read.total_counts(adata, total_counts_key, what="adata")
     if (model.input == "embedding") != found.source.is_embedding:
         kind = "a representation (use_rep)" if model.input == "embedding" else "genes, not a representation"
@@ -62,10 +70,18 @@ def predict(
     plan = scales.plan(
         found.values, what="adata", wanted=cast("Wanted", model.input), stated=stated, totals=totals, panel=panel
     )
-    proba = np.empty((found.source.n_cells, len(model.classes)), dtype=np.float32)
-    zero = np.zeros(found.source.n_cells, dtype=bool)
+    n = found.source.n_cells
+    proba, zero = np.empty((n, len(model.classes)), dtype=np.float32), np.zeros(n, dtype=bool)
+    trust = model.trust
+    size = None if trust is None else np.zeros(n, dtype=np.int32)
+    far = None if trust is None or trust.familiarity is None else np.empty(n, dtype=np.float32)
     for where, block in read.read_blocks(found.source, plan, columns, model.means, progress="naming cells"):
         proba[where] = model.annotator.predict_proba(block)
+        if trust is not None and size is not None:
+            proba[where] = trust.calibration.transform(proba[where])
+            size[where] = trust.sets.sets(proba[where], coverage).sum(axis=1)
+        if trust is not None and trust.familiarity is not None and far is not None:
+            far[where] = trust.familiarity.score(block)
         # A gene that the query lacks is filled in and says nothing about the cell itself.
         own = block[:, columns >= 0] if (columns < 0).any() else block
         zero[where] = np.asarray(abs(own).sum(axis=1)).ravel() == 0
@@ -80,7 +96,10 @@ def predict(
         problems.append(
             f"{int(zero.sum()):,} cells have no value in any of the model's genes; their calls mean nothing"
         )
-    return Answer(proba, n_shared, shared.how, zero, [*found.notes, *plan.notes], problems)
+    p_familiar = None
+    if trust is not None and trust.familiarity is not None and far is not None:
+        p_familiar = trust.familiarity.p_values(far)
+    return Answer(proba, size, far, p_familiar, n_shared, shared.how, zero, [*found.notes, *plan.notes], problems)
 
 
 def same_cells(adata: AnnData, query: Input, reference: AnnData, ref: Input) -> int:

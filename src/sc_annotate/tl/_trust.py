@@ -42,6 +42,15 @@ class TrustOptions:
     by: By = "marginal"
     coverage: float = COVERAGE
 
+    def params(self) -> dict[str, Any]:
+        """Under the names that users write."""
+        return {
+            "calibration": self.calibration,
+            "calibration_scheme": self.scheme,
+            "set_score": self.score,
+            "sets_by": self.by,
+        }
+
     def check(self) -> None:
         """Refuse what is none of the choices."""
         if self.calibration is not None and self.calibration not in CALIBRATORS:
@@ -98,6 +107,13 @@ class Trust:
         calibration = CALIBRATORS[report["method"]].from_arrays(parts["calibration"], meta["calibration"])
         known = Familiarity.from_arrays(parts["familiarity"], meta["familiarity"]) if "familiarity" in meta else None
         return cls(calibration, Conformal.from_arrays(parts["sets"], meta["sets"]), known, report)
+
+    def check(self, cell: NDArray[np.float32], n_classes: int) -> None:
+        """Whether the parts answer for one cell of a model's genes; an InputError where they do not."""
+        proba = self.calibration.transform(np.full((1, n_classes), 1 / n_classes))
+        self.sets.sets(proba, COVERAGE)
+        if self.familiarity is not None:
+            self.familiarity.p_values(self.familiarity.score(cell[None, :]))
 
 
 def learn_trust(
@@ -205,7 +221,7 @@ def _sets(
             sets[fold == f] = conformal.sets(proba[fold == f], level)
         found = metrics.set_coverage(y, sets, classes, batch=batch)
         keys = ("coverage", "low", "high", "n", "mean_size", "singletons", "worst_type", "worst_coverage")
-        overall.append({"asked": level} | {k: _plain(found[k]) for k in keys})
+        overall.append({"asked": level} | {k: found[k] for k in keys})
         for rows, table in ((by_type, found["by_type"]), (by_batch, found.get("by_batch") if batch is not None else None)):
             if table is not None:
                 columns = {k: np.asarray(v).tolist() for k, v in table.items()}
@@ -222,8 +238,10 @@ def _sets(
 
 
 def _columns(rows: list[dict[str, Any]]) -> dict[str, list[Any]]:
-    return {key: [row[key] for row in rows] for key in rows[0]} if rows else {}
+    return {key: [_plain(row[key]) for row in rows] for key in rows[0]} if rows else {}
 
 
 def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
+    """As JSON can hold it: no numpy scalar, no NaN."""
+    value = value.item() if isinstance(value, np.generic) else value
+    return None if isinstance(value, float) and not np.isfinite(value) else value
