@@ -49,14 +49,46 @@ class Slots:
         return f"{self.key}_model"
 
     @property
+    def disagreement(self) -> str:
+        return f"{self.key}_disagreement"
+
+    @property
+    def voted(self) -> str:
+        return f"{self.key}_voted"
+
+    @property
+    def voted_share(self) -> str:
+        return f"{self.key}_voted_share"
+
+    @property
     def obs(self) -> tuple[str, ...]:
         """Every column of ``obs`` that an annotation may own."""
-        return (self.call, self.confidence, self.status, self.set_size, self.unfamiliarity, self.model)
+        return (
+            self.call,
+            self.confidence,
+            self.status,
+            self.set_size,
+            self.unfamiliarity,
+            self.disagreement,
+            self.voted,
+            self.voted_share,
+            self.model,
+        )
 
     @property
     def proba(self) -> str:
         """Key in ``obsm``."""
         return f"{self.key}_proba"
+
+    @property
+    def dissent(self) -> str:
+        """Key in ``obsm``: which members of a consensus call a cell otherwise."""
+        return f"{self.key}_dissent"
+
+    @property
+    def obsm(self) -> tuple[str, ...]:
+        """Every key of ``obsm`` that an annotation may own."""
+        return (self.proba, self.dissent)
 
     @property
     def uns(self) -> str:

@@ -25,6 +25,7 @@ class Annotation:
     proba: NDArray[np.float32] | None
     uns: dict[str, Any]
     colors: list[str] | None = field(default=None)
+    obsm: dict[str, NDArray[Any]] = field(default_factory=dict)
 
 
 def check_key(key: Any) -> Slots:
@@ -47,7 +48,7 @@ def check_writable(adata: AnnData, key: str) -> None:
         return
     foreign = [f"uns[{slots.uns!r}]"] if slots.uns in adata.uns else []
     foreign += [f"obs[{name!r}]" for name in slots.obs if name in adata.obs]
-    foreign += [f"obsm[{slots.proba!r}]"] if slots.proba in adata.obsm else []
+    foreign += [f"obsm[{name!r}]" for name in slots.obsm if name in adata.obsm]
     if foreign:
         raise StorageError(
             f"{', '.join(foreign)} exist already and were not written by sc_annotate. Choose another key_added than "
@@ -75,10 +76,13 @@ def write(adata: AnnData, key: str, annotation: Annotation) -> None:
         obs[name] = column
     # Everything that can fail has been computed; from here on only assignments follow.
     adata.obs = obs
-    if slots.proba in adata.obsm:
-        del adata.obsm[slots.proba]
+    for name in slots.obsm:
+        if name in adata.obsm:
+            del adata.obsm[name]
     if annotation.proba is not None:
         adata.obsm[slots.proba] = annotation.proba
+    for name, array in annotation.obsm.items():
+        adata.obsm[name] = array
     adata.uns[slots.uns] = uns
     if annotation.colors is not None:
         adata.uns[slots.colors] = annotation.colors
@@ -129,3 +133,17 @@ def check_column(adata: AnnData, column: str, *, argument: str, what: str = "ada
         )
     values = adata.obs[column]
     return values if isinstance(values, pd.Series) else pd.Series(np.asarray(values), index=adata.obs_names)
+
+
+def add_columns(adata: AnnData, key: str, columns: dict[str, Any], entry: str, account: dict[str, Any]) -> None:
+    """Add columns to an annotation that is there, and an entry to its account; earlier ones of the same name go."""
+    stored = read_uns(adata, key)
+    foreign = [f"obs[{name!r}]" for name in columns if name in adata.obs and entry not in stored]
+    if foreign:
+        raise StorageError(
+            f"{', '.join(foreign)} exist already and were not written by sc_annotate. Rename or delete them."
+        )
+    account = sanitize(account, where=f"uns[{key!r}][{entry!r}]")
+    for name, column in columns.items():
+        adata.obs[name] = column
+    adata.uns[key][entry] = account

@@ -27,6 +27,9 @@ def read_calls(adata: AnnData, key: str) -> pd.DataFrame:
         slots.status: "status",
         slots.set_size: "set_size",
         slots.unfamiliarity: "unfamiliarity",
+        slots.disagreement: "disagreement",
+        slots.voted: "voted",
+        slots.voted_share: "voted_share",
         slots.model: "model",
     }
     if slots.call not in adata.obs or slots.model not in adata.obs:

@@ -1,8 +1,10 @@
-"""Tools: name cells, fit models, list methods."""
+"""Tools: name cells, fit models, vote, agree, list methods."""
 
 from sc_annotate.tl._annotate import annotate
+from sc_annotate.tl._consensus import consensus
 from sc_annotate.tl._fit import fit_annotator
 from sc_annotate.tl._methods import methods
 from sc_annotate.tl._model import AnnotationModel, load
+from sc_annotate.tl._vote import vote
 
-__all__ = ["AnnotationModel", "annotate", "fit_annotator", "load", "methods"]
+__all__ = ["AnnotationModel", "annotate", "consensus", "fit_annotator", "load", "methods", "vote"]

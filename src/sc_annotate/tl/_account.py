@@ -118,7 +118,7 @@ def trusted(model: AnnotationModel, answer: Answer, coverage: float, false_alarm
         "sets": {
             "coverage": coverage,
             "thresholds": sets.thresholds(coverage),
-            **sets.params(),
+            **sets.to_arrays()[1],
             "types_with_the_common_threshold": [str(model.classes[i]) for i in fell["marginal"]],
             "types_in_every_set": [str(model.classes[i]) for i in fell["everything"]],
         },
@@ -136,7 +136,9 @@ def tables(report: Any) -> Any:
     if not isinstance(report, dict):
         return report
     if report and all(isinstance(v, list) for v in report.values()):
-        frame = pd.DataFrame({k: pd.Series(v, dtype=object if any(isinstance(x, str) for x in v) else float) for k, v in report.items()})
+        frame = pd.DataFrame(
+            {k: pd.Series(v, dtype=object if any(isinstance(x, str) for x in v) else float) for k, v in report.items()}
+        )
         frame.index = frame.index.astype(str)
         return frame
     return {k: tables(v) for k, v in report.items()}

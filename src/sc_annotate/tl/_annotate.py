@@ -15,6 +15,7 @@ from sc_annotate.tl._evaluation import check_cv
 from sc_annotate.tl._fit import N_TOP_GENES, check_rng
 from sc_annotate.tl._predict import predict
 from sc_annotate.tl._reference import Options, model_and_query
+from sc_annotate.tl._trust import COVERAGE, FALSE_ALARMS, By, Calibration, Scheme, Score, TrustOptions, check_share
 
 if TYPE_CHECKING:
     import os
@@ -129,16 +130,23 @@ def annotate(
     ``obs[key_added]`` : categorical
         The call.
     ``obs[f"{key_added}_confidence"]`` : float32
-        Probability of the call; NaN for cells whose label was given.
+        Calibrated probability of the call; NaN for cells whose label was given.
     ``obs[f"{key_added}_status"]`` : categorical
-        ``"given"`` for cells that had a label (only written without a reference).
+        ``"confident"``: the prediction set holds the call alone. ``"ambiguous"``: it holds other types too.
+        ``"unfamiliar"``: the cell lies farther from the reference than all but `false_alarms` of its held-out cells.
+        ``"low_quality"``: it has no value in any of the model's genes. ``"given"``: it had a label.
+    ``obs[f"{key_added}_set_size"]`` : int32
+        Number of types in the prediction set; 0 for cells whose label was given.
+    ``obs[f"{key_added}_unfamiliarity"]`` : float32
+        How far the cell lies from the reference.
     ``obs[f"{key_added}_model"]`` : categorical
         Short id of the model that named the cell.
     ``obsm[f"{key_added}_proba"]`` : float32, cells x types
         Probabilities; read them with :func:`sc_annotate.get.probabilities`.
     ``uns[key_added]`` : dict
-        ``schema``, ``method``, ``model``, ``params``, ``classes``, ``input``, ``reference``, ``calibration``,
-        ``baseline`` (held-out scores of the method, ``majority`` and ``logreg``).
+        ``schema``, ``method``, ``model``, ``params``, ``classes``, ``input``, ``reference``, ``calibration`` (scores
+        before and after, coverage of the sets), ``sets``, ``familiarity``, ``baseline`` (held-out scores of the
+        method, ``majority`` and ``logreg``).
     ``uns[f"{key_added}_colors"]`` : list
         The reference's colours of the types, where it has them.
 
@@ -164,6 +172,9 @@ def annotate(
     check_adata(adata, what="adata")
     check_rng(rng)
     check_cv(cv)
+    trust = TrustOptions(calibration, calibration_scheme, set_score, sets_by, coverage)
+    trust.check()
+    check_share(false_alarms, "false_alarms")
     storage.check_writable(adata, key_added)
     if store_proba not in ("all", False):
         raise InputError(f"store_proba must be 'all' or False, not {store_proba!r}.")
@@ -175,11 +186,19 @@ def annotate(
         labels_key,
         Options(
             method, method_kwargs, batch_key, n_top_genes, min_cells, cv, reference_layer, gene_symbols, total_counts_key,
-            values, min_overlap, rng, TrustOptions(calibration, calibration_scheme, set_score, sets_by, coverage),
+            values, min_overlap, rng, trust,
         ),
         {"layer": layer, "use_raw": use_raw, "use_rep": use_rep},
     )  # fmt: skip
-    answer = predict(adata, query, model, stated=values, total_counts_key=total_counts_key, min_overlap=min_overlap)
+    answer = predict(
+        adata,
+        query,
+        model,
+        stated=values,
+        total_counts_key=total_counts_key,
+        min_overlap=min_overlap,
+        coverage=coverage,
+    )
     answer = replace(answer, problems=[*problems, *answer.problems])
     for problem in answer.problems:
         logger.warning(problem)
@@ -194,7 +213,20 @@ def annotate(
         "total_counts_key": total_counts_key,
         "values": values,
         "min_overlap": float(min_overlap),
+        "coverage": float(coverage),
+        "false_alarms": float(false_alarms),
     }
-    result = account(adata, model, query, answer, given, params=used, key=key_added, store_proba=bool(store_proba))
+    result = account(
+        adata,
+        model,
+        query,
+        answer,
+        given,
+        params=used,
+        key=key_added,
+        store_proba=bool(store_proba),
+        coverage=float(coverage),
+        false_alarms=float(false_alarms),
+    )
     result.colors = colors(reference, model, result.obs[key_added])
     storage.write(adata, key_added, result)

@@ -216,7 +216,11 @@ def learn(
         panel=training.panel,
         about={
             "labels_key": training.labels_key,
-            "params": plain(sanitize({"batch_key": batch_key, "n_top_genes": n_top_genes, "cv": cv, "rng": int(rng)} | options.params()))
+            "params": plain(
+                sanitize(
+                    {"batch_key": batch_key, "n_top_genes": n_top_genes, "cv": cv, "rng": int(rng)} | options.params()
+                )
+            )
             | {"method_kwargs": plain(sanitize(params, where="method_kwargs"))},
             "n_cells": len(training.y),
             "n_genes": len(training.genes),

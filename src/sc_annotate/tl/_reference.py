@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
     from sc_annotate._core.transform import Stated
+    from sc_annotate.tl._trust import TrustOptions
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Options:
     values: Stated | None
     min_overlap: float
     rng: int
+    trust: TrustOptions
 
 
 Place = dict[str, Any]
@@ -147,5 +149,6 @@ def _learn(training: Any, options: Options) -> AnnotationModel:
         options.n_top_genes,
         batch_key=options.batch_key,
         cv=options.cv,
+        options=options.trust,
         rng=options.rng,
     )

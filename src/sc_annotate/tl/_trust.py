@@ -25,6 +25,7 @@ Score = Literal["lac", "aps", "raps"]
 By = Literal["marginal", "label", "clustered"]
 
 COVERAGE = 0.9
+FALSE_ALARMS = 0.05
 LEVELS = (0.8, 0.9, 0.95)
 """Coverages at which the sets of a model are checked, besides the one asked for."""
 
@@ -151,6 +152,11 @@ def learn_trust(
         "n_cells": len(truth),
         "n_left_out": int((~usable).sum()),
         "scores": _scores(y, proba, after, own.classes, rng),
+        "reliability": {
+            "uncalibrated": _lists(metrics.reliability(y, proba, own.classes)),
+            "calibrated": _lists(metrics.reliability(y, after, own.classes)),
+        },
+        "risk_coverage": _risk(y, after, own.classes),
         "sets": _sets(y, truth, after, fold, own.classes, held_batch, options, rng),
     }
     return Trust(
@@ -178,6 +184,22 @@ def _missing_in_fold(own: Predictions, truth: NDArray[np.intp]) -> NDArray[np.bo
         absent = own.proba[here].max(axis=0) == 0
         out[here] = absent[truth[here]]
     return out
+
+
+def _risk(y: NDArray[np.str_], proba: NDArray[Any], classes: NDArray[np.str_], most: int = 200) -> dict[str, Any]:
+    """The curve at no more than `most` points, and its areas."""
+    found = metrics.risk_coverage(y, classes[proba.argmax(axis=1)], proba.max(axis=1))
+    n = len(found["coverage"])
+    shown = np.unique(np.linspace(0, n - 1, min(n, most)).astype(int))
+    return {
+        "area": float(found["area"]),
+        "excess_area": float(found["excess_area"]),
+        "curve": {k: np.asarray(found[k])[shown].tolist() for k in ("coverage", "risk", "threshold")},
+    }
+
+
+def _lists(table: Mapping[str, Any]) -> dict[str, list[Any]]:
+    return {key: [_plain(v) for v in np.asarray(values)] for key, values in table.items()}
 
 
 def _scores(
@@ -222,10 +244,15 @@ def _sets(
         found = metrics.set_coverage(y, sets, classes, batch=batch)
         keys = ("coverage", "low", "high", "n", "mean_size", "singletons", "worst_type", "worst_coverage")
         overall.append({"asked": level} | {k: found[k] for k in keys})
-        for rows, table in ((by_type, found["by_type"]), (by_batch, found.get("by_batch") if batch is not None else None)):
+        for rows, table in (
+            (by_type, found["by_type"]),
+            (by_batch, found.get("by_batch") if batch is not None else None),
+        ):
             if table is not None:
                 columns = {k: np.asarray(v).tolist() for k, v in table.items()}
-                rows += [{"asked": level} | dict(zip(columns, r, strict=True)) for r in zip(*columns.values(), strict=True)]
+                rows += [
+                    {"asked": level} | dict(zip(columns, r, strict=True)) for r in zip(*columns.values(), strict=True)
+                ]
     few = Conformal().fit(proba, truth, score=options.score, by=options.by, rng=rng).fallback_["marginal"]
     return {
         "score": options.score,

@@ -5,17 +5,20 @@ from __future__ import annotations
 from sc_annotate.trust.calibration import CALIBRATORS, Calibrator, cross_fit, make_calibrator
 from sc_annotate.trust.conformal import Conformal
 from sc_annotate.trust.consensus import Consensus, consensus, disagreement
+from sc_annotate.trust.familiarity import Familiarity
 from sc_annotate.trust.isotonic import Isotonic
 from sc_annotate.trust.nonconformity import nonconformity
 from sc_annotate.trust.temperature import Temperature
 from sc_annotate.trust.venn_abers import VennAbers
 from sc_annotate.trust.voting import Votes, vote
+from sc_annotate.trust.weights import pool_weights
 
 __all__ = [
     "CALIBRATORS",
     "Calibrator",
     "Conformal",
     "Consensus",
+    "Familiarity",
     "Isotonic",
     "Temperature",
     "VennAbers",
@@ -25,5 +28,6 @@ __all__ = [
     "disagreement",
     "make_calibrator",
     "nonconformity",
+    "pool_weights",
     "vote",
 ]

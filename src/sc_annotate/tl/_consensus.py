@@ -1,0 +1,171 @@
+"""What several methods say together, and where they differ."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from sc_annotate._core.slots import AMBIGUOUS, CONFIDENT, GIVEN, LOW_QUALITY, STATUSES, UNFAMILIAR, Slots
+from sc_annotate._core.storage import Annotation, check_writable, read_uns, write
+from sc_annotate._core.stored import read_calls, read_probabilities
+from sc_annotate.errors import InputError, StorageError
+from sc_annotate.trust import consensus as average
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from anndata import AnnData
+    from numpy.typing import NDArray
+
+SEVERITY = (CONFIDENT, AMBIGUOUS, UNFAMILIAR, LOW_QUALITY)
+
+
+@dataclass(frozen=True)
+class Member:
+    """One result that goes into a consensus."""
+
+    name: str
+    proba: NDArray[np.float32]
+    classes: NDArray[np.str_]
+    status: NDArray[np.object_]
+    labels: NDArray[np.str_]
+    account: dict[str, Any]
+
+
+def consensus(
+    adata: AnnData,
+    keys: Sequence[str],
+    *,
+    absent: Literal["abstain", "zero"] = "abstain",
+    key_added: str = "consensus",
+) -> None:
+    """Average the calibrated probabilities of several results, and say where they differ.
+
+    Uncalibrated probabilities are averaged too, but then the most over-confident method decides.
+
+    Parameters
+    ----------
+    adata
+        An object with several annotations of the same cells, each with stored probabilities.
+    keys
+        Their names (``key_added``), at least two.
+    absent
+        What a type that a member does not know means: ``"abstain"``, the member has no opinion on it; ``"zero"``, it
+        votes against it.
+    key_added
+        Name of the result.
+
+    Returns
+    -------
+    None. Written to `adata`, with the slots of :func:`annotate`:
+
+    ``obs[key_added]``, ``obs[f"{key_added}_confidence"]``, ``obsm[f"{key_added}_proba"]``
+        Call, its averaged probability, and all of them.
+    ``obs[f"{key_added}_status"]`` : categorical
+        The worst status that a member gives the cell; ``"ambiguous"`` also where members call it differently.
+    ``obs[f"{key_added}_disagreement"]`` : float32
+        Jensen-Shannon divergence between the members: 0, all say the same; 1, each is certain of another type.
+    ``obsm[f"{key_added}_dissent"]`` : bool, cells x members
+        Which members call the cell otherwise; columns in the order of ``uns[key_added]["members"]``.
+    ``uns[key_added]`` : dict
+        ``members``, and ``dissent``, the number of cells that each member calls otherwise.
+
+    Raises
+    ------
+    InputError
+        Fewer than two keys, or the same one twice.
+    StorageError
+        A result that is not there, or has no probabilities; a foreign column in the way.
+
+    Examples
+    --------
+    >>> import sc_annotate as sca
+    >>> adata = sca.datasets.pbmc68k()
+    >>> reference, query = adata[:500].copy(), adata[500:].copy()
+    >>> for method in ("nearest_centroid", "naive_bayes"):
+    ...     sca.tl.annotate(query, reference, "cell_type", method=method, cv=0, key_added=method)
+    >>> sca.tl.consensus(query, ["nearest_centroid", "naive_bayes"])
+    >>> bool((query.obs["consensus_disagreement"] >= 0).all())
+    True
+    """
+    check_writable(adata, key_added)
+    if isinstance(keys, str) or len(keys) < 2 or len(set(keys)) < len(keys):
+        raise InputError(f"a consensus needs at least two different keys, not {keys!r}.")
+    if key_added in keys:
+        raise StorageError(f"key_added={key_added!r} is one of the members; choose another name.")
+    members = []
+    for key in keys:
+        stored, proba, calls = read_uns(adata, key), read_probabilities(adata, key), read_calls(adata, key)
+        status = np.full(adata.n_obs, None, dtype=object)
+        if "status" in calls:
+            status = np.asarray(calls["status"].astype(object))
+        labels = np.asarray(calls["label"].astype(str), dtype=str)
+        members.append(Member(key, proba.to_numpy(), np.asarray(proba.columns, dtype=str), status, labels, stored))
+    write(adata, key_added, combine(members, key=key_added, absent=absent))
+
+
+def combine(members: Sequence[Member], *, key: str, absent: Literal["abstain", "zero"] = "abstain") -> Annotation:
+    """The consensus of several results of the same cells, ready to be stored."""
+    import pandas as pd
+
+    n = len(members[0].labels)
+    given = np.any([m.status == GIVEN for m in members], axis=0)
+    named = ~given & np.all([np.isfinite(m.proba).all(axis=1) for m in members], axis=0)
+    if not named.any():
+        raise InputError("no cell was named by all members, so there is nothing to agree on.")
+    found = average([m.proba[named] for m in members], [m.classes for m in members], absent=absent)
+    proba = np.full((n, len(found.classes)), np.nan, dtype=np.float32)
+    disagreement = np.full(n, np.nan, dtype=np.float32)
+    dissent = np.zeros((n, len(members)), dtype=bool)
+    proba[named], disagreement[named], dissent[named] = found.proba, found.disagreement, found.dissent
+    calls = members[0].labels.astype(object)
+    calls[named] = found.labels
+    status = _worst(members, dissent)
+    status[given] = GIVEN
+    present = {s for s in status if s is not None}
+    model = hashlib.sha256("+".join(str(m.account["model"]) for m in members).encode() + absent.encode()).hexdigest()[
+        :10
+    ]
+    slots = Slots(key)
+    confidence = np.full(n, np.nan, dtype=np.float32)
+    confidence[named] = found.proba.max(axis=1)
+    names = np.array([m.name for m in members], dtype=object)
+    obs = {
+        slots.call: pd.Categorical(calls, categories=sorted(set(calls.tolist()))),
+        slots.confidence: confidence,
+        slots.status: pd.Categorical(status, categories=[s for s in STATUSES if s in present]),
+        slots.disagreement: disagreement,
+        slots.model: pd.Categorical(np.where(named, model, None), categories=[model]),
+    }
+    uns = {
+        "method": "consensus",
+        "model": model,
+        "params": {"keys": names, "absent": absent},
+        "classes": found.classes.astype(object),
+        "members": names,
+        "dissent": pd.DataFrame(
+            {
+                "member": names,
+                "method": np.array([str(m.account["method"]) for m in members], dtype=object),
+                "n_dissent": dissent.sum(axis=0).astype(np.int64),
+                "n_unknown_types": (~found.knows).sum(axis=1).astype(np.int64),
+            },
+            index=[str(i) for i in range(len(names))],
+        ),
+        "input": {},
+        "reference": {},
+        "calibration": {"method": "average of the members'"},
+        "baseline": {},
+    }
+    return Annotation(obs, proba, uns, obsm={slots.dissent: dissent})
+
+
+def _worst(members: Sequence[Member], dissent: NDArray[np.bool_]) -> NDArray[np.object_]:
+    """The worst status that a member gives a cell; where calls differ, at least ambiguous."""
+    rank = {s: i for i, s in enumerate(SEVERITY)}
+    ranks = np.array([[rank.get(s, -1) for s in m.status] for m in members])
+    worst = np.maximum(ranks.max(axis=0), np.where(dissent.any(axis=1), rank[AMBIGUOUS], -1))
+    return np.array([SEVERITY[i] if i >= 0 else None for i in worst], dtype=object)
