@@ -122,10 +122,19 @@ def trusted(model: AnnotationModel, answer: Answer, coverage: float, false_alarm
             "types_with_the_common_threshold": [str(model.classes[i]) for i in fell["marginal"]],
             "types_in_every_set": [str(model.classes[i]) for i in fell["everything"]],
         },
-        "familiarity": {
-            "false_alarms": false_alarms,
-            "n_unfamiliar": 0 if answer.p_familiar is None else int((answer.p_familiar < false_alarms).sum()),
-        },
+        "familiarity": {} if answer.p_familiar is None else _familiarity(model, answer, false_alarms),
+    }
+
+
+def _familiarity(model: AnnotationModel, answer: Answer, false_alarms: float) -> dict[str, Any]:
+    """Where the line to unfamiliar lies, and how the reference's own held-out cells lie to it."""
+    reference = model.trust.familiarity.reference_ if model.trust and model.trust.familiarity else np.empty(0)
+    unfamiliar = np.asarray(answer.p_familiar) < false_alarms
+    return {
+        "false_alarms": false_alarms,
+        "n_unfamiliar": int(unfamiliar.sum()),
+        "threshold": float(np.quantile(reference, 1 - false_alarms)),
+        "reference": np.quantile(reference, np.linspace(0, 1, 101)),
     }
 
 
