@@ -28,7 +28,6 @@ def account(
     *,
     params: dict[str, Any],
     key: str,
-    store_proba: bool,
     coverage: float,
     false_alarms: float,
 ) -> storage.Annotation:
@@ -92,7 +91,7 @@ def account(
         **trusted(model, answer, coverage, false_alarms),
         "baseline": {} if model.evaluation is None else model.evaluation.to_uns(),
     }
-    return storage.Annotation(columns, proba if store_proba else None, uns)
+    return storage.Annotation(columns, proba, uns)
 
 
 def statuses(answer: Answer, false_alarms: float) -> NDArray[np.object_]:

@@ -11,6 +11,7 @@ from sc_annotate._core.progress import logger
 from sc_annotate._core.slots import DEFAULT_KEY
 from sc_annotate.errors import InputError
 from sc_annotate.tl._account import account, colors
+from sc_annotate.tl._consensus import combine, member
 from sc_annotate.tl._evaluation import check_cv
 from sc_annotate.tl._fit import N_TOP_GENES, check_rng
 from sc_annotate.tl._predict import predict
@@ -19,7 +20,7 @@ from sc_annotate.tl._trust import COVERAGE, FALSE_ALARMS, By, Calibration, Schem
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from anndata import AnnData
 
@@ -32,7 +33,7 @@ def annotate(
     reference: AnnData | AnnotationModel | str | os.PathLike[str] | None = None,
     labels_key: str | None = None,
     *,
-    method: str = "logreg",
+    method: str | Sequence[str] = "logreg",
     method_kwargs: Mapping[str, Any] | None = None,
     batch_key: str | None = None,
     n_top_genes: int | None = N_TOP_GENES,
@@ -72,7 +73,8 @@ def annotate(
     labels_key
         Column of ``reference.obs`` (of ``adata.obs`` without a reference) with the types.
     method
-        A name in :func:`sc_annotate.tl.methods`. With a fitted model, the model's own counts.
+        A name in :func:`sc_annotate.tl.methods`. With a fitted model, the model's own counts. A list of names: each
+        result is stored under ``f"{key_added}_{name}"``, and their :func:`consensus` under `key_added`.
     method_kwargs
         Parameters of the method, by name.
     batch_key
@@ -180,24 +182,71 @@ def annotate(
         raise InputError(f"store_proba must be 'all' or False, not {store_proba!r}.")
     if isinstance(min_overlap, bool) or not isinstance(min_overlap, int | float) or not 0 <= min_overlap <= 1:
         raise InputError(f"min_overlap must be a share between 0 and 1, not {min_overlap!r}.")
-    model, query, given, problems = model_and_query(
-        adata,
-        reference,
-        labels_key,
-        Options(
-            method, method_kwargs, batch_key, n_top_genes, min_cells, cv, reference_layer, gene_symbols, total_counts_key,
-            values, min_overlap, rng, trust,
-        ),
-        {"layer": layer, "use_raw": use_raw, "use_rep": use_rep},
-    )  # fmt: skip
+    options = Options(
+        method if isinstance(method, str) else "",
+        method_kwargs,
+        batch_key,
+        n_top_genes,
+        min_cells,
+        cv,
+        reference_layer,
+        gene_symbols,
+        total_counts_key,
+        values,
+        min_overlap,
+        rng,
+        trust,
+    )
+    place = {"layer": layer, "use_raw": use_raw, "use_rep": use_rep}
+    if isinstance(method, str):
+        result = named(adata, reference, labels_key, options, place, key_added, false_alarms)
+        results = {key_added: result}
+    else:
+        names = check_several(method, reference)
+        keys = {name: f"{key_added}_{name}" for name in names}
+        for key in keys.values():
+            storage.check_writable(adata, key)
+        results = {
+            key: named(adata, reference, labels_key, replace(options, method=name), place, key, false_alarms)
+            for name, key in keys.items()
+        }
+        together = combine([member(key, result) for key, result in results.items()], key=key_added)
+        results[key_added] = together
+    for key, result in results.items():
+        if not store_proba:
+            result.proba = None
+        storage.write(adata, key, result)
+
+
+def check_several(method: Sequence[str], reference: Any) -> list[str]:
+    """Names of several methods, each once."""
+    names = list(method)
+    if len(names) < 2 or len(set(names)) < len(names) or not all(isinstance(name, str) for name in names):
+        raise InputError(f"method must be a name, or a list of at least two different names, not {method!r}.")
+    if not hasattr(reference, "obs") and reference is not None:
+        raise InputError("a fitted model has one method; pass the labelled reference to fit several.")
+    return names
+
+
+def named(
+    adata: AnnData,
+    reference: Any,
+    labels_key: str | None,
+    options: Options,
+    place: dict[str, Any],
+    key: str,
+    false_alarms: float,
+) -> storage.Annotation:
+    """One method's result, ready to be stored."""
+    model, query, given, problems = model_and_query(adata, reference, labels_key, options, place)
     answer = predict(
         adata,
         query,
         model,
-        stated=values,
-        total_counts_key=total_counts_key,
-        min_overlap=min_overlap,
-        coverage=coverage,
+        stated=options.values,
+        total_counts_key=options.total_counts_key,
+        min_overlap=options.min_overlap,
+        coverage=options.trust.coverage,
     )
     answer = replace(answer, problems=[*problems, *answer.problems])
     for problem in answer.problems:
@@ -205,15 +254,13 @@ def annotate(
     used = {
         "labels_key": model.about["labels_key"],
         **model.about["params"],
-        "layer": layer,
-        "reference_layer": reference_layer,
-        "use_raw": use_raw,
-        "use_rep": use_rep,
-        "gene_symbols": gene_symbols,
-        "total_counts_key": total_counts_key,
-        "values": values,
-        "min_overlap": float(min_overlap),
-        "coverage": float(coverage),
+        **place,
+        "reference_layer": options.reference_layer,
+        "gene_symbols": options.gene_symbols,
+        "total_counts_key": options.total_counts_key,
+        "values": options.values,
+        "min_overlap": float(options.min_overlap),
+        "coverage": float(options.trust.coverage),
         "false_alarms": float(false_alarms),
     }
     result = account(
@@ -223,10 +270,9 @@ def annotate(
         answer,
         given,
         params=used,
-        key=key_added,
-        store_proba=bool(store_proba),
-        coverage=float(coverage),
+        key=key,
+        coverage=float(options.trust.coverage),
         false_alarms=float(false_alarms),
     )
-    result.colors = colors(reference, model, result.obs[key_added])
-    storage.write(adata, key_added, result)
+    result.colors = colors(reference, model, result.obs[key])
+    return result

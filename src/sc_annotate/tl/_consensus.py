@@ -107,6 +107,17 @@ def consensus(
     write(adata, key_added, combine(members, key=key_added, absent=absent))
 
 
+def member(key: str, result: Annotation) -> Member:
+    """A result that has not been stored yet."""
+    slots = Slots(key)
+    n = len(result.obs[slots.call])
+    status = np.asarray(result.obs[slots.status], dtype=object) if slots.status in result.obs else np.full(n, None)
+    if result.proba is None:
+        raise StorageError(f"the result {key!r} has no probabilities.")
+    classes = np.array([str(c) for c in result.uns["classes"]])
+    return Member(key, result.proba, classes, status, np.asarray(result.obs[slots.call]).astype(str), result.uns)
+
+
 def combine(members: Sequence[Member], *, key: str, absent: Literal["abstain", "zero"] = "abstain") -> Annotation:
     """The consensus of several results of the same cells, ready to be stored."""
     import pandas as pd

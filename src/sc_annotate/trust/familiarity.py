@@ -1,4 +1,6 @@
 import numpy as np
+
+
 class Familiarity:
     def fit(self,X,codes,*,batch=None,rng=0):
         self.m=np.asarray(X.mean(axis=0)).ravel().astype(np.float32); self.reference_=np.sort(self.score(X)); return self
