@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
 
@@ -57,7 +57,8 @@ def sets(adata: AnnData, key: str = DEFAULT_KEY) -> pd.DataFrame:
     named = proba.notna().all(axis=1).to_numpy()
     inside = np.zeros(proba.shape, dtype=bool)
     p = proba.to_numpy()[named]
-    scores = nonconformity(p, str(how["score"]), penalty=float(how["penalty"]), free=int(how["free"]))
+    score = cast("Literal['lac', 'aps', 'raps']", str(how["score"]))
+    scores = nonconformity(p, score, penalty=float(how["penalty"]), free=int(how["free"]))
     chosen = scores <= np.asarray(how["thresholds"])
     chosen[np.arange(len(p)), p.argmax(axis=1)] = True
     inside[named] = chosen

@@ -33,6 +33,7 @@ class Member:
     status: NDArray[np.object_]
     labels: NDArray[np.str_]
     account: dict[str, Any]
+    colors: dict[str, str]
 
 
 def consensus(
@@ -103,7 +104,11 @@ def consensus(
         if "status" in calls:
             status = np.asarray(calls["status"].astype(object))
         labels = np.asarray(calls["label"].astype(str), dtype=str)
-        members.append(Member(key, proba.to_numpy(), np.asarray(proba.columns, dtype=str), status, labels, stored))
+        palette = adata.uns.get(Slots(key).colors, [])
+        color = dict(zip(adata.obs[key].astype("category").cat.categories, map(str, palette), strict=False))
+        members.append(
+            Member(key, proba.to_numpy(), np.asarray(proba.columns, dtype=str), status, labels, stored, color)
+        )
     write(adata, key_added, combine(members, key=key_added, absent=absent))
 
 
@@ -115,7 +120,9 @@ def member(key: str, result: Annotation) -> Member:
     if result.proba is None:
         raise StorageError(f"the result {key!r} has no probabilities.")
     classes = np.array([str(c) for c in result.uns["classes"]])
-    return Member(key, result.proba, classes, status, np.asarray(result.obs[slots.call]).astype(str), result.uns)
+    call: Any = result.obs[slots.call]
+    color = dict(zip(call.categories, result.colors or [], strict=False))
+    return Member(key, result.proba, classes, status, np.asarray(call).astype(str), result.uns, color)
 
 
 def combine(members: Sequence[Member], *, key: str, absent: Literal["abstain", "zero"] = "abstain") -> Annotation:
@@ -144,12 +151,12 @@ def combine(members: Sequence[Member], *, key: str, absent: Literal["abstain", "
     confidence = np.full(n, np.nan, dtype=np.float32)
     confidence[named] = found.proba.max(axis=1)
     names = np.array([m.name for m in members], dtype=object)
-    obs = {
+    obs: dict[str, Any] = {
         slots.call: pd.Categorical(calls, categories=sorted(set(calls.tolist()))),
         slots.confidence: confidence,
         slots.status: pd.Categorical(status, categories=[s for s in STATUSES if s in present]),
         slots.disagreement: disagreement,
-        slots.model: pd.Categorical(np.where(named, model, None), categories=[model]),
+        slots.model: pd.Categorical([model if n else None for n in named], categories=[model]),
     }
     uns = {
         "method": "consensus",
@@ -171,7 +178,13 @@ def combine(members: Sequence[Member], *, key: str, absent: Literal["abstain", "
         "calibration": {"method": "average of the members'"},
         "baseline": {},
     }
-    return Annotation(obs, proba, uns, obsm={slots.dissent: dissent})
+    return Annotation(obs, proba, uns, _colors(members, obs[slots.call].categories), {slots.dissent: dissent})
+
+
+def _colors(members: Sequence[Member], categories: Sequence[str]) -> list[str] | None:
+    """The members' colours, where they have one for every called type."""
+    color = {name: value for m in members for name, value in m.colors.items()}
+    return [color[c] for c in categories] if all(c in color for c in categories) else None
 
 
 def _worst(members: Sequence[Member], dissent: NDArray[np.bool_]) -> NDArray[np.object_]:
