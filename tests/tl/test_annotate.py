@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from anndata import AnnData
 
-FAST = {"method": "nearest_centroid", "cv": 0}
+FAST = {"method": "nearest_centroid", "cv": 0, "calibration": None}
 
 
 def test_schema(pair: tuple[AnnData, AnnData]) -> None:
@@ -37,10 +37,13 @@ def test_schema(pair: tuple[AnnData, AnnData]) -> None:
     np.testing.assert_array_equal(query.obs["annotation"].astype(str), classes[proba.argmax(axis=1)])
     np.testing.assert_array_equal(query.obs["annotation_confidence"], proba.max(axis=1))
     assert set(query.uns["annotation"]) == {
-        "schema", "method", "model", "params", "classes", "input", "reference", "calibration", "baseline",
+        "schema", "method", "model", "params", "classes", "input", "reference", "calibration", "sets", "familiarity",
+        "baseline",
     }  # fmt: skip
-    # Columns that belong to other capabilities are absent rather than empty.
-    assert not {"annotation_status", "annotation_set_size", "annotation_unfamiliarity"} & set(query.obs)
+    assert query.obs["annotation_set_size"].dtype == np.int32
+    assert query.obs["annotation_unfamiliarity"].dtype == np.float32
+    assert set(query.obs["annotation_status"].cat.categories) <= {"confident", "ambiguous", "unfamiliar"}
+    assert "given" not in set(query.obs["annotation_status"])
     assert query.uns["annotation"]["baseline"]["scores"]["method"].tolist() == [
         "nearest_centroid",
         "majority",

@@ -385,6 +385,41 @@ def overlap_in_percent(c: Call) -> None:
     c.kwargs["min_overlap"] = 50
 
 
+@case(InputError, "choose temperature")
+def unknown_calibration(c: Call) -> None:
+    c.kwargs["calibration"] = "platt"
+
+
+@case(InputError, "calibration_scheme must be one of")
+def unknown_scheme(c: Call) -> None:
+    c.kwargs["calibration_scheme"] = "loo"
+
+
+@case(InputError, "coverage must be a number between 0 and 1")
+def coverage_in_percent(c: Call) -> None:
+    c.kwargs["coverage"] = 90
+
+
+@case(InputError, "false_alarms must be a number between 0 and 1")
+def no_false_alarms(c: Call) -> None:
+    c.kwargs["false_alarms"] = 0
+
+
+@case(InputError, "set_score must be one of")
+def unknown_set_score(c: Call) -> None:
+    c.kwargs["set_score"] = "mahalanobis"
+
+
+@case(InputError, "at least two different names")
+def one_method_in_a_list(c: Call) -> None:
+    c.kwargs["method"] = ["nearest_centroid"]
+
+
+@case(MethodError, "there is no annotation method 'x'")
+def one_of_several_methods_unknown(c: Call) -> None:
+    c.kwargs["method"] = ["nearest_centroid", "x"]
+
+
 @case(InputError, "'all' or False")
 def unknown_store_proba(c: Call) -> None:
     c.kwargs["store_proba"] = "some"
@@ -458,7 +493,7 @@ def test_bad_input(name: str, pair: tuple[AnnData, AnnData], tmp_path: Path) -> 
     reference, query = pair
     reference.obs = reference.obs[["cell_type"]]
     reference.raw = query.raw = None
-    call = Call(query, reference, "cell_type", {"method": "nearest_centroid", "cv": 0}, tmp_path)
+    call = Call(query, reference, "cell_type", {"method": "nearest_centroid", "cv": 0, "calibration": None}, tmp_path)
     call.adata.obs = call.adata.obs[["cell_type"]]
     change(call)
     is_object = hasattr(call.adata, "obs") and call.adata.X is not None and not call.adata.isbacked
@@ -491,6 +526,10 @@ ELSEWHERE: dict[str, tuple[type[ScAnnotateError], str, Callable[[AnnData], Any]]
         "list of methods",
         lambda a: sca.benchmark.annotators(a, "cell_type", methods="knn"),
     ),
+    "vote on nothing": (StorageError, "Run `sca.tl.annotate", lambda a: sca.tl.vote(a, groupby="louvain")),
+    "consensus of one": (InputError, "at least two different keys", lambda a: sca.tl.consensus(a, ["x"])),
+    "consensus of nothing": (StorageError, "Run `sca.tl.annotate", lambda a: sca.tl.consensus(a, ["x", "y"])),
+    "sets of nothing": (StorageError, "Run `sca.tl.annotate", lambda a: sca.get.sets(a)),
     "fit on absent labels": (InputError, "there are", lambda a: sca.tl.fit_annotator(a, "nothing")),
 }
 

@@ -1,0 +1,231 @@
+"""Calibration, prediction sets and familiarity as users meet them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+
+import sc_annotate as sca
+from comparing import assert_same_results
+from sc_annotate.evaluation import leave_one_group_out
+from sc_annotate.trust import Conformal, make_calibrator
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from anndata import AnnData
+
+QUICK = {"method": "nearest_centroid", "cv": 0}
+
+
+def covered(query: AnnData, truth: str = "cell_type") -> float:
+    sets = sca.get.sets(query)
+    return float(np.mean([sets.loc[cell, str(t)] for cell, t in query.obs[truth].items()]))
+
+
+def test_status_follows_from_sets_and_familiarity(pair: tuple[AnnData, AnnData]) -> None:
+    reference, query = pair
+    sca.tl.annotate(query, reference, "cell_type", **QUICK)
+    table, sets = sca.get.annotation(query), sca.get.sets(query)
+    np.testing.assert_array_equal(sets.sum(axis=1), table["set_size"])
+    assert (table["set_size"] >= 1).all(), "no set is empty"
+    assert all(sets.loc[cell, str(call)] for cell, call in table["label"].items()), "the call is in the set"
+    far = table["status"] == "unfamiliar"
+    assert ((table["status"] == "confident") == ((table["set_size"] == 1) & ~far)).all()
+    assert ((table["status"] == "ambiguous") == ((table["set_size"] > 1) & ~far)).all()
+    line = query.uns["annotation"]["familiarity"]["threshold"]
+    assert table["unfamiliarity"][far].min() >= line - 1e-4
+    assert table["unfamiliarity"][~far].max() <= line + 1e-4
+
+
+def test_sets_cover_what_was_asked(pbmc: AnnData) -> None:
+    rates, sizes = [], []
+    for seed in range(6):
+        order = np.random.default_rng(seed).permutation(pbmc.n_obs)
+        reference, query = pbmc[order[:450]].copy(), pbmc[order[450:]].copy()
+        sca.tl.annotate(query, reference, "cell_type", method="logreg", cv=0, calibration_scheme="split", rng=seed)
+        rates.append(covered(query))
+        sizes.append(query.obs["annotation_set_size"].mean())
+    # 1,500 test cells, calibration sets of 90: a standard error of 0.015.
+    assert 0.86 <= np.mean(rates) <= 0.95
+    assert np.mean(sizes) <= 1.6
+
+
+def test_more_coverage_larger_sets(pair: tuple[AnnData, AnnData]) -> None:
+    reference, query = pair
+    model = sca.tl.fit_annotator(reference, "cell_type", **QUICK)
+    sizes, rates = [], []
+    for coverage in (0.7, 0.9, 0.97):
+        sca.tl.annotate(query, model, coverage=coverage)
+        sizes.append(query.obs["annotation_set_size"].mean())
+        rates.append(covered(query))
+    assert sizes == sorted(sizes)
+    assert rates == sorted(rates)
+    assert sizes[0] < sizes[2]
+
+
+@pytest.mark.parametrize("calibration", ["temperature", "isotonic", "venn_abers"])
+@pytest.mark.parametrize("scheme", ["folds", "split"])
+def test_calibrated_models_survive_the_file(
+    pair: tuple[AnnData, AnnData], tmp_path: Path, calibration: str, scheme: str
+) -> None:
+    reference, query = pair
+    model = sca.tl.fit_annotator(
+        reference, "cell_type", calibration=calibration, calibration_scheme=scheme, set_score="aps", sets_by="label", **QUICK
+    )  # fmt: skip
+    back = sca.load(model.save(tmp_path / "m.safetensors"))
+    assert back.id == model.id
+    other = query.copy()
+    sca.tl.annotate(query, model)
+    sca.tl.annotate(other, back)
+    assert_same_results(query, other)
+    np.testing.assert_allclose(query.obsm["annotation_proba"].sum(axis=1), 1, atol=1e-5)
+    query.write_h5ad(tmp_path / "x.h5ad")
+    assert_same_results(query, ad.read_h5ad(tmp_path / "x.h5ad"))
+
+
+def test_calibration_is_that_of_the_array_functions(pair: tuple[AnnData, AnnData]) -> None:
+    """The pieces put together by hand give the same numbers."""
+    from sc_annotate._core.read import open_input
+    from sc_annotate.tl._evaluation import folds, held_out
+    from sc_annotate.tl._training import labelled_cells, read_training
+
+    reference, query = pair
+    model = sca.tl.fit_annotator(reference, "cell_type", rng=2, **QUICK)
+    cells = labelled_cells(reference, "cell_type", batch_key=None, min_cells=None, what="reference")
+    training = read_training(reference, open_input(reference), cells, labels_key="cell_type", wanted="log")
+    own = held_out(training, "nearest_centroid", {}, 2000, folds(training, 5, 2)[0], 2)
+    codes = np.searchsorted(own.classes, own.y)
+    by_hand = make_calibrator("temperature").fit(own.proba, codes)
+    raw = model.annotator.predict_proba(query.X)
+    sca.tl.annotate(query, model)
+    np.testing.assert_allclose(by_hand.transform(raw), query.obsm["annotation_proba"], atol=1e-5)
+    report = query.uns["annotation"]["calibration"]
+    assert report["n_cells"] == 500
+    assert report["scores"]["log_loss"].iloc[0] == pytest.approx(sca.metrics.log_loss(own.y, own.proba, own.classes))
+
+
+def test_an_overconfident_method_is_humbled(pair: tuple[AnnData, AnnData]) -> None:
+    reference, query = pair
+    sca.tl.annotate(query, reference, "cell_type", method="naive_bayes", cv=0)
+    scores = query.uns["annotation"]["calibration"]["scores"].set_index("probabilities")
+    assert scores.loc["calibrated", "log_loss"] < scores.loc["uncalibrated", "log_loss"]
+    assert (
+        scores.loc["calibrated", "expected_calibration_error"]
+        < scores.loc["uncalibrated", "expected_calibration_error"]
+    )
+    truth, proba = query.obs["cell_type"].astype(str), sca.get.probabilities(query)
+    raw = query.copy()
+    sca.tl.annotate(raw, reference, "cell_type", method="naive_bayes", cv=0, calibration=None)
+    before = sca.get.probabilities(raw)
+    assert sca.metrics.log_loss(truth, proba.to_numpy(), proba.columns) < sca.metrics.log_loss(
+        truth, before.to_numpy(), before.columns
+    )
+
+
+def test_an_unseen_type_is_unfamiliar(pbmc: AnnData) -> None:
+    seen = pbmc.obs["cell_type"] != "CD19+ B"
+    reference = pbmc[seen & (np.arange(700) % 2 == 0)].copy()
+    query = pbmc[~seen | (np.arange(700) % 2 == 1)].copy()
+    sca.tl.annotate(query, reference, "cell_type", method="logreg", cv=0)
+    unseen = np.asarray(query.obs["cell_type"] == "CD19+ B")
+    flagged = np.asarray(query.obs["annotation_status"] == "unfamiliar")
+    assert sca.metrics.auroc(unseen, query.obs["annotation_unfamiliarity"].to_numpy()) > 0.85
+    assert flagged[unseen].mean() > 0.5
+    assert flagged[~unseen].mean() < 0.15
+
+
+def test_switched_off(pair: tuple[AnnData, AnnData]) -> None:
+    reference, query = pair
+    sca.tl.annotate(query, reference, "cell_type", calibration=None, **QUICK)
+    assert not {"annotation_status", "annotation_set_size", "annotation_unfamiliarity"} & set(query.obs)
+    assert query.uns["annotation"]["calibration"] == {"method": "none"}
+    with pytest.raises(sca.errors.StorageError, match="without calibration"):
+        sca.get.sets(query)
+
+
+def test_given_cells_have_no_sets(pbmc: AnnData) -> None:
+    pbmc.obs.loc[pbmc.obs_names[::3], "cell_type"] = np.nan
+    sca.tl.annotate(pbmc, labels_key="cell_type", **QUICK)
+    given = pbmc.obs["annotation_status"] == "given"
+    assert (pbmc.obs["annotation_set_size"][given] == 0).all()
+    assert pbmc.obs["annotation_unfamiliarity"][given].isna().all()
+    assert not sca.get.sets(pbmc)[given].any(axis=None)
+    assert (pbmc.obs["annotation_set_size"][~given] > 0).all()
+
+
+def test_cells_without_values_are_of_low_quality(pair: tuple[AnnData, AnnData]) -> None:
+    reference, query = pair
+    X = query.X.toarray()
+    X[:3] = 0
+    query.X = X
+    sca.tl.annotate(query, reference, "cell_type", **QUICK)
+    assert (query.obs["annotation_status"][:3] == "low_quality").all()
+    assert (query.obs["annotation_status"][3:] != "low_quality").all()
+
+
+def test_coverage_is_reported_by_type_and_batch() -> None:
+    data = sca.datasets.simulate_reference(600, 200, 4, n_batches=3, type_strength=0.25, rng=0)
+    model = sca.tl.fit_annotator(data, "cell_type", batch_key="batch", coverage=0.85, **QUICK)
+    assert model.trust is not None
+    report = model.trust.report["sets"]
+    overall = pd.DataFrame(report["overall"]).set_index("asked")
+    assert overall.index.tolist() == [0.8, 0.85, 0.9, 0.95]
+    by_type, by_batch = pd.DataFrame(report["by_type"]), pd.DataFrame(report["by_batch"])
+    assert set(by_batch["batch"]) == set(data.obs["batch"])
+    for asked, rows in by_type.groupby("asked"):
+        weighted = np.average(rows["coverage"], weights=rows["n"])
+        assert weighted == pytest.approx(overall.loc[asked, "coverage"])
+        assert rows["coverage"].min() == pytest.approx(overall.loc[asked, "worst_coverage"])
+
+
+def test_a_type_in_one_batch_only_does_not_spoil_calibration() -> None:
+    data = sca.datasets.simulate_reference(600, 200, 4, n_batches=3, rng=0)
+    keep = (data.obs["cell_type"] != data.obs["cell_type"].iloc[0]) | (data.obs["batch"] == data.obs["batch"].iloc[0])
+    part = data[keep].copy()
+    lonely = int((part.obs["cell_type"] == data.obs["cell_type"].iloc[0]).sum())
+    model = sca.tl.fit_annotator(part, "cell_type", batch_key="batch", **QUICK)
+    assert model.trust is not None
+    assert model.trust.report["n_left_out"] == lonely
+    assert model.trust.report["n_cells"] == part.n_obs - lonely
+
+
+@pytest.mark.parametrize("name", ["pbmc_3tech", "kang2018_pbmc_ifnb", "scmixology_celseq2_dropseq"])
+def test_calibration_does_not_hurt_on_held_out_batches(shared_data: Path, name: str) -> None:
+    adata = ad.read_h5ad(shared_data / f"{name}.h5ad")
+    batch = np.asarray(adata.obs["batch"].astype(str), dtype=str)
+    gain = []
+    for split in leave_one_group_out(batch):
+        reference, query = adata[split.train].copy(), adata[split.test].copy()
+        known = query.obs["cell_type"].isin(reference.obs["cell_type"].unique()).to_numpy()
+        losses = []
+        for calibration in ("temperature", None):
+            sca.tl.annotate(
+                query, reference, "cell_type", batch_key="batch", cv=0, calibration=calibration, min_cells=2
+            )
+            proba = sca.get.probabilities(query)[known]
+            losses.append(
+                sca.metrics.log_loss(query.obs["cell_type"].astype(str)[known], proba.to_numpy(), proba.columns)
+            )
+        gain.append(losses[1] - losses[0])
+    assert np.mean(gain) >= 0
+
+
+def test_pooled_calibration_error_of_pbmc68k(pbmc: AnnData) -> None:
+    model = sca.tl.fit_annotator(pbmc, "cell_type", cv=0)
+    assert model.trust is not None
+    scores = model.trust.report["scores"]
+    assert scores["expected_calibration_error"][1] <= 0.05
+
+
+def test_conformal_of_the_model_knows_its_scores(pair: tuple[AnnData, AnnData]) -> None:
+    model = sca.tl.fit_annotator(pair[0], "cell_type", sets_by="label", **QUICK)
+    assert model.trust is not None
+    assert isinstance(model.trust.sets, Conformal)
+    few: list[Any] = model.trust.report["sets"]["types_with_the_common_threshold"]
+    assert "CD4+/CD45RA+/CD25- Naive T" in few
+    assert "Dendritic" not in few
