@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -87,6 +88,132 @@ def _forty() -> AnnData:
 def forty(_forty: AnnData) -> AnnData:
     """3,000 cells of 40 types with long and odd names."""
     return _forty.copy()
+
+
+KINDS = (
+    "naive thymus-derived CD4-positive, alpha-beta T cell",
+    "B cell",
+    "central memory CD8-positive, alpha-beta T cell",
+    "plasmacytoid dendritic cell",
+    "retinal bipolar neuron, OFF, type $3_b",
+)
+
+
+def _held_out(rng: np.random.Generator, classes: np.ndarray) -> dict[str, Any]:
+    """The account of calibration, from made-up held-out cells; the last type has none."""
+    k, n = len(classes), 2_400
+    size = np.linspace(1, 0.02, k) ** 2
+    size[-1] = 0
+    y = rng.choice(k, n, p=size / size.sum())
+    logit = rng.normal(size=(n, k))
+    logit[np.arange(n), y] += 5 - 2 * (y % 5 == 3)
+
+    def soft(z: np.ndarray) -> np.ndarray:
+        e = np.exp(z - z.max(axis=1, keepdims=True))
+        return e / e.sum(axis=1, keepdims=True)
+
+    before, after = soft(2 * logit), soft(logit)
+    truth = classes[y]
+    curve = sca.metrics.risk_coverage(truth, classes[after.argmax(axis=1)], after.max(axis=1))
+    shown = np.linspace(0, len(curve["coverage"]) - 1, 200).astype(int)
+    overall, by_type = [], []
+    for level in (0.8, 0.9, 0.95):
+        own = 1 - after[np.arange(n), y]
+        found = sca.metrics.set_coverage(truth, 1 - after <= np.quantile(own, level), classes)
+        overall.append({"asked": level} | {c: found[c] for c in ("coverage", "low", "high", "n", "mean_size")})
+        by_type.append(pd.DataFrame({"asked": level, **found["by_type"]}))
+    error = sca.metrics.expected_calibration_error
+    chance = sca.metrics.expected_calibration_error_floor
+    return {
+        "method": "temperature",
+        "scheme": "folds",
+        "n_cells": n,
+        "scores": pd.DataFrame(
+            {
+                "probabilities": ["uncalibrated", "calibrated"],
+                "expected_calibration_error": [error(truth, p, classes) for p in (before, after)],
+                "of_a_perfect_model": [chance(p.max(axis=1), rng=0) for p in (before, after)],
+            }
+        ),
+        "reliability": {
+            "uncalibrated": pd.DataFrame(sca.metrics.reliability(truth, before, classes)),
+            "calibrated": pd.DataFrame(sca.metrics.reliability(truth, after, classes)),
+        },
+        "risk_coverage": {
+            "area": curve["area"],
+            "excess_area": curve["excess_area"],
+            "curve": pd.DataFrame({c: curve[c][shown] for c in ("coverage", "risk", "threshold")}),
+        },
+        "sets": {"overall": pd.DataFrame(overall), "by_type": pd.concat(by_type, ignore_index=True)},
+    }
+
+
+@pytest.fixture(scope="session")
+def _trusted() -> Callable[[int], AnnData]:
+    from sc_annotate._core.slots import STATUSES
+
+    @functools.cache
+    def make(k: int) -> AnnData:
+        rng = np.random.default_rng(k)
+        classes = np.array(sorted(f"{KINDS[i % 5]} {i}" for i in range(k)))
+        n = 1_500
+        centres, z = rng.normal(size=(k, 2)) * 5, rng.integers(0, k, n)
+        places = centres[z] + rng.normal(size=(n, 2)) * 0.7
+        proba = np.exp(-0.5 * ((places[:, None] - centres[None]) ** 2).sum(axis=2)) + 1e-9
+        proba = (proba / proba.sum(axis=1, keepdims=True)).astype(np.float32)
+        calls = classes[proba.argmax(axis=1)]
+        unseen = z % 7 == 3
+        score = rng.gamma(9, 1.0, n) + np.where(unseen, 9, 0)
+        reference = rng.gamma(9, 1.0, 2_400)
+        line = float(np.quantile(reference, 0.95))
+        sizes = (proba > 0.05).sum(axis=1).clip(1)
+        status = np.where(score > line, "unfamiliar", np.where(sizes == 1, "confident", "ambiguous")).astype(object)
+        status[:6], status[6:56] = "low_quality", "given"
+        for array in (score, proba):
+            array[6:56] = np.nan
+        dissent = rng.random((n, 4)) < np.array([0.02, 0.05, 0.15, 0.3]) * (z % 5 == 1)[:, None]
+        dissent[6:56] = False
+        columns = {
+            "annotation": pd.Categorical(calls),
+            "annotation_confidence": proba.max(axis=1),
+            "annotation_status": pd.Categorical(status, categories=[s for s in STATUSES if s in set(status)]),
+            "annotation_set_size": np.where(status == "given", 0, sizes).astype(np.int32),
+            "annotation_unfamiliarity": score.astype(np.float32),
+            "annotation_model": pd.Categorical(["m"] * n),
+        }
+        about: dict[str, Any] = {
+            "method": "by hand",
+            "model": "m",
+            "classes": list(classes),
+            "baseline": {},
+            "members": ["logreg", "lda", "nearest_centroid", "random_forest_of_the_atlas"],
+            "calibration": _held_out(rng, classes),
+            "sets": {"coverage": 0.9, "types_with_the_common_threshold": list(classes[-4:-1])},
+            "familiarity": {
+                "false_alarms": 0.05,
+                "n_unfamiliar": int((score > line).sum()),
+                "threshold": line,
+                "reference": np.quantile(reference, np.linspace(0, 1, 101)),
+            },
+        }
+        obs = pd.DataFrame(
+            {"truth": pd.Categorical(classes[z]), "seen": pd.Categorical(np.where(unseen, "unseen", "known"))},
+            index=[f"cell{i}" for i in range(n)],
+        )
+        adata = ad.AnnData(np.zeros((n, 2), dtype=np.float32), obs=obs, obsm={"X_umap": places})
+        write(adata, "annotation", Annotation(columns, proba, about, obsm={"annotation_dissent": dissent}))
+        return adata
+
+    return make
+
+
+@pytest.fixture
+def trusted(_trusted: Callable[[int], AnnData]) -> Callable[[int], AnnData]:
+    """Cells of so many types with long names, and all that is stored about trust; 50 had a label before.
+
+    The rarest type has no held-out cells, and three others took the common threshold.
+    """
+    return lambda k: _trusted(k).copy()
 
 
 @pytest.fixture

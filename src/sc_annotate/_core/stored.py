@@ -78,3 +78,76 @@ def read_baseline(adata: AnnData, key: str) -> dict[str, Any]:
             "fitted so. Annotate again with cv=1 (one hold-out) or more folds."
         )
     return baseline
+
+
+def read_calibration(adata: AnnData, key: str, *parts: str) -> dict[str, Any]:
+    """What held-out cells taught about an annotation's confidence, with at least these parts."""
+    found = read_uns(adata, key).get("calibration")
+    if isinstance(found, dict) and all(part in found for part in parts):
+        return found
+    members = member_names(adata, key)
+    if members:
+        raise StorageError(
+            f"adata.uns[{key!r}] is a consensus, whose own probabilities were not checked on held-out cells. Look at one of "
+            f"its members, such as key={members[0]!r}, if it is in adata."
+        )
+    raise StorageError(
+        f"adata.uns[{key!r}]['calibration'] holds no {' or '.join(map(repr, parts))}: the model was fitted with "
+        "calibration=None, or too few cells were held out to learn it from. Annotate again with "
+        "calibration='temperature' and, where types are small, more reference cells."
+    )
+
+
+def read_sets(adata: AnnData, key: str) -> dict[str, Any]:
+    """How the prediction sets of an annotation were made."""
+    read_calibration(adata, key, "sets")
+    found = read_uns(adata, key).get("sets")
+    if not isinstance(found, dict) or "coverage" not in found:
+        raise StorageError(
+            f"adata.uns[{key!r}] has no prediction sets: the model was fitted without calibration. Annotate again with "
+            "calibration='temperature'."
+        )
+    return found
+
+
+def read_familiarity(adata: AnnData, key: str) -> dict[str, Any]:
+    """Where the line to unfamiliar lies, and the quantiles of the reference's held-out scores."""
+    found = read_uns(adata, key).get("familiarity")
+    if not isinstance(found, dict) or "threshold" not in found or "reference" not in found:
+        members = member_names(adata, key)
+        cure = f"Look at one of its members, such as key={members[0]!r}" if members else "Annotate again"
+        why = (
+            "a consensus has none" if members else "the model was fitted with calibration=None, or by an older version"
+        )
+        raise StorageError(f"adata.uns[{key!r}] has no scores of unfamiliarity: {why}. {cure}.")
+    return found
+
+
+def read_dissent(adata: AnnData, key: str) -> pd.DataFrame:
+    """Cells x members of a consensus: which members call a cell otherwise."""
+    import pandas as pd
+
+    read_uns(adata, key)
+    members = member_names(adata, key)
+    slot = Slots(key).dissent
+    if not members:
+        have = [name for name in adata.uns if member_names(adata, name)]
+        found = f"there are: {', '.join(map(repr, have))}" if have else "there is none"
+        raise StorageError(
+            f"adata.uns[{key!r}] is the result of one method, no consensus ({found}). Name one with key=, or make one: "
+            "sca.tl.consensus(adata, [...])."
+        )
+    values: NDArray[Any] = np.asarray(adata.obsm[slot]) if slot in adata.obsm else np.empty((0, 0))
+    if values.shape != (adata.n_obs, len(members)):
+        raise StorageError(
+            f"adata.obsm has no {slot!r} of {adata.n_obs} cells x {len(members)} members: it was deleted or changed. "
+            "Make the consensus again."
+        )
+    return pd.DataFrame(values.astype(bool), index=adata.obs_names, columns=members)
+
+
+def member_names(adata: AnnData, key: str) -> list[str]:
+    """Names of the members of a consensus, in the order of their columns; none where it is no consensus."""
+    stored = adata.uns.get(key)
+    members = stored.get("members") if isinstance(stored, dict) and "schema" in stored else None
+    return [] if members is None else [str(m) for m in np.atleast_1d(members)]
