@@ -10,6 +10,7 @@ from sc_annotate.trust.nonconformity import nonconformity
 from sc_annotate.trust.temperature import Temperature
 from sc_annotate.trust.venn_abers import VennAbers
 from sc_annotate.trust.voting import Votes, vote
+from sc_annotate.trust.weights import pool_weights
 
 __all__ = [
     "CALIBRATORS",
@@ -25,5 +26,6 @@ __all__ = [
     "disagreement",
     "make_calibrator",
     "nonconformity",
+    "pool_weights",
     "vote",
 ]

@@ -6,12 +6,39 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sc_annotate.errors import InputError
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+BY = ("marginal", "label", "clustered")
 LEVELS = (0.5, 0.6, 0.7, 0.8, 0.9)
 SHARE = 0.3
 CELLS_PER_CLUSTER = 50
+
+
+def group_classes(
+    scores: NDArray[np.float64],
+    codes: NDArray[np.intp],
+    k: int,
+    *,
+    by: str,
+    min_cells: int,
+    n_clusters: int | None,
+    rng: int,
+) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """Group of each class that shares a threshold (-1: that of all cells), and the cells left to find thresholds on."""
+    if by not in BY:
+        raise InputError(f"by must be one of {', '.join(map(repr, BY))}, not {by!r}.")
+    if min_cells < 1 or (n_clusters is not None and n_clusters < 1):
+        raise InputError(f"min_cells and n_clusters must be 1 or more, not {min_cells!r} and {n_clusters!r}.")
+    if by == "clustered":
+        return cluster_classes(scores, codes, k, min_cells=min_cells, n_clusters=n_clusters, rng=rng)
+    group = np.full(k, -1, dtype=np.intp)
+    if by == "label":
+        enough = np.bincount(codes, minlength=k) >= min_cells
+        group[enough] = np.arange(enough.sum())
+    return group, np.ones(codes.size, dtype=bool)
 
 
 def cluster_classes(

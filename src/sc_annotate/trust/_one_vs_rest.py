@@ -85,7 +85,9 @@ class OneVsRest(ABC):
         """Rebuild what :meth:`to_arrays` gave; an InputError where it cannot be."""
         values = [stored(arrays, name, "f").astype(np.float64) for name in cls.columns]
         starts = ragged(arrays, "starts", values[0].size)
-        if starts.size < 3 or any(v.size != values[0].size or (v.size and (v.min() < 0 or v.max() > 1)) for v in values):
+        if starts.size < 3 or any(
+            v.size != values[0].size or (v.size and (v.min() < 0 or v.max() > 1)) for v in values
+        ):
             raise InputError("the stored tables are no probabilities of two classes or more. Fit again.")
         model = cls()
         model.tables_ = [tuple(v[a:b] for v in values) for a, b in zip(starts[:-1], starts[1:], strict=True)]
@@ -99,5 +101,6 @@ def at_distinct(
     score: NDArray[np.float64], own: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Distinct scores in increasing order, and at each the number of cells and of own cells."""
-    distinct, inverse, n = np.unique(score, return_inverse=True, return_counts=True)
-    return distinct, n.astype(np.float64), np.bincount(inverse, weights=own, minlength=distinct.size)
+    distinct, inverse = np.unique(score, return_inverse=True)
+    n, n_own = np.bincount(inverse), np.bincount(inverse, weights=own)
+    return distinct, n.astype(np.float64), n_own.astype(np.float64)

@@ -7,15 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from sc_annotate.errors import InputError
-from sc_annotate.trust._clusters import cluster_classes
-from sc_annotate.trust._probabilities import (
-    as_probabilities,
-    check_fit,
-    need_fitted,
-    ragged,
-    stored,
-    stored_number,
-)
+from sc_annotate.trust._clusters import BY, group_classes
+from sc_annotate.trust._pools import p_values, pack, quantiles, unpack
+from sc_annotate.trust._probabilities import as_probabilities, check_fit, need_fitted, stored_number
 from sc_annotate.trust.nonconformity import SCORES, nonconformity
 
 if TYPE_CHECKING:
@@ -25,8 +19,6 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["Conformal"]
-
-BY = ("marginal", "label", "clustered")
 
 
 class Conformal:
@@ -120,21 +112,9 @@ class Conformal:
         Vovk, Gammerman & Shafer 2005, Algorithmic Learning in a Random World. Ding et al. 2023, arXiv 2306.09335.
         """
         p, c = check_fit(proba, codes)
-        if by not in BY:
-            raise InputError(f"by must be one of {', '.join(map(repr, BY))}, not {by!r}.")
-        if min_cells < 1 or (n_clusters is not None and n_clusters < 1):
-            raise InputError(f"min_cells and n_clusters must be 1 or more, not {min_cells!r} and {n_clusters!r}.")
         self._params = {"score": score, "by": by, "penalty": float(penalty), "free": int(free)}
         own = self._scores(p)[np.arange(c.size), c]
-        k = p.shape[1]
-        left = np.ones(c.size, dtype=bool)
-        if by == "clustered":
-            group, left = cluster_classes(own, c, k, min_cells=min_cells, n_clusters=n_clusters, rng=rng)
-        elif by == "label":
-            enough = np.bincount(c, minlength=k) >= min_cells
-            group = np.where(enough, np.cumsum(enough) - 1, -1)
-        else:
-            group = np.full(k, -1, dtype=np.intp)
+        group, left = group_classes(own, c, p.shape[1], by=by, min_cells=min_cells, n_clusters=n_clusters, rng=rng)
         pools = [np.sort(own[left & (group[c] == g)]) for g in range(group.max() + 1)]
         return self._set([np.sort(own), *pools], group)
 
@@ -148,23 +128,20 @@ class Conformal:
         return nonconformity(proba, self._params["score"], penalty=self._params["penalty"], free=self._params["free"])
 
     def _quantiles(self, coverage: float) -> NDArray[np.float64]:
-        """The ``ceil((n + 1) * coverage)``-th lowest score of each pool; inf where it has too few for that."""
         need_fitted(self, "pools_")
-        if not 0 < coverage < 1:
-            raise InputError(f"coverage must lie between 0 and 1, both excluded, not {coverage!r}.")
-        # 100 * 0.55 must not become 56 by rounding.
-        ranks = [int(np.ceil((pool.size + 1) * coverage - 1e-9)) for pool in self.pools_]
-        return np.array([pool[r - 1] if r <= pool.size else np.inf for pool, r in zip(self.pools_, ranks, strict=True)])
+        return quantiles(self.pools_, coverage)
 
     def thresholds(self, coverage: float) -> NDArray[np.float64]:
         """Highest score of a class with which it is in the set, shape (k,).
 
         A class whose own cells are too few for this coverage (fewer than 9 for 90 %, 19 for 95 %) takes the threshold
-        of all cells. Where even those are too few it is infinite: every class is in every set.
+        of all cells, or its own highest score if that is higher. Where all cells are too few it is infinite: every
+        class is in every set.
         """
         q = self._quantiles(coverage)
-        own = q[self.cluster_ + 1]
-        return np.where(np.isfinite(own), own, q[0])
+        highest = np.array([pool[-1] for pool in self.pools_])
+        filled = np.where(np.isfinite(q), q, np.maximum(highest, q[0]))
+        return filled[self.cluster_ + 1]
 
     def fallback(self, coverage: float) -> dict[str, list[int]]:
         """Classes without a threshold of their own at this coverage.
@@ -175,15 +152,15 @@ class Conformal:
         that are in every set, because all cells together are too few for this coverage.
         """
         q = self._quantiles(coverage)
-        if not np.isfinite(q[0]):
-            return {"marginal": [], "everything": np.flatnonzero(~np.isfinite(self.thresholds(coverage))).tolist()}
+        none = np.flatnonzero(~np.isfinite(self.thresholds(coverage))).tolist()
         fell = (self.cluster_ < 0) | ~np.isfinite(q[self.cluster_ + 1])
-        return {"marginal": [] if self._params["by"] == "marginal" else np.flatnonzero(fell).tolist(), "everything": []}
+        asked = self._params["by"] != "marginal" and not none
+        return {"marginal": np.flatnonzero(fell & asked).tolist(), "everything": none}
 
     def sets(self, proba: ArrayLike, coverage: float) -> NDArray[np.bool_]:
         """Which classes are in the set of each cell, bool, shape (n, k); the call (``argmax``) always is.
 
-        Sets grow with the coverage as long as :meth:`fallback` stays the same.
+        Sets grow with the coverage.
         """
         threshold = self.thresholds(coverage)
         p = as_probabilities(proba, threshold.size)
@@ -199,35 +176,20 @@ class Conformal:
         1 / (n + 1).
         """
         need_fitted(self, "pools_")
-        scores = self._scores(as_probabilities(proba, self.cluster_.size))
-        out = np.empty_like(scores)
-        for j, group in enumerate(self.cluster_):
-            pool = self.pools_[group + 1]
-            out[:, j] = (1 + pool.size - np.searchsorted(pool, scores[:, j], side="left")) / (pool.size + 1)
-        return out
+        return p_values(self.pools_, self.cluster_, self._scores(as_probabilities(proba, self.cluster_.size)))
 
     def to_arrays(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """What to store: numeric arrays, and a dict that JSON can hold."""
         need_fitted(self, "pools_")
-        return {
-            "scores": np.concatenate(self.pools_),
-            "starts": np.cumsum([0, *(pool.size for pool in self.pools_)]).astype(np.int64),
-            "cluster": self.cluster_.astype(np.int64),
-        }, dict(self._params)
+        return pack(self.pools_, self.cluster_), dict(self._params)
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> Self:
         """Rebuild what :meth:`to_arrays` gave; an InputError where it cannot be."""
-        scores, cluster = stored(arrays, "scores", "f").astype(np.float64), stored(arrays, "cluster", "i")
-        starts = ragged(arrays, "starts", scores.size)
-        pools = [scores[a:b] for a, b in zip(starts[:-1], starts[1:], strict=True)]
-        if any(pool.size == 0 or (np.diff(pool) < 0).any() for pool in pools):
-            raise InputError("the stored calibration scores are not sorted. Fit again.")
-        if cluster.size < 2 or cluster.min() < -1 or cluster.max() >= len(pools) - 1:
-            raise InputError("the stored groups of classes do not fit the scores. Fit again.")
+        pools, group = unpack(arrays)
         if meta.get("score") not in SCORES or meta.get("by") not in BY:
             raise InputError("the stored sets are of a kind that this version does not know. Fit again.")
         model = cls()
         penalty, free = stored_number(meta, "penalty", 0, 1e6), int(stored_number(meta, "free", 0, 1e6))
         model._params = {"score": meta["score"], "by": meta["by"], "penalty": float(penalty), "free": free}
-        return model._set(pools, cluster.astype(np.intp))
+        return model._set(pools, group)

@@ -46,6 +46,7 @@ def consensus(
     probas: Sequence[ArrayLike],
     classes: Sequence[ArrayLike],
     *,
+    weights: ArrayLike | None = None,
     absent: Literal["abstain", "zero"] = "abstain",
 ) -> Consensus:
     """Average the probabilities of several methods, which should be calibrated first.
@@ -59,6 +60,9 @@ def consensus(
         Probabilities of each method for the same cells, shapes (n, k_i), rows summing to 1.
     classes
         Types of the columns of each, shapes (k_i,).
+    weights
+        How much each method counts, shape (m,), 0 or more; None: all the same. With equal weights a poor member can
+        make the average worse than the best one: see :func:`~sc_annotate.trust.pool_weights`.
     absent
         What a class that a method does not have means. ``"abstain"``: the method has no opinion on it; the class is
         averaged over the methods that have it, and rows are divided by their sums. ``"zero"``: it counts as
@@ -74,7 +78,8 @@ def consensus(
     Raises
     ------
     sc_annotate.errors.InputError
-        Fewer than two methods, different numbers of cells, what are no probabilities, or an unknown `absent`; a
+        Fewer than two methods, different numbers of cells, what are no probabilities, weights that are none, or an
+        unknown `absent`; a
         LabelError where the classes of a method do not fit its columns or repeat.
 
     References
@@ -92,10 +97,15 @@ def consensus(
     if absent not in ("abstain", "zero"):
         raise InputError(f"absent must be 'abstain' or 'zero', not {absent!r}.")
     if len(probas) < 2 or len(probas) != len(classes):
-        raise InputError(f"a consensus needs two methods or more with their classes, not {len(probas)} and {len(classes)}.")
+        raise InputError(
+            f"a consensus needs two methods or more with their classes, not {len(probas)} and {len(classes)}."
+        )
     found = [as_probabilities(p) for p in probas]
     if len({p.shape[0] for p in found}) > 1:
         raise InputError(f"the methods have different numbers of cells: {[p.shape[0] for p in found]}.")
+    w = np.ones(len(found)) if weights is None else np.asarray(weights, dtype=np.float64)
+    if w.shape != (len(found),) or not np.isfinite(w).all() or w.min() < 0 or w.sum() == 0:
+        raise InputError(f"weights must be {len(found)} numbers of 0 or more, one a method, and not all 0.")
     names = [np.asarray(c).astype(np.str_) for c in classes]
     for i, (p, c) in enumerate(zip(found, names, strict=True)):
         if c.shape != (p.shape[1],) or np.unique(c).size != c.size:
@@ -107,8 +117,10 @@ def consensus(
     for i, (p, j) in enumerate(zip(found, columns, strict=True)):
         aligned[i][:, j] = p
         knows[i, j] = True
-    opinions = knows.sum(axis=0) if absent == "abstain" else len(found)
-    mean = aligned.sum(axis=0) / opinions
+    total = np.tensordot(w, aligned, axes=1)
+    opinions = w @ knows if absent == "abstain" else np.full(union.size, w.sum())
+    # A class that only methods of weight 0 have gets nothing.
+    mean = np.divide(total, opinions, out=np.zeros_like(total), where=opinions > 0)
     # Rounded before the call, so that the stored probabilities give the same one.
     proba = (mean / mean.sum(axis=1, keepdims=True)).astype(np.float32)
     call = proba.argmax(axis=1)

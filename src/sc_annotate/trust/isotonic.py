@@ -53,4 +53,5 @@ class Isotonic(OneVsRest):
         return distinct[bend], np.clip(value[bend], floor, 1 - floor)
 
     def _look_up(self, table: Table, score: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.interp(score, *table)
+        at, value = table
+        return np.interp(score, at, value)

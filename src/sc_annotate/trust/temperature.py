@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,14 +21,9 @@ if TYPE_CHECKING:
 __all__ = ["Temperature"]
 
 # A forest or a kNN says exactly 0, whose logarithm has no use. An over-confident linear model says 1e-20 and means
-# something by it: cutting that off at 1e-7 too costs LDA on pbmc68k 0.17 of log loss.
-ZERO, TINY = 1e-7, 1e-30
-LOWEST, HIGHEST = 0.05, 20.0
-
-
-def _logits(p: NDArray[np.float64]) -> NDArray[np.float64]:
-    smallest = np.where(p > 0, p, 1.0).min(axis=1, initial=ZERO, keepdims=True)
-    return np.log(np.maximum(p, np.maximum(smallest, TINY)))
+# something by it: raising that to 1e-7 too would cost LDA on pbmc68k 0.17 of log loss.
+TINY, ZERO = 1e-30, 1e-7
+LOWEST, HIGHEST = 0.05, 100.0
 
 
 @dataclass
@@ -36,9 +31,8 @@ class Temperature:
     """Temperature scaling: probabilities to the power of 1 / T, divided by their sum.
 
     T above 1 makes an over-confident model humbler, T below 1 an over-cautious one surer. The order of the classes
-    stays, so the call stays. T minimises the log loss on cells that the model was not trained on, between 0.05 and 20.
-    A probability of exactly 0 counts as the smallest of its row that is not 0, but at most as 1e-7; those below 1e-30
-    count as 1e-30.
+    stays, so the call stays. T minimises the log loss on cells that the model was not trained on, between 0.05 and 100.
+    Exact zeros, and what is smaller than `floor_`, count as `floor_`.
 
     Parameters
     ----------
@@ -51,6 +45,8 @@ class Temperature:
     ----------
     temperature_ : float
         T.
+    floor_ : float
+        The smallest probability above 0 among those it was fitted on, but at least 1e-30 and at most 1e-7.
 
     References
     ----------
@@ -69,8 +65,9 @@ class Temperature:
     prior: float | None = 1.0
 
     if TYPE_CHECKING:
-        temperature_: float
-        n_classes_: int
+        temperature_: float = field(init=False)
+        floor_: float = field(init=False)
+        n_classes_: int = field(init=False)
 
     def fit(self, proba: ArrayLike, codes: ArrayLike) -> Self:
         """Find T.
@@ -90,7 +87,8 @@ class Temperature:
         if self.prior is not None and not self.prior > 0:
             raise InputError(f"prior must be positive or None, not {self.prior!r}.")
         p, c = check_fit(proba, codes)
-        logits, rows = _logits(p), np.arange(c.size)
+        self.floor_ = float(np.clip(p[p > 0].min(), TINY, ZERO))
+        logits, rows = self._logits(p), np.arange(c.size)
         precision = 0.0 if self.prior is None else 1 / self.prior**2
 
         def loss(log_t: float) -> float:
@@ -104,25 +102,30 @@ class Temperature:
         self.n_classes_ = p.shape[1]
         return self
 
+    def _logits(self, p: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.log(np.maximum(p, self.floor_))
+
     def transform(self, proba: ArrayLike) -> NDArray[np.float32]:
         """Calibrated probabilities, float32, shape (n, k), rows summing to 1."""
         need_fitted(self, "temperature_")
         p = as_probabilities(proba, self.n_classes_)
-        return softmax(_logits(p) / self.temperature_, axis=1).astype(np.float32)
+        return softmax(self._logits(p) / self.temperature_, axis=1).astype(np.float32)
 
     def to_arrays(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """What to store: numeric arrays, and a dict that JSON can hold."""
         need_fitted(self, "temperature_")
-        return {"temperature": np.array([self.temperature_])}, {"prior": self.prior, "n_classes": self.n_classes_}
+        fitted = np.array([self.temperature_, self.floor_])
+        return {"temperature_floor": fitted}, {"prior": self.prior, "n_classes": self.n_classes_}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> Self:
         """Rebuild what :meth:`to_arrays` gave; an InputError where it cannot be."""
         model = cls(prior=None if meta.get("prior") is None else float(stored_number(meta, "prior", 0, np.inf)))
-        value = stored(arrays, "temperature", "f")
-        # exp(log(20)) may be a rounding error above 20.
-        if value.size != 1 or not LOWEST * 0.999 <= value[0] <= HIGHEST * 1.001:
-            raise InputError("the stored temperature is not one number between 0.05 and 20. Fit again.")
-        model.temperature_ = float(value[0])
+        value = stored(arrays, "temperature_floor", "f")
+        # Rounding may take a value at its bound beyond it.
+        low, high = np.array([LOWEST, TINY]) * 0.999, np.array([HIGHEST, ZERO]) * 1.001
+        if value.shape != (2,) or (value < low).any() or (value > high).any():
+            raise InputError("the stored temperature is not between 0.05 and 100, or its floor is wrong. Fit again.")
+        model.temperature_, model.floor_ = map(float, value)
         model.n_classes_ = int(stored_number(meta, "n_classes", 2, np.inf))
         return model
