@@ -59,7 +59,9 @@ def build(tmp_path: Path) -> Iterator[Callable[[str, NDArray[Any]], ad.AnnData]]
         if kind.startswith("dask"):
             da = pytest.importorskip("dask.array")
             chunked = da.from_array(D, chunks=(max(1, len(D) // 3), -1))
-            return ad.AnnData(chunked if kind == "dask_dense" else chunked.map_blocks(sparse.csr_matrix), obs=obs, var=var)
+            return ad.AnnData(
+                chunked if kind == "dask_dense" else chunked.map_blocks(sparse.csr_matrix), obs=obs, var=var
+            )
         form = {
             "dense": np.asarray,
             "fortran": np.asfortranarray,

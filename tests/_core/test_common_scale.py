@@ -105,7 +105,7 @@ def _scanpy_with(X: np.ndarray, totals: np.ndarray) -> np.ndarray:
 
 
 def test_given_totals_that_cannot_be(counts: np.ndarray, form: Callable[..., Any]):
-    with pytest.raises(MatrixError, match=r"of 38 cells are smaller .*total_counts_key|total_counts_key.*of 38 cells"):
+    with pytest.raises(MatrixError, match=r"total_counts_key\) of 38 cells are smaller"):
         Transform(totals=np.log1p(counts.sum(axis=1)))(form(counts), EVERYTHING)
 
 

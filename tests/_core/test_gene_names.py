@@ -64,7 +64,8 @@ def test_report_as_plain_values():
 @pytest.fixture
 def var() -> pd.DataFrame:
     return pd.DataFrame(
-        {"gene_ids": _ensembl(10), "feature_name": pd.Categorical(HUMAN), "mine": MOUSE, "length": range(10)}, index=HUMAN
+        {"gene_ids": _ensembl(10), "feature_name": pd.Categorical(HUMAN), "mine": MOUSE, "length": range(10)},
+        index=HUMAN,
     )
 
 
@@ -100,6 +101,8 @@ def test_genes_without_a_name_are_blank(missing: Any, dtype: Any):
 
 
 def test_strip_version():
-    names = np.array(["ENSG00000000001.12", "ENSG00000000002", "AC004556.1", "ENSMUSG00000000003.1", "ENSG1.2", "RP11.34"])
+    names = np.array(
+        ["ENSG00000000001.12", "ENSG00000000002", "AC004556.1", "ENSMUSG00000000003.1", "ENSG1.2", "RP11.34"]
+    )
     stripped = ["ENSG00000000001", "ENSG00000000002", "AC004556.1", "ENSMUSG00000000003", "ENSG1.2", "RP11.34"]
     assert gene_names.strip_version(names).tolist() == stripped

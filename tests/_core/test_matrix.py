@@ -58,7 +58,8 @@ TYPES = ["bool", "uint8", "int32", "int64", "float32", "float64"]
 
 # scipy has no sparse matrices of the last three.
 @pytest.mark.parametrize(
-    ("dtype", "sparsely"), [(t, s) for t in TYPES for s in (False, True)] + [(t, False) for t in ("float16", ">f4", ">i8")]
+    ("dtype", "sparsely"),
+    [(t, s) for t in TYPES for s in (False, True)] + [(t, False) for t in ("float16", ">f4", ">i8")],
 )
 def test_rows_of_every_type(dtype: str, sparsely: bool, D: np.ndarray):
     typed = sparse.csr_matrix(D).astype(dtype) if sparsely else D.astype(dtype)
@@ -67,7 +68,9 @@ def test_rows_of_every_type(dtype: str, sparsely: bool, D: np.ndarray):
     sparse.csr_matrix(block).astype(np.float64)  # what everything else does with it
 
 
-@pytest.mark.parametrize("values", [np.array([["a", "b"]]), np.array([[1, "b"]], dtype=object), np.array([[1 + 1j, 2]])])
+@pytest.mark.parametrize(
+    "values", [np.array([["a", "b"]]), np.array([[1, "b"]], dtype=object), np.array([[1 + 1j, 2]])]
+)
 def test_rows_refuses_what_are_no_numbers(values: np.ndarray):
     with pytest.raises(MatrixError, match=r"not numbers.*astype"):
         rows(values, slice(0, 1))
@@ -146,7 +149,9 @@ def test_representation_by_any_of_its_names(adata: ad.AnnData, name: str, key: s
     assert source.is_embedding
     assert source.names[0] == f"{key.removeprefix('X_')}_0"
     kept = adata.obsm[key]
-    np.testing.assert_array_equal(_array(rows(source.X, slice(0, 23))), kept if isinstance(kept, np.ndarray) else _array(kept))
+    np.testing.assert_array_equal(
+        _array(rows(source.X, slice(0, 23))), kept if isinstance(kept, np.ndarray) else _array(kept)
+    )
 
 
 def test_the_exact_name_of_a_representation_wins(adata: ad.AnnData):

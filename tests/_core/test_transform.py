@@ -126,7 +126,8 @@ def test_embedding():
 
 
 @pytest.mark.parametrize(
-    ("stated", "base", "unlog"), [("log1p", "e", np.e), ("log2", "2", 2.0), ("log10", "10", 10.0), ("linear", None, None)]
+    ("stated", "base", "unlog"),
+    [("log1p", "e", np.e), ("log2", "2", 2.0), ("log10", "10", 10.0), ("linear", None, None)],
 )
 def test_what_is_stated_wins_over_an_assumption(stated: Any, base: str | None, unlog: float | None):
     for evidence in ("assumed: no sign", "maximum 15, too large", "as recorded in uns['log1p']"):

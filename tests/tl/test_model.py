@@ -79,7 +79,7 @@ def test_file_is_replaced_whole_or_not_at_all(
 def test_what_cannot_be_saved_says_so(pbmc: AnnData, tmp_path: Path, method: str) -> None:
     assert not sca.tl.methods().loc[method, "saves"]
     small = pbmc[:, :30].copy()
-    model = sca.tl.fit_annotator(small, "cell_type", method="random_forest", cv=0, method_kwargs={"n_estimators": 3})
+    model = sca.tl.fit_annotator(small, "cell_type", method="random_forest", cv=0, method_kwargs={"n_trees": 3})
     with pytest.raises(MethodError, match="no pickle"):
         model.save(tmp_path / "m.safetensors")
     assert list(tmp_path.iterdir()) == []

@@ -60,7 +60,7 @@ def usable(
         if len(types) > max(NAMES, 0.5 * counts.sum()):
             raise LabelError(_names(types, counts, key, what))
         raise LabelError(
-            f"one cell only is labelled {', '.join(map(repr, single[:5]))} in {what}.obs[{key!r}]: nothing can be learned "
+            f"one cell only is labelled {', '.join(map(repr, single[:5].tolist()))} in {what}.obs[{key!r}]: nothing can be learned "
             "from it. Pass min_cells=2 (or more) to leave such types out, or merge them with another."
         )
     if len(types) < 2:

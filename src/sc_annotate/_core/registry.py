@@ -10,6 +10,7 @@ import difflib
 from dataclasses import dataclass, fields
 from importlib import import_module
 from importlib.metadata import entry_points
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from sc_annotate.errors import MethodError, MissingExtraError
@@ -104,7 +105,7 @@ def load(method: Method) -> type[Any]:
         return registered[1]
     module, _, name = method.target.partition(":")
     try:
-        return cast("type[Any]", getattr(import_module(module), name))
+        return cast("type[Any]", attrgetter(name)(import_module(module)))
     except ImportError as error:
         hint = f'pip install "sc-annotate[{method.extra}]"' if method.extra else f"reinstall {method.source}"
         raise MissingExtraError(f"the method {method.name!r} cannot be imported ({error}). Cure: {hint}") from error

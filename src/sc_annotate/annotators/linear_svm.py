@@ -94,7 +94,8 @@ class LinearSVM(LinearAnnotator):
         model = LinearSVC(
             C=self.C,
             class_weight=class_weights(codes, self.class_weight),
-            dual=X.shape[0] < X.shape[1],
+            # Both forms have one optimum; with a strong penalty the dual gets there faster however many cells there are.
+            dual=X.shape[0] < X.shape[1] or self.C <= 0.01,
             max_iter=self.max_iter,
             tol=1e-3,
             random_state=seed,

@@ -1,0 +1,148 @@
+"""What `inspect` says, in print and as values, without touching anything."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import anndata as ad
+import numpy as np
+import pytest
+import scanpy as sc
+from scipy import sparse
+
+import sc_annotate as sca
+from comparing import same, snapshot
+from sc_annotate._core.sanitize import sanitize
+from sc_annotate.errors import InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def counts() -> ad.AnnData:
+    rng = np.random.default_rng(0)
+    adata = ad.AnnData(sparse.csr_matrix(rng.poisson(rng.gamma(1, 1, 200), (100, 200)).astype(np.float32)))
+    adata.var_names = [f"GENE{i}" for i in range(200)]
+    return adata
+
+
+def test_printed(counts: ad.AnnData):
+    lines = repr(sca.pp.inspect(counts)).splitlines()
+    X = counts.X.toarray()
+    assert lines == [
+        f"X: 100 cells x 200 columns, csr float32, {(X > 0).mean():.1%} non-zero",
+        "  values      counts (whole numbers only)",
+        f"  range       0 to {X.max():.4g} in 100 sampled cells",
+        "  genes       symbol, human: GENE0, GENE1, GENE2, GENE3, ...",
+    ]
+
+
+def test_printed_with_everything_wrong(counts: ad.AnnData):
+    sc.pp.normalize_total(counts, target_sum=1e4)
+    sc.pp.log1p(counts, base=2)
+    counts.X = counts.X.toarray()
+    counts.X[0], counts.X[1, 0], counts.X[2, :2] = 0, np.inf, np.nan
+    counts.var["gene_ids"] = "x"
+    counts.var_names = ["A", "A", *counts.var_names[2:]]
+    text = repr(sca.pp.inspect(counts))
+    assert "values      log1p, base 2 (with base 2, the values of a cell are multiples of one step)" in text
+    assert "look at     2 NaN, 1 infinite, 1 all-zero cells in the sample" in text
+    assert "duplicates  1 names occur more than once: A" in text
+    assert "other names in var['gene_ids']" in text
+
+
+def test_raw_is_noted(pbmc: ad.AnnData):
+    adata = sc.datasets.pbmc68k_reduced()
+    report = sca.pp.inspect(adata)
+    assert report.values.where == "raw.X"
+    assert report.notes == ["adata.X is scaled; adata.raw (log1p) was taken instead"]
+    assert repr(report).endswith("note        adata.X is scaled; adata.raw (log1p) was taken instead")
+    assert sca.pp.inspect(adata, use_raw=False).values.kind == "scaled"
+    assert sca.pp.inspect(pbmc).values.kind == "log1p"
+
+
+def test_a_representation_has_no_genes(pbmc: ad.AnnData):
+    report = sca.pp.inspect(pbmc, use_rep="umap")
+    assert report.genes is None
+    assert report.values.kind == "embedding"
+    assert "genes" not in repr(report)
+    assert report.to_dict()["genes"] is None
+
+
+def test_as_values_that_can_be_stored(counts: ad.AnnData, tmp_path: Path):
+    report = sca.pp.inspect(counts)
+    counts.uns["report"] = sanitize(report.to_dict())
+    counts.write_h5ad(tmp_path / "a.h5ad")
+    back = ad.read_h5ad(tmp_path / "a.h5ad").uns["report"]
+    assert back["values"]["kind"] == "counts"
+    assert back["values"]["maximum"] == report.values.maximum
+    assert list(back["genes"]["examples"]) == ["GENE0", "GENE1", "GENE2", "GENE3", "GENE4"]
+
+
+@pytest.mark.parametrize("kwargs", [{}, {"layer": "a"}, {"use_raw": True}, {"use_rep": "pca"}, {"gene_symbols": "s"}])
+def test_nothing_is_changed(counts: ad.AnnData, kwargs: dict[str, Any]):
+    counts.layers["a"] = counts.X.tocsc()
+    counts.raw = counts
+    counts.obsm["X_pca"] = np.ones((100, 2))
+    counts.var["s"] = "x"
+    counts.uns["log1p"] = {"base": None}
+    before = snapshot(counts)
+    sca.pp.inspect(counts, **kwargs)
+    assert same(snapshot(counts), before)
+    view = counts[:50, :30]
+    sca.pp.inspect(view, **kwargs)
+    assert view.is_view
+
+
+@pytest.mark.parametrize("form", ["csr", "csc", "dense"])
+def test_a_file_is_not_read_into_memory(counts: ad.AnnData, form: str, tmp_path: Path):
+    counts.X = {"csr": counts.X, "csc": counts.X.tocsc(), "dense": counts.X.toarray()}[form]
+    counts.write_h5ad(tmp_path / "a.h5ad")
+    backed = ad.read_h5ad(tmp_path / "a.h5ad", backed="r")
+    report = sca.pp.inspect(backed)
+    assert report.values.format == f"{form}, on disk"
+    assert report.values.kind == "counts"
+    assert backed.isbacked
+    backed.file.close()
+
+
+@pytest.mark.parametrize(("n", "genes"), [(1, 1), (1, 200), (2, 200), (100, 1)])
+def test_tiny_objects(counts: ad.AnnData, n: int, genes: int):
+    tiny = counts[:n, :genes].copy()
+    tiny.X = tiny.X + sparse.csr_matrix(np.ones((n, genes), np.float32))
+    assert sca.pp.inspect(tiny).values.kind == "counts"
+    assert repr(sca.pp.inspect(tiny)).startswith(f"X: {n} cells x {genes} columns")
+
+
+def test_a_hundred_thousand_cells_take_no_longer_than_a_thousand():
+    """Counted in values that are read, since clocks are no witnesses."""
+    X = sparse.random(100_000, 300, density=0.01, format="csr", dtype=np.float32, random_state=np.random.default_rng(0))
+    report = sca.pp.inspect(ad.AnnData(X))
+    assert report.values.n_cells == 100_000
+    assert report.values.n_sampled <= 512
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [
+        ({"layer": "no"}, "no 'no'"),
+        ({"use_raw": True}, "raw is empty"),
+        ({"use_rep": "pca"}, "no representation 'pca'"),
+        ({"gene_symbols": "no"}, "no column 'no'"),
+        ({"layer": "a", "use_rep": "pca"}, "choose one"),
+    ],
+)
+def test_refused(counts: ad.AnnData, kwargs: dict[str, Any], message: str):
+    with pytest.raises(InputError, match=message):
+        sca.pp.inspect(counts, **kwargs)
+
+
+def test_refused_objects(counts: ad.AnnData):
+    with pytest.raises(InputError, match="adata must be an AnnData, not csr_matrix"):
+        sca.pp.inspect(counts.X)
+    with pytest.raises(InputError, match="adata is empty: 0 cells"):
+        sca.pp.inspect(counts[:0])
+    mudata = pytest.importorskip("mudata")
+    with pytest.raises(InputError, match=r"mdata\['rna'\]"):
+        sca.pp.inspect(mudata.MuData({"rna": counts}))
