@@ -11,7 +11,7 @@ import pytest
 
 import sc_annotate as sca
 from comparing import assert_same_results, same, snapshot
-from sc_annotate.errors import StorageError
+from sc_annotate.errors import InputError, StorageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +28,10 @@ def test_average_of_the_members(pair: tuple[AnnData, AnnData], tmp_path: Path) -
     assert same(before, snapshot(query))
     proba = sca.get.probabilities(query)
     members = [sca.get.probabilities(query, f"annotation_{m}") for m in METHODS]
-    np.testing.assert_allclose(proba, sum(members) / 3, atol=1e-6)
+    weights = query.uns["annotation"]["weights"]
+    assert weights.sum() == pytest.approx(1)
+    assert weights.argmin() == 2, "the method that knows nothing counts least"
+    np.testing.assert_allclose(proba, sum(w * m for w, m in zip(weights, members, strict=True)), atol=1e-6)
     calls = np.stack([sca.get.annotation(query, f"annotation_{m}")["label"].astype(str) for m in METHODS], axis=1)
     own = query.obs["annotation"].astype(str).to_numpy()
     np.testing.assert_array_equal(query.obsm["annotation_dissent"], calls != own[:, None])
@@ -48,8 +51,15 @@ def test_of_stored_results(pair: tuple[AnnData, AnnData]) -> None:
     sca.tl.annotate(query, reference, "cell_type", method=METHODS[:2], cv=0)
     for method in METHODS[:2]:
         sca.tl.annotate(other, reference, "cell_type", method=method, key_added=f"annotation_{method}", cv=0)
-    sca.tl.consensus(other, [f"annotation_{m}" for m in METHODS[:2]], key_added="annotation")
+    keys = [f"annotation_{m}" for m in METHODS[:2]]
+    weights = query.uns["annotation"]["weights"].tolist()
+    sca.tl.consensus(other, keys, weights=weights, key_added="annotation")
     assert_same_results(query, other)
+    sca.tl.consensus(other, keys, key_added="equal")
+    members = [sca.get.probabilities(other, key) for key in keys]
+    np.testing.assert_allclose(sca.get.probabilities(other, "equal"), sum(members) / 2, atol=1e-6)
+    with pytest.raises(InputError, match="weights must be 2 numbers"):
+        sca.tl.consensus(other, keys, weights=[1.0], key_added="odd")
 
 
 def test_members_with_different_types(pair: tuple[AnnData, AnnData]) -> None:
@@ -66,12 +76,12 @@ def test_members_with_different_types(pair: tuple[AnnData, AnnData]) -> None:
 
 def test_given_labels(pbmc: AnnData) -> None:
     truth = pbmc.obs["cell_type"].astype(str).to_numpy()
-    pbmc.obs.loc[pbmc.obs_names[::2], "cell_type"] = np.nan
+    pbmc.obs.loc[pbmc.obs_names[::3], "cell_type"] = np.nan
     sca.tl.annotate(pbmc, labels_key="cell_type", method=METHODS[:2], cv=0)
-    assert (pbmc.obs["annotation_status"][1::2] == "given").all()
-    assert (pbmc.obs["annotation"].astype(str).to_numpy()[1::2] == truth[1::2]).all()
-    assert pbmc.obs["annotation_disagreement"][1::2].isna().all()
-    assert pbmc.obs["annotation_disagreement"][::2].between(0, 1).all()
+    assert (pbmc.obs["annotation_status"][1::3] == "given").all()
+    assert (pbmc.obs["annotation"].astype(str).to_numpy()[1::3] == truth[1::3]).all()
+    assert pbmc.obs["annotation_disagreement"][1::3].isna().all()
+    assert pbmc.obs["annotation_disagreement"][::3].between(0, 1).all()
 
 
 def test_a_failure_leaves_nothing_behind(pair: tuple[AnnData, AnnData]) -> None:

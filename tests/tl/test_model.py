@@ -219,7 +219,7 @@ def test_too_few_types_in_a_fold_leave_the_model_without_scores() -> None:
     data.obs["batch"] = data.obs["cell_type"].astype(str)
     model = sca.tl.fit_annotator(data, "cell_type", batch_key="batch", method="nearest_centroid")
     assert model.evaluation is None
-    assert any("no held-out scores" in note for note in model.about["notes"])
+    assert any("held-out cells" in note for note in model.about["notes"])
     assert "none (fitted without held-out cells)" in str(model)
 
 

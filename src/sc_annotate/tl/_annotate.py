@@ -9,9 +9,9 @@ from sc_annotate._core import genes, storage
 from sc_annotate._core.matrix import check_adata
 from sc_annotate._core.progress import logger
 from sc_annotate._core.slots import DEFAULT_KEY
-from sc_annotate.errors import InputError
+from sc_annotate.errors import InputError, MethodError
 from sc_annotate.tl._account import account, colors
-from sc_annotate.tl._consensus import combine, member
+from sc_annotate.tl._consensus import combine, learn_weights, member
 from sc_annotate.tl._evaluation import check_cv
 from sc_annotate.tl._fit import N_TOP_GENES, check_rng
 from sc_annotate.tl._predict import predict
@@ -74,7 +74,8 @@ def annotate(
         Column of ``reference.obs`` (of ``adata.obs`` without a reference) with the types.
     method
         A name in :func:`sc_annotate.tl.methods`. With a fitted model, the model's own counts. A list of names: each
-        result is stored under ``f"{key_added}_{name}"``, and their :func:`consensus` under `key_added`.
+        result is stored under ``f"{key_added}_{name}"``, and their :func:`consensus` under `key_added`, with weights
+        learned on held-out reference cells.
     method_kwargs
         Parameters of the method, by name.
     batch_key
@@ -199,19 +200,20 @@ def annotate(
     )
     place = {"layer": layer, "use_raw": use_raw, "use_rep": use_rep}
     if isinstance(method, str):
-        result = named(adata, reference, labels_key, options, place, key_added, false_alarms)
-        results = {key_added: result}
+        results = {key_added: named(adata, reference, labels_key, options, place, key_added, false_alarms)[0]}
     else:
         names = check_several(method, reference)
         keys = {name: f"{key_added}_{name}" for name in names}
         for key in keys.values():
             storage.check_writable(adata, key)
-        results = {
+        found = {
             key: named(adata, reference, labels_key, replace(options, method=name), place, key, false_alarms)
             for name, key in keys.items()
         }
-        together = combine([member(key, result) for key, result in results.items()], key=key_added)
-        results[key_added] = together
+        results = {key: result for key, (result, _) in found.items()}
+        weights = learn_weights([model.trust for _, model in found.values()])
+        members = [member(key, result) for key, result in results.items()]
+        results[key_added] = combine(members, key=key_added, weights=weights)
     for key, result in results.items():
         if not store_proba:
             result.proba = None
@@ -220,6 +222,8 @@ def annotate(
 
 def check_several(method: Sequence[str], reference: Any) -> list[str]:
     """Names of several methods, each once."""
+    if not isinstance(method, list | tuple):
+        raise MethodError(f"method must be a name such as 'logreg', or a list of names, not {method!r}.")
     names = list(method)
     if len(names) < 2 or len(set(names)) < len(names) or not all(isinstance(name, str) for name in names):
         raise InputError(f"method must be a name, or a list of at least two different names, not {method!r}.")
@@ -236,8 +240,8 @@ def named(
     place: dict[str, Any],
     key: str,
     false_alarms: float,
-) -> storage.Annotation:
-    """One method's result, ready to be stored."""
+) -> tuple[storage.Annotation, AnnotationModel]:
+    """One method's result, ready to be stored, and its model."""
     model, query, given, problems = model_and_query(adata, reference, labels_key, options, place)
     answer = predict(
         adata,
@@ -275,4 +279,4 @@ def named(
         false_alarms=float(false_alarms),
     )
     result.colors = colors(reference, model, result.obs[key])
-    return result
+    return result, model

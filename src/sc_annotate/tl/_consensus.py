@@ -13,12 +13,15 @@ from sc_annotate._core.storage import Annotation, check_writable, read_uns, writ
 from sc_annotate._core.stored import read_calls, read_probabilities
 from sc_annotate.errors import InputError, StorageError
 from sc_annotate.trust import consensus as average
+from sc_annotate.trust import pool_weights
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from anndata import AnnData
     from numpy.typing import NDArray
+
+    from sc_annotate.tl._trust import Trust
 
 SEVERITY = (CONFIDENT, AMBIGUOUS, UNFAMILIAR, LOW_QUALITY)
 
@@ -40,6 +43,7 @@ def consensus(
     adata: AnnData,
     keys: Sequence[str],
     *,
+    weights: Sequence[float] | None = None,
     absent: Literal["abstain", "zero"] = "abstain",
     key_added: str = "consensus",
 ) -> None:
@@ -53,6 +57,9 @@ def consensus(
         An object with several annotations of the same cells, each with stored probabilities.
     keys
         Their names (``key_added``), at least two.
+    weights
+        How much each counts; by default all the same, with which a poor member can make the average worse than the
+        best one. ``annotate(method=[...])`` learns weights on held-out cells.
     absent
         What a type that a member does not know means: ``"abstain"``, the member has no opinion on it; ``"zero"``, it
         votes against it.
@@ -72,7 +79,7 @@ def consensus(
     ``obsm[f"{key_added}_dissent"]`` : bool, cells x members
         Which members call the cell otherwise; columns in the order of ``uns[key_added]["members"]``.
     ``uns[key_added]`` : dict
-        ``members``, and ``dissent``, the number of cells that each member calls otherwise.
+        ``members``, ``weights``, and ``dissent``, the number of cells that each member calls otherwise.
 
     Raises
     ------
@@ -109,7 +116,20 @@ def consensus(
         members.append(
             Member(key, proba.to_numpy(), np.asarray(proba.columns, dtype=str), status, labels, stored, color)
         )
-    write(adata, key_added, combine(members, key=key_added, absent=absent))
+    check_weights(weights, len(keys))
+    write(adata, key_added, combine(members, key=key_added, absent=absent, weights=weights))
+
+
+def check_weights(weights: Any, n: int) -> None:
+    """Refuse what are no weights of n members."""
+    if weights is None:
+        return
+    try:
+        values = np.asarray(weights, dtype=float)
+    except (TypeError, ValueError):
+        values = np.array([np.nan])
+    if values.shape != (n,) or not np.isfinite(values).all() or values.min() < 0 or values.sum() == 0:
+        raise InputError(f"weights must be {n} numbers of 0 or more, one a key, and not all 0, not {weights!r}.")
 
 
 def member(key: str, result: Annotation) -> Member:
@@ -125,7 +145,31 @@ def member(key: str, result: Annotation) -> Member:
     return Member(key, result.proba, classes, status, np.asarray(call).astype(str), result.uns, color)
 
 
-def combine(members: Sequence[Member], *, key: str, absent: Literal["abstain", "zero"] = "abstain") -> Annotation:
+def learn_weights(trusts: Sequence[Trust | None]) -> list[float] | None:
+    """How much each method should count, from the cells that all of them held out; None where that is not known.
+
+    Equal weights let a poor member spoil the average; these maximise its likelihood.
+    """
+    held = [t.held_out for t in trusts if t is not None and t.held_out is not None]
+    if len(held) < len(trusts) or len({h[1].shape[1] for h in held}) > 1:
+        return None
+    cells, shared = held[0][0], held[0][0]
+    for other in held[1:]:
+        shared = np.intersect1d(shared, other[0])
+    if len(shared) < 2:
+        return None
+    rows = [np.argsort(h[0], kind="stable")[np.searchsorted(np.sort(h[0]), shared)] for h in held]
+    codes = held[0][2][np.argsort(cells, kind="stable")[np.searchsorted(np.sort(cells), shared)]]
+    return [float(w) for w in pool_weights([h[1][r] for h, r in zip(held, rows, strict=True)], codes)]
+
+
+def combine(
+    members: Sequence[Member],
+    *,
+    key: str,
+    absent: Literal["abstain", "zero"] = "abstain",
+    weights: Sequence[float] | None = None,
+) -> Annotation:
     """The consensus of several results of the same cells, ready to be stored."""
     import pandas as pd
 
@@ -134,7 +178,7 @@ def combine(members: Sequence[Member], *, key: str, absent: Literal["abstain", "
     named = ~given & np.all([np.isfinite(m.proba).all(axis=1) for m in members], axis=0)
     if not named.any():
         raise InputError("no cell was named by all members, so there is nothing to agree on.")
-    found = average([m.proba[named] for m in members], [m.classes for m in members], absent=absent)
+    found = average([m.proba[named] for m in members], [m.classes for m in members], weights=weights, absent=absent)
     proba = np.full((n, len(found.classes)), np.nan, dtype=np.float32)
     disagreement = np.full(n, np.nan, dtype=np.float32)
     dissent = np.zeros((n, len(members)), dtype=bool)
@@ -144,9 +188,9 @@ def combine(members: Sequence[Member], *, key: str, absent: Literal["abstain", "
     status = _worst(members, dissent)
     status[given] = GIVEN
     present = {s for s in status if s is not None}
-    model = hashlib.sha256("+".join(str(m.account["model"]) for m in members).encode() + absent.encode()).hexdigest()[
-        :10
-    ]
+    model = hashlib.sha256(
+        "+".join(str(m.account["model"]) for m in members).encode() + f"{absent}{weights}".encode()
+    ).hexdigest()[:10]
     slots = Slots(key)
     confidence = np.full(n, np.nan, dtype=np.float32)
     confidence[named] = found.proba.max(axis=1)
@@ -162,6 +206,7 @@ def combine(members: Sequence[Member], *, key: str, absent: Literal["abstain", "
         "method": "consensus",
         "model": model,
         "params": {"keys": names, "absent": absent},
+        "weights": np.array([1 / len(members)] * len(members) if weights is None else weights, dtype=float),
         "classes": found.classes.astype(object),
         "members": names,
         "dissent": pd.DataFrame(

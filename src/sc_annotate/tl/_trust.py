@@ -78,13 +78,14 @@ class Trust:
 
     ``report`` holds only what JSON and ``uns`` can hold: the scheme, the scores before and after calibration, and the
     coverage of the sets at several levels, overall, by type and by batch, all on cells that the parts were not fitted
-    on.
+    on. ``held_out`` (which cells, their calibrated probabilities, their types) is there right after fitting only.
     """
 
     calibration: Calibrator
     sets: Conformal
     familiarity: Familiarity | None
     report: dict[str, Any]
+    held_out: tuple[NDArray[np.intp], NDArray[np.float32], NDArray[np.intp]] | None = None
 
     def to_arrays(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """All parts, arrays under their part's name."""
@@ -165,6 +166,7 @@ def learn_trust(
         sets=Conformal().fit(after, truth, score=options.score, by=options.by, rng=rng),
         familiarity=Familiarity().fit(X, codes, batch=batch, rng=rng),
         report=report,
+        held_out=(own.cells[usable], after, truth),
     )
 
 
