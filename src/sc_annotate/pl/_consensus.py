@@ -1,0 +1,114 @@
+"""Which members of a consensus dissent, and from which calls."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sc_annotate._core.slots import DEFAULT_KEY
+from sc_annotate._core.stored import read_calls, read_dissent
+from sc_annotate.errors import StorageError
+from sc_annotate.pl import _heatmap as heatmap
+from sc_annotate.pl import _style as style
+from sc_annotate.pl._figure import finish, one_axes
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+ALL, ANY = "all cells", "any of them"
+LEAST_TOP = 0.2
+"""Share of dissent that looks dark at least: a consensus that agrees should look so."""
+
+
+def consensus(
+    adata: AnnData,
+    *,
+    key: str = DEFAULT_KEY,
+    ax: Axes | None = None,
+    show: bool | None = None,
+    return_fig: bool = False,
+) -> Axes | Figure:
+    """Draw which members of a consensus call the cells otherwise, type by type.
+
+    Rows are the types that the consensus calls, those with the most dissent above, after a row of all cells. Columns are
+    the members; the last is the share of cells from which at least one dissents. The field is the share of the row's cells,
+    in percent; empty fields are 0. Cells that a member did not name, such as those of given labels, are left out and
+    counted in the title.
+
+    Parameters
+    ----------
+    adata
+        An object with a consensus: of :func:`sc_annotate.tl.consensus`, or of several methods. Not changed.
+    key
+        Name of the consensus (``key_added``).
+    ax
+        Axes to draw on; a new figure otherwise.
+    show
+        Whether to show the figure; by default only where matplotlib is interactive.
+    return_fig
+        Return the figure instead of the Axes.
+
+    Returns
+    -------
+    The Axes, or the figure.
+
+    Raises
+    ------
+    StorageError
+        No such result, or one that is no consensus.
+
+    Examples
+    --------
+    >>> import sc_annotate as sca
+    >>> adata = sca.datasets.pbmc68k()
+    >>> reference, query = adata[:500].copy(), adata[500:].copy()
+    >>> for method in ("nearest_centroid", "naive_bayes"):
+    ...     sca.tl.annotate(query, reference, "cell_type", method=method, cv=0, key_added=method)
+    >>> sca.tl.consensus(query, ["nearest_centroid", "naive_bayes"])
+    >>> ax = sca.pl.consensus(query, key="consensus", show=False)
+    >>> [text.get_text() for text in ax.get_xticklabels()]
+    ['nearest_centroid', 'naive_bayes', 'any of them']
+    """
+    dissent, calls = read_dissent(adata, key), read_calls(adata, key)
+    named = np.isfinite(calls["confidence"].to_numpy(dtype=float))
+    if not named.any():
+        raise StorageError(f"no cell was named by all members of {key!r}: nothing can be drawn.")
+    values = dissent.to_numpy()[named]
+    values = np.column_stack([values, values.any(axis=1)]).astype(float)
+    types, codes = np.unique(np.asarray(calls["label"].astype(str), dtype=str)[named], return_inverse=True)
+    sizes = np.bincount(codes)
+    shares = np.stack([np.bincount(codes, weights=column) for column in values.T], axis=1) / sizes[:, None]
+    order = np.lexsort((-sizes, -shares[:, -1]))
+    shares = np.vstack([values.mean(axis=0), shares[order]])
+    counts = [len(values), *sizes[order]]
+    y = [f"{n}  (n={c:,})" for n, c in zip([ALL, *style.shorten(types[order])], counts, strict=True)]
+    x = [*style.shorten(dissent.columns), ANY]
+    font = heatmap.font_for(len(y))
+    field = max(heatmap.pitch(len(y)), 0.17)
+    ax = one_axes(
+        ax,
+        max(0.5 * len(x), 1.5) + style.width_of(y, font) + 1.9,
+        max(field * len(y), 1.5) + style.width_of(x, font) + 0.9,
+    )
+    image = heatmap.draw(
+        ax,
+        shares,
+        y,
+        x=x,
+        top=max(float(shares.max()), LEAST_TOP),
+        name="share that is called otherwise",
+        aspect="auto",
+    )
+    percent = 100 * shares
+    fields = [(int(i), int(j)) for i, j in np.argwhere(shares > 0)]
+    heatmap.numbers(ax, image, fields, lambda i, j: f"{percent[i, j]:.0f}" if percent[i, j] >= 0.5 else "<1")
+    ax.axhline(0.5, color="white", lw=3)
+    ax.axvline(len(x) - 1.5, color="white", lw=3)
+    style.axis_names(ax, "members", f"call of {key}")
+    left = f"left out: {int((~named).sum()):,} cells not named by all members"
+    head = f"dissent from {key}, % of cells"
+    style.title(ax, [head, *([left] if not named.all() else [])])
+    return finish(ax, show=show, return_fig=return_fig)

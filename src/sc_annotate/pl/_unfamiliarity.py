@@ -1,0 +1,175 @@
+"""How far cells lie from the reference, against its own held-out cells."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sc_annotate._core.slots import DEFAULT_KEY
+from sc_annotate._core.storage import check_column
+from sc_annotate._core.stored import read_calls, read_familiarity
+from sc_annotate.errors import InputError, StorageError
+from sc_annotate.pl import _style as style
+from sc_annotate.pl._figure import finish, one_axes
+from sc_annotate.pl._frame import beside, percent, rows
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+MOST_GROUPS = 200
+BINS = 70
+REFERENCE, CELLS = "#8c8c8c", "#1f5fa8"
+TALL = 0.86
+"""Height of the largest bin, in rows."""
+
+
+def unfamiliarity(
+    adata: AnnData,
+    *,
+    key: str = DEFAULT_KEY,
+    groupby: str | None = None,
+    ax: Axes | None = None,
+    show: bool | None = None,
+    return_fig: bool = False,
+) -> Axes | Figure:
+    """Draw how far cells lie from the reference, against the reference's own held-out cells.
+
+    The first row is the reference, from stored quantiles. Beyond the line a cell counts as unfamiliar; at the right
+    stands the share of each row that lies there, which is about the accepted share of false alarms for cells like those
+    of the reference. Many more mean types that it lacks, or cells that differ as a whole, such as those of another
+    technology. With `groupby`, groups stand from the most to the least unfamiliar: with true types, this shows known
+    types against unseen ones. The rows are scaled to equal height.
+
+    Parameters
+    ----------
+    adata
+        An annotated object. Not changed.
+    key
+        Name of the result (``key_added``).
+    groupby
+        Column of ``adata.obs``: a row for each of its groups, in the colours of ``adata.uns[f"{groupby}_colors"]`` where
+        they exist.
+    ax
+        Axes to draw on; a new figure otherwise.
+    show
+        Whether to show the figure; by default only where matplotlib is interactive.
+    return_fig
+        Return the figure instead of the Axes.
+
+    Returns
+    -------
+    The Axes, or the figure. Cells beyond the edge of the picture stand at its edge, and the title counts them.
+
+    Raises
+    ------
+    InputError
+        No such column, or one of too many groups.
+    StorageError
+        No such result, one without unfamiliarity, or no cell with a score.
+
+    Examples
+    --------
+    >>> import sc_annotate as sca
+    >>> adata = sca.datasets.pbmc68k()
+    >>> query = adata[500:].copy()
+    >>> sca.tl.annotate(query, adata[:500].copy(), "cell_type", method="nearest_centroid")
+    >>> ax = sca.pl.unfamiliarity(query, groupby="louvain", show=False)
+    >>> ax.get_yticklabels()[0].get_text()
+    'reference, held out'
+    """
+    found, calls = read_familiarity(adata, key), read_calls(adata, key)
+    if "unfamiliarity" not in calls:
+        raise StorageError(f"adata.obs has no {key + '_unfamiliarity'!r}: the column was deleted. Annotate again.")
+    scores = calls["unfamiliarity"].to_numpy(dtype=np.float64)
+    known = np.isfinite(scores)
+    if not known.any():
+        raise StorageError(f"no cell has a score in adata.obs[{key + '_unfamiliarity'!r}]: nothing can be drawn.")
+    quantiles, line = np.asarray(found["reference"], dtype=np.float64), float(found["threshold"])
+    groups, left = _groups(adata, key, scores, known, groupby, line)
+    edges = _edges(quantiles, scores[known], line)
+    low, high = float(edges[0]), float(edges[-1])
+    names = ["reference, held out", *(f"{n}  (n={len(s):,})" for n, s, _ in groups)]
+    tall = 0.62 if len(names) <= 7 else 0.34 if len(names) <= 21 else 0.23
+    ax = one_axes(ax, 4.2 + style.width_of(names, style.FONT) + 0.8, max(tall * len(names), 1.2) + 1.2)
+    rows(ax, names, style.FONT)
+    ax.set_ylim(len(names) - 0.5, -0.95)
+    # Where the reference's share below each edge is, its bins follow.
+    below = np.interp(edges, quantiles, np.linspace(0, 1, len(quantiles)), left=0, right=1)
+    _ridge(ax, 0, np.diff(below), edges, line, REFERENCE, 1 - float(_below(quantiles, line)))
+    for i, (_, own, color) in enumerate(groups, start=1):
+        heights = np.histogram(np.clip(own, low, high), edges)[0] / len(own)
+        _ridge(ax, i, heights, edges, line, color, float((own > line).mean()))
+    ax.axvline(line, color="#555555", lw=0.9, ls=(0, (4, 3)), zorder=4)
+    ax.set_xlim(low, high)
+    ax.text(1.02, 1.0, "beyond", fontsize=style.SMALL, color=style.INK, va="bottom", transform=ax.transAxes)
+    style.axis_names(ax, "unfamiliarity: distance from the reference")
+    drawn = np.concatenate([s for _, s, _ in groups])
+    head = f"{key}: {int((drawn > line).sum()):,} of {len(drawn):,} cells ({percent((drawn > line).mean())}) beyond the line"
+    outside = int(((drawn < low) | (drawn > high)).sum())
+    notes = [f"{outside:,} cells outside stand at the edge"] if outside else []
+    style.title(ax, [head, *notes, *([f"left out: {', '.join(left)}"] if left else [])], pad=10)
+    return finish(ax, show=show, return_fig=return_fig)
+
+
+def _groups(
+    adata: AnnData, key: str, scores: NDArray[np.float64], known: NDArray[np.bool_], groupby: str | None, line: float
+) -> tuple[list[tuple[str, NDArray[np.float64], Any]], list[str]]:
+    """Scores and colour of each group, the most unfamiliar first, and what is left out."""
+    left = [f"{int((~known).sum()):,} cells without a score"] if not known.all() else []
+    if groupby is None:
+        return [(key, scores[known], CELLS)], left
+    column = check_column(adata, groupby, argument="groupby")
+    if column.nunique() > MOST_GROUPS:
+        raise InputError(
+            f"adata.obs[{groupby!r}] (groupby) has {column.nunique():,} different values; at most {MOST_GROUPS} groups can "
+            "be drawn. Name a column of groups, such as types or clusters."
+        )
+    column = column.astype("category")
+    colors = style.type_colors(adata, groupby, column)
+    codes = np.asarray(column.cat.codes)
+    if homeless := int((known & (codes < 0)).sum()):
+        left.append(f"{homeless:,} cells without a {groupby}")
+    types = [str(c) for c in column.cat.categories]
+    own = {i: scores[known & (codes == i)] for i in range(len(types)) if (known & (codes == i)).any()}
+    if not own:
+        raise InputError(f"no cell with a score has a value in adata.obs[{groupby!r}] (groupby). Name another column.")
+    order = sorted(own, key=lambda i: (-(own[i] > line).mean(), -np.median(own[i])))
+    names = style.shorten(types[i] for i in order)
+    return [(name, own[i], colors[types[i]]) for name, i in zip(names, order, strict=True)], left
+
+
+def _edges(quantiles: NDArray[np.float64], scores: NDArray[np.float64], line: float) -> NDArray[np.float64]:
+    """Bins from the lowest score to the highest, the line between two of them.
+
+    A few cells very far away may not squeeze the others.
+    """
+    start = float(min(quantiles[0], max(scores.min(), quantiles[0] - (line - quantiles[0]))))
+    most = line + 2.5 * (line - start)
+    stop = float(max(quantiles[-1], min(scores.max(), most)))
+    wide = (stop - start) / BINS or 1 / BINS
+    below, beyond = (int(np.ceil(span / wide)) for span in (line - start, stop - line))
+    edges: NDArray[np.float64] = line + wide * np.arange(-below, beyond + 1, dtype=np.float64)
+    return edges
+
+
+def _below(quantiles: NDArray[np.float64], value: float) -> float:
+    """Share of the reference at or below a score, from its quantiles."""
+    return float(np.interp(value, quantiles, np.linspace(0, 1, len(quantiles)), left=0, right=1))
+
+
+def _ridge(
+    ax: Axes, row: int, heights: NDArray[np.float64], edges: NDArray[np.float64], line: float, color: Any, share: float
+) -> None:
+    """The bins of one row, standing on it; those beyond the line in full colour."""
+    top = row + 0.45 - TALL * heights / max(float(heights.max()), 1e-12)
+    x, y = np.repeat(edges, 2)[1:-1], np.repeat(top, 2)
+    floor = row + 0.45
+    far = 2 * int(np.searchsorted(edges, line))  # the line is an edge
+    ax.fill_between(x[:far], y[:far], floor, color=color, alpha=0.35, lw=0, zorder=2)
+    ax.fill_between(x[far:], y[far:], floor, color=color, lw=0, zorder=3)
+    ax.plot([edges[0], edges[-1]], [floor, floor], color="#c8c8c8", lw=0.6, zorder=1)
+    beside(ax, row + 0.2, percent(share))
