@@ -54,9 +54,9 @@ What to keep in mind:
 
 All methods get the same cells, log1p of counts per 10,000, and the same {n_genes} most variable genes of the training cells
 (all genes where there are fewer). Accuracy, macro-F1 and log loss are means over folds or batches, then over {seeds} seeds
-(at most 3 where batches are left out); in brackets the standard deviation over seeds. The seed draws the folds of `pbmc68k`, and the method's own random numbers
-everywhere; a method without any has 0 outside `pbmc68k`. Seconds are processor time of one fit and
-one prediction on one thread.
+(at most 3 where batches are left out); in brackets the standard deviation over seeds. The seed draws the folds of
+`pbmc68k`, and the method's own random numbers everywhere; a method without any has 0 outside `pbmc68k`. Seconds are
+processor time of one fit and one prediction on one thread.
 
 Made on {date} with sc_annotate {ours}, {versions}, Python {python}, by `benchmarks/annotators.py`.
 """

@@ -186,6 +186,22 @@ def test_entry_points_with_extras_and_nested_classes(install: Callable[..., None
     assert registry.load(registry.get("annotation", "nested")).__qualname__ == "Outer.Inner"
 
 
+def test_an_entry_point_says_more_of_itself_in_its_class(install: Callable[..., None]):
+    body = """
+    class Thing:
+        registry_record = {"input": "counts", "saves": False, "summary": "Thrown away"}
+
+    class Odd:
+        registry_record = {"colour": "red"}
+    """
+    points = "[sc_annotate.annotators]\ntold = sca_throwaway_g:Thing\nodd = sca_throwaway_g:Odd\n"
+    install("sca-throwaway", points, "sca_throwaway_g", textwrap.dedent(body))
+    method = registry.get("annotation", "told")
+    assert (method.input, method.saves, method.summary) == ("counts", False, "Thrown away")
+    with pytest.raises(MethodError, match="registry_record of 'sca_throwaway_g:Odd'"):
+        registry.get("annotation", "odd")
+
+
 def test_an_entry_point_whose_needs_are_absent(install: Callable[..., None]):
     points = "[sc_annotate.annotators]\nneedy = sca_throwaway_c:Thing\nlost = sca_throwaway_nowhere:Thing\n"
     install("sca-throwaway", points, "sca_throwaway_c", "import sca_not_installed_at_all")

@@ -97,9 +97,10 @@ def _floor(smaller: int, min_fraction: float) -> int:
 def _pairs(query: dict[str, NDArray[np.str_]], reference: dict[str, NDArray[np.str_]]) -> Iterator[_Pair]:
     """Lists of names to compare, the most literal first."""
     for strip, note in ((False, ""), (True, ", without Ensembl versions")):
-        for r_name, r in reference.items():
-            for q_name, q in query.items():
-                q_ids, r_ids = (strip_version(q), strip_version(r)) if strip else (q, r)
+        if strip:
+            query, reference = ({k: strip_version(ids) for k, ids in side.items()} for side in (query, reference))
+        for r_name, r_ids in reference.items():
+            for q_name, q_ids in query.items():
                 shared = (set(q_ids.tolist()) & set(r_ids.tolist())) - {""}
                 literal = not strip and q_name == r_name == "var_names"
                 ambiguous = set() if literal else shared & (_twice(q_ids) | _twice(r_ids))

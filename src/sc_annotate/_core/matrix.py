@@ -121,8 +121,6 @@ def rows(X: Any, where: slice | NDArray[np.intp]) -> sparse.csr_matrix | NDArray
     block = X[where]
     if hasattr(block, "compute"):
         block = block.compute(scheduler="synchronous")
-    if hasattr(block, "to_memory"):
-        block = block.to_memory()
     if isinstance(block, np.ma.MaskedArray):
         raise MatrixError("the matrix is a masked array; fill it first, for example with `.filled(0)`.")
     if not sparse.issparse(block):

@@ -7,7 +7,7 @@ packages, and the ``register_*`` decorators for notebooks. Nothing is imported b
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from importlib import import_module
 from importlib.metadata import entry_points
 from operator import attrgetter
@@ -92,10 +92,23 @@ def get(task: Task, name: str) -> Method:
     if not isinstance(name, str):
         raise MethodError(f"method must be a name such as 'logreg', not {type(name).__name__}.")
     if name in methods:
-        return methods[name]
+        return _declared(methods[name])
     near = difflib.get_close_matches(name.lower(), methods, n=3, cutoff=0.5)
     hint = f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
     raise MethodError(f"there is no {task} method {name!r}. {hint}There are: {', '.join(methods)}.")
+
+
+def _declared(method: Method) -> Method:
+    """The record, with what the class of an entry point says of itself in ``registry_record``."""
+    if method.source in (Method.source, "this session"):
+        return method
+    says = getattr(load(method), "registry_record", {})
+    if not isinstance(says, dict) or set(says) - _FREE_FIELDS:
+        raise MethodError(
+            f"registry_record of {method.target!r} (from {method.source!r}) must be a dict with fields among "
+            f"{', '.join(sorted(_FREE_FIELDS))}, not {says!r}."
+        )
+    return replace(method, **says)
 
 
 def load(method: Method) -> type[Any]:
