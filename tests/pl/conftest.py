@@ -51,6 +51,22 @@ def annotated(_annotated: AnnData) -> AnnData:
     return _annotated.copy()
 
 
+@pytest.fixture(scope="session")
+def _agreed(_annotated: AnnData, _pbmc: AnnData) -> AnnData:
+    adata = _annotated.copy()
+    order = np.random.default_rng(0).permutation(_pbmc.n_obs)
+    reference = _pbmc[order[:400]].copy()
+    sca.tl.annotate(adata, reference, "cell_type", method="naive_bayes", key_added="bayes", cv=0)
+    sca.tl.consensus(adata, ["annotation", "bayes"], key_added="agreed")
+    return adata
+
+
+@pytest.fixture
+def agreed(_agreed: AnnData) -> AnnData:
+    """The 300 PBMCs, with another method's result and a consensus."""
+    return _agreed.copy()
+
+
 @pytest.fixture
 def partly_given(_pbmc: AnnData) -> AnnData:
     """700 real PBMCs, of which 500 had a label before."""
@@ -251,8 +267,12 @@ def legible() -> Callable[[Figure], None]:
             if not ax.axison:
                 continue
             legend = ax.get_legend()
-            texts += [*ax.get_xticklabels(), *ax.get_yticklabels(), ax.title, ax.xaxis.label, ax.yaxis.label]
-            texts += [] if legend is None else legend.get_texts()
+            for axis in (ax.xaxis, ax.yaxis):
+                # Ticks outside the limits exist, but are not drawn.
+                low, high = sorted(axis.get_view_interval())
+                texts += [axis.label, *(t.label1 for t in axis.get_major_ticks() if low <= t.get_loc() <= high)]
+            texts.append(ax.title)
+            texts += [] if legend is None else [legend.get_title(), *legend.get_texts()]
             texts += ax.texts
         boxes = [(t, t.get_window_extent()) for t in texts if t.get_text() and t.get_visible()]
         for text, box in boxes:

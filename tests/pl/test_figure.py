@@ -16,9 +16,21 @@ if TYPE_CHECKING:
 CALLS = {
     "annotation": lambda a, **kw: sca.pl.annotation(a, **kw),
     "confusion": lambda a, **kw: sca.pl.confusion(a, "truth", **kw),
+    "consensus": lambda a, **kw: sca.pl.consensus(a, key="agreed", **kw),
     "methods": lambda a, **kw: sca.pl.methods(a, **kw),
     "probabilities": lambda a, **kw: sca.pl.probabilities(a, **kw),
+    "reliability": lambda a, **kw: sca.pl.reliability(a, **kw),
+    "risk_coverage": lambda a, **kw: sca.pl.risk_coverage(a, **kw),
+    "sets": lambda a, **kw: sca.pl.sets(a, **kw),
+    "status": lambda a, **kw: sca.pl.status(a, **kw),
+    "unfamiliarity": lambda a, **kw: sca.pl.unfamiliarity(a, groupby="truth", **kw),
 }
+
+
+@pytest.fixture
+def annotated(agreed: AnnData) -> AnnData:
+    """With a consensus, which one of the pictures needs."""
+    return agreed
 
 
 def test_every_plot_is_here() -> None:

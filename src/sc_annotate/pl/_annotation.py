@@ -139,6 +139,8 @@ def _panel(adata: AnnData, key: str, frame: pd.DataFrame, name: str) -> Panel:
         used = column.cat.remove_unused_categories().cat.categories
         if name == "label":
             found = style.type_colors(adata, key, column)
+        elif name == "status" and set(used) <= set(style.STATUS_COLORS):
+            found = style.STATUS_COLORS
         else:
             found = dict(zip(map(str, used), style.palette(len(used)), strict=True))
         panel = Panel.of_types(column, found)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sc_annotate._core.slots import DEFAULT_KEY
+from sc_annotate._core.storage import read_uns
 from sc_annotate._core.stored import read_calls, read_dissent
 from sc_annotate.errors import StorageError
 from sc_annotate.pl import _heatmap as heatmap
@@ -34,7 +35,7 @@ def consensus(
     """Draw which members of a consensus call the cells otherwise, type by type.
 
     Rows are the types that the consensus calls, those with the most dissent above, after a row of all cells. Columns are
-    the members; the last is the share of cells from which at least one dissents. The field is the share of the row's cells,
+    the members, with their weights where these differ; the last is the share of cells from which at least one dissents. The field is the share of the row's cells,
     in percent; empty fields are 0. Cells that a member did not name, such as those of given labels, are left out and
     counted in the title.
 
@@ -85,7 +86,7 @@ def consensus(
     shares = np.vstack([values.mean(axis=0), shares[order]])
     counts = [len(values), *sizes[order]]
     y = [f"{n}  (n={c:,})" for n, c in zip([ALL, *style.shorten(types[order])], counts, strict=True)]
-    x = [*style.shorten(dissent.columns), ANY]
+    x = [*_with_weights(adata, key, style.shorten(dissent.columns)), ANY]
     font = heatmap.font_for(len(y))
     field = max(heatmap.pitch(len(y)), 0.17)
     ax = one_axes(
@@ -112,3 +113,11 @@ def consensus(
     head = f"dissent from {key}, % of cells"
     style.title(ax, [head, *([left] if not named.all() else [])])
     return finish(ax, show=show, return_fig=return_fig)
+
+
+def _with_weights(adata: AnnData, key: str, names: list[str]) -> list[str]:
+    """Names of the members, with what each counts where that differs."""
+    weights = np.atleast_1d(np.asarray(read_uns(adata, key).get("weights", []), dtype=float))
+    if len(weights) != len(names) or np.ptp(weights) < 1e-9:
+        return names
+    return [f"{name}  (weight {w:.2f})" for name, w in zip(names, weights / weights.sum(), strict=True)]

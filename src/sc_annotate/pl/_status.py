@@ -6,27 +6,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sc_annotate._core.slots import AMBIGUOUS, CONFIDENT, DEFAULT_KEY, GIVEN, LOW_QUALITY, STATUSES, UNFAMILIAR
+from sc_annotate._core.slots import DEFAULT_KEY, STATUSES
 from sc_annotate._core.stored import read_calls
 from sc_annotate.errors import InputError, StorageError
 from sc_annotate.pl._annotation import _axes, _basis, _label, _places
 from sc_annotate.pl._figure import finish
 from sc_annotate.pl._frame import percent
 from sc_annotate.pl._panel import Panel
+from sc_annotate.pl._style import STATUS_COLORS
 
 if TYPE_CHECKING:
     from anndata import AnnData
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-COLORS = {
-    CONFIDENT: "#3b8fcf",
-    AMBIGUOUS: "#f0a800",
-    UNFAMILIAR: "#b3126b",
-    LOW_QUALITY: "#2b2b2b",
-    GIVEN: "#a8a8a8",
-}
-"""The same in every picture, and told apart by people who see no red, green or blue."""
 
 
 def status(
@@ -103,7 +95,9 @@ def status(
         )
     position = {s: float(i) for i, s in enumerate(shown)}
     codes = np.array([position.get(s, np.nan) for s in column], dtype=np.float64)
-    colors = {f"{s.replace('_', ' ')}: {counts[s]:,} ({percent(counts[s] / len(column))})": COLORS[s] for s in shown}
+    colors = {
+        f"{s.replace('_', ' ')}: {counts[s]:,} ({percent(counts[s] / len(column))})": STATUS_COLORS[s] for s in shown
+    }
     panel = Panel(codes, colors)
     if none := int((~panel.known).sum()):
         panel.notes.append(f"light grey: {none:,} cells without a status")

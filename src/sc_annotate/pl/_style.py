@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sc_annotate._core.slots import Slots
+from sc_annotate._core.slots import AMBIGUOUS, CONFIDENT, GIVEN, LOW_QUALITY, UNFAMILIAR, Slots
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,6 +26,15 @@ GREY = "#d3d3d3"
 """Cells without a value."""
 
 INK = "#262626"
+
+STATUS_COLORS = {
+    CONFIDENT: "#3b8fcf",
+    AMBIGUOUS: "#f0a800",
+    UNFAMILIAR: "#b3126b",
+    LOW_QUALITY: "#2b2b2b",
+    GIVEN: "#a8a8a8",
+}
+"""The same in every picture, and told apart by people who see no red, green or blue."""
 
 HEAT = "Blues"
 """Colormap of shares and probabilities in heatmaps: nothing is white."""

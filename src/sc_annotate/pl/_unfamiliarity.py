@@ -151,7 +151,7 @@ def _edges(quantiles: NDArray[np.float64], scores: NDArray[np.float64], line: fl
     most = line + 2.5 * (line - start)
     stop = float(max(quantiles[-1], min(scores.max(), most)))
     wide = (stop - start) / BINS or 1 / BINS
-    below, beyond = (int(np.ceil(span / wide)) for span in (line - start, stop - line))
+    below, beyond = (max(int(np.ceil(span / wide)), 1) for span in (line - start, stop - line))
     edges: NDArray[np.float64] = line + wide * np.arange(-below, beyond + 1, dtype=np.float64)
     return edges
 
@@ -165,11 +165,10 @@ def _ridge(
     ax: Axes, row: int, heights: NDArray[np.float64], edges: NDArray[np.float64], line: float, color: Any, share: float
 ) -> None:
     """The bins of one row, standing on it; those beyond the line in full colour."""
-    top = row + 0.45 - TALL * heights / max(float(heights.max()), 1e-12)
-    x, y = np.repeat(edges, 2)[1:-1], np.repeat(top, 2)
     floor = row + 0.45
-    far = 2 * int(np.searchsorted(edges, line))  # the line is an edge
-    ax.fill_between(x[:far], y[:far], floor, color=color, alpha=0.35, lw=0, zorder=2)
-    ax.fill_between(x[far:], y[far:], floor, color=color, lw=0, zorder=3)
+    top = floor - TALL * heights / max(float(heights.max()), 1e-12)
+    far = int(np.searchsorted(edges, line))  # the line is an edge
+    ax.stairs(top[:far], edges[: far + 1], baseline=floor, fill=True, color=color, alpha=0.35, lw=0, zorder=2)
+    ax.stairs(top[far:], edges[far:], baseline=floor, fill=True, color=color, lw=0, zorder=3)
     ax.plot([edges[0], edges[-1]], [floor, floor], color="#c8c8c8", lw=0.6, zorder=1)
     beside(ax, row + 0.2, percent(share))
