@@ -77,7 +77,7 @@ def reliability(
     >>> import sc_annotate as sca
     >>> adata = sca.datasets.pbmc68k()
     >>> query = adata[500:].copy()
-    >>> sca.tl.annotate(query, adata[:500].copy(), "cell_type", method="nearest_centroid")
+    >>> sca.tl.annotate(query, adata[:500].copy(), "cell_type", method="nearest_centroid", cv=0)
     >>> ax = sca.pl.reliability(query, show=False)
     >>> ax.get_xlabel(), ax.get_ylabel()
     ('confidence of the call', 'share of right calls')

@@ -79,7 +79,7 @@ def risk_coverage(
     >>> import sc_annotate as sca
     >>> adata = sca.datasets.pbmc68k()
     >>> query = adata[500:].copy()
-    >>> sca.tl.annotate(query, adata[:500].copy(), "cell_type", method="nearest_centroid")
+    >>> sca.tl.annotate(query, adata[:500].copy(), "cell_type", method="nearest_centroid", cv=0)
     >>> ax = sca.pl.risk_coverage(query, show=False)
     >>> ax.get_xlabel(), ax.get_ylabel()
     ('share of cells kept, most confident first', 'share of wrong calls among them')

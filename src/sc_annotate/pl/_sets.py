@@ -90,7 +90,7 @@ def sets(
     >>> import sc_annotate as sca
     >>> adata = sca.datasets.pbmc68k()
     >>> query = adata[500:].copy()
-    >>> sca.tl.annotate(query, adata[:500].copy(), "cell_type", method="nearest_centroid")
+    >>> sca.tl.annotate(query, adata[:500].copy(), "cell_type", method="nearest_centroid", cv=0)
     >>> sorted(sca.pl.sets(query, show=False))
     ['coverage', 'size']
     """

@@ -70,7 +70,7 @@ def status(
     >>> import sc_annotate as sca
     >>> adata = sca.datasets.pbmc68k()
     >>> query = adata[500:].copy()
-    >>> sca.tl.annotate(query, adata[:500].copy(), "cell_type", method="nearest_centroid")
+    >>> sca.tl.annotate(query, adata[:500].copy(), "cell_type", method="nearest_centroid", cv=0)
     >>> ax = sca.pl.status(query, basis="umap", show=False)
     >>> ax.get_title()
     'annotation: status'

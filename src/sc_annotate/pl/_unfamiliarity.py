@@ -76,7 +76,7 @@ def unfamiliarity(
     >>> import sc_annotate as sca
     >>> adata = sca.datasets.pbmc68k()
     >>> query = adata[500:].copy()
-    >>> sca.tl.annotate(query, adata[:500].copy(), "cell_type", method="nearest_centroid")
+    >>> sca.tl.annotate(query, adata[:500].copy(), "cell_type", method="nearest_centroid", cv=0)
     >>> ax = sca.pl.unfamiliarity(query, groupby="louvain", show=False)
     >>> ax.get_yticklabels()[0].get_text()
     'reference, held out'
