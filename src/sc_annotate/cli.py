@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sc_annotate import __version__
+from sc_annotate._core.settings import settings
 from sc_annotate.errors import InputError, ScAnnotateError
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; bad input ends in one readable line and exit code 1."""
     args = _parser().parse_args(argv)
+    settings.progress = sys.stderr.isatty()
     logging.basicConfig(level=logging.INFO if args.verbose else logging.WARNING, format="%(levelname)s: %(message)s")
     # Notices of other packages about their own future are of no use on a terminal.
     warnings.simplefilter("ignore", FutureWarning)
@@ -43,7 +45,6 @@ def _one_line(error: BaseException) -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="sc-annotate", description="Name the cells of an AnnData (h5ad) file.")
     parser.add_argument("--version", action="version", version=f"sc-annotate {__version__}")
-    parser.add_argument("-v", "--verbose", action="store_true", help="say what is assumed and done")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     demo = commands.add_parser("demo", help="name real PBMCs and score the calls against held-out truth")
@@ -55,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("reference", help="labelled cells (.h5ad)")
     train.add_argument("model", help="file to write (.safetensors)")
     _training_options(train, required=True)
+    train.add_argument("--force", action="store_true", help="replace the model file if it exists")
     train.add_argument("--layer", help="layer of the reference")
     train.set_defaults(run=_train)
 
@@ -83,6 +85,8 @@ def _parser() -> argparse.ArgumentParser:
     inspect.add_argument("--layer", help="layer to look at instead of X")
     inspect.add_argument("--gene-symbols", help="column of var with other gene names")
     inspect.set_defaults(run=_inspect)
+    for command in commands.choices.values():
+        command.add_argument("-v", "--verbose", action="store_true", help="say what is assumed and done")
     return parser
 
 
@@ -124,17 +128,29 @@ def _common(args: argparse.Namespace) -> dict[str, Any]:
 
 def _train(args: argparse.Namespace) -> None:
     from sc_annotate import tl
+    from sc_annotate._core import registry
 
     if not args.model.endswith(".safetensors"):
         raise InputError(f"a model file ends in .safetensors, not {args.model!r}.")
+    if Path(args.model).exists() and not args.force:
+        raise InputError(f"{args.model!r} exists already; choose another name, or pass --force to replace it.")
+    if not registry.get("annotation", args.method).saves:
+        raise InputError(f"a {args.method!r} model cannot be saved; `sc-annotate methods` lists those that can.")
     model = tl.fit_annotator(_read(args.reference), args.labels_key, **_common(args))
     model.save(args.model)
     print(model)
     print(f"written to {args.model}")
 
 
+def _for_a_model(args: argparse.Namespace) -> dict[str, Any]:
+    """Options that make sense with a fitted model; the others are handed on only where given, to be refused."""
+    given = _common(args)
+    keep = {"layer", "gene_symbols", "rng"} | {name for name in ("batch_key", "min_cells") if given[name] is not None}
+    return {k: v for k, v in given.items() if k in keep or (k == "method" and v != "logreg")}
+
+
 def _annotate(args: argparse.Namespace) -> None:
-    from sc_annotate import tl
+    from sc_annotate import get, tl
 
     output = Path(args.output)
     if output.suffix != ".h5ad":
@@ -153,19 +169,27 @@ def _annotate(args: argparse.Namespace) -> None:
         args.labels_key,
         reference_layer=args.reference_layer,
         key_added=args.key_added,
-        **_common(args),
+        **(_common(args) if not args.model else _for_a_model(args)),
     )
     _write(adata, output)
-    print(adata.obs[args.key_added].value_counts().to_string())
+    print(get.report(adata, args.key_added))
     print(f"written to {args.output}")
 
 
 def _write(adata: AnnData, output: Path) -> None:
     """The file appears whole or not at all."""
+    import anndata as ad
+
     temporary = output.with_name(f".{output.stem}.part.h5ad")
     try:
-        adata.write_h5ad(temporary)
+        # Files of newer versions hold strings of a kind that older ones read, but write only when told to.
+        with ad.settings.override(allow_write_nullable_strings=True):
+            adata.write_h5ad(temporary)
         temporary.replace(output)
+    except (OSError, KeyboardInterrupt):
+        raise
+    except Exception as error:
+        raise InputError(f"the result cannot be written as h5ad: {_one_line(error)[:300]}") from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -173,6 +197,8 @@ def _write(adata: AnnData, output: Path) -> None:
 def _info(args: argparse.Namespace) -> None:
     from sc_annotate import tl
 
+    if args.model.endswith(".h5ad"):
+        raise InputError(f"{args.model!r} is no model file; `sc-annotate inspect` says what an h5ad file holds.")
     print(tl.load(args.model))
 
 

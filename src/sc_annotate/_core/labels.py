@@ -13,6 +13,26 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
+NO_TYPES = frozenset(
+    (
+        "unknown",
+        "unassigned",
+        "unlabeled",
+        "unlabelled",
+        "undefined",
+        "na",
+        "n/a",
+        "nan",
+        "none",
+        "null",
+        "?",
+        "-",
+        "doublet",
+        "doublets",
+    )
+)
+"""Words that people write for want of a label."""
+
 FEW_CELLS = 10
 """Types with fewer labelled cells than this are reported: little can be learned or checked from them."""
 
@@ -70,6 +90,11 @@ def usable(
         )
     if len(types) > 0.5 * counts.sum():
         raise LabelError(_names(types, counts, key, what))
+    no_types = [f"{t!r} ({c})" for t, c in zip(types.tolist(), counts, strict=True) if t.strip().casefold() in NO_TYPES]
+    if no_types:
+        notes.append(
+            f"{', '.join(no_types)} is taken as a type like the others; set it to NaN to leave these cells unlabelled"
+        )
     few = [f"{t} ({c})" for t, c in zip(types, counts, strict=True) if c < FEW_CELLS]
     if few:
         notes.append(

@@ -35,6 +35,7 @@ class Input:
     genes: GeneReport | None
     names: dict[str, NDArray[np.str_]]
     notes: list[str]
+    elsewhere: str = ""
 
 
 def open_input(
@@ -45,6 +46,7 @@ def open_input(
     use_rep: str | None = None,
     gene_symbols: str | None = None,
     what: str = "adata",
+    layer_argument: str = "layer",
 ) -> Input:
     """Find the matrix that is meant and look at it.
 
@@ -63,10 +65,22 @@ def open_input(
             notes.append(f"{what}.X is {report.kind}; {what}.raw ({raw_report.kind}) was taken instead")
             logger.info(notes[-1])
             source, report = raw, raw_report
+    elsewhere = _elsewhere(adata, source, what, layer_argument)
     if source.is_embedding:
-        return Input(source, report, None, {"var_names": source.names}, notes)
+        return Input(source, report, None, {"var_names": source.names}, notes, elsewhere)
     names = gene_names.named(source.names, source.var, gene_symbols, what=what)
-    return Input(source, report, gene_names.look(source.names, source.var, gene_symbols), names, notes)
+    return Input(source, report, gene_names.look(source.names, source.var, gene_symbols), names, notes, elsewhere)
+
+
+def _elsewhere(adata: AnnData, source: Source, what: str, layer_argument: str) -> str:
+    """Where else values might be, for the messages that refuse the ones that were found."""
+    layers = [name for name in adata.layers if name is not None and source.where != f"layers[{name!r}]"]
+    places = [f"{layer_argument}={name!r}" for name in layers[:5]]
+    if adata.raw is not None and source.where != "raw.X" and layer_argument == "layer":
+        places.append("use_raw=True")
+    if places:
+        return f"Elsewhere in {what} there is {', '.join(places)}: pass what holds counts or log-normalised values."
+    return f"{what} has no other layer and no .raw: go back to the object as it was before, and keep its values there."
 
 
 def _recorded_base(adata: AnnData) -> float | None:

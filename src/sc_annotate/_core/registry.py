@@ -158,7 +158,13 @@ def register(task: Task, name: str, **record: Any) -> Callable[[type[Any]], type
             raise MethodError(
                 f"the method {name!r} ({task}) exists already, from {known[name].source!r}. Use another name."
             )
-        line = {"summary": (cls.__doc__ or "").strip().partition("\n")[0], "source": "this session", **record}
+        saves = bool(getattr(cls, "saves", True)) and hasattr(cls, "to_arrays") and hasattr(cls, "from_arrays")
+        line = {
+            "saves": saves,
+            "summary": (cls.__doc__ or "").strip().partition("\n")[0],
+            "source": "this session",
+            **record,
+        }
         target = f"{cls.__module__}:{cls.__qualname__}"
         # Registering again replaces: a notebook cell is run more than once.
         _registered[task, name] = (Method(name, task, target, **line), cls)

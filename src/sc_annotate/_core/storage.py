@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -128,8 +129,10 @@ def check_column(adata: AnnData, column: str, *, argument: str, what: str = "ada
     import pandas as pd
 
     if not isinstance(column, str) or column not in adata.obs:
+        near = difflib.get_close_matches(str(column), list(map(str, adata.obs)), n=1, cutoff=0.6)
+        hint = f"Did you mean {near[0]!r}? " if near else ""
         raise InputError(
-            f"{what}.obs has no column {column!r} ({argument}); there are: {', '.join(map(repr, adata.obs)) or 'none'}."
+            f"{what}.obs has no column {column!r} ({argument}). {hint}There are: {', '.join(map(repr, adata.obs)) or 'none'}."
         )
     values = adata.obs[column]
     return values if isinstance(values, pd.Series) else pd.Series(np.asarray(values), index=adata.obs_names)

@@ -32,6 +32,7 @@ def plan(
     stated: Stated | None = None,
     totals: NDArray[np.float64] | None = None,
     panel: NDArray[np.intp] | None = None,
+    elsewhere: str = "Name the layer that holds counts or log-normalised values.",
 ) -> Transform:
     """How the matrix of a report becomes what is wanted; refuses what cannot be brought there.
 
@@ -43,12 +44,14 @@ def plan(
         How the object is called in messages.
     stated
         What the user says the values are; wins over an assumption, must not contradict what was measured.
+    elsewhere
+        Where other values may be found, for messages.
     totals
         True total counts, one a cell.
     panel
         Columns over whose sum both sides are normalised, where one side has a panel of genes only.
     """
-    _refuse(report, stated, what)
+    _refuse(report, stated, what, elsewhere)
     if wanted == "embedding" or report.kind == "embedding":
         return Transform(identity=True)
     kind, base, notes = _settle(report, stated, what)
@@ -56,7 +59,7 @@ def plan(
         if kind != "counts":
             raise MatrixError(
                 f"this method needs counts, and {what}.{report.where} holds {kind} values ({report.evidence}). "
-                "Name the layer that holds the counts with layer=."
+                f"Name the layer that holds the counts. {elsewhere}"
             )
         return Transform(identity=True, notes=notes)
     unlog = BASES[base] if base is not None else None
@@ -96,7 +99,7 @@ def _from_log(
     return Transform(unlog=unlog, keep_totals=True, rescale=rescale, notes=notes)
 
 
-def _refuse(report: ValueReport, stated: Stated | None, what: str) -> None:
+def _refuse(report: ValueReport, stated: Stated | None, what: str, elsewhere: str) -> None:
     place = f"{what}.{report.where}"
     if report.n_nan or report.n_inf:
         raise MatrixError(
@@ -105,17 +108,16 @@ def _refuse(report: ValueReport, stated: Stated | None, what: str) -> None:
         )
     if report.kind == "scaled" and (report.minimum < 0 or stated is None):
         raise MatrixError(
-            f"{place} is scaled ({report.evidence}), which cannot be undone. Pass the log-normalised values or the counts: "
-            "layer='...' or use_raw=True, or set `adata.raw = adata` before `sc.pp.scale` next time."
+            f"{place} is scaled ({report.evidence}), which cannot be undone. {elsewhere}"
             + ("" if report.minimum < 0 else " If they are logarithms after all, say so with values='log1p'.")
         )
     if report.kind == "negative":
         raise MatrixError(
             f"{place} holds negative values (minimum {report.minimum:.3g}), as fold changes, residuals, scaled or "
-            "batch-corrected values do. Name the layer that holds counts or log-normalised values."
+            f"batch-corrected values do. {elsewhere}"
         )
     if report.kind == "zero":
-        raise MatrixError(f"{place} holds no value other than zero in the sampled cells. Name the layer with the data.")
+        raise MatrixError(f"{place} holds no value other than zero in the sampled cells. {elsewhere}")
 
 
 def _settle(report: ValueReport, stated: Stated | None, what: str) -> tuple[str, Base | None, list[str]]:

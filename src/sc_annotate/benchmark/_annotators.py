@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData
 
+    from sc_annotate._core.transform import Stated
+
 
 def annotators(
     adata: AnnData,
@@ -34,6 +36,8 @@ def annotators(
     layer: str | None = None,
     use_raw: bool | None = None,
     use_rep: str | None = None,
+    total_counts_key: str | None = None,
+    values: Stated | None = None,
     rng: int = 0,
 ) -> pd.DataFrame:
     """Held-out scores of several methods on the same cells of a labelled object.
@@ -54,7 +58,7 @@ def annotators(
     batch_key
         Column of ``adata.obs`` with batches; whole ones are held out, and resampled for the intervals where there are
         at least three.
-    n_top_genes, min_cells, layer, use_raw, use_rep
+    n_top_genes, min_cells, layer, use_raw, use_rep, total_counts_key, values
         As of :func:`sc_annotate.tl.fit_annotator`.
     cv
         1, one hold-out of about 20 %; k > 1, k folds.
@@ -96,7 +100,16 @@ def annotators(
         )
     found = open_input(adata, layer=layer, use_raw=use_raw, use_rep=use_rep)
     cells = labelled_cells(adata, labels_key, batch_key=batch_key, min_cells=min_cells, what="adata")
-    training = read_training(adata, found, cells, labels_key=labels_key, wanted="log", what="adata")
+    training = read_training(
+        adata,
+        found,
+        cells,
+        labels_key=labels_key,
+        wanted="log",
+        stated=values,
+        total_counts_key=total_counts_key,
+        what="adata",
+    )
     splits, description = choose_splits(training, cv, rng)
     n_top = None if training.input == "embedding" else n_top_genes
     kwargs = method_kwargs or {}

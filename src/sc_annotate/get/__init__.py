@@ -1,6 +1,7 @@
-"""Getters: stored results as labelled tables."""
+"""Getters: stored results as labelled tables, and as a report to read."""
 
 from sc_annotate.get._annotation import annotation, probabilities
+from sc_annotate.get._report import Report, report
 from sc_annotate.get._sets import sets
 
-__all__ = ["annotation", "probabilities", "sets"]
+__all__ = ["Report", "annotation", "probabilities", "report", "sets"]

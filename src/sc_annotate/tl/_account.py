@@ -132,7 +132,9 @@ def _familiarity(model: AnnotationModel, answer: Answer, false_alarms: float) ->
     return {
         "false_alarms": false_alarms,
         "n_unfamiliar": int(unfamiliar.sum()),
-        "threshold": float(np.quantile(reference, 1 - false_alarms)),
+        "threshold": model.trust.familiarity.threshold(false_alarms)
+        if model.trust and model.trust.familiarity
+        else np.inf,
         "reference": np.quantile(reference, np.linspace(0, 1, 101)),
     }
 

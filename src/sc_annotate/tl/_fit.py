@@ -171,7 +171,7 @@ def learn(
     registry.make("annotation", method, params)  # refuses wrong parameters before any work is done
     options.check()
     n_top = None if training.input == "embedding" else n_top_genes
-    notes = list(training.notes)
+    problems = list(training.problems)
     own, evaluation, trust = None, None, None
     rows = np.arange(len(training.y))
     try:
@@ -183,12 +183,12 @@ def learn(
             splits, words = compared_on or choose_splits(training, cv, rng)
             known = own if compared_on is not None else None
             evaluation = evaluate(training, method, params, n_top, splits, words, rng=rng, own=known)
-            notes += evaluation.notes
+            problems += evaluation.notes
         if own is not None and options.scheme == "split" and learned_on is not None:
             rows = learned_on[0][0].train
     except LabelError as error:
         # Too few types are left in a training fold to fit anything; the model itself may still be fitted.
-        notes.append(f"nothing could be learned from held-out cells: {error}")
+        problems.append(f"nothing could be learned from held-out cells: {error}")
         own = None
     fitted = OnVariableGenes(lambda: registry.make("annotation", method, params), n_top).fit(
         training.X[rows],
@@ -202,16 +202,18 @@ def learn(
         codes = np.searchsorted(fitted.classes_, training.y)
         trust = learn_trust(own, X, codes, training.batch, options, rng=rng)
         if trust is None and options.calibration is not None:
-            notes.append("too few held-out cells to calibrate: confidence is the method's own, without sets")
-    for note in notes:
+            problems.append("too few held-out cells to calibrate: confidence is the method's own, without sets")
+    for note in training.notes:
         logger.info(note)
+    for problem in problems:
+        logger.warning(problem)
     _, counts = np.unique(training.y, return_counts=True)
     return AnnotationModel(
         method=method,
         classes=fitted.classes_.astype(str),
         counts=counts.astype(np.int64),
         names={k: v[fitted.columns] for k, v in training.names.items()},
-        means=np.asarray(X.mean(axis=0, dtype=np.float64), dtype=np.float32).ravel(),
+        means=(np.asarray(X.sum(axis=0, dtype=np.float64)).ravel() / X.shape[0]).astype(np.float32),
         input=training.input,
         panel=training.panel,
         about={
@@ -221,13 +223,13 @@ def learn(
                     {"batch_key": batch_key, "n_top_genes": n_top_genes, "cv": cv, "rng": int(rng)} | options.params()
                 )
             )
-            | {"method_kwargs": plain(sanitize(params, where="method_kwargs"))},
+            | {"method_kwargs": plain(sanitize(_resolved(fitted.annotator, params), where="method_kwargs"))},
             "n_cells": len(training.y),
             "n_genes": len(training.genes),
             "sparse": bool(sparse.issparse(training.X)),
             "values": training.found.values.to_dict(),
             "genes": None if training.found.genes is None else training.found.genes.to_dict(),
-            "notes": notes,
+            "notes": [*problems, *training.notes],
             "versions": versions(),
         },
         evaluation=evaluation,
@@ -243,6 +245,11 @@ def trust_splits(training: Training, options: TrustOptions, cv: int, rng: int) -
     if options.scheme == "split":
         return one_holdout(training, rng)
     return folds(training, cv if cv > 1 else N_FOLDS, rng)
+
+
+def _resolved(annotator: Any, params: dict[str, Any]) -> dict[str, Any]:
+    """The method's parameters, defaults included where it tells them."""
+    return annotator.params() if callable(getattr(annotator, "params", None)) else params
 
 
 def plain(value: Any) -> Any:

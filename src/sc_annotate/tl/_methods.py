@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, fields, is_dataclass
 from typing import TYPE_CHECKING, Literal
 
 from sc_annotate._core import registry
@@ -22,7 +22,7 @@ def methods(task: Literal["annotation", "perturbation", "encoding"] = "annotatio
 
     Returns
     -------
-    One row a method, indexed by name: ``summary``, ``input`` (what it is given), ``kind``, ``saves`` (whether a fitted
+    One row a method, indexed by name: ``summary``, ``parameters`` (of ``method_kwargs``, with defaults), ``input`` (what it is given), ``kind``, ``saves`` (whether a fitted
     model can be written to a file), ``extra`` (what to install), ``reference`` (DOI), ``source`` (who brings it).
 
     Raises
@@ -42,4 +42,16 @@ def methods(task: Literal["annotation", "perturbation", "encoding"] = "annotatio
         raise MethodError(f"there is no task {task!r}; there are: {', '.join(registry.ENTRY_POINT_GROUPS)}.")
     columns = ["name", "summary", "input", "kind", "saves", "extra", "reference", "source"]
     rows = [{k: v for k, v in asdict(m).items() if k in columns} for m in registry.table(task).values()]
-    return pd.DataFrame(rows, columns=columns).set_index("name")
+    found = pd.DataFrame(rows, columns=columns).set_index("name")
+    found.insert(1, "parameters", [_parameters(m) for m in registry.table(task).values()])
+    return found
+
+
+def _parameters(method: registry.Method) -> str:
+    """Names and defaults of what ``method_kwargs`` takes, of the classes that can be read without another package."""
+    if method.source not in (registry.Method.source, "this session"):
+        return ""
+    cls = registry.load(method)
+    if not is_dataclass(cls):
+        return ""
+    return ", ".join(f"{f.name}={f.default!r}" for f in fields(cls) if f.init)

@@ -132,6 +132,11 @@ class AnnotationModel:
         ...     sca.load(path).id == model.id
         True
         """
+        if registry.get("annotation", self.method).saves and not hasattr(self.annotator, "to_arrays"):
+            raise MethodError(
+                f"the method {self.method!r} has no to_arrays(), so its models cannot be saved. Add to_arrays and "
+                "from_arrays to the class, or register it with saves=False."
+            )
         if not self.saves:
             raise MethodError(
                 f"a {self.method!r} model cannot be kept as plain arrays, and no pickle is ever written. "

@@ -68,7 +68,13 @@ def predict(
     if model.panel is not None and totals is None:
         panel = genes.match(found.names, model.panel, what=("adata", "the reference"), min_fraction=min_overlap).query
     plan = scales.plan(
-        found.values, what="adata", wanted=cast("Wanted", model.input), stated=stated, totals=totals, panel=panel
+        found.values,
+        what="adata",
+        wanted=cast("Wanted", model.input),
+        stated=stated,
+        totals=totals,
+        panel=panel,
+        elsewhere=found.elsewhere,
     )
     n = found.source.n_cells
     proba, zero = np.empty((n, len(model.classes)), dtype=np.float32), np.zeros(n, dtype=bool)

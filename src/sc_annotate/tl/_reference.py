@@ -52,7 +52,13 @@ def model_and_query(
 ) -> tuple[AnnotationModel, Input, LabelledCells | None, list[str]]:
     """The model to ask, fitted where it has to be, and the query as it was found."""
     if isinstance(reference, AnnotationModel | str) or hasattr(reference, "__fspath__"):
+        if isinstance(reference, str) and reference in adata.obs:
+            raise InputError(
+                f"reference={reference!r} is a column of adata.obs, not a model file. To name the unlabelled cells of adata "
+                f"by the labelled ones, write labels_key={reference!r}; else pass the reference before it."
+            )
         model = reference if isinstance(reference, AnnotationModel) else load(reference)
+        _refuse_fitting(model, labels_key, options)
         return model, open_input(adata, gene_symbols=options.gene_symbols, **place), None, []
     if reference is None and labels_key is None:
         raise InputError(
@@ -70,6 +76,23 @@ def model_and_query(
     if reference is None or reference is adata:
         return _within(adata, labels_key, options, place, record)
     return _across(adata, reference, labels_key, options, place, record)
+
+
+def _refuse_fitting(model: AnnotationModel, labels_key: str | None, options: Options) -> None:
+    """A fitted model learns nothing more; arguments that would tell it how are a misunderstanding."""
+    told = {
+        "labels_key": labels_key is not None,
+        "method": options.method not in ("logreg", model.method),
+        "method_kwargs": bool(options.method_kwargs),
+        "batch_key": options.batch_key is not None,
+        "min_cells": options.min_cells is not None,
+        "reference_layer": options.reference_layer is not None,
+    }
+    if any(told.values()):
+        raise InputError(
+            f"{', '.join(name for name, given in told.items() if given)} says how a model is fitted, but the model passed "
+            f"({model.method}) is fitted already. Leave it out, or pass the labelled reference instead of the model."
+        )
 
 
 def _within(
@@ -105,6 +128,11 @@ def _across(
     in_either = [o for o in (adata, reference) if column is not None and column in o.var]
     if column is not None and not in_either:
         raise InputError(f"neither adata.var nor reference.var has a column {column!r} (gene_symbols).")
+    if labels_key not in reference.obs and labels_key in adata.obs:
+        raise InputError(
+            f"reference.obs has no column {labels_key!r}, but adata.obs has: are adata and reference swapped? "
+            "The order is annotate(cells to be named, labelled reference, labels_key)."
+        )
     cells = labelled_cells(
         reference, labels_key, batch_key=options.batch_key, min_cells=options.min_cells, what="reference"
     )
@@ -115,6 +143,7 @@ def _across(
         use_rep=place["use_rep"],
         gene_symbols=column if column in reference.var else None,
         what="reference",
+        layer_argument="reference_layer",
     )
     if query.source.is_embedding:
         check_representations(query.source, found.source.names, what="adata")

@@ -33,6 +33,7 @@ class Training:
     labels_key: str
     found: Input
     notes: list[str]
+    problems: list[str]
 
     @property
     def genes(self) -> NDArray[np.str_]:
@@ -86,7 +87,9 @@ def read_training(
         columns = np.arange(found.source.n_columns)
     if panel is None and is_panel(found, totals) and wanted == "log":
         panel = columns
-    scale: Transform = scales.plan(found.values, what=what, wanted=wanted, stated=stated, totals=totals, panel=panel)
+    scale: Transform = scales.plan(
+        found.values, what=what, wanted=wanted, stated=stated, totals=totals, panel=panel, elsewhere=found.elsewhere
+    )
     if found.source.is_embedding:
         wanted = "embedding"
     return Training(
@@ -99,5 +102,6 @@ def read_training(
         panel=None if panel is None else {k: v[panel] for k, v in found.names.items()},
         labels_key=labels_key,
         found=found,
-        notes=[*found.notes, *scale.notes, *cells.notes],
+        notes=[*found.notes, *scale.notes],
+        problems=cells.notes,
     )

@@ -1,0 +1,131 @@
+"""Distances to the reference, against plain computations."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import sparse
+from scipy.spatial.distance import mahalanobis
+from sklearn.covariance import ledoit_wolf
+from sklearn.decomposition import PCA
+from sklearn.neighbors import NearestNeighbors
+
+from sc_annotate.errors import InputError
+from sc_annotate.trust import Familiarity
+from sc_annotate.trust._space import Space, choose_landmarks, nearest
+
+
+def cells(n: int = 240, p: int = 40, k: int = 3, seed: int = 0) -> tuple[Any, Any]:
+    rng = np.random.default_rng(seed)
+    centers = rng.normal(0, 1.5, (k, p))
+    codes = np.arange(n) % k
+    X = np.maximum(centers[codes] + rng.normal(0, 1, (n, p)) * np.linspace(0.3, 2, p), 0).astype(np.float32)
+    X[:, 5] = 1.0  # a constant gene
+    return X, codes
+
+
+@pytest.mark.parametrize("n", [240, 30])
+def test_mahalanobis_by_the_book(n: int) -> None:
+    """Scaled PCA by scikit-learn, distance by scipy; more cells than genes, and fewer."""
+    X, codes = cells(n=n)
+    space = Space.of(X, codes, n_components=8, n_landmarks=1000, rng=0)
+    sd = X.std(axis=0, dtype=np.float64)
+    scaled = (X - X.mean(axis=0, dtype=np.float64)) * np.where(sd > 1e-6, 1 / np.maximum(sd, 1e-6), 0)
+    pcs = PCA(8, svd_solver="full").fit_transform(scaled)
+    means = np.stack([pcs[codes == i].mean(axis=0) for i in range(3)])
+    inverse = np.linalg.inv(ledoit_wolf(pcs - means[codes], assume_centered=True)[0])
+    want = [min(mahalanobis(row, m, inverse) for m in means) for row in pcs]
+    np.testing.assert_allclose(nearest(space.coordinates(X), space.centers, 1), want, rtol=2e-3)
+
+
+def test_neighbors_by_scikit_learn() -> None:
+    X, codes = cells()
+    space = Space.of(X, codes, n_components=8, n_landmarks=100, rng=0)
+    where = space.coordinates(X)
+    distances, _ = NearestNeighbors(n_neighbors=7).fit(space.landmarks).kneighbors(where)
+    np.testing.assert_allclose(nearest(where, space.landmarks, 7), distances.mean(axis=1), atol=5e-3)
+
+
+def test_landmarks_hold_every_type() -> None:
+    codes = np.repeat([0, 1, 2], [5000, 400, 12])
+    chosen = choose_landmarks(codes, 300, rng=1)
+    assert len(np.unique(chosen)) == len(chosen)
+    counts = np.bincount(codes[chosen])
+    assert counts[2] == 12
+    assert counts[1] >= 20
+    assert abs(len(chosen) - 300) < 60
+    np.testing.assert_array_equal(chosen, choose_landmarks(codes, 300, rng=1))
+
+
+def test_p_values_of_known_cells_are_uniform() -> None:
+    p = []
+    for seed in range(8):
+        X, codes = cells(n=600, seed=0)
+        order = np.random.default_rng(seed).permutation(600)
+        known = Familiarity().fit(X[order[:400]], codes[order[:400]], rng=seed)
+        p.append(known.p_values(known.score(X[order[400:]])))
+    p = np.concatenate(p)
+    assert abs((p < 0.05).mean() - 0.05) < 0.03
+    assert abs((p < 0.5).mean() - 0.5) < 0.07
+
+
+def test_another_type_is_far() -> None:
+    X, codes = cells(n=600, k=4)
+    known = Familiarity().fit(X[codes < 3], codes[codes < 3])
+    p = known.p_values(known.score(X[codes == 3]))
+    assert (p < 0.05).mean() > 0.9
+
+
+def test_line_agrees_with_the_p_values() -> None:
+    X, codes = cells()
+    known = Familiarity().fit(X, codes)
+    scores = np.concatenate([known.reference_, known.reference_ + 1e-6])
+    for level in (0.01, 0.05, 0.1, 0.37):
+        np.testing.assert_array_equal(known.p_values(scores) < level, scores > known.threshold(level))
+    assert known.threshold(0.001) == np.inf
+
+
+def test_sparse_equals_dense_and_nothing_is_changed() -> None:
+    X, codes = cells()
+    before = X.copy()
+    a, b = Familiarity().fit(X, codes), Familiarity().fit(sparse.csr_matrix(X), codes)
+    np.testing.assert_allclose(a.score(X), b.score(sparse.csr_matrix(X)), atol=1e-3)
+    np.testing.assert_array_equal(X, before)
+    again = Familiarity().fit(X, codes)
+    np.testing.assert_array_equal(a.reference_, again.reference_)
+    np.testing.assert_array_equal(a.score(X), again.score(X))
+
+
+def test_stored_and_rebuilt() -> None:
+    X, codes = cells()
+    model = Familiarity(n_neighbors=4).fit(X, codes)
+    arrays, meta = model.to_arrays()
+    back = Familiarity.from_arrays(arrays, json.loads(json.dumps(meta)))
+    np.testing.assert_array_equal(back.score(X), model.score(X))
+    for name in arrays:
+        with pytest.raises(InputError, match="Fit again"):
+            Familiarity.from_arrays({k: v for k, v in arrays.items() if k != name}, meta)
+    with pytest.raises(InputError, match="Fit again"):
+        Familiarity.from_arrays(arrays | {"reference": arrays["reference"][::-1].copy()}, meta)
+
+
+def test_small_and_odd_references() -> None:
+    X, codes = cells(n=9)
+    known = Familiarity().fit(X, codes)
+    assert np.isfinite(known.score(np.vstack([X, np.zeros((1, 40), np.float32)]))).all()
+    few = Familiarity().fit(X[:6, :2], np.array([0, 0, 0, 0, 1, 1]))
+    assert np.isfinite(few.score(X[:, :2])).all()
+    with pytest.raises(InputError, match="at least four cells"):
+        Familiarity().fit(X[:3], codes[:3])
+
+
+def test_whole_batches_are_held_out() -> None:
+    X, codes = cells(n=600)
+    batch = np.repeat(["a", "b", "c"], 200)
+    shifted = X + 1.5 * (batch == "c")[:, None].astype(np.float32)
+    within, between = Familiarity().fit(shifted, codes), Familiarity().fit(shifted, codes, batch=batch)
+    new = X[:200] + 1.0
+    assert (between.p_values(between.score(new)) < 0.05).mean() <= (within.p_values(within.score(new)) < 0.05).mean()
