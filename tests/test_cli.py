@@ -90,6 +90,8 @@ BAD = {
     "labels absent": ("annotate", "query.h5ad", "out.h5ad", "--reference", "reference.h5ad", "--labels-key", "x"),
     "unknown method": ("train", "reference.h5ad", "m.safetensors", "--labels-key", "cell_type", "--method", "x"),
     "model of another ending": ("train", "reference.h5ad", "m.pkl", "--labels-key", "cell_type"),
+    "model exists": ("train", "reference.h5ad", "there.safetensors", "--labels-key", "cell_type", "--method", "majority"),
+    "model that cannot be saved": ("train", "reference.h5ad", "m.safetensors", "--labels-key", "cell_type", "--method", "random_forest"),
     "no model": ("info", "reference.h5ad"),
     "layer absent": ("inspect", "query.h5ad", "--layer", "x"),
     "demo in a file": ("demo", "--folder", "text.h5ad"),
@@ -103,6 +105,7 @@ def test_bad_input_is_one_line(
     monkeypatch.chdir(files)
     (files / "text.h5ad").write_text("not a file of this kind")
     (files / "there.h5ad").write_text("precious")
+    (files / "there.safetensors").write_text("precious")
     before = {p.name: p.read_bytes() for p in files.iterdir()}
     assert run(*BAD[name]) == 1
     error = capsys.readouterr().err
@@ -126,6 +129,41 @@ def test_force_replaces_an_older_output(files: Path) -> None:
     )
     assert run("annotate", files / "query.h5ad", files / "out.h5ad", *options, "--force") == 0
     assert "annotation" in ad.read_h5ad(files / "out.h5ad").obs
+
+
+def test_strings_of_newer_files_can_be_written_back(files: Path) -> None:
+    query = ad.read_h5ad(files / "query.h5ad")
+    query.obs["note"] = pd.array(["text", None] * 100, dtype="string")
+    with ad.settings.override(allow_write_nullable_strings=True):
+        query.write_h5ad(files / "query.h5ad")
+    options = (
+        "--reference",
+        files / "reference.h5ad",
+        "--labels-key",
+        "cell_type",
+        "--method",
+        "nearest_centroid",
+        "--cv",
+        0,
+    )
+    assert run("annotate", files / "query.h5ad", files / "out.h5ad", *options) == 0
+    assert "annotation" in ad.read_h5ad(files / "out.h5ad").obs
+
+
+def test_report_is_printed(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = (
+        "--reference",
+        files / "reference.h5ad",
+        "--labels-key",
+        "cell_type",
+        "--method",
+        "nearest_centroid",
+        "-v",
+    )
+    assert run("annotate", files / "query.h5ad", files / "out.h5ad", *options) == 0
+    shown = capsys.readouterr().out
+    for text in ("200 cells, nearest_centroid", "status", "held out", "majority", "fewer than 10"):
+        assert text in shown
 
 
 def test_interrupt_leaves_nothing(

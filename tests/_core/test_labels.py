@@ -61,7 +61,7 @@ def test_no_label_at_all(column: Any):
 
 @pytest.mark.parametrize("key", ["y", None, 3])
 def test_no_such_column(key: Any):
-    with pytest.raises(InputError, match=r"q\.obs has no column .*labels_key.*there are: 'x'"):
+    with pytest.raises(InputError, match=r"q\.obs has no column .*labels_key.*There are: 'x'"):
         read_labels(_adata(["B"]), key, what="q")
     with pytest.raises(InputError, match="there are: none"):
         read_labels(ad.AnnData(np.ones((2, 2), np.float32)), "y", what="q")

@@ -92,9 +92,25 @@ def labels_key_missing(c: Call) -> None:
     c.labels_key = None
 
 
-@case(InputError, "there are: 'cell_type'")
+@case(InputError, "Did you mean 'cell_type'")
 def labels_key_absent(c: Call) -> None:
     c.labels_key = "celltype"
+
+
+@case(InputError, "are adata and reference swapped")
+def objects_swapped(c: Call) -> None:
+    c.reference.obs = c.reference.obs.rename(columns={"cell_type": "other"})
+
+
+@case(InputError, "write labels_key='cell_type'")
+def labels_key_in_place_of_the_reference(c: Call) -> None:
+    c.reference, c.labels_key = "cell_type", None
+
+
+@case(InputError, "labels_key, method, batch_key says how a model is fitted")
+def model_told_how_to_fit(c: Call) -> None:
+    c.reference = sca.tl.fit_annotator(c.reference, "cell_type", **c.kwargs)
+    c.kwargs = {"batch_key": "batch", "method": "knn"}
 
 
 @case(InputError, "obs has no column")
@@ -197,31 +213,33 @@ def infinity_in_the_reference(c: Call) -> None:
     c.reference.X.data[::50] = np.inf
 
 
-@case(MatrixError, "use_raw=True")
+@case(MatrixError, "adata has no other layer and no .raw")
 def scaled_without_raw(c: Call) -> None:
     c.adata.X = c.adata.X.toarray()
     sc.pp.scale(c.adata)
 
 
-@case(MatrixError, "use_raw=True")
+@case(MatrixError, "values='log1p'")
 def scaled_without_centring(c: Call) -> None:
     sc.pp.scale(c.adata, zero_center=False)
 
 
-@case(MatrixError, "use_raw=True")
+@case(MatrixError, "reference_layer='log'")
 def scaled_reference(c: Call) -> None:
+    c.reference.layers["log"] = c.reference.X.copy()
     c.reference.X = c.reference.X.toarray()
     sc.pp.scale(c.reference)
 
 
-@case(MatrixError, "Name the layer that holds counts")
+@case(MatrixError, "go back to the object as it was before")
 def fold_changes(c: Call) -> None:
     X = np.random.default_rng(0).normal(0, 0.2, c.adata.shape).astype(np.float32)
     c.adata.X = X * np.linspace(0.1, 5, X.shape[1], dtype=np.float32)
 
 
-@case(MatrixError, "Name the layer with the data")
+@case(MatrixError, "Elsewhere in adata there is layer='counts'")
 def only_zeros(c: Call) -> None:
+    c.adata.layers["counts"] = c.adata.X.copy()
     c.adata.X = np.zeros(c.adata.shape, dtype=np.float32)
 
 
@@ -530,7 +548,7 @@ ELSEWHERE: dict[str, tuple[type[ScAnnotateError], str, Callable[[AnnData], Any]]
     "consensus of one": (InputError, "at least two different keys", lambda a: sca.tl.consensus(a, ["x"])),
     "consensus of nothing": (StorageError, "Run `sca.tl.annotate", lambda a: sca.tl.consensus(a, ["x", "y"])),
     "sets of nothing": (StorageError, "Run `sca.tl.annotate", lambda a: sca.get.sets(a)),
-    "fit on absent labels": (InputError, "there are", lambda a: sca.tl.fit_annotator(a, "nothing")),
+    "fit on absent labels": (InputError, "There are", lambda a: sca.tl.fit_annotator(a, "nothing")),
 }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -23,7 +22,6 @@ __all__ = ["Familiarity"]
 N_FOLDS = 5
 
 
-@dataclass
 class Familiarity:
     """Distance of cells to a labelled reference, with p-values against held-out reference cells.
 
@@ -71,11 +69,10 @@ class Familiarity:
         spread_: NDArray[np.float64]  # and standard deviation
         reference_: NDArray[np.float64]
 
-    n_components: int = 50
-    n_neighbors: int = 15
-    n_landmarks: int = 1000
-
     PARTS: ClassVar = ("mahalanobis", "neighbors")
+
+    def __init__(self, n_components: int = 50, n_neighbors: int = 15, n_landmarks: int = 1000) -> None:
+        self.n_components, self.n_neighbors, self.n_landmarks = n_components, n_neighbors, n_landmarks
 
     def fit(self, X: Any, codes: NDArray[np.intp], *, batch: NDArray[np.str_] | None = None, rng: int = 0) -> Self:
         """Learn the reference, and how far its own cells lie from it while they are held out.
