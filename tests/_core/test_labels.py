@@ -63,7 +63,7 @@ def test_no_label_at_all(column: Any):
 def test_no_such_column(key: Any):
     with pytest.raises(InputError, match=r"q\.obs has no column .*labels_key.*There are: 'x'"):
         read_labels(_adata(["B"]), key, what="q")
-    with pytest.raises(InputError, match="there are: none"):
+    with pytest.raises(InputError, match="There are: none"):
         read_labels(ad.AnnData(np.ones((2, 2), np.float32)), "y", what="q")
 
 

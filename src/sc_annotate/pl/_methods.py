@@ -71,7 +71,6 @@ def methods(
     --------
     >>> import sc_annotate as sca
     >>> adata = sca.datasets.pbmc68k()
-    >>> sca.tl.annotate(adata[500:].copy(), adata[:500].copy(), "cell_type", cv=0)
     >>> table = sca.benchmark.annotators(adata, "cell_type", methods=["nearest_centroid"], cv=1)
     >>> ax = sca.pl.methods(table, show=False)
     >>> len(ax.get_yticks())
