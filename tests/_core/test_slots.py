@@ -16,8 +16,12 @@ def test_slots(key: str):
         f"{key}_status",
         f"{key}_set_size",
         f"{key}_unfamiliarity",
+        f"{key}_disagreement",
+        f"{key}_voted",
+        f"{key}_voted_share",
         f"{key}_model",
     )
+    assert slots.obsm == (f"{key}_proba", f"{key}_dissent")
     assert len(set(slots.obs)) == len(slots.obs)
     assert (slots.uns, slots.proba, slots.colors) == (key, f"{key}_proba", f"{key}_colors")
     # scanpy looks for the colours of a column under this very name.

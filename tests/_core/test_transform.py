@@ -113,7 +113,7 @@ def test_panel(kwargs: dict[str, Any]):
 def test_counts_wanted():
     assert _plan(_report(), wanted="counts").identity
     for kwargs in (LOG, {"kind": "linear"}):
-        with pytest.raises(MatrixError, match="needs counts.*layer="):
+        with pytest.raises(MatrixError, match="needs counts.*Name the layer"):
             _plan(_report(**kwargs), wanted="counts")
 
 
@@ -180,7 +180,7 @@ def test_unknown_statement():
     [
         ({"n_nan": 3}, "3 NaN, 0 infinite.*nan_to_num"),
         ({"n_inf": 2}, "0 NaN, 2 infinite"),
-        ({"kind": "scaled", "minimum": -2.0}, "use_raw=True"),
+        ({"kind": "scaled", "minimum": -2.0}, "cannot be undone. Name the layer"),
         ({"kind": "negative", "minimum": -2.0}, "negative values .minimum -2.*Name the layer"),
         ({"kind": "zero"}, "no value other than zero.*Name the layer"),
     ],

@@ -59,7 +59,7 @@ def plan(
         if kind != "counts":
             raise MatrixError(
                 f"this method needs counts, and {what}.{report.where} holds {kind} values ({report.evidence}). "
-                f"Name the layer that holds the counts. {elsewhere}"
+                f"{elsewhere}"
             )
         return Transform(identity=True, notes=notes)
     unlog = BASES[base] if base is not None else None
