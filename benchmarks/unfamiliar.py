@@ -38,8 +38,9 @@ What to keep in mind:
 
 * **Confidence does not find new types.** The two rows of logistic regression show what rejecting on its probabilities
   (`confidence`) or its energy would find. On some data that is nearly nothing, or worse than chance.
-* The default (`score`) is the mean of its two parts, each standardised by held-out reference cells. It was settled on
-  kang, scmixology and the simulation; pbmc68k and pbmc_3tech are data it was not chosen on.
+* The default (`score`) combines four parts (`mahalanobis`, `relative`, `residual`, `energy`), each as its tail
+  probability among held-out reference cells. All of this data was looked at while the parts were built, and the
+  simulated data is easier than real data: take the figures as the best to expect.
 * A type close to one that stays is hard for every score: kinds of T cells without one another are found little better
   than by chance. The table by type shows it.
 

@@ -205,5 +205,5 @@ def test_check_column(adata: ad.AnnData):
     column = storage.check_column(adata, "mine", argument="labels_key")
     assert column.tolist() == ["x", "y", "z"]
     for absent in ("yours", None, ["mine"]):
-        with pytest.raises(InputError, match=r"q\.obs has no column .*\(labels_key\)\. There are: 'mine'"):
+        with pytest.raises(InputError, match=r"q\.obs has no column .*\(labels_key\)\..* There are: 'mine'"):
             storage.check_column(adata, absent, argument="labels_key", what="q")  # type: ignore[arg-type]

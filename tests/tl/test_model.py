@@ -201,7 +201,7 @@ def test_counts_are_asked_for_where_a_method_needs_them(pbmc: AnnData) -> None:
             return np.full((X.shape[0], len(self.classes_)), 1 / len(self.classes_), dtype=np.float32)
 
     try:
-        with pytest.raises(MatrixError, match="Name the layer that holds the counts"):
+        with pytest.raises(MatrixError, match="this method needs counts"):
             sca.tl.fit_annotator(pbmc, "cell_type", method="wants_counts")
         counts = sca.datasets.simulate_reference(200, 100, 3, rng=0)
         model = sca.tl.fit_annotator(counts, "cell_type", method="wants_counts")

@@ -71,6 +71,6 @@ def annotation(adata: AnnData, key: str = DEFAULT_KEY) -> pd.DataFrame:
     >>> query = adata[500:].copy()
     >>> sca.tl.annotate(query, adata[:500].copy(), "cell_type", method="nearest_centroid", cv=0)
     >>> list(sca.get.annotation(query))
-    ['label', 'confidence', 'set_size', 'unfamiliarity', 'status', 'model']
+    ['label', 'confidence', 'status', 'set_size', 'unfamiliarity', 'model']
     """
     return read_calls(adata, key)

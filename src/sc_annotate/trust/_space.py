@@ -1,111 +1,161 @@
-"""The space in which distances to a reference are measured."""
+"""Where the types lie among the components of the reference, and how far a cell is from them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import linalg, sparse
+from scipy.optimize import minimize
+from scipy.special import log_softmax, logsumexp
+
+from sc_annotate.trust._components import Components, take
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
-FEWEST_OF_A_TYPE = 20
-"""So many landmarks a type has, if it has as many cells, however rare it is."""
+# Distances to landmarks that are held at a time.
+_DISTANCES = 20_000_000
+# Directions in which cells of a type hardly differ must not decide alone: least variance, as a share of the mean one.
+_LEAST = 1e-3
+# Weight of the squared coefficients of the logistic regression; 1 / C in scikit-learn.
+_PENALTY = 10.0
 
 
-@dataclass(frozen=True, eq=False)
+def shrunken_covariance(R: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Covariance of centred rows, shrunken towards a multiple of the identity as Ledoit and Wolf 2004 say."""
+    n, k = R.shape
+    S = R.T @ R / n
+    mu = np.trace(S) / k
+    delta = np.square(S - mu * np.eye(k)).sum()
+    beta = (np.square(np.square(R).sum(axis=1)).mean() - np.square(S).sum()) / n
+    shrinkage = 1.0 if delta <= 0 else float(np.clip(beta / delta, 0, 1))
+    return (1 - shrinkage) * S + shrinkage * mu * np.eye(k)
+
+
+def whitening(covariance: NDArray[np.float64], least: float) -> NDArray[np.float64]:
+    """Matrix W so that ``|x @ W|`` is the Mahalanobis length of x."""
+    values, vectors = np.linalg.eigh(covariance)
+    return vectors / np.sqrt(np.maximum(values, least))
+
+
+def softmax_regression(Z: NDArray[np.float64], codes: NDArray[np.intp], k: int) -> NDArray[np.float64]:
+    """Coefficients of a ridge-penalised multinomial regression; the last row is the intercept."""
+    n, d = Z.shape
+    truth = np.zeros((n, k))
+    truth[np.arange(n), codes] = 1
+
+    def loss(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        B = flat.reshape(d + 1, k)
+        log_p = log_softmax(Z @ B[:-1] + B[-1], axis=1)
+        off = np.exp(log_p) - truth
+        gradient = np.vstack([Z.T @ off + _PENALTY * B[:-1], off.sum(axis=0)])
+        return float(-log_p[truth > 0].sum() + _PENALTY / 2 * np.square(B[:-1]).sum()), gradient.ravel()
+
+    found = minimize(loss, np.zeros((d + 1) * k), jac=True, method="L-BFGS-B", options={"maxiter": 500, "gtol": 1e-3})
+    return found.x.reshape(d + 1, k)
+
+
+def choose_landmarks(codes: NDArray[np.intp], n: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """At most `n` cells, ascending; the large types lose cells first, so rare ones stay whole as long as they can."""
+    order = rng.permutation(codes.size)
+    by_type = np.argsort(codes[order], kind="stable")
+    counts = np.bincount(codes)
+    rank = np.empty(codes.size, dtype=np.intp)
+    rank[by_type] = np.arange(codes.size) - np.repeat(np.cumsum(counts) - counts, counts)
+    return np.sort(order[np.argsort(rank, kind="stable")[:n]])
+
+
 class Space:
-    """Principal components of scaled genes, whitened by the covariance within types.
+    """Components, the types' means in them, two whitenings, landmarks and a logistic regression."""
 
-    Coordinates of a cell are ``x @ basis - offset``: scaling, rotation and whitening are folded into one product.
-    """
+    NAMES = ("within", "means", "overall", "landmarks", "logits")
 
-    basis: NDArray[np.float32]
-    offset: NDArray[np.float32]
-    centers: NDArray[np.float32]
+    components: Components
+    within: NDArray[np.float32]
+    """Components x components: after it, cells of a type spread alike in all directions."""
+    means: NDArray[np.float32]
+    """Types x components, whitened."""
+    overall: NDArray[np.float32]
+    """The same whitening for all cells around their common mean, which is 0."""
     landmarks: NDArray[np.float32]
+    """Some reference cells, whitened."""
+    logits: NDArray[np.float32]
+    """Components + 1 x types: what the logistic regression multiplies a cell's place with, then its intercepts."""
+    n_neighbors: int
 
     @classmethod
-    def of(cls, X: Any, codes: NDArray[np.intp], *, n_components: int, n_landmarks: int, rng: int) -> Space:
-        """Learn the space from labelled cells."""
-        mean, scale = _moments(X)
-        types, codes = np.unique(codes, return_inverse=True)
-        axes = _principal_axes(X, mean, scale, max(1, min(n_components, X.shape[0] - 1, X.shape[1])))
-        basis = scale[:, None] * axes
-        where = np.asarray(X @ basis, dtype=np.float64) - mean @ basis
-        centers = np.stack([where[codes == i].mean(axis=0) for i in range(len(types))])
-        whitening = _whitening(where - centers[codes])
-        chosen = choose_landmarks(codes, n_landmarks, rng)
-        return cls(
-            basis=(basis @ whitening).astype(np.float32),
-            offset=(mean @ basis @ whitening).astype(np.float32),
-            centers=(centers @ whitening).astype(np.float32),
-            landmarks=(where[chosen] @ whitening).astype(np.float32),
-        )
+    def fit(
+        cls, X: Any, codes: NDArray[np.intp], *, n_components: int, n_neighbors: int, max_landmarks: int, rng: int
+    ) -> Space:
+        """Learn from cells and the codes of their types; codes without a cell are left out."""
+        self = cls()
+        self.n_neighbors = n_neighbors
+        self.components = Components.fit(X, n_components, rng)
+        place = self.components.place(X).astype(np.float64)
+        _, codes = np.unique(codes, return_inverse=True)
+        n = np.bincount(codes)
+        means = np.stack([np.bincount(codes, column) for column in place.T], axis=1) / n[:, None]
+        all_cells = shrunken_covariance(place)
+        least = _LEAST * np.trace(all_cells) / len(all_cells)
+        self.overall = whitening(all_cells, least).astype(np.float32)
+        within = whitening(shrunken_covariance(place - means[codes]), least)
+        self.within, self.means = within.astype(np.float32), (means @ within).astype(np.float32)
+        kept = choose_landmarks(codes, max_landmarks, np.random.default_rng(rng))
+        self.landmarks = (place[kept] @ within).astype(np.float32)
+        sd = np.sqrt(np.square(place).mean(axis=0))
+        B = softmax_regression(place / sd, codes, n.size)
+        self.logits = np.vstack([B[:-1] / sd[:, None], B[-1]]).astype(np.float32)
+        return self
 
-    def coordinates(self, X: Any) -> NDArray[np.float32]:
-        """Where cells lie, float32, cells x components."""
-        return np.asarray(X @ self.basis, dtype=np.float32) - self.offset
+    def measure(self, X: Any) -> dict[str, NDArray[np.float64]]:
+        """Every measure of every cell, on its own scale; the higher, the farther."""
+        place = self.components.place(X)
+        white = place @ self.within
+        nearest = _squares(white, self.means).min(axis=1)
+        parts = {
+            "mahalanobis": np.sqrt(nearest),
+            "relative": nearest - np.square(place @ self.overall, dtype=np.float64).sum(axis=1),
+            "landmark": self._to_landmarks(white),
+            "energy": -logsumexp((place @ self.logits[:-1] + self.logits[-1]).astype(np.float64), axis=1),
+        }
+        if self.components.curve.size:
+            parts["residual"] = self.components.residual(X, place)
+        return parts
 
+    def _to_landmarks(self, white: NDArray[np.float32]) -> NDArray[np.float64]:
+        k = min(self.n_neighbors, len(self.landmarks))
+        out = np.empty(len(white))
+        step = max(1, _DISTANCES // len(self.landmarks))
+        for start in range(0, len(white), step):
+            rows = slice(start, start + step)
+            near = np.partition(_squares(white[rows], self.landmarks), k - 1, axis=1)[:, :k]
+            out[rows] = np.sqrt(near).mean(axis=1)
+        return out
 
-def nearest(where: NDArray[np.float32], points: NDArray[np.float32], k: int) -> NDArray[np.float64]:
-    """Mean distance of each cell to the `k` nearest points."""
-    square = (where**2).sum(axis=1)[:, None] - 2 * where @ points.T + (points**2).sum(axis=1)
-    if k < square.shape[1]:
-        square = np.partition(square, k - 1, axis=1)[:, :k]
-    return np.sqrt(np.maximum(square, 0)).mean(axis=1, dtype=np.float64)
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        own = {f"space_{name}": getattr(self, name) for name in self.NAMES}
+        return own | {f"components_{name}": getattr(self.components, name) for name in Components.NAMES}
 
-
-def choose_landmarks(codes: NDArray[np.intp], most: int, rng: int) -> NDArray[np.intp]:
-    """Cells of all types in proportion, but some of each, in ascending order."""
-    if len(codes) <= most:
-        return np.arange(len(codes))
-    generator = np.random.default_rng(rng)
-    n = np.bincount(codes)
-    wanted = np.minimum(
-        n, np.maximum(np.minimum(FEWEST_OF_A_TYPE, most // len(n) + 1), np.floor(most * n / n.sum()))
-    ).astype(int)
-    return np.sort(
-        np.concatenate([generator.choice(np.flatnonzero(codes == i), w, replace=False) for i, w in enumerate(wanted)])
-    )
-
-
-def _moments(X: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean of each column, and 1 / its standard deviation (0 for a constant one)."""
-    n = X.shape[0]
-    if sparse.issparse(X):
-        values = X.astype(np.float64)
-        mean = np.asarray(values.sum(axis=0)).ravel() / n
-        square = np.asarray(values.multiply(values).sum(axis=0)).ravel() / n
-        sd = np.sqrt(np.maximum(square - mean**2, 0))
-    else:
-        mean, sd = X.mean(axis=0, dtype=np.float64), X.std(axis=0, dtype=np.float64)
-    # Rounding leaves a constant column with a tiny deviation.
-    return mean, np.divide(1.0, sd, out=np.zeros_like(sd), where=sd > 1e-6 * np.maximum(1, np.abs(mean)))
-
-
-def _principal_axes(X: Any, mean: NDArray[np.float64], scale: NDArray[np.float64], d: int) -> NDArray[np.float64]:
-    """The `d` leading axes of the centred and scaled cells, genes x d, from the smaller Gram matrix."""
-    n, p = X.shape
-    if p <= n:
-        product = (X.T @ X).toarray() if sparse.issparse(X) else X.T @ X
-        gram = (np.asarray(product, dtype=np.float64) - n * np.outer(mean, mean)) * np.outer(scale, scale)
-        return np.asarray(linalg.eigh(gram, subset_by_index=(p - d, p - 1))[1][:, ::-1])
-    dense = np.asarray(X.toarray() if sparse.issparse(X) else X, dtype=np.float64)
-    dense = (dense - mean) * scale
-    values, vectors = linalg.eigh(dense @ dense.T, subset_by_index=(n - d, n - 1))
-    values, vectors = values[::-1], vectors[:, ::-1]
-    kept = values > 1e-9 * max(values[0], 1e-300)
-    kept[0] = True
-    return np.asarray(dense.T @ (vectors[:, kept] / np.sqrt(np.maximum(values[kept], 1e-300))))
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], n_neighbors: int) -> Space:
+        self, components = cls(), Components()
+        loadings = take(arrays, "components_", {"loadings": (None, None)})["loadings"]
+        p, d = loadings.shape
+        curve = 5 if np.size(arrays.get("components_curve", ())) else 0
+        shapes = {"loadings": (p, d), "shift": (d,), "weight": (p,), "offset": (p + 1,), "curve": (curve,)}
+        for name, value in take(arrays, "components_", shapes).items():
+            setattr(components, name, value)
+        own = take(arrays, "space_", {"means": (None, d), "landmarks": (None, d), "within": (d, d), "overall": (d, d)})
+        own |= take(arrays, "space_", {"logits": (d + 1, len(own["means"]))})
+        for name, value in own.items():
+            setattr(self, name, value)
+        self.components, self.n_neighbors = components, n_neighbors
+        return self
 
 
-def _whitening(residuals: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What makes the covariance within types (Ledoit-Wolf) the identity."""
-    from sklearn.covariance import ledoit_wolf
-
-    covariance, _ = ledoit_wolf(residuals, assume_centered=True)
-    values, vectors = np.linalg.eigh(covariance)
-    return np.asarray(vectors / np.sqrt(np.maximum(values, 1e-9 * max(values[-1], 1e-300))))
+def _squares(cells: NDArray[np.float32], to: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Squared distances, cells x points; not below 0, where rounding would put them."""
+    square = np.square(cells).sum(axis=1)[:, None] - 2 * (cells @ to.T) + np.square(to).sum(axis=1)
+    return np.maximum(square, 0).astype(np.float64)

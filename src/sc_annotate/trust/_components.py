@@ -1,0 +1,149 @@
+"""Principal components of a cells x genes matrix that is never centred, and what they leave unexplained."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.sparse import csr_array, issparse
+from scipy.sparse.linalg import LinearOperator, svds
+
+from sc_annotate.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+# Below this size ARPACK gains nothing over a full decomposition.
+_SMALL = 100
+# A component with less than this share of the largest one's length holds rounding errors.
+_NOTHING = 1e-5
+
+
+def as_cells(X: Any, n_columns: int | None = None) -> Any:
+    """`X` as float32, dense or CSR, checked: two dimensions, finite, as many columns as were fitted on."""
+    matrix: Any = csr_array(X) if issparse(X) else np.asarray(X)
+    if matrix.ndim != 2 or matrix.dtype.kind not in "fiub":
+        raise InputError(f"X must be numbers, cells x genes, not {matrix.dtype} of shape {matrix.shape}.")
+    if n_columns is not None and matrix.shape[1] != n_columns:
+        raise InputError(
+            f"X has {matrix.shape[1]} columns, but this was fitted on {n_columns}. Hand in the same genes in the same order."
+        )
+    matrix = matrix.astype(np.float32, copy=False)
+    if not np.isfinite(matrix.data if issparse(matrix) else matrix).all():
+        raise InputError("X has NaN or infinite values. Remove those cells, or put numbers in their place.")
+    if issparse(matrix) and not matrix.has_canonical_format:
+        matrix = matrix.copy()
+        matrix.sum_duplicates()
+    return matrix
+
+
+def _square(X: Any) -> Any:
+    return csr_array((X.data**2, X.indices, X.indptr), shape=X.shape) if issparse(X) else X**2
+
+
+class Components:
+    """Genes divided by their spread, rotated to their leading directions.
+
+    Centring and scaling are folded into `loadings` (genes x components) and `shift`, so a cell's place is one product.
+    `weight` (genes) and `offset` give the squared length of a scaled, centred cell, of which the place is one part and
+    the residual the other.
+    """
+
+    NAMES = ("loadings", "shift", "weight", "offset", "curve")
+
+    loadings: NDArray[np.float32]
+    shift: NDArray[np.float32]
+    weight: NDArray[np.float32]
+    offset: NDArray[np.float32]
+    curve: NDArray[np.float64]
+    """Log residual by log number of genes: three coefficients, then the range they were fitted on; empty: no residual."""
+
+    @classmethod
+    def fit(cls, X: Any, n_components: int, rng: int) -> Components:
+        """Find at most `n_components` directions; fewer where fewer vary."""
+        n, p = X.shape
+        mean = np.asarray(X.mean(axis=0, dtype=np.float64)).ravel()
+        variance = np.asarray(_square(X).mean(axis=0, dtype=np.float64)).ravel() - mean**2
+        # What is left of a constant gene is rounding.
+        varies = variance > 1e-6 * (mean**2 + variance)
+        scale = np.where(varies, 1 / np.sqrt(np.where(varies, variance, 1)), 0.0)
+        if not varies.any():
+            raise InputError("no gene varies between the cells. Hand in the genes that do.")
+        center, Z = mean * scale, (X @ _diagonal(scale) if issparse(X) else X * scale)
+        k = min(n_components, n - 1, int(varies.sum()))
+        if k < min(n, p) and min(n, p) > _SMALL:
+            centred = LinearOperator(
+                (n, p),
+                matvec=lambda v: Z @ v.ravel() - center @ v.ravel(),
+                rmatvec=lambda u: Z.T @ u.ravel() - center * u.sum(),
+                dtype=np.float64,
+            )
+            start = np.random.default_rng(rng).standard_normal(min(n, p))
+            _, length, vt = svds(centred, k=k, v0=start)
+        else:
+            _, length, vt = np.linalg.svd((Z.toarray() if issparse(Z) else Z) - center, full_matrices=False)
+        order = np.argsort(-length, kind="stable")[:k]
+        vt = vt[order[length[order] > _NOTHING * length.max()]]
+        vt = vt * np.where(vt[np.arange(len(vt)), np.abs(vt).argmax(axis=1)] < 0, -1.0, 1.0)[:, None]
+        self = cls()
+        loadings = scale[:, None] * vt.T
+        self.loadings = np.ascontiguousarray(loadings, dtype=np.float32)
+        self.shift = (mean @ loadings).astype(np.float32)
+        self.weight = (scale**2).astype(np.float32)
+        # First what the squares are short of after centring, gene by gene; then what that amounts to in all.
+        self.offset = np.append(2 * mean * scale**2, center @ center).astype(np.float32)
+        self.curve = np.empty(0)
+        if len(vt) < min(n - 1, int(varies.sum())):
+            self._fit_curve(X)
+        return self
+
+    def _fit_curve(self, X: Any) -> None:
+        log_genes, log_residual = self._residual(X, self.place(X))
+        low, high = log_genes.min(), log_genes.max()
+        terms = _terms(log_genes, low, high)
+        # Of least length where all cells have as many genes, so it is a constant then.
+        coefficients = np.linalg.lstsq(terms, log_residual, rcond=1e-10)[0]
+        self.curve = np.concatenate([coefficients, [low, high]])
+
+    def place(self, X: Any) -> NDArray[np.float32]:
+        """Component scores, cells x components."""
+        return np.asarray(X @ self.loadings, dtype=np.float32) - self.shift
+
+    def _residual(self, X: Any, place: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        total = _square(X) @ self.weight - X @ self.offset[:-1] + self.offset[-1]
+        rest = np.asarray(total, dtype=np.float64) - np.square(place, dtype=np.float64).sum(axis=1)
+        n_genes = np.diff(X.indptr) if issparse(X) else np.count_nonzero(X, axis=1)
+        # float32 leaves a hundred-thousandth of the total at most.
+        return np.log(np.maximum(n_genes, 1)), np.log(np.maximum(rest, 1e-5 * np.maximum(total, 1e-5)))
+
+    def residual(self, X: Any, place: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Log of what the components leave, minus what they leave in reference cells with as many genes."""
+        log_genes, log_residual = self._residual(X, place)
+        return log_residual - _terms(log_genes, *self.curve[3:]) @ self.curve[:3]
+
+
+def _terms(x: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
+    """1, x, x squared with x brought to -1 ... 1 and kept there: beyond the range a parabola means nothing."""
+    z = np.clip(2 * (x - low) / (high - low) - 1, -1, 1) if high > low else np.zeros_like(x)
+    return np.stack([np.ones_like(z), z, z**2], axis=1)
+
+
+def _diagonal(values: NDArray[np.float64]) -> csr_array:
+    n = values.size
+    return csr_array((values, np.arange(n), np.arange(n + 1)), shape=(n, n))
+
+
+def take(
+    arrays: Mapping[str, Any], prefix: str, shapes: Mapping[str, tuple[int | None, ...]]
+) -> dict[str, NDArray[Any]]:
+    """The arrays called `prefix` + name, each finite, of floats and of the given shape (None: any length)."""
+    out = {}
+    for name, shape in shapes.items():
+        value = np.asarray(arrays.get(prefix + name))
+        fits = value.ndim == len(shape) and all(w is None or w == h for w, h in zip(shape, value.shape, strict=True))
+        if value.dtype.kind != "f" or not fits or not np.isfinite(value).all():
+            raise InputError(f"the stored array {prefix + name!r} is missing or damaged. Fit again.")
+        out[name] = value
+    return out
