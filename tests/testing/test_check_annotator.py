@@ -16,6 +16,8 @@ from sc_annotate.testing import check_annotator
 class Duck:
     """Derives from nothing of ours; nearest mean by cosine."""
 
+    saves = False
+
     def fit(self, X, y, *, genes, batch=None, rng=0):
         dense = X.toarray() if hasattr(X, "toarray") else X
         self.classes_ = np.unique(y)
@@ -123,3 +125,11 @@ def test_a_method_that_cannot_be_saved_must_say_so():
             return {}, {}
 
     assert failures(Silent, n_trees=5) == {"saving"}
+
+
+def test_a_class_that_cannot_be_saved_has_to_say_so():
+    class Silent(Duck):
+        saves = True
+
+    with pytest.raises(AssertionError, match="saving: add to_arrays and from_arrays"):
+        check_annotator(Silent)

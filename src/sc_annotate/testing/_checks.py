@@ -166,7 +166,9 @@ class AnnotatorChecks:
                 raise AssertionError(f"{X.shape[1]} columns were accepted after a fit on 60; raise GeneError")
 
     def check_saving(self) -> None:
-        saves = getattr(self.cls, "saves", hasattr(self.cls, "to_arrays"))
+        saves = getattr(self.cls, "saves", True)
+        can = hasattr(self.cls, "to_arrays") and hasattr(self.cls, "from_arrays")
+        require(can or not saves, "add to_arrays and from_arrays, or say saves = False in the class")
         if not saves:
             for name, arguments in (("to_arrays", ()), ("from_arrays", ({}, {}, self.model.classes_))):
                 call = getattr(self.model, name, None)
