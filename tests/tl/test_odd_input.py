@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from anndata import AnnData
 
-FAST: dict[str, Any] = {"method": "nearest_centroid", "cv": 0}
+FAST: dict[str, Any] = {"method": "nearest_centroid", "cv": 0, "calibration": None}
 
 
 def _explicit_zeros(X: Any) -> sparse.csr_matrix:
