@@ -194,7 +194,10 @@ def test_default_basis(annotated: AnnData) -> None:
 def test_cells_without_a_place_are_counted(annotated: AnnData) -> None:
     annotated.obsm["X_umap"][:7] = np.nan
     ax = sca.pl.annotation(annotated, color="label")
-    assert ax.get_title() == "annotation\nnot drawn: 7 cells without coordinates"
+    scores = annotated.uns["annotation"]["baseline"]["scores"].iloc[0]
+    f1 = f"{scores['macro_f1']:.2f} [{scores['macro_f1_low']:.2f}, {scores['macro_f1_high']:.2f}]"
+    headline = f"annotation: {scores['method']}, held-out macro-F1 {f1}"
+    assert ax.get_title() == f"{headline}\nnot drawn: 7 cells without coordinates"
 
 
 def test_concatenated_objects(annotated: AnnData) -> None:

@@ -96,8 +96,20 @@ def annotation(
     drawn = dict(zip(colors, _axes(ax, panels), strict=True))
     for (name, axes), panel in zip(drawn.items(), panels, strict=True):
         panel.draw(axes, places, order, size)
-        _label(axes, rep, key if name == "label" else f"{key}: {name.replace('_', ' ')}", panel, places)
+        _label(
+            axes, rep, _headline(adata, key) if name == "label" else f"{key}: {name.replace('_', ' ')}", panel, places
+        )
     return finish(drawn if len(drawn) > 1 else drawn[colors[0]], show=show, return_fig=return_fig)
+
+
+def _headline(adata: AnnData, key: str) -> str:
+    """The result's name, and how its method did on held-out cells, where that is known."""
+    stored = adata.uns.get(key)
+    scores = stored["baseline"].get("scores") if isinstance(stored, dict) and "baseline" in stored else None
+    if scores is None:
+        return key
+    row = scores.iloc[0]
+    return f"{key}: {row['method']}, held-out macro-F1 {row['macro_f1']:.2f} [{row['macro_f1_low']:.2f}, {row['macro_f1_high']:.2f}]"
 
 
 def _colors(color: str | Sequence[str], frame: pd.DataFrame, key: str) -> list[str]:
