@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
+import tempfile
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -155,6 +157,8 @@ def _annotate(args: argparse.Namespace) -> None:
     output = Path(args.output)
     if output.suffix != ".h5ad":
         raise InputError(f"the output is an .h5ad file, not {args.output!r}.")
+    if output.is_dir():
+        raise InputError(f"the output {args.output!r} is a folder; name a file in it.")
     if output.exists() and any(output.samefile(p) for p in (args.query, args.reference) if p and Path(p).exists()):
         raise InputError(f"the output {args.output!r} is an input; choose another name.")
     if output.exists() and not args.force:
@@ -180,7 +184,9 @@ def _write(adata: AnnData, output: Path) -> None:
     """The file appears whole or not at all."""
     import anndata as ad
 
-    temporary = output.with_name(f".{output.stem}.part.h5ad")
+    handle, name = tempfile.mkstemp(dir=output.parent, prefix=f".{output.stem}-", suffix=".h5ad")
+    os.close(handle)
+    temporary = Path(name)
     try:
         # Files of newer versions hold strings of a kind that older ones read, but write only when told to.
         with ad.settings.override(allow_write_nullable_strings=True):
@@ -221,7 +227,9 @@ def _inspect(args: argparse.Namespace) -> None:
 
 def _demo(args: argparse.Namespace) -> None:
     from sc_annotate.benchmark._demo import demo
+    from sc_annotate.tl._fit import check_rng
 
+    check_rng(args.seed)
     demo(Path(args.folder), rng=args.seed)
 
 

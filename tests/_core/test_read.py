@@ -169,9 +169,9 @@ def test_totals_that_are_none(column: Any, message: str):
     adata.obs["n"] = column
     with pytest.raises(InputError, match=rf"q\.obs\['n'\] \(total_counts_key\).*{message}"):
         read.total_counts(adata, "n", what="q")
-    with pytest.raises(InputError, match=r"no column 'm' \(total_counts_key\); there are: 'n'"):
+    with pytest.raises(InputError, match=r"no column 'm' \(total_counts_key\)\. There are: 'n'"):
         read.total_counts(adata, "m", what="q")
-    with pytest.raises(InputError, match="there are: none"):
+    with pytest.raises(InputError, match="There are: none"):
         read.total_counts(ad.AnnData(np.ones((3, 2), np.float32)), "m", what="q")
 
 

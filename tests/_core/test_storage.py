@@ -110,7 +110,7 @@ def test_columns_of_another_length_are_not_written(adata: ad.AnnData):
 
 @pytest.mark.parametrize("key", ["", "a/b", None, 3, ("a",)])
 def test_keys_that_h5ad_cannot_hold(adata: ad.AnnData, key: Any):
-    with pytest.raises(StorageError, match="key_added must be"):
+    with pytest.raises(StorageError, match="must be a non-empty string"):
         storage.check_writable(adata, key)
 
 

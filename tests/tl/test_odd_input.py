@@ -45,7 +45,6 @@ def _read_only(X: Any) -> sparse.csr_matrix:
 FORMATS: dict[str, Callable[[Any], Any]] = {
     "csr_array": sparse.csr_array,
     "csc_array": sparse.csc_array,
-    "Fortran order": lambda X: np.asfortranarray(X.toarray()),
     "64-bit indices": lambda X: sparse.csr_matrix((X.data, X.indices.astype("i8"), X.indptr.astype("i8")), X.shape),
     "explicit zeros": _explicit_zeros,
     "unsorted indices": _unsorted,
@@ -143,10 +142,8 @@ LABELS: dict[str, Callable[[pd.Series], Any]] = {
     "nullable strings": lambda s: s.astype(str).astype("string"),
     "nullable booleans": lambda s: pd.array([True, False, None, True] * 125, dtype="boolean"),
     "nullable integers": lambda s: pd.array([1, 2, None, 3] * 125, dtype="Int64"),
-    "dates": lambda s: pd.to_datetime(["2020-01-01", "2021-01-01"] * 250),
     "ordered": lambda s: s.cat.reorder_categories(list(s.cat.categories)[::-1], ordered=True),
     "new lines": lambda s: s.astype(str) + "\nx",
-    "long": lambda s: s.astype(str) + "x" * 3000,
     "200 types": lambda s: [f"t{i % 200}" for i in range(500)],
 }
 
@@ -159,8 +156,7 @@ def test_labels_survive(pair: tuple[AnnData, AnnData], kind: str, tmp_path: Path
     sca.tl.annotate(query, reference, "labels", **FAST)
     table = sca.get.probabilities(query)
     assert list(table) == sorted(table)
-    if kind != "dates":  # written out with the time of day
-        assert set(table) == known
+    assert set(table) == known
     np.testing.assert_array_equal(
         table.columns[table.to_numpy().argmax(axis=1)].astype(str), query.obs["annotation"].astype(str)
     )
@@ -168,7 +164,7 @@ def test_labels_survive(pair: tuple[AnnData, AnnData], kind: str, tmp_path: Path
     assert_same_results(query, ad.read_h5ad(tmp_path / "x.h5ad"))
 
 
-@pytest.mark.parametrize("key", ["a b.é细胞", "X", "log1p"])
+@pytest.mark.parametrize("key", ["a b.é细胞", "log1p"])
 def test_odd_keys_survive(pair: tuple[AnnData, AnnData], key: str, tmp_path: Path) -> None:
     reference, query = pair
     sca.tl.annotate(query, reference, "cell_type", key_added=key, **FAST)

@@ -123,3 +123,12 @@ def test_whole_batches_are_held_out() -> None:
     within, between = Familiarity().fit(shifted, codes), Familiarity().fit(shifted, codes, batch=batch)
     new = X[:200] + 1.0
     assert (between.p_values(between.score(new)) < 0.05).mean() <= (within.p_values(within.score(new)) < 0.05).mean()
+
+
+def test_stored_zeros_are_no_detected_genes() -> None:
+    X, codes = cells()
+    full = sparse.csr_matrix(np.ones_like(X))
+    full.data = X.ravel().copy()
+    model = Familiarity(n_components=10).fit(X, codes)
+    np.testing.assert_array_equal(model.score(full), model.score(sparse.csr_matrix(X)))
+    assert full.nnz == X.size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -65,7 +66,7 @@ def usable(
 
     A type of one cell is an error unless `min_cells` says to leave small types out.
     """
-    if min_cells is not None and (isinstance(min_cells, bool) or not isinstance(min_cells, int) or min_cells < 1):
+    if min_cells is not None and (isinstance(min_cells, bool) or not isinstance(min_cells, Integral) or min_cells < 1):
         raise InputError(f"min_cells must be a whole number of at least 1, not {min_cells!r}.")
     types, counts = np.unique(labels[present], return_counts=True)
     notes = []
@@ -95,6 +96,12 @@ def usable(
         notes.append(
             f"{', '.join(no_types)} is taken as a type like the others; set it to NaN to leave these cells unlabelled"
         )
+    alike: dict[str, list[str]] = {}
+    for t in types.tolist():
+        alike.setdefault(" ".join(t.split()).casefold(), []).append(repr(t))
+    for group in alike.values():
+        if len(group) > 1:
+            notes.append(f"{' and '.join(group)} differ in blanks or case only and are taken as different types")
     few = [f"{t} ({c})" for t, c in zip(types, counts, strict=True) if c < FEW_CELLS]
     if few:
         notes.append(

@@ -72,6 +72,9 @@ def find(
         for name, given in (("layer", layer is not None), ("use_raw", bool(use_raw)), ("use_rep", use_rep is not None))
         if given
     ]
+    for name, value in (("layer", layer), ("use_rep", use_rep)):
+        if value is not None and not isinstance(value, str):
+            raise InputError(f"{name} must be a name, not {value!r}.")
     if len(named) > 1:
         raise InputError(f"{' and '.join(named)} were both given for {what}; choose one.")
     if use_rep is not None:
@@ -103,17 +106,22 @@ def resolve_rep(adata: AnnData, name: str, *, what: str = "adata") -> str:
 def _representation(adata: AnnData, name: str, what: str) -> Source:
     key = resolve_rep(adata, name, what=what)
     X = adata.obsm[key]
+    columns = [str(c) for c in X.columns] if hasattr(X, "columns") else None
     if hasattr(X, "to_numpy"):
         X = X.to_numpy()
+    if getattr(X, "ndim", 0) != 2:
+        raise InputError(f"{what}.obsm[{key!r}] must have two dimensions, cells x columns. Name another with use_rep=.")
     # The name without its prefix, so that "X_pca" of one object and "pca" of another are the same space.
     stem = key.removeprefix("X_")
     if X.shape[1] == 0:
         raise InputError(f"{what}.obsm[{key!r}] has no columns. Name another representation with use_rep=.")
-    return Source(X, f"obsm[{key!r}]", np.array([f"{stem}_{i}" for i in range(X.shape[1])]))
+    return Source(X, f"obsm[{key!r}]", np.array([f"{stem}_{i}" for i in columns or range(X.shape[1])]))
 
 
 def _strings(index: pd.Index) -> NDArray[np.str_]:
-    return np.asarray(index.astype(str), dtype=str)
+    """Names as text; a missing one is empty, so that it equals no other."""
+    names = np.asarray(index.astype(str), dtype=str)
+    return np.where(np.asarray(index.isna()), "", names)
 
 
 def rows(X: Any, where: slice | NDArray[np.intp]) -> sparse.csr_matrix | NDArray[Any]:
@@ -134,7 +142,14 @@ def rows(X: Any, where: slice | NDArray[np.intp]) -> sparse.csr_matrix | NDArray
         block = block.astype(np.float32)
     elif not block.dtype.isnative:
         block = block.astype(block.dtype.newbyteorder("="))
-    return sparse.csr_matrix(block) if sparse.issparse(block) else block
+    if not sparse.issparse(block):
+        return block
+    csr = sparse.csr_matrix(block)
+    if not csr.has_canonical_format:
+        # A value may be stored as a sum of several entries; a logarithm must see the sum.
+        csr = csr.copy()
+        csr.sum_duplicates()
+    return csr
 
 
 def row_ordered(X: Any) -> Any:

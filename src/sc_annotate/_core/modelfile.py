@@ -6,6 +6,7 @@ Nothing in it is executed, and no pickle is read or written.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import tempfile
@@ -41,7 +42,8 @@ def save(path: str | os.PathLike[str], arrays: Mapping[str, NDArray[Any]], meta:
                 f"the array {name!r} holds {np.asarray(array).dtype}; a model file holds arrays of numbers only."
             )
     try:
-        text = json.dumps({"format": FORMAT, "format_number": FORMAT_NUMBER, **meta}, allow_nan=False)
+        described = {"format": FORMAT, "format_number": FORMAT_NUMBER, "sha256": digest(arrays), **meta}
+        text = json.dumps(described, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise InputError(f"the description of the model cannot be written as JSON ({error}).") from error
     handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.stem}-", suffix=SUFFIX)
@@ -100,7 +102,21 @@ def load(path: str | os.PathLike[str]) -> tuple[dict[str, NDArray[Any]], dict[st
             f"{str(file)!r} has format number {meta.get('format_number')!r}; this version reads {FORMAT_NUMBER}. "
             "Update sc-annotate, or fit the model again."
         )
+    checksum = meta.pop("sha256", None)
+    if arrays and checksum != digest(arrays):
+        raise ModelFileError(f"the numbers in {str(file)!r} are damaged (another checksum). Get or save it again.")
     return arrays, meta
+
+
+def digest(arrays: Mapping[str, NDArray[Any]]) -> str:
+    """Checksum of all arrays, their names, kinds and shapes."""
+    found = hashlib.sha256()
+    for name, given in sorted(arrays.items()):
+        # The file is little-endian, whatever the machine.
+        array = given.astype(given.dtype.newbyteorder("<"), copy=False)
+        found.update(f"{name} {array.dtype.str} {array.shape}".encode("utf-8", "surrogatepass"))
+        found.update(np.ascontiguousarray(array).tobytes())
+    return found.hexdigest()
 
 
 def _refuse_other_formats(file: Path) -> None:

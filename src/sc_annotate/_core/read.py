@@ -13,6 +13,7 @@ from sc_annotate._core import gene_names, values
 from sc_annotate._core.matrix import Source, blocks, check_adata, find, rows
 from sc_annotate._core.progress import logger, track
 from sc_annotate._core.settings import settings
+from sc_annotate._core.storage import check_column
 from sc_annotate.errors import InputError, MatrixError
 
 if TYPE_CHECKING:
@@ -94,12 +95,9 @@ def total_counts(adata: AnnData, key: str | None, *, what: str) -> NDArray[np.fl
     """The column of true total counts, checked."""
     if key is None:
         return None
-    if key not in adata.obs:
-        raise InputError(
-            f"{what}.obs has no column {key!r} (total_counts_key); there are: {', '.join(map(repr, adata.obs)) or 'none'}."
-        )
+    column = check_column(adata, key, argument="total_counts_key", what=what)
     try:
-        totals = np.asarray(adata.obs[key], dtype=np.float64)
+        totals = np.asarray(column, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise InputError(f"{what}.obs[{key!r}] (total_counts_key) holds no numbers: {error}.") from error
     if not np.isfinite(totals).all() or (totals < 0).any():
@@ -153,7 +151,7 @@ def _filled(part: Any, missing: NDArray[np.bool_], fill: NDArray[np.float32]) ->
 
 def check_representations(query: Source, reference_names: NDArray[np.str_], *, what: str) -> None:
     """A model of a representation needs the very same one."""
-    if not np.array_equal(query.names, reference_names):
+    if not np.array_equal(np.sort(query.names), np.sort(reference_names)):
         raise MatrixError(
             f"{what}.{query.where} has {query.n_columns} dimensions named {query.names[0]}...; the reference has "
             f"{len(reference_names)} named {reference_names[0]}... Compute both in one space before this call."

@@ -31,20 +31,41 @@ class Annotation:
 
 def check_key(key: Any) -> Slots:
     """Refuse keys that h5ad cannot hold."""
-    if not isinstance(key, str) or not key or "/" in key:
-        raise StorageError(f"key_added must be a non-empty string without '/', not {key!r}.")
+    if not isinstance(key, str) or not key or "/" in key or "\0" in key or key in (".", "..", "_index"):
+        raise StorageError(
+            f"the name of a result (key_added, key) must be a non-empty string without '/' that files can hold, not {key!r}."
+        )
     return Slots(key)
 
 
 def check_writable(adata: AnnData, key: str) -> None:
     """Refuse to overwrite anything that this package did not write."""
+    import pandas as pd
+
     slots = check_key(key)
+    if not isinstance(adata.obs, pd.DataFrame):
+        raise InputError("adata was read lazily and cannot hold new columns. Use `adata.to_memory()` first.")
+    if adata.obs.index.name in slots.obs:
+        raise StorageError(
+            f"the index of adata.obs is named {adata.obs.index.name!r}, as a column of the result would be, which no file can "
+            "hold. Choose another key_added, or rename the index."
+        )
     stored = adata.uns.get(slots.uns)
+    if _schema(stored) is None and slots.uns not in adata.uns and _left_over(adata, slots):
+        return
     if _schema(stored) is not None:
         if _schema(stored) != SCHEMA:
             raise StorageError(
                 f"adata.uns[{key!r}] has schema number {_schema(stored)}, this version writes {SCHEMA}. "
                 "Choose another key_added, or delete the old result."
+            )
+        ours = {str(name) for name in stored.get("written", [*slots.obs, *slots.obsm])}
+        since = [f"obs[{name!r}]" for name in slots.obs if name in adata.obs and name not in ours]
+        since += [f"obsm[{name!r}]" for name in slots.obsm if name in adata.obsm and name not in ours]
+        if since:
+            raise StorageError(
+                f"{', '.join(since)} was added to adata by somebody else since; it would be lost. Choose another key_added than "
+                f"{key!r}, or rename it."
             )
         return
     foreign = [f"uns[{slots.uns!r}]"] if slots.uns in adata.uns else []
@@ -55,6 +76,11 @@ def check_writable(adata: AnnData, key: str) -> None:
             f"{', '.join(foreign)} exist already and were not written by sc_annotate. Choose another key_added than "
             f"{key!r}, or rename or delete them."
         )
+
+
+def _left_over(adata: AnnData, slots: Slots) -> bool:
+    """Whether these are columns of a result whose account went, as ``ad.concat`` leaves them."""
+    return all(name in adata.obs for name in (slots.call, slots.confidence, slots.model))
 
 
 def _schema(stored: Any) -> int | None:
@@ -71,7 +97,12 @@ def write(adata: AnnData, key: str, annotation: Annotation) -> None:
     slots = Slots(key)
     if annotation.proba is not None and annotation.proba.shape[:1] != (adata.n_obs,):
         raise StorageError(f"{annotation.proba.shape} probabilities do not fit the {adata.n_obs} cells of adata.")
-    uns = sanitize({"schema": SCHEMA, **annotation.uns}, where=f"uns[{key!r}]")
+    before = adata.uns.get(key)
+    own_colors = isinstance(before, dict) and bool(before.get("wrote_colors", False))
+    paint = annotation.colors is not None and (own_colors or slots.colors not in adata.uns)
+    proba = [] if annotation.proba is None else [slots.proba]
+    about = {"schema": SCHEMA, "written": [*annotation.obs, *proba, *annotation.obsm], "wrote_colors": paint}
+    uns = sanitize(about | annotation.uns, where=f"uns[{key!r}]")
     obs = adata.obs.drop(columns=[name for name in slots.obs if name in adata.obs])
     for name, column in annotation.obs.items():
         obs[name] = column
@@ -85,9 +116,9 @@ def write(adata: AnnData, key: str, annotation: Annotation) -> None:
     for name, array in annotation.obsm.items():
         adata.obsm[name] = array
     adata.uns[slots.uns] = uns
-    if annotation.colors is not None:
+    if paint:
         adata.uns[slots.colors] = annotation.colors
-    else:
+    elif own_colors:
         adata.uns.pop(slots.colors, None)
 
 
@@ -120,6 +151,8 @@ def read_uns(adata: AnnData, key: str) -> dict[str, Any]:
 
 def model_ids(adata: AnnData, key: str) -> list[str]:
     """Short ids of the models that named the cells of this object."""
+    if Slots(key).model not in adata.obs:
+        raise StorageError(f"adata.obs lacks {Slots(key).model!r}: a column of the result was deleted. Annotate again.")
     column = adata.obs[Slots(key).model]
     return sorted({str(v) for v in column.dropna().unique()})
 
@@ -135,6 +168,8 @@ def check_column(adata: AnnData, column: str, *, argument: str, what: str = "ada
             f"{what}.obs has no column {column!r} ({argument}). {hint}There are: {', '.join(map(repr, adata.obs)) or 'none'}."
         )
     values = adata.obs[column]
+    if isinstance(values, pd.DataFrame):
+        raise InputError(f"{what}.obs has {values.shape[1]} columns named {column!r} ({argument}). Rename all but one.")
     return values if isinstance(values, pd.Series) else pd.Series(np.asarray(values), index=adata.obs_names)
 
 
@@ -149,4 +184,6 @@ def add_columns(adata: AnnData, key: str, columns: dict[str, Any], entry: str, a
     account = sanitize(account, where=f"uns[{key!r}][{entry!r}]")
     for name, column in columns.items():
         adata.obs[name] = column
+    written = [str(name) for name in stored.get("written", [])]
+    adata.uns[key]["written"] = sanitize([*written, *(name for name in columns if name not in written)])
     adata.uns[key][entry] = account

@@ -54,10 +54,10 @@ def read_probabilities(adata: AnnData, key: str) -> pd.DataFrame:
             "Annotate again with store_proba='all'."
         )
     ids = model_ids(adata, key)
-    if any(i != str(stored["model"]) for i in ids):
+    if any(i != str(stored.get("model")) for i in ids):
         raise StorageError(
             f"the cells of adata were named by the models {', '.join(ids)}, but adata.uns[{key!r}] describes "
-            f"{stored['model']}: objects of different models were concatenated, and the columns of the probabilities do not "
+            f"{stored.get('model')}: objects of different models were concatenated, and the columns of the probabilities do not "
             "agree. Take the probabilities before concatenating, or annotate again."
         )
     values: NDArray[Any] = np.asarray(adata.obsm[slots.proba])

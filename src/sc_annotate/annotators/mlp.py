@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -102,8 +103,7 @@ class MLP(Annotator):
             for rows in row_blocks(n, _BLOCK):
                 block = as_dense(scaled[drawn[rows]]) - center
                 model.set_params(batch_size=min(self.batch_size, len(block)))
-                # partial_fit, because fit would warn at the last epoch that it has not converged.
-                model.partial_fit(block, codes[drawn[rows]], classes=np.arange(len(self.classes_)))
+                _partial_fit(model, block, codes[drawn[rows]], len(self.classes_))
         first, last = (np.asarray(c, dtype=np.float64) for c in model.coefs_)
         last, bias = two_columns(last.T, np.asarray(model.intercepts_[1], np.float64), link="softmax")
         self.coef_in_: NDArray[np.float32] = (first * scale[:, None]).astype(np.float32)
@@ -133,3 +133,16 @@ class MLP(Annotator):
         for name in _NAMES:
             setattr(model, f"{name}_", arrays[name])
         return model
+
+
+def _partial_fit(model: Any, X: NDArray[np.float32], codes: NDArray[np.intp], k: int) -> None:
+    """One pass over `X`; fit itself would warn at the last epoch that it has not converged.
+
+    scikit-learn turns an interruption into a warning and goes on, which would leave a half-trained model as a result.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message="Training interrupted by user", category=UserWarning)
+        try:
+            model.partial_fit(X, codes, classes=np.arange(k))
+        except UserWarning as warning:
+            raise KeyboardInterrupt from warning

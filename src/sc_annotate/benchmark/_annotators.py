@@ -11,7 +11,7 @@ from sc_annotate._core.progress import track
 from sc_annotate._core.read import open_input
 from sc_annotate.errors import InputError
 from sc_annotate.tl._evaluation import BASELINES, check_cv, choose_splits, held_out, score_groups, scores
-from sc_annotate.tl._fit import N_TOP_GENES, check_rng
+from sc_annotate.tl._fit import N_TOP_GENES, check_n_top_genes, check_rng
 from sc_annotate.tl._training import labelled_cells, read_training
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def annotators(
 
     check_rng(rng)
     check_cv(cv)
-    if cv == 0 or isinstance(methods, str) or len(methods) == 0:
+    if cv == 0 or not isinstance(methods, list | tuple) or len(methods) == 0:
         raise InputError(
             f"a comparison needs a list of methods and cv of at least 1, not methods={methods!r}, cv={cv}."
         )
@@ -111,6 +111,7 @@ def annotators(
         what="adata",
     )
     splits, description = choose_splits(training, cv, rng)
+    check_n_top_genes(n_top_genes)
     n_top = None if training.input == "embedding" else n_top_genes
     kwargs = method_kwargs or {}
     predictions = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +13,15 @@ from sc_annotate._core import registry
 from sc_annotate._core.progress import track
 from sc_annotate.annotators._selected import OnVariableGenes
 from sc_annotate.errors import InputError
-from sc_annotate.evaluation import cross_validate, grouped, holdout, interval, paired_difference, stratified
+from sc_annotate.evaluation import (
+    cross_validate,
+    grouped,
+    holdout,
+    interval,
+    missing_types,
+    paired_difference,
+    stratified,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -136,7 +145,7 @@ def choose_splits(training: Training, cv: int, rng: int) -> tuple[list[Split], s
 
 
 def check_cv(cv: Any) -> None:
-    if isinstance(cv, bool) or not isinstance(cv, int) or cv < 0:
+    if isinstance(cv, bool) or not isinstance(cv, Integral) or cv < 0:
         raise InputError(f"cv must be 0 (no scores), 1 (one hold-out) or a number of folds, not {cv!r}.")
 
 
@@ -178,6 +187,12 @@ def evaluate(
     reference = found.get("logreg", own)
     per_type = metrics.per_type(own.y, own.labels)
     suspects, notes = _suspects(own, training)
+    for split in splits:
+        if len(absent := missing_types(training.y, split)):
+            notes.append(
+                f"held out in {split.name}: {', '.join(absent.tolist())} {'have' if len(absent) > 1 else 'has'} no cell left to "
+                "learn from, so these held-out cells count as wrong (types and batches coincide)"
+            )
     return Evaluation(
         split=description,
         n_cells=len(own.y),

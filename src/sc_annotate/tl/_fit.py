@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -149,6 +150,13 @@ def check_rng(rng: Any) -> None:
         raise InputError(f"rng must be an integer from 0 to 2**32 - 1, not {rng!r}.")
 
 
+def check_n_top_genes(n_top_genes: Any) -> None:
+    if n_top_genes is not None and (
+        isinstance(n_top_genes, bool) or not isinstance(n_top_genes, Integral) or n_top_genes < 2
+    ):
+        raise InputError(f"n_top_genes must be None or a whole number of at least 2, not {n_top_genes!r}.")
+
+
 def learn(
     training: Training,
     method: str,
@@ -161,10 +169,7 @@ def learn(
     rng: int,
 ) -> AnnotationModel:
     """Score the method and its baselines on held-out cells, then fit it on all of them."""
-    if n_top_genes is not None and (
-        isinstance(n_top_genes, bool) or not isinstance(n_top_genes, int) or n_top_genes < 2
-    ):
-        raise InputError(f"n_top_genes must be None or a whole number of at least 2, not {n_top_genes!r}.")
+    check_n_top_genes(n_top_genes)
     if method_kwargs is not None and not hasattr(method_kwargs, "keys"):
         raise InputError(f"method_kwargs must be a dict of parameters, not {method_kwargs!r}.")
     params = dict(method_kwargs or {})

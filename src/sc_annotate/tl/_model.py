@@ -86,8 +86,13 @@ class AnnotationModel:
         ):
             digest.update(text.encode() + b"\0")
         digest.update(self.means.tobytes())
-        probe = self.annotator.predict_proba(np.zeros((1, len(self.means)), dtype=np.float32))
-        digest.update(np.asarray(probe, dtype=np.float32).tobytes())
+        if not self.saves:
+            # What keeps no arrays is told apart by what it says of one cell.
+            digest.update(
+                np.asarray(
+                    self.annotator.predict_proba(np.zeros((1, len(self.means)), np.float32)), np.float32
+                ).tobytes()
+            )
         for name, array in sorted(self._arrays().items()):
             digest.update(name.encode() + np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()[:10]
@@ -217,6 +222,9 @@ def _rebuild(arrays: dict[str, NDArray[Any]], meta: dict[str, Any]) -> Annotatio
     _require(len(classes) >= 1 and len(np.unique(classes)) == len(classes), "the classes are empty or repeat")
     _require(counts.shape == classes.shape and counts.dtype.kind == "i", "counts and classes differ")
     _require(means.shape == (n_genes,) and means.dtype == np.float32, "means and genes differ")
+    _require(len(np.unique(names["var_names"])) == n_genes, "gene names repeat")
+    _require(panel is None or "var_names" in panel, "the panel has no names")
+    _require(ABOUT <= set(meta["about"]), "the account of the fit is not whole")
     _require(all(len(v) == n_genes for v in names.values()), "the lists of gene names differ in length")
     _require(meta["input"] in ("log", "counts", "embedding"), "unknown input")
     _require(isinstance(meta["about"], dict) and isinstance(meta["about"].get("params"), dict), "no account of the fit")
@@ -246,6 +254,10 @@ def _rebuild(arrays: dict[str, NDArray[Any]], meta: dict[str, Any]) -> Annotatio
         annotator,
         trust,
     )
+
+
+ABOUT = {"labels_key", "params", "n_cells", "n_genes", "values", "genes", "notes", "versions"}
+"""What the account of a fit has to hold, for the card and for results."""
 
 
 def _texts(values: Any, what: str) -> NDArray[np.str_]:

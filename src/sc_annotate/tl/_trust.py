@@ -164,16 +164,17 @@ def learn_trust(
         calibration=make_calibrator(name).fit(proba, truth),
         # Each cell's score comes from a calibrator that did not see the cell.
         sets=Conformal().fit(after, truth, score=options.score, by=options.by, rng=rng),
-        familiarity=_familiarity(X, codes, batch, rng),
+        familiarity=_familiarity(X, codes, rng),
         report=report,
         held_out=(own.cells[usable], after, truth),
     )
 
 
-def _familiarity(X: Any, codes: NDArray[np.intp], batch: NDArray[np.str_] | None, rng: int) -> Familiarity | None:
+def _familiarity(X: Any, codes: NDArray[np.intp], rng: int) -> Familiarity | None:
     """None where the cells are too few, or too much alike, to measure distances among."""
     try:
-        return Familiarity().fit(X, codes, batch=batch, rng=rng)
+        # Folds of single cells: whole batches cost much power, and hold false alarms on new batches no better.
+        return Familiarity().fit(X, codes, rng=rng)
     except InputError:
         return None
 

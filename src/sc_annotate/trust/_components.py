@@ -33,9 +33,11 @@ def as_cells(X: Any, n_columns: int | None = None) -> Any:
     matrix = matrix.astype(np.float32, copy=False)
     if not np.isfinite(matrix.data if issparse(matrix) else matrix).all():
         raise InputError("X has NaN or infinite values. Remove those cells, or put numbers in their place.")
-    if issparse(matrix) and not matrix.has_canonical_format:
+    # Detected genes are counted by their entries, so each must have one, and zeros none.
+    if issparse(matrix) and not (matrix.has_canonical_format and matrix.data.all()):
         matrix = matrix.copy()
         matrix.sum_duplicates()
+        matrix.eliminate_zeros()
     return matrix
 
 

@@ -100,7 +100,7 @@ class Familiarity:
 
     def __init__(
         self,
-        n_components: int = 30,
+        n_components: int = 50,
         n_neighbors: int = 15,
         max_landmarks: int = 1000,
         combine: tuple[str, ...] = ("mahalanobis", "relative", "residual", "energy"),

@@ -1,0 +1,71 @@
+"""Likelihood of a cell's counts under one type's profile, two types' mixed, and the mean of everything."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.sparse import csr_array, issparse
+
+from sc_annotate.errors import InputError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+# Molecules of the mean profile that each type's profile starts from, so that no gene has probability 0.
+_PRIOR = 200.0
+# Shares of the first type in a doublet: its two cells need not be of one size.
+_SHARES = (0.3, 0.5, 0.7)
+
+
+def as_counts(counts: Any, n_genes: int | None = None) -> csr_array:
+    """Counts as CSR float64, checked: two dimensions, finite, none below 0."""
+    matrix: Any = csr_array(counts) if issparse(counts) else np.asarray(counts)
+    if matrix.ndim != 2 or matrix.dtype.kind not in "fiub":
+        raise InputError(f"counts must be numbers, cells x genes, not {matrix.dtype} of shape {matrix.shape}.")
+    if n_genes is not None and matrix.shape[1] != n_genes:
+        raise InputError(
+            f"counts has {matrix.shape[1]} genes, but the profiles were learned on {n_genes}. "
+            "Hand in the same genes in the same order."
+        )
+    matrix = csr_array(matrix, dtype=np.float64)
+    if not matrix.has_canonical_format:
+        # What is stored in two pieces is one gene.
+        matrix = matrix.copy()
+        matrix.sum_duplicates()
+    if not np.isfinite(matrix.data).all() or (matrix.size and matrix.data.min() < 0):
+        raise InputError("counts has negative, NaN or infinite values. Hand in the counts, neither scaled nor centred.")
+    return matrix
+
+
+def profiles(counts: csr_array, codes: NDArray[np.intp], k: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Shares of the genes in the molecules of each of `k` types (types x genes), and in those of all cells (genes)."""
+    n = codes.size
+    sums = np.asarray((csr_array((np.ones(n), (codes, np.arange(n))), shape=(k, n)) @ counts).todense())
+    total = sums.sum(axis=0) + 1 / sums.shape[1]
+    mean = total / total.sum()
+    return (sums + _PRIOR * mean) / (sums.sum(axis=1, keepdims=True) + _PRIOR), mean
+
+
+def mixing(
+    counts: csr_array, types: NDArray[np.float64], mean: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """How much better than the best single type two types explain each cell, and the mean of everything does.
+
+    The first is the gain in log-likelihood by the best partner and share, over the square root of the number of
+    molecules: it grows with depth in singlets too, as no cell follows its type's profile exactly. The second, a
+    molecule, is above 0 where the mean profile fits better than any type. A cell without molecules has 0 in both.
+    """
+    n = np.asarray(counts.sum(axis=1)).ravel()
+    single = counts @ np.log(types).T
+    best = single.argmax(axis=1)
+    top = single[np.arange(n.size), best]
+    gain = np.zeros(n.size)
+    for code in np.unique(best) if len(types) > 1 else ():
+        rows = np.flatnonzero(best == code)
+        others = np.delete(types, code, axis=0)
+        pairs = np.concatenate([w * types[code] + (1 - w) * others for w in _SHARES])
+        gain[rows] = (counts[rows] @ np.log(pairs).T).max(axis=1) - top[rows]
+    some = np.maximum(n, 1)
+    # A mixture with too much of the wrong type fits worse than none: that is no evidence, not evidence against.
+    return np.maximum(gain, 0) / np.sqrt(some), (counts @ np.log(mean) - top) / some
