@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sc_annotate.errors import InputError
-from sc_annotate.evaluation._allocation import deal
 from sc_annotate.trust._components import as_cells, take
+from sc_annotate.trust._sampling import folds, sample
 from sc_annotate.trust._space import Space
 from sc_annotate.trust._tail import TAIL_SIZE, fit_tail, tail
 
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["PARTS", "Familiarity"]
 
 PARTS = ("mahalanobis", "relative", "landmark", "residual", "energy")
-# So many cells of a rare type are learned from even where the cap leaves fewer.
-_RARE = 50
 
 
 PARAMS = ("n_components", "n_neighbors", "max_landmarks", "combine", "folds", "max_cells")
@@ -144,9 +142,9 @@ class Familiarity:
             )
         types = types.astype(np.intp)
         random = np.random.default_rng(rng)
-        kept, sampled = _sample(types, self.max_cells, random)
+        kept, sampled = sample(types, self.max_cells, random)
         matrix, types = matrix[kept], types[kept]
-        fold = _folds(types, None if batch is None else np.asarray(batch)[kept], self.folds, random)
+        fold = folds(types, None if batch is None else np.asarray(batch)[kept], self.folds, random)
         held_out = self._held_out(matrix, types, fold, rng)
         self.space_ = self._fit_space(matrix, types, rng)
         self.n_genes_ = matrix.shape[1]
@@ -267,39 +265,3 @@ class Familiarity:
     def _need_fitted(self) -> None:
         if not hasattr(self, "reference_"):
             raise InputError("this Familiarity is not fitted. Call fit(X, codes) first.")
-
-
-def _sample(codes: NDArray[np.intp], n: int, random: np.random.Generator) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
-    """Cells to learn from, ascending, and which of them are a plain random sample of all.
-
-    The others are more cells of rare types: they help to place those, but would distort the reference scores.
-    """
-    if codes.size <= n:
-        return np.arange(codes.size), np.ones(codes.size, dtype=bool)
-    order = random.permutation(codes.size)
-    chosen = np.zeros(codes.size, dtype=bool)
-    chosen[order[:n]] = True
-    more = chosen.copy()
-    for code in np.flatnonzero(np.bincount(codes, minlength=codes.max() + 1)):
-        short = _RARE - int(chosen[codes == code].sum())
-        if short > 0:
-            more[order[n:][codes[order[n:]] == code][:short]] = True
-    kept = np.flatnonzero(more)
-    return kept, chosen[kept]
-
-
-def _folds(
-    codes: NDArray[np.intp], batch: NDArray[Any] | None, n: int, random: np.random.Generator
-) -> NDArray[np.intp]:
-    if batch is None:
-        return deal(codes, min(n, codes.size), random)
-    names, group = np.unique(batch.astype(str), return_inverse=True)
-    if names.size < 2:
-        return deal(codes, min(n, codes.size), random)
-    # The largest batches first, each to the fold that has the fewest cells.
-    sizes = np.bincount(group)
-    fold_of, filled = np.zeros(names.size, dtype=np.intp), np.zeros(min(n, names.size))
-    for i in np.argsort(-sizes, kind="stable"):
-        fold_of[i] = filled.argmin()
-        filled[fold_of[i]] += sizes[i]
-    return fold_of[group]
