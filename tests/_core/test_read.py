@@ -205,10 +205,44 @@ def test_blocks_with_genes_that_are_absent(
     wanted, fill = np.array(columns), np.linspace(0, 1, len(columns)).astype(np.float32)
     with settings.override(block_size=8):
         walked = list(read.read_blocks(find(build(kind, D)), Transform(), wanted, fill, progress="reading"))
-    assert [(w.start, w.stop) for w, _ in walked] == [(0, 8), (8, 16), (16, 24), (24, 31)]
-    assert all(sparse.issparse(b) == (kind not in DENSE) and b.dtype == np.float32 for _, b in walked)
+    assert [(w.start, w.stop) for w, _, _ in walked] == [(0, 8), (8, 16), (16, 24), (24, 31)]
+    assert all(sparse.issparse(b) == (kind not in DENSE) and b.dtype == np.float32 for _, b, _ in walked)
     expected = np.where(wanted >= 0, _expected(D)[:, wanted], fill)
-    np.testing.assert_allclose(np.concatenate([_array(b) for _, b in walked]), expected, rtol=2e-6)
+    np.testing.assert_allclose(np.concatenate([_array(b) for _, b, _ in walked]), expected, rtol=2e-6)
+
+
+def test_counts_come_along_as_they_are(make_counts: Callable[..., np.ndarray]):
+    D = make_counts(31, 6)
+    adata = ad.AnnData(np.log1p(D), layers={"counts": sparse.csr_matrix(D)})
+    log, counts = find(adata), find(adata, layer="counts")
+    genes, fill = np.array([4, 1]), np.zeros(2, np.float32)
+    with settings.override(block_size=8):
+        apart = list(read.read_blocks(log, Transform(unlog=np.e), genes, fill, counts=counts, progress="x"))
+        same_matrix = list(read.read_blocks(counts, Transform(), genes, fill, counts=counts, progress="x"))
+        without = list(read.read_blocks(counts, Transform(), genes, fill, progress="x"))
+    for walked in (apart, same_matrix):
+        np.testing.assert_array_equal(np.concatenate([_array(raw) for _, _, raw in walked]), D)
+    assert all(raw is None for _, _, raw in without)
+
+
+def test_where_counts_are_found(make_counts: Callable[..., np.ndarray]):
+    D = make_counts(31, 6)
+    adata = ad.AnnData(D, obsm={"X_pca": D[:, :2]})
+    own = read.open_input(adata)
+    assert read.open_counts(adata, own) is own
+    assert read.open_counts(adata, read.open_input(adata, use_rep="X_pca")) is None
+    adata.X = np.log1p(D)
+    log = read.open_input(adata)
+    assert read.open_counts(adata, log) is None
+    adata.layers["counts"] = np.log1p(D)
+    assert read.open_counts(adata, log) is None
+    adata.layers["counts"] = D
+    found = read.open_counts(adata, log)
+    assert found is not None
+    assert found.source.where == "layers['counts']"
+    other = read.open_input(ad.AnnData(np.log1p(D), var={"x": range(6)}))
+    other.source.names[0] = "of another matrix"
+    assert read.open_counts(adata, other) is None
 
 
 def test_totals_go_with_their_rows(make_counts: Callable[..., np.ndarray]):
@@ -220,7 +254,7 @@ def test_totals_go_with_their_rows(make_counts: Callable[..., np.ndarray]):
         some = read.read_rows(source, Transform(totals=totals), every, np.array([2, 9, 30]), progress="x")
         blocks = list(read.read_blocks(source, Transform(totals=totals), every, np.zeros(6, np.float32), progress="x"))
     np.testing.assert_allclose(some, expected[[2, 9, 30]], rtol=2e-6)
-    np.testing.assert_allclose(np.concatenate([b for _, b in blocks]), expected, rtol=2e-6)
+    np.testing.assert_allclose(np.concatenate([b for _, b, _ in blocks]), expected, rtol=2e-6)
 
 
 def test_only_the_chosen_rows_have_to_be_sound(make_counts: Callable[..., np.ndarray]):

@@ -13,7 +13,9 @@ from scipy.stats import median_abs_deviation, multinomial
 
 import sc_annotate as sca
 from sc_annotate.errors import InputError
-from sc_annotate.trust.quality import EMPTY_Z, Profiles, depth, quality
+from sc_annotate.trust import Profiles, low_quality, quality_measures
+from sc_annotate.trust._mixing import partners
+from sc_annotate.trust.quality import EMPTY_Z, MOST_DOUBLETS
 
 SHARES = (0.3, 0.5, 0.7)
 
@@ -23,16 +25,86 @@ def singles(n: int = 800, seed: int = 0, **kwargs: Any) -> tuple[sparse.csr_matr
     return adata.X, adata.obs["cell_type"].cat.codes.to_numpy().astype(int)
 
 
-def test_depth_by_the_book() -> None:
-    X, _ = singles(200)
-    measures, _ = quality(X)
-    for name, values in {"counts_z": X.toarray().sum(axis=1), "genes_z": (X.toarray() > 0).sum(axis=1)}.items():
+def quality(
+    X: Any, known: Profiles | None = None, **kwargs: Any
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    measures = quality_measures(X, known, **kwargs)
+    return measures, low_quality(measures, np.inf if known is None else known.doublet_line_)
+
+
+def with_some_empty(n: int = 200) -> Any:
+    """Counts of ordinary cells, the first ten of which have lost most of their molecules."""
+    X = singles(n)[0].toarray()
+    X[:10] = np.random.default_rng(0).binomial(X[:10].astype(int), np.linspace(0.001, 0.6, 10)[:, None])
+    return X
+
+
+def test_empty_by_the_book() -> None:
+    X = with_some_empty()
+    measures, low = quality(X)
+    beyond = np.zeros(200, dtype=bool)
+    for name, values in {"log_counts": X.sum(axis=1), "log_genes": (X > 0).sum(axis=1)}.items():
         log = np.log(1 + values)
-        want = (log - np.median(log)) / max(median_abs_deviation(log, scale="normal"), 0.1)
-        np.testing.assert_allclose(measures[name], want, rtol=1e-5, atol=1e-5)
-    given, _ = quality(X, typical=depth(X[:100]), totals=X.sum(axis=1).A1, n_genes=(X > 0).sum(axis=1).A1)
-    own, _ = quality(X, typical=depth(X[:100]))
-    np.testing.assert_array_equal(given["genes_z"], own["genes_z"])
+        np.testing.assert_allclose(measures[name], log)
+        beyond |= (log - np.median(log)) / max(median_abs_deviation(log, scale="normal"), 0.1) < EMPTY_Z
+    np.testing.assert_array_equal(low["empty"], beyond)
+    assert 3 < low["empty"].sum() < 10
+    given = quality_measures(X[:, :5], totals=X.sum(axis=1), n_genes=(X > 0).sum(axis=1))
+    for name, values in measures.items():
+        np.testing.assert_array_equal(given[name], values)
+
+
+def test_few_cells_do_not_say_what_is_usual() -> None:
+    X = with_some_empty()
+    assert quality(X[:49])[1]["empty"].tolist() == (X[:49].sum(axis=1) == 0).tolist()
+    assert not quality(X[:49], Profiles().fit(*singles(300)))[1]["ambient"].any()
+
+
+def test_too_many_doublets_are_none() -> None:
+    """What looks like doublets in a fifth of the cells is another kind of data."""
+    X, codes = singles(1200)
+    known = Profiles().fit(X[:600], codes[:600])
+    half = X[600:900] + X[900:]
+    line = known.doublet_line_
+    found = quality_measures(half, known)["doublet"] > line
+    assert found.mean() > 0.5
+    few = sparse.vstack([X[600:900], half[np.flatnonzero(found)[:30]]]).tocsr()
+    assert quality(few, known)[1]["doublet"][300:].all()
+    many = sparse.vstack([X[600:900], half[found]]).tocsr()
+    assert (quality_measures(many, known)["doublet"] > line).mean() > MOST_DOUBLETS
+    assert not quality(many, known)[1]["doublet"].any()
+    # Of fewer cells the share says little.
+    assert quality(half[found][:3], known)[1]["doublet"].all()
+
+
+def test_other_data_may_lack_genes() -> None:
+    X, codes = singles(600)
+    known = Profiles().fit(X, codes)
+    order = np.argsort(known.mean_)
+    rare, frequent = np.ones(300, dtype=bool), np.ones(300, dtype=bool)
+    rare[order[:50]], frequent[order[-50:]] = False, False
+    part = known.on(rare)
+    assert part.doublet_line_ == known.doublet_line_
+    np.testing.assert_allclose(part.types_.sum(axis=1), 1)
+    np.testing.assert_allclose(part.types_[1] / part.types_[1, 0], known.types_[1, rare] / known.types_[1, rare][0])
+    assert part.mean_.sum() == pytest.approx(1)
+    assert known.on(frequent).doublet_line_ == np.inf
+    assert known.on(np.ones(300, dtype=bool)) is known
+
+
+def test_partners_stand_for_many_types() -> None:
+    rng = np.random.default_rng(0)
+    centres = rng.dirichlet(np.ones(40), size=5)
+    types = np.repeat(centres, 10, axis=0) + rng.uniform(0, 1e-3, size=(50, 40))
+    types /= types.sum(axis=1, keepdims=True)
+    chosen = partners(types, 12)
+    assert len(set(chosen.tolist())) == 16
+    assert 12 not in chosen
+    assert set(chosen[:4] // 10) == {0, 2, 3, 4}
+    np.testing.assert_array_equal(partners(types[:5], 2), [0, 1, 3, 4])
+    X = rng.poisson(500 * types)
+    measured = quality_measures(X, Profiles().fit(X, np.arange(50)))["doublet"]
+    assert np.isfinite(measured).all()
 
 
 def test_likelihoods_by_the_book() -> None:
@@ -89,23 +161,27 @@ def test_sums_of_real_cells_are_found(shared_data: Any) -> None:
     known = Profiles().fit(adata.X[learn], codes[learn])
     other = rng.permutation(rest)
     differ = codes[rest] != codes[other]
-    one, low = quality(adata.X[rest], known, typical=known.depth_)
-    two, high = quality(adata.X[rest[differ]] + adata.X[other[differ]], known, typical=known.depth_)
+    one, low = quality(adata.X[rest], known)
+    two = quality_measures(adata.X[rest[differ]] + adata.X[other[differ]], known)
     unseen = np.repeat([False, True], [rest.size, differ.sum()])
     assert sca.metrics.auroc(unseen, np.concatenate([one["doublet"], two["doublet"]])) > 0.85
     assert low["doublet"].mean() < 0.05
-    assert high["doublet"].mean() > 0.3
+    assert (two["doublet"] > known.doublet_line_).mean() > 0.3
 
 
 def test_droplets_of_ambient_molecules_are_found() -> None:
     X, codes = singles(800)
     known = Profiles().fit(X, codes)
     rng = np.random.default_rng(0)
-    soup = rng.multinomial(500, known.mean_ / known.mean_.sum(), size=100)
-    few = rng.multinomial(500, known.types_[1] / known.types_[1].sum(), size=100)
-    assert quality(soup, known, typical=known.depth_)[1]["ambient"].mean() > 0.9
-    assert quality(few, known, typical=known.depth_)[1]["ambient"].mean() < 0.1
-    assert quality(X, known)[1]["ambient"].mean() < 0.02
+    # Fewer molecules than most cells have, but not so few that the cell is empty.
+    log = np.log1p(X.sum(axis=1).A1)
+    n = int(np.exp(np.median(log) - 2 * median_abs_deviation(log, scale="normal")))
+    soup = rng.multinomial(n, known.mean_ / known.mean_.sum(), size=100)
+    few = rng.multinomial(n, known.types_[1] / known.types_[1].sum(), size=100)
+    low = quality(sparse.vstack([X, soup, few]).tocsr(), known)[1]["ambient"]
+    assert low[800:900].mean() > 0.9
+    assert low[900:].mean() < 0.1
+    assert low[:800].mean() < 0.02
 
 
 def test_empty_cells_are_only_empty() -> None:
@@ -120,7 +196,6 @@ def test_empty_cells_are_only_empty() -> None:
     assert (measures["ambient"][-2:] == 0).all()
     # Nothing but zeros: nothing is usual, so the count decides.
     assert quality(np.zeros((3, 5)))[1]["empty"].all()
-    np.testing.assert_array_equal(low["empty"], (np.minimum(measures["counts_z"], measures["genes_z"]) < EMPTY_Z))
 
 
 @pytest.mark.parametrize("make", [np.asarray, sparse.csr_matrix, sparse.csc_matrix, sparse.coo_array])
@@ -128,13 +203,12 @@ def test_any_matrix_in_blocks_or_at_once(make: Any) -> None:
     X, codes = singles(200)
     known = Profiles().fit(make(X.toarray()), codes)
     whole, low = quality(X, known)
-    typical = depth(X)
-    for rows in (slice(0, 90), slice(90, 200)):
-        part, mask = quality(make(X[rows].toarray()), known, typical=typical)
-        for name in whole:
-            np.testing.assert_allclose(part[name], whole[name][rows], rtol=1e-5, atol=1e-6)
-        for name in low:
-            np.testing.assert_array_equal(mask[name], low[name][rows])
+    parts = [quality_measures(make(X[rows].toarray()), known) for rows in (slice(0, 90), slice(90, 200))]
+    joined = {name: np.concatenate([part[name] for part in parts]) for name in whole}
+    for name, values in whole.items():
+        np.testing.assert_allclose(joined[name], values, rtol=1e-9, atol=1e-9)
+    for name, mask in low_quality(joined, known.doublet_line_).items():
+        np.testing.assert_array_equal(mask, low[name])
 
 
 def test_stored_zeros_and_split_entries_change_nothing() -> None:
@@ -166,7 +240,6 @@ def test_stored_and_rebuilt_and_reproducible() -> None:
         {"types": arrays["types"][:, 1:]},
         {"types": -arrays["types"]},
         {"mean": arrays["mean"][None]},
-        {"depth": np.full(4, np.nan)},
         {"lines": np.array(["a", "b"])},
     ):
         with pytest.raises(InputError, match="Fit again"):
@@ -187,8 +260,8 @@ def test_few_cells_draw_no_line() -> None:
 
 
 def test_a_sample_of_a_large_reference_will_do() -> None:
-    X, codes = singles(800)
-    whole, part = Profiles().fit(X, codes), Profiles(max_cells=400).fit(X, codes)
+    X, codes = singles(2000)
+    whole, part = Profiles().fit(X, codes), Profiles(max_cells=1000).fit(X, codes)
     assert part.doublet_line_ == pytest.approx(whole.doublet_line_, rel=0.5)
     assert np.corrcoef(np.log(whole.mean_), np.log(part.mean_))[0, 1] > 0.99
 
@@ -207,12 +280,13 @@ def test_nonsense_is_refused() -> None:
         Profiles().fit(X, codes - 1)
     with pytest.raises(InputError, match="no cells"):
         Profiles().fit(X[:0], codes[:0])
-    with pytest.raises(InputError, match="no cells"):
-        depth(X[:0])
     with pytest.raises(InputError, match="not fitted"):
         quality(X, Profiles())
-    with pytest.raises(InputError, match="typical"):
-        quality(X, typical=np.zeros(4))
+    measures = quality_measures(X, known)
+    with pytest.raises(InputError, match="length"):
+        low_quality(measures | {"doublet": np.zeros(3)})
+    with pytest.raises(InputError, match="log_genes"):
+        low_quality({"log_counts": np.zeros(3)})
     with pytest.raises(InputError, match="totals"):
         quality(X, totals=[1, 2])
     for bad in (Profiles(false_alarms=0), Profiles(folds=1), Profiles(max_cells=1.5)):

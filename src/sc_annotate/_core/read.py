@@ -73,6 +73,17 @@ def open_input(
     return Input(source, report, gene_names.look(source.names, source.var, gene_symbols), names, notes, elsewhere)
 
 
+def open_counts(adata: AnnData, found: Input, *, gene_symbols: str | None = None, what: str = "adata") -> Input | None:
+    """Counts of the genes that `found` has: the matrix itself, else ``layers["counts"]``; None where neither holds any."""
+    if found.values.kind == "counts":
+        return found
+    if found.source.is_embedding or adata.layers.get("counts") is None:
+        return None
+    layer = open_input(adata, layer="counts", gene_symbols=gene_symbols, what=what)
+    fits = layer.values.kind == "counts" and np.array_equal(layer.source.names, found.source.names)
+    return layer if fits else None
+
+
 def _elsewhere(adata: AnnData, source: Source, what: str, layer_argument: str) -> str:
     """Where else values might be, for the messages that refuse the ones that were found."""
     layers = [name for name in adata.layers if name is not None and source.where != f"layers[{name!r}]"]
@@ -121,9 +132,15 @@ def read_rows(
 
 
 def read_blocks(
-    source: Source, transform: Transform, columns: NDArray[np.intp], fill: NDArray[np.float32], *, progress: str
-) -> Iterator[tuple[slice, Any]]:
-    """All rows, block by block, with the columns that a model expects.
+    source: Source,
+    transform: Transform,
+    columns: NDArray[np.intp],
+    fill: NDArray[np.float32],
+    *,
+    counts: Source | None = None,
+    progress: str,
+) -> Iterator[tuple[slice, Any, Any]]:
+    """All rows, block by block, with the columns that a model expects; and the same rows of `counts` as they are.
 
     ``columns[j]`` is the column of the matrix for the model's gene ``j``, or -1 where the matrix lacks that
     gene; such a gene gets ``fill[j]``, its mean in the reference, so that it speaks for no type.
@@ -131,9 +148,11 @@ def read_blocks(
     missing = columns < 0
     present = columns[~missing]
     n_blocks = -(-source.n_cells // settings.block_size)
+    apart = None if counts is None or counts.X is source.X else blocks(counts.X, settings.block_size)
     for where, block in track(blocks(source.X, settings.block_size), what=progress, total=n_blocks):
         part = transform(block, where)[:, present]
-        yield where, part if not missing.any() else _filled(part, missing, fill)
+        own = block if apart is None else next(apart)[1]
+        yield where, part if not missing.any() else _filled(part, missing, fill), None if counts is None else own
 
 
 def _filled(part: Any, missing: NDArray[np.bool_], fill: NDArray[np.float32]) -> Any:

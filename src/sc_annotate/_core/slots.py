@@ -45,6 +45,10 @@ class Slots:
         return f"{self.key}_unfamiliarity"
 
     @property
+    def low_quality(self) -> str:
+        return f"{self.key}_low_quality"
+
+    @property
     def model(self) -> str:
         return f"{self.key}_model"
 
@@ -69,6 +73,7 @@ class Slots:
             self.status,
             self.set_size,
             self.unfamiliarity,
+            self.low_quality,
             self.disagreement,
             self.voted,
             self.voted_share,

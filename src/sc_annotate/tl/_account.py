@@ -8,6 +8,7 @@ import numpy as np
 
 from sc_annotate._core import storage
 from sc_annotate._core.slots import AMBIGUOUS, CONFIDENT, GIVEN, LOW_QUALITY, STATUSES, UNFAMILIAR, Slots
+from sc_annotate.tl._quality import REASONS
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -45,6 +46,8 @@ def account(
         obs[slots.set_size] = answer.set_size
     if answer.unfamiliarity is not None:
         obs[slots.unfamiliarity] = answer.unfamiliarity
+    if answer.low_quality is not None:
+        obs[slots.low_quality] = reasons(answer, given)
     if given is not None:
         mask = given.given
         calls[mask], status[mask] = given.labels[mask], GIVEN
@@ -89,9 +92,24 @@ def account(
             "versions": about["versions"],
         },
         **trusted(model, answer, coverage, false_alarms),
+        "quality": answer.quality,
         "baseline": {} if model.evaluation is None else model.evaluation.to_uns(),
     }
     return storage.Annotation(columns, proba, uns)
+
+
+def reasons(answer: Answer, given: LabelledCells | None) -> Any:
+    """Why a cell is of low quality; missing for all others, and for cells whose label was given."""
+    import pandas as pd
+
+    found = np.full(len(answer.proba), None, dtype=object)
+    low = answer.low_quality or {}
+    for name in [name for name in reversed(REASONS) if name in low]:
+        found[low[name]] = name
+    found[answer.zero_cells] = "empty"
+    if given is not None:
+        found[given.given] = None
+    return pd.Categorical(found, categories=[name for name in REASONS if (found == name).any()])
 
 
 def statuses(answer: Answer, false_alarms: float) -> NDArray[np.object_]:
@@ -99,10 +117,12 @@ def statuses(answer: Answer, false_alarms: float) -> NDArray[np.object_]:
     status = np.full(len(answer.proba), None, dtype=object)
     if answer.set_size is not None:
         status[:] = np.where(answer.set_size == 1, CONFIDENT, AMBIGUOUS)
-        # A call made from nothing is not worth its confidence.
-        status[answer.zero_cells] = LOW_QUALITY
     if answer.p_familiar is not None:
-        status[(answer.p_familiar < false_alarms) & ~answer.zero_cells] = UNFAMILIAR
+        status[answer.p_familiar < false_alarms] = UNFAMILIAR
+    if answer.set_size is not None:
+        # A call made from nothing, or from two cells, is not worth its confidence, whatever type it is.
+        for mask in (answer.zero_cells, *(answer.low_quality or {}).values()):
+            status[mask] = LOW_QUALITY
     return status
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from sc_annotate._core import genes, storage
 from sc_annotate._core.matrix import check_adata
 from sc_annotate._core.progress import logger
+from sc_annotate._core.read import open_counts
 from sc_annotate._core.slots import DEFAULT_KEY
 from sc_annotate.errors import InputError, MethodError
 from sc_annotate.tl._account import account, colors
@@ -15,6 +16,7 @@ from sc_annotate.tl._consensus import combine, learn_weights, member
 from sc_annotate.tl._evaluation import check_cv
 from sc_annotate.tl._fit import N_TOP_GENES, check_rng
 from sc_annotate.tl._predict import predict
+from sc_annotate.tl._quality import check_counts
 from sc_annotate.tl._reference import Options, model_and_query
 from sc_annotate.tl._trust import COVERAGE, FALSE_ALARMS, By, Calibration, Scheme, Score, TrustOptions, check_share
 
@@ -26,6 +28,14 @@ if TYPE_CHECKING:
 
     from sc_annotate._core.transform import Stated
     from sc_annotate.tl._model import AnnotationModel
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked about the cells of the query."""
+
+    false_alarms: float
+    check_quality: bool | None
 
 
 def annotate(
@@ -45,6 +55,7 @@ def annotate(
     sets_by: By = "marginal",
     coverage: float = COVERAGE,
     false_alarms: float = FALSE_ALARMS,
+    check_quality: bool | None = None,
     layer: str | None = None,
     reference_layer: str | None = None,
     use_raw: bool | None = None,
@@ -103,6 +114,10 @@ def annotate(
         Share of sets that should hold the true type.
     false_alarms
         Share of cells of known types that may be called unfamiliar.
+    check_quality
+        Whether cells that look empty, like two cells, or like ambient molecules get the status ``"low_quality"``. None:
+        where `adata` has counts, in the matrix that is used or in ``layers["counts"]`` for the same genes; doublets and
+        ambient molecules only where the reference has them too. See :func:`sc_annotate.trust.low_quality`.
     layer, use_raw, use_rep
         Which matrix of `adata`: a layer, ``.raw`` (``use_raw=None``: only where ``X`` is scaled and ``.raw`` is not),
         or a representation in ``obsm`` that `adata` and the reference share (name with or without ``X_``).
@@ -137,18 +152,22 @@ def annotate(
     ``obs[f"{key_added}_status"]`` : categorical
         ``"confident"``: the prediction set holds the call alone. ``"ambiguous"``: it holds other types too.
         ``"unfamiliar"``: the cell lies farther from the reference than all but `false_alarms` of its held-out cells.
-        ``"low_quality"``: it has no value in any of the model's genes. ``"given"``: it had a label.
+        ``"low_quality"``: it has no value in any of the model's genes, or looks empty, like two cells, or like ambient
+        molecules. ``"given"``: it had a label.
     ``obs[f"{key_added}_set_size"]`` : int32
         Number of types in the prediction set; 0 for cells whose label was given.
     ``obs[f"{key_added}_unfamiliarity"]`` : float32
         How far the cell lies from the reference.
+    ``obs[f"{key_added}_low_quality"]`` : categorical
+        Why a cell is of low quality: ``"empty"``, ``"doublet"`` or ``"ambient"``, missing for all others. Only where
+        quality was checked.
     ``obs[f"{key_added}_model"]`` : categorical
         Short id of the model that named the cell.
     ``obsm[f"{key_added}_proba"]`` : float32, cells x types
         Probabilities; read them with :func:`sc_annotate.get.probabilities`.
     ``uns[key_added]`` : dict
         ``schema``, ``method``, ``model``, ``params``, ``classes``, ``input``, ``reference``, ``calibration`` (scores
-        before and after, coverage of the sets), ``sets``, ``familiarity``, ``baseline`` (held-out scores of the
+        before and after, coverage of the sets), ``sets``, ``familiarity``, ``quality``, ``baseline`` (held-out scores of the
         method, ``majority`` and ``logreg``).
     ``uns[f"{key_added}_colors"]`` : list
         The reference's colours of the types, where it has them.
@@ -198,16 +217,17 @@ def annotate(
         rng,
         trust,
     )
+    asked = Asked(float(false_alarms), check_quality)
     place = {"layer": layer, "use_raw": use_raw, "use_rep": use_rep}
     if isinstance(method, str):
-        results = {key_added: named(adata, reference, labels_key, options, place, key_added, false_alarms)[0]}
+        results = {key_added: named(adata, reference, labels_key, options, place, key_added, asked)[0]}
     else:
         names = check_several(method, reference)
         keys = {name: f"{key_added}_{name}" for name in names}
         for key in keys.values():
             storage.check_writable(adata, key)
         found = {
-            key: named(adata, reference, labels_key, replace(options, method=name), place, key, false_alarms)
+            key: named(adata, reference, labels_key, replace(options, method=name), place, key, asked)
             for name, key in keys.items()
         }
         results = {key: result for key, (result, _) in found.items()}
@@ -239,10 +259,15 @@ def named(
     options: Options,
     place: dict[str, Any],
     key: str,
-    false_alarms: float,
+    asked: Asked,
 ) -> tuple[storage.Annotation, AnnotationModel]:
     """One method's result, ready to be stored, and its model."""
     model, query, given, problems = model_and_query(adata, reference, labels_key, options, place)
+    if asked.check_quality and model.trust is None:
+        raise InputError(
+            "check_quality=True needs a model with calibration, which is switched off or had too few cells."
+        )
+    counts = open_counts(adata, query)
     answer = predict(
         adata,
         query,
@@ -251,6 +276,7 @@ def named(
         total_counts_key=options.total_counts_key,
         min_overlap=options.min_overlap,
         coverage=options.trust.coverage,
+        counts=check_counts(counts, asked.check_quality, elsewhere=query.elsewhere),
     )
     answer = replace(answer, problems=[*problems, *answer.problems])
     for problem in answer.problems:
@@ -265,7 +291,8 @@ def named(
         "values": options.values,
         "min_overlap": float(options.min_overlap),
         "coverage": float(options.trust.coverage),
-        "false_alarms": float(false_alarms),
+        "false_alarms": asked.false_alarms,
+        "check_quality": asked.check_quality,
     }
     result = account(
         adata,
@@ -276,7 +303,7 @@ def named(
         params=used,
         key=key,
         coverage=float(options.trust.coverage),
-        false_alarms=float(false_alarms),
+        false_alarms=asked.false_alarms,
     )
     result.colors = colors(reference, model, result.obs[key])
     return result, model

@@ -17,6 +17,7 @@ from sc_annotate.annotators._selected import OnVariableGenes
 from sc_annotate.errors import InputError, LabelError
 from sc_annotate.tl._evaluation import check_cv, choose_splits, evaluate, folds, held_out, one_holdout
 from sc_annotate.tl._model import AnnotationModel
+from sc_annotate.tl._quality import learn_profiles
 from sc_annotate.tl._training import labelled_cells, read_training
 from sc_annotate.tl._trust import COVERAGE, N_FOLDS, By, Calibration, Scheme, Score, TrustOptions, learn_trust
 
@@ -205,7 +206,8 @@ def learn(
     X = training.X[:, fitted.columns]
     if own is not None:
         codes = np.searchsorted(fitted.classes_, training.y)
-        trust = learn_trust(own, X, codes, training.batch, options, rng=rng)
+        profiles = learn_profiles(training, fitted.columns, codes, rng)
+        trust = learn_trust(own, X, codes, training.batch, options, profiles=profiles, rng=rng)
         if trust is None and options.calibration is not None:
             problems.append("too few held-out cells to calibrate: confidence is the method's own, without sets")
     for note in training.notes:

@@ -11,6 +11,7 @@ from scipy import sparse
 from sc_annotate._core import genes, matrix, read
 from sc_annotate._core import transform as scales
 from sc_annotate.errors import GeneError, MatrixError
+from sc_annotate.tl._quality import QualityPass
 from sc_annotate.tl._trust import COVERAGE
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ FEW_SHARED = 0.5
 class Answer:
     """What the model says of all cells, and how the query was brought to the model's terms.
 
-    ``set_size``, ``unfamiliarity`` and ``p_familiar`` are None for a model without trust.
+    ``set_size``, ``unfamiliarity`` and ``p_familiar`` are None for a model without trust; ``low_quality`` (masks by
+    reason) and ``quality`` (their account) where quality was not looked at.
     """
 
     proba: NDArray[np.float32]
@@ -39,6 +41,8 @@ class Answer:
     n_shared: int
     how: str
     zero_cells: NDArray[np.bool_]
+    low_quality: dict[str, NDArray[np.bool_]] | None
+    quality: dict[str, Any]
     notes: list[str]
     problems: list[str]
 
@@ -52,8 +56,9 @@ def predict(
     total_counts_key: str | None = None,
     min_overlap: float = genes.MIN_SHARED_FRACTION,
     coverage: float = COVERAGE,
+    counts: Input | None = None,
 ) -> Answer:
-    """Probabilities, set sizes and unfamiliarity of every cell, block by block."""
+    """Probabilities, set sizes, unfamiliarity and, from its `counts`, quality of every cell, block by block."""
     totals = read.total_counts(adata, total_counts_key, what="adata")
     if (model.input == "embedding") != found.source.is_embedding:
         kind = "a representation (use_rep)" if model.input == "embedding" else "genes, not a representation"
@@ -81,13 +86,25 @@ def predict(
     trust = model.trust
     size = None if trust is None else np.zeros(n, dtype=np.int32)
     far = None if trust is None or trust.familiarity is None else np.empty(n, dtype=np.float32)
-    for where, block in read.read_blocks(found.source, plan, columns, model.means, progress="naming cells"):
+    quality = None
+    if counts is not None and trust is not None:
+        quality = QualityPass(counts, trust.profiles, columns, totals)
+    for where, block, raw in read.read_blocks(
+        found.source,
+        plan,
+        columns,
+        model.means,
+        counts=None if quality is None or counts is None else counts.source,
+        progress="naming cells",
+    ):
         proba[where] = model.annotator.predict_proba(block)
         if trust is not None and size is not None:
             proba[where] = trust.calibration.transform(proba[where])
             size[where] = trust.sets.sets(proba[where], coverage).sum(axis=1)
         if trust is not None and trust.familiarity is not None and far is not None:
             far[where] = trust.familiarity.score(block)
+        if quality is not None:
+            quality.add(where, raw)
         # A gene that the query lacks is filled in and says nothing about the cell itself.
         own = block[:, columns >= 0] if (columns < 0).any() else block
         zero[where] = np.asarray(abs(own).sum(axis=1)).ravel() == 0
@@ -102,10 +119,16 @@ def predict(
         problems.append(
             f"{int(zero.sum()):,} cells have no value in any of the model's genes; their calls mean nothing"
         )
+    low: dict[str, NDArray[np.bool_]] | None = None
+    told: dict[str, Any] = {}
+    if quality is not None:
+        low, told, unusual = quality.finish()
+        problems += unusual
     p_familiar = None
     if trust is not None and trust.familiarity is not None and far is not None:
         p_familiar = trust.familiarity.p_values(far)
-    return Answer(proba, size, far, p_familiar, n_shared, shared.how, zero, [*found.notes, *plan.notes], problems)
+    notes = [*found.notes, *plan.notes]
+    return Answer(proba, size, far, p_familiar, n_shared, shared.how, zero, low, told, notes, problems)
 
 
 def same_cells(adata: AnnData, query: Input, reference: AnnData, ref: Input) -> int:

@@ -9,19 +9,23 @@ import numpy as np
 
 from sc_annotate._core import transform as scales
 from sc_annotate._core.labels import read_batches, read_labels, usable
-from sc_annotate._core.read import read_rows, total_counts
+from sc_annotate._core.read import open_counts, read_rows, total_counts
 
 if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
+    from sc_annotate._core.matrix import Source
     from sc_annotate._core.read import Input
     from sc_annotate._core.transform import Stated, Transform, Wanted
 
 
 @dataclass(frozen=True)
 class Training:
-    """Cells x genes on the common scale, with one label a cell."""
+    """Cells x genes on the common scale, with one label a cell.
+
+    `counts` says where the counts of the same cells and genes are: a matrix, its rows and its columns.
+    """
 
     X: Any
     y: NDArray[np.str_]
@@ -32,6 +36,7 @@ class Training:
     panel: dict[str, NDArray[np.str_]] | None
     labels_key: str
     found: Input
+    counts: tuple[Source, NDArray[np.intp], NDArray[np.intp]] | None
     notes: list[str]
     problems: list[str]
 
@@ -92,6 +97,7 @@ def read_training(
     )
     if found.source.is_embedding:
         wanted = "embedding"
+    counts = open_counts(adata, found, what=what)
     return Training(
         X=read_rows(found.source, scale, columns, cells.rows, progress=f"reading {what}"),
         y=cells.y,
@@ -102,6 +108,7 @@ def read_training(
         panel=None if panel is None else {k: v[panel] for k, v in found.names.items()},
         labels_key=labels_key,
         found=found,
+        counts=None if counts is None else (counts.source, cells.rows, columns),
         notes=[*found.notes, *scale.notes],
         problems=cells.notes,
     )

@@ -9,7 +9,15 @@ import numpy as np
 
 from sc_annotate import metrics
 from sc_annotate.errors import InputError
-from sc_annotate.trust import CALIBRATORS, Conformal, Familiarity, cross_fit, make_calibrator
+from sc_annotate.trust import (
+    CALIBRATORS,
+    Conformal,
+    Familiarity,
+    Profiles,
+    cross_fit,
+    make_calibrator,
+    quality_measures,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +38,7 @@ LEVELS = (0.8, 0.9, 0.95)
 """Coverages at which the sets of a model are checked, besides the one asked for."""
 
 N_FOLDS = 5
-PREFIXES = ("calibration", "sets", "familiarity")
+PREFIXES = ("calibration", "sets", "familiarity", "profiles")
 
 
 @dataclass(frozen=True)
@@ -74,7 +82,7 @@ def check_share(value: Any, name: str) -> None:
 
 @dataclass(frozen=True)
 class Trust:
-    """A fitted calibrator, prediction sets and familiarity, with a plain report of how well they do.
+    """A fitted calibrator, prediction sets, familiarity and profiles of the types, with a plain report of how well they do.
 
     ``report`` holds only what JSON and ``uns`` can hold: the scheme, the scores before and after calibration, and the
     coverage of the sets at several levels, overall, by type and by batch, all on cells that the parts were not fitted
@@ -84,6 +92,7 @@ class Trust:
     calibration: Calibrator
     sets: Conformal
     familiarity: Familiarity | None
+    profiles: Profiles | None
     report: dict[str, Any]
     held_out: tuple[NDArray[np.intp], NDArray[np.float32], NDArray[np.intp]] | None = None
 
@@ -108,7 +117,8 @@ class Trust:
         report = dict(meta["report"])
         calibration = CALIBRATORS[report["method"]].from_arrays(parts["calibration"], meta["calibration"])
         known = Familiarity.from_arrays(parts["familiarity"], meta["familiarity"]) if "familiarity" in meta else None
-        return cls(calibration, Conformal.from_arrays(parts["sets"], meta["sets"]), known, report)
+        profiles = Profiles.from_arrays(parts["profiles"], meta["profiles"]) if "profiles" in meta else None
+        return cls(calibration, Conformal.from_arrays(parts["sets"], meta["sets"]), known, profiles, report)
 
     def check(self, cell: NDArray[np.float32], n_classes: int) -> None:
         """Whether the parts answer for one cell of a model's genes; an InputError where they do not."""
@@ -116,6 +126,8 @@ class Trust:
         self.sets.sets(proba, COVERAGE)
         if self.familiarity is not None:
             self.familiarity.p_values(self.familiarity.score(cell[None, :]))
+        if self.profiles is not None:
+            quality_measures(np.abs(cell[None, :]), self.profiles)
 
 
 def learn_trust(
@@ -125,6 +137,7 @@ def learn_trust(
     batch: NDArray[np.str_] | None,
     options: TrustOptions,
     *,
+    profiles: Profiles | None = None,
     rng: int,
 ) -> Trust | None:
     """Learn from held-out predictions `own`; `X` and `codes` are the training cells of the model, for familiarity.
@@ -165,6 +178,7 @@ def learn_trust(
         # Each cell's score comes from a calibrator that did not see the cell.
         sets=Conformal().fit(after, truth, score=options.score, by=options.by, rng=rng),
         familiarity=_familiarity(X, codes, rng),
+        profiles=profiles,
         report=report,
         held_out=(own.cells[usable], after, truth),
     )

@@ -8,6 +8,8 @@ from sc_annotate.trust.consensus import Consensus, consensus, disagreement
 from sc_annotate.trust.familiarity import Familiarity
 from sc_annotate.trust.isotonic import Isotonic
 from sc_annotate.trust.nonconformity import nonconformity
+from sc_annotate.trust.profiles import Profiles
+from sc_annotate.trust.quality import low_quality, quality_measures
 from sc_annotate.trust.temperature import Temperature
 from sc_annotate.trust.venn_abers import VennAbers
 from sc_annotate.trust.voting import Votes, vote
@@ -20,14 +22,17 @@ __all__ = [
     "Consensus",
     "Familiarity",
     "Isotonic",
+    "Profiles",
     "Temperature",
     "VennAbers",
     "Votes",
     "consensus",
     "cross_fit",
     "disagreement",
+    "low_quality",
     "make_calibrator",
     "nonconformity",
     "pool_weights",
+    "quality_measures",
     "vote",
 ]

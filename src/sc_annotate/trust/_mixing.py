@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 _PRIOR = 200.0
 # Shares of the first type in a doublet: its two cells need not be of one size.
 _SHARES = (0.3, 0.5, 0.7)
+# Partners that are tried for each type: with many types, those that stand for the others.
+_PARTNERS = 16
 
 
 def as_counts(counts: Any, n_genes: int | None = None) -> csr_array:
@@ -47,6 +49,19 @@ def profiles(counts: csr_array, codes: NDArray[np.intp], k: int) -> tuple[NDArra
     return (sums + _PRIOR * mean) / (sums.sum(axis=1, keepdims=True) + _PRIOR), mean
 
 
+def partners(types: NDArray[np.float64], code: int, most: int = _PARTNERS) -> NDArray[np.intp]:
+    """The other types; of many, `most` that are far from `code` and from one another, so that each has one near."""
+    if len(types) - 1 <= most:
+        return np.delete(np.arange(len(types)), code)
+    roots = np.sqrt(types)
+    nearest = ((roots - roots[code]) ** 2).sum(axis=1)
+    chosen: list[int] = []
+    while len(chosen) < most:
+        chosen.append(int(nearest.argmax()))
+        nearest = np.minimum(nearest, ((roots - roots[chosen[-1]]) ** 2).sum(axis=1))
+    return np.array(chosen)
+
+
 def mixing(
     counts: csr_array, types: NDArray[np.float64], mean: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -63,7 +78,7 @@ def mixing(
     gain = np.zeros(n.size)
     for code in np.unique(best) if len(types) > 1 else ():
         rows = np.flatnonzero(best == code)
-        others = np.delete(types, code, axis=0)
+        others = types[partners(types, code)]
         pairs = np.concatenate([w * types[code] + (1 - w) * others for w in _SHARES])
         gain[rows] = (counts[rows] @ np.log(pairs).T).max(axis=1) - top[rows]
     some = np.maximum(n, 1)

@@ -9,8 +9,8 @@ import numpy as np
 
 from sc_annotate.errors import InputError
 from sc_annotate.evaluation._allocation import deal
-from sc_annotate.trust._depth import depth
 from sc_annotate.trust._mixing import as_counts, mixing, profiles
+from sc_annotate.trust._sampling import sample
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +23,8 @@ __all__ = ["Profiles"]
 
 # Reference cells that a threshold is taken from: fewer than this say nothing about 1 in 50.
 _ENOUGH = 50
+# Share of the molecules that other data must have genes for, so that the line holds for it.
+_MOST = 0.9
 
 
 @dataclass
@@ -41,7 +43,7 @@ class Profiles:
         Reference cells, and doublets made by adding two of them of different types, are scored by profiles of the
         other folds.
     max_cells
-        Cells to learn from: a random sample where there are more.
+        Cells to learn from: a random sample where there are more, with at least 50 of each type as far as there are.
 
     Attributes
     ----------
@@ -54,17 +56,15 @@ class Profiles:
         than 50 cells could be held out.
     doublets_found_ : float
         Share of the made doublets above the line, NaN where there are none: how much to expect of it at best.
-    depth_ : NDArray[np.float64]
-        Median and spread of log counts, then of log genes, of the reference cells; see `quality`.
 
     Examples
     --------
     >>> import sc_annotate as sca
-    >>> from sc_annotate.trust.quality import Profiles, quality
+    >>> from sc_annotate.trust import Profiles, low_quality, quality_measures
     >>> adata = sca.datasets.simulate_reference(600, 300, 4, doublets=0.1, rng=1)
     >>> single = ~adata.obs["is_doublet"].to_numpy()
     >>> known = Profiles().fit(adata.X[single], adata.obs["cell_type"].cat.codes.to_numpy()[single])
-    >>> measures, low = quality(adata.X, known)
+    >>> low = low_quality(quality_measures(adata.X, known), known.doublet_line_)
     >>> bool(low["doublet"][~single].mean() > 10 * low["doublet"][single].mean())
     True
     """
@@ -76,7 +76,6 @@ class Profiles:
     if TYPE_CHECKING:
         types_: NDArray[np.float64] = field(init=False)
         mean_: NDArray[np.float64] = field(init=False)
-        depth_: NDArray[np.float64] = field(init=False)
         doublet_line_: float = field(init=False)
         doublets_found_: float = field(init=False)
 
@@ -105,16 +104,17 @@ class Profiles:
         if types.size == 0:
             raise InputError("counts has no cells to learn from. Hand in the reference.")
         random = np.random.default_rng(rng)
-        if types.size > self.max_cells:
-            kept = np.sort(random.permutation(types.size)[: self.max_cells])
-            matrix, types = matrix[kept], types[kept]
-        present, types = np.unique(types, return_inverse=True)
+        kept, drawn = sample(types.astype(np.intp), self.max_cells, random)
+        matrix = matrix[kept]
+        present, types = np.unique(types[kept], return_inverse=True)
         self.types_, self.mean_ = profiles(matrix, types, present.size)
-        self.depth_ = depth(matrix)
-        self._draw_line(matrix, types, present.size, random)
+        self._draw_line(matrix, types, drawn, random)
         return self
 
-    def _draw_line(self, counts: csr_array, types: NDArray[np.intp], k: int, random: np.random.Generator) -> None:
+    def _draw_line(
+        self, counts: csr_array, types: NDArray[np.intp], drawn: NDArray[np.bool_], random: np.random.Generator
+    ) -> None:
+        """The line, from the cells that were `drawn` as they come; others are there to know their type by."""
         singles, doubles = [], []
         fold = deal(types, min(self.folds, types.size), random)
         for i in np.unique(fold):
@@ -125,22 +125,38 @@ class Profiles:
                 continue
             _, codes = np.unique(types[rest], return_inverse=True)
             known = profiles(counts[rest], codes, codes.max() + 1)
-            singles.append(mixing(counts[here], *known)[0])
+            singles.append(mixing(counts[here[drawn[here]]], *known)[0])
             other = random.permutation(here)
             differ = types[here] != types[other]
             if differ.any():
                 doubles.append(mixing(counts[here[differ]] + counts[other[differ]], *known)[0])
         single, double = np.concatenate([*singles, []]), np.concatenate([*doubles, []])
-        enough = single.size >= _ENOUGH and k > 1
+        enough = single.size >= _ENOUGH and len(self.types_) > 1
         line = np.quantile(single, 1 - self.false_alarms, method="higher") if enough else np.inf
         self.doublet_line_ = float(line)
         self.doublets_found_ = float((double > line).mean()) if double.size else float("nan")
+
+    def on(self, present: NDArray[np.bool_]) -> Self:
+        """The same for data that has only the genes `present`, shape (genes,).
+
+        Without a line where those genes have less than 90 % of the reference's molecules.
+        """
+        self.need_fitted()
+        if present.all():
+            return self
+        part = type(self)(**asdict(self))
+        share = float(self.mean_[present].sum())
+        part.types_ = self.types_[:, present] / self.types_[:, present].sum(axis=1, keepdims=True)
+        part.mean_ = self.mean_[present] / share
+        part.doublet_line_ = self.doublet_line_ if share >= _MOST else np.inf
+        part.doublets_found_ = self.doublets_found_
+        return part
 
     def to_arrays(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """What to store: numeric arrays, and a dict that JSON can hold."""
         self.need_fitted()
         lines = np.array([self.doublet_line_, self.doublets_found_])
-        arrays = {"types": self.types_, "mean": self.mean_, "depth": self.depth_, "lines": lines}
+        arrays = {"types": self.types_, "mean": self.mean_, "lines": lines}
         return arrays, {"params": asdict(self)}
 
     @classmethod
@@ -151,20 +167,19 @@ class Profiles:
             raise InputError("the stored parameters are missing or of another version. Fit again.")
         model = cls(**params)
         model._check_params()
-        found = {name: np.asarray(arrays.get(name)) for name in ("types", "mean", "depth", "lines")}
+        found = {name: np.asarray(arrays.get(name)) for name in ("types", "mean", "lines")}
         n_genes = found["types"].shape[1] if found["types"].ndim == 2 else -1
         shapes = {
             "mean": (n_genes,),
-            "depth": (4,),
             "lines": (2,),
             "types": (len(np.atleast_1d(found["types"])), n_genes),
         }
         for name, value in found.items():
             if value.dtype.kind != "f" or value.shape != shapes[name]:
                 raise InputError(f"the stored array {name!r} is missing or damaged. Fit again.")
-        if not (found["types"] > 0).all() or not (found["mean"] > 0).all() or not np.isfinite(found["depth"]).all():
-            raise InputError("the stored profiles are not above 0, or the depth is not finite. Fit again.")
-        model.types_, model.mean_, model.depth_ = found["types"], found["mean"], found["depth"]
+        if not (found["types"] > 0).all() or not (found["mean"] > 0).all():
+            raise InputError("the stored profiles are not above 0. Fit again.")
+        model.types_, model.mean_ = found["types"], found["mean"]
         model.doublet_line_, model.doublets_found_ = map(float, found["lines"])
         return model
 
