@@ -74,10 +74,11 @@ def test_another_type_is_far() -> None:
 def test_line_agrees_with_the_p_values() -> None:
     X, codes = cells()
     known = Familiarity().fit(X, codes)
-    scores = np.concatenate([known.reference_, known.reference_ + np.float32(1e-4)])
+    reference = known.reference(480)
+    scores = np.concatenate([reference, reference + np.float32(1e-4)])
     for level in (0.01, 0.05, 0.1, 0.37):
-        np.testing.assert_array_equal(known.p_values(scores) < level, scores > known.threshold(level))
-    assert known.threshold(0.001) == np.inf
+        np.testing.assert_array_equal(known.p_values(scores) < level, scores > known.threshold(level, scores.size))
+    assert known.threshold(0.001, 480) == np.inf
 
 
 def test_sparse_equals_dense_and_nothing_is_changed() -> None:
@@ -89,7 +90,7 @@ def test_sparse_equals_dense_and_nothing_is_changed() -> None:
         np.testing.assert_allclose(dense[name], csr[name], atol=2e-3, err_msg=name)
     np.testing.assert_array_equal(X, before)
     again = Familiarity().fit(X, codes)
-    np.testing.assert_array_equal(a.reference_, again.reference_)
+    np.testing.assert_array_equal(a.reference(240), again.reference(240))
     np.testing.assert_array_equal(a.score(X), again.score(X))
 
 
@@ -99,11 +100,11 @@ def test_stored_and_rebuilt() -> None:
     arrays, meta = model.to_arrays()
     back = Familiarity.from_arrays(arrays, json.loads(json.dumps(meta)))
     np.testing.assert_array_equal(back.score(X), model.score(X))
-    for name in ("reference", "tail_mahalanobis"):
+    for name in ("reference_0", "tail_mahalanobis", "align_shared_within_48"):
         with pytest.raises(InputError, match="Fit again"):
             Familiarity.from_arrays({k: v for k, v in arrays.items() if k != name}, meta)
     with pytest.raises(InputError, match="Fit again"):
-        Familiarity.from_arrays(arrays | {"reference": arrays["reference"][::-1].copy()}, meta)
+        Familiarity.from_arrays(arrays | {"reference_48": arrays["reference_48"][::-1].copy()}, meta)
 
 
 def test_small_and_odd_references() -> None:

@@ -147,15 +147,14 @@ def trusted(model: AnnotationModel, answer: Answer, coverage: float, false_alarm
 
 def _familiarity(model: AnnotationModel, answer: Answer, false_alarms: float) -> dict[str, Any]:
     """Where the line to unfamiliar lies, and how the reference's own held-out cells lie to it."""
-    reference = model.trust.familiarity.reference_ if model.trust and model.trust.familiarity else np.empty(0)
+    known = model.trust.familiarity if model.trust else None
+    n = len(answer.proba)
     unfamiliar = np.asarray(answer.p_familiar) < false_alarms
     return {
         "false_alarms": false_alarms,
         "n_unfamiliar": int(unfamiliar.sum()),
-        "threshold": model.trust.familiarity.threshold(false_alarms)
-        if model.trust and model.trust.familiarity
-        else np.inf,
-        "reference": np.quantile(reference, np.linspace(0, 1, 101)),
+        "threshold": np.inf if known is None else known.threshold(false_alarms, n),
+        "reference": np.empty(0) if known is None else np.quantile(known.reference(n), np.linspace(0, 1, 101)),
     }
 
 

@@ -157,7 +157,8 @@ def annotate(
     ``obs[f"{key_added}_set_size"]`` : int32
         Number of types in the prediction set; 0 for cells whose label was given.
     ``obs[f"{key_added}_unfamiliarity"]`` : float32
-        How far the cell lies from the reference.
+        How unlike the reference the cell is, also by what it shares with cells like it in `adata`: annotate a data set
+        as a whole. See :class:`sc_annotate.trust.Familiarity`.
     ``obs[f"{key_added}_low_quality"]`` : categorical
         Why a cell is of low quality: ``"empty"``, ``"doublet"`` or ``"ambient"``, missing for all others. Only where
         quality was checked.
@@ -277,6 +278,7 @@ def named(
         min_overlap=options.min_overlap,
         coverage=options.trust.coverage,
         counts=check_counts(counts, asked.check_quality, elsewhere=query.elsewhere),
+        rng=options.rng,
     )
     answer = replace(answer, problems=[*problems, *answer.problems])
     for problem in answer.problems:

@@ -11,6 +11,7 @@ from scipy import sparse
 from sc_annotate._core import genes, matrix, read
 from sc_annotate._core import transform as scales
 from sc_annotate.errors import GeneError, MatrixError
+from sc_annotate.tl._familiarity import FamiliarityPass
 from sc_annotate.tl._quality import QualityPass
 from sc_annotate.tl._trust import COVERAGE
 
@@ -57,8 +58,12 @@ def predict(
     min_overlap: float = genes.MIN_SHARED_FRACTION,
     coverage: float = COVERAGE,
     counts: Input | None = None,
+    rng: int = 0,
 ) -> Answer:
-    """Probabilities, set sizes, unfamiliarity and, from its `counts`, quality of every cell, block by block."""
+    """Probabilities, set sizes, unfamiliarity and, from its `counts`, quality of every cell, block by block.
+
+    `rng` draws the cells of the query that the others are compared with.
+    """
     totals = read.total_counts(adata, total_counts_key, what="adata")
     if (model.input == "embedding") != found.source.is_embedding:
         kind = "a representation (use_rep)" if model.input == "embedding" else "genes, not a representation"
@@ -85,7 +90,13 @@ def predict(
     proba, zero = np.empty((n, len(model.classes)), dtype=np.float32), np.zeros(n, dtype=bool)
     trust = model.trust
     size = None if trust is None else np.zeros(n, dtype=np.int32)
-    far = None if trust is None or trust.familiarity is None else np.empty(n, dtype=np.float32)
+    far = None
+    if trust is not None and trust.familiarity is not None:
+
+        def cells(rows: NDArray[np.intp]) -> Any:
+            return read.read_cells(found.source, plan, columns, model.means, rows, progress="reading some cells")
+
+        far = FamiliarityPass(trust.familiarity, n, cells, rng)
     quality = None
     if counts is not None and trust is not None:
         quality = QualityPass(counts, trust.profiles, columns, totals)
@@ -101,8 +112,8 @@ def predict(
         if trust is not None and size is not None:
             proba[where] = trust.calibration.transform(proba[where])
             size[where] = trust.sets.sets(proba[where], coverage).sum(axis=1)
-        if trust is not None and trust.familiarity is not None and far is not None:
-            far[where] = trust.familiarity.score(block)
+        if far is not None:
+            far.add(where, block)
         if quality is not None:
             quality.add(where, raw)
         # A gene that the query lacks is filled in and says nothing about the cell itself.
@@ -124,11 +135,9 @@ def predict(
     if quality is not None:
         low, told, unusual = quality.finish()
         problems += unusual
-    p_familiar = None
-    if trust is not None and trust.familiarity is not None and far is not None:
-        p_familiar = trust.familiarity.p_values(far)
+    unfamiliarity, p_familiar = (None, None) if far is None else far.finish()
     notes = [*found.notes, *plan.notes]
-    return Answer(proba, size, far, p_familiar, n_shared, shared.how, zero, low, told, notes, problems)
+    return Answer(proba, size, unfamiliarity, p_familiar, n_shared, shared.how, zero, low, told, notes, problems)
 
 
 def same_cells(adata: AnnData, query: Input, reference: AnnData, ref: Input) -> int:

@@ -18,6 +18,7 @@ from sc_annotate.trust import (
     make_calibrator,
     quality_measures,
 )
+from sc_annotate.trust._company import LEAST
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -125,7 +126,7 @@ class Trust:
         proba = self.calibration.transform(np.full((1, n_classes), 1 / n_classes))
         self.sets.sets(proba, COVERAGE)
         if self.familiarity is not None:
-            self.familiarity.p_values(self.familiarity.score(cell[None, :]))
+            self.familiarity.p_values(self.familiarity.score(np.tile(cell, (LEAST, 1))))
         if self.profiles is not None:
             quality_measures(np.abs(cell[None, :]), self.profiles)
 

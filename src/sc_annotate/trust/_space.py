@@ -11,7 +11,7 @@ from scipy.special import log_softmax, logsumexp
 from sc_annotate.trust._components import Components, take
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from numpy.typing import NDArray
 
@@ -109,20 +109,21 @@ class Space:
         self.logits = np.vstack([B[:-1] / sd[:, None], B[-1]]).astype(np.float32)
         return self
 
-    def measure(self, X: Any) -> dict[str, NDArray[np.float64]]:
-        """Every measure of every cell, on its own scale; the higher, the farther."""
+    def measure(self, X: Any, names: Collection[str]) -> dict[str, NDArray[np.float64]]:
+        """The named measures of every cell, each on its own scale; the higher, the farther."""
         place = self.components.place(X)
         white = place @ self.within
-        nearest = _squares(white, self.means).min(axis=1)
-        parts = {
-            "mahalanobis": np.sqrt(nearest),
-            "relative": nearest - np.square(place @ self.overall, dtype=np.float64).sum(axis=1),
-            "landmark": self._to_landmarks(white),
-            "energy": -logsumexp((place @ self.logits[:-1] + self.logits[-1]).astype(np.float64), axis=1),
-        }
-        if self.components.curve.size:
+        nearest = squares(white, self.means).min(axis=1)
+        parts = {"mahalanobis": np.sqrt(nearest)}
+        if "relative" in names:
+            parts["relative"] = nearest - np.square(place @ self.overall, dtype=np.float64).sum(axis=1)
+        if "landmark" in names:
+            parts["landmark"] = self._to_landmarks(white)
+        if "energy" in names:
+            parts["energy"] = -logsumexp((place @ self.logits[:-1] + self.logits[-1]).astype(np.float64), axis=1)
+        if "residual" in names and self.components.curve.size:
             parts["residual"] = self.components.residual(X, place)
-        return parts
+        return {name: parts[name] for name in names if name in parts}
 
     def _to_landmarks(self, white: NDArray[np.float32]) -> NDArray[np.float64]:
         k = min(self.n_neighbors, len(self.landmarks))
@@ -130,7 +131,7 @@ class Space:
         step = max(1, _DISTANCES // len(self.landmarks))
         for start in range(0, len(white), step):
             rows = slice(start, start + step)
-            near = np.partition(_squares(white[rows], self.landmarks), k - 1, axis=1)[:, :k]
+            near = np.partition(squares(white[rows], self.landmarks), k - 1, axis=1)[:, :k]
             out[rows] = np.sqrt(near).mean(axis=1)
         return out
 
@@ -155,7 +156,7 @@ class Space:
         return self
 
 
-def _squares(cells: NDArray[np.float32], to: NDArray[np.float32]) -> NDArray[np.float64]:
+def squares(cells: NDArray[np.float32], to: NDArray[np.float32]) -> NDArray[np.float64]:
     """Squared distances, cells x points; not below 0, where rounding would put them."""
     square = np.square(cells).sum(axis=1)[:, None] - 2 * (cells @ to.T) + np.square(to).sum(axis=1)
     return np.maximum(square, 0).astype(np.float64)

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sc_annotate.errors import InputError
-from sc_annotate.trust._components import as_cells, take
+from sc_annotate.trust._company import SHARED, Displaced, measure, row_blocks
+from sc_annotate.trust._components import as_cells
 from sc_annotate.trust._sampling import folds, sample
+from sc_annotate.trust._scales import Scales, joined
 from sc_annotate.trust._space import Space
-from sc_annotate.trust._tail import TAIL_SIZE, fit_tail, tail
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PARTS", "Familiarity"]
 
-PARTS = ("mahalanobis", "relative", "landmark", "residual", "energy")
+PARTS = ("mahalanobis", "relative", "landmark", "residual", "energy", *SHARED)
 
 
 PARAMS = ("n_components", "n_neighbors", "max_landmarks", "combine", "folds", "max_cells")
@@ -29,7 +30,7 @@ PARAMS = ("n_components", "n_neighbors", "max_landmarks", "combine", "folds", "m
 class Familiarity:
     """Scores how unfamiliar cells are, and p-values of those scores among held-out reference cells.
 
-    Five measures are taken in the space of the leading principal components of the reference, genes scaled to unit
+    Some measures are taken of each cell by itself, in the space of the leading principal components of the reference, genes scaled to unit
     variance:
 
     ``mahalanobis``
@@ -46,11 +47,26 @@ class Familiarity:
         minus the log of the summed exponentials of the outputs of a logistic regression (Liu et al. 2020): high for
         cells that lie between types.
 
+    Two more need the other cells of the query. A cell's displacement is what sets it apart from the mean of its own
+    nearest type:
+
+    ``shared_within``
+        how much of its displacement in the components, whitened within types, its nearest neighbours *in the query* have
+        in common: the length of their mean displacement along its own;
+    ``shared_residual``
+        the same for what the components leave unexplained, gene by gene.
+
+    Cells of a type that is not in the reference are displaced alike; noise is not. The neighbours (a tenth, 2 to 25) are
+    looked for among as many random cells of the query as held-out reference cells were compared with (at most a fold); a
+    query of fewer than 20 cells is scored without. What most cells of a query share, such as the displacement of a new
+    batch, is taken off: the 5, 15 and 30 % quantiles of both parts are moved and squeezed down to those of held-out cells.
+
     Each is brought to one scale, minus the log of the share of held-out reference cells that have as much of it or
     more, with an exponential tail beyond them. The score is the mean of the parts in `combine`, which is Fisher's way
     of combining p-values. Different new types show in different parts; the choice, the table behind it and where it
     fails are in ``docs/benchmarks_unfamiliar.md``. A cell with a small p-value is unlike the reference: of a type that
     is not there, or from another batch, a doublet, damaged. A large one does not say that its type is in the reference.
+    The score of a cell depends on the query it comes in: score a data set as a whole, not in parts.
 
     Parameters
     ----------
@@ -67,8 +83,10 @@ class Familiarity:
 
     Attributes
     ----------
-    reference_ : NDArray[np.float32]
-        Scores of reference cells by spaces that had not seen them, ascending; of the random sample only.
+    space_ : Space
+        Components, means, landmarks.
+    scales_ : Scales
+        Tails of the parts, and scores of reference cells by spaces that had not seen them; of the random sample only.
 
     References
     ----------
@@ -91,9 +109,8 @@ class Familiarity:
     """
 
     if TYPE_CHECKING:
-        reference_: NDArray[np.float32]
         space_: Space
-        tails_: dict[str, NDArray[np.float64]]
+        scales_: Scales
         n_genes_: int
 
     def __init__(
@@ -101,7 +118,7 @@ class Familiarity:
         n_components: int = 50,
         n_neighbors: int = 15,
         max_landmarks: int = 1000,
-        combine: tuple[str, ...] = ("mahalanobis", "relative", "residual", "energy"),
+        combine: tuple[str, ...] = ("mahalanobis", "relative", "residual", "energy", *SHARED),
         folds: int = 5,
         max_cells: int = 5000,
     ) -> None:
@@ -145,89 +162,108 @@ class Familiarity:
         kept, sampled = sample(types, self.max_cells, random)
         matrix, types = matrix[kept], types[kept]
         fold = folds(types, None if batch is None else np.asarray(batch)[kept], self.folds, random)
-        held_out = self._held_out(matrix, types, fold, rng)
-        self.space_ = self._fit_space(matrix, types, rng)
-        self.n_genes_ = matrix.shape[1]
+        held = []
+        for i in np.unique(fold):
+            rest = fold != i
+            # Only the plain random sample is scored: more cells of rare types would change who has which neighbours.
+            here = np.flatnonzero(~rest & sampled)
+            here = here[np.isin(types[here], types[rest])]
+            if here.size:
+                held.append((matrix[here], self._fit_space(matrix[rest], types[rest], rng)))
+        if sum(cells.shape[0] for cells, _ in held) < 2:
+            raise InputError("no type has two cells (in two batches), so nothing can be held out. Hand in more cells.")
+        self.space_, self.n_genes_ = self._fit_space(matrix, types, rng), matrix.shape[1]
         # A fold may explain all of its cells where the whole does not, and the other way round.
-        names = [
-            name for name in PARTS if name in held_out and (name != "residual" or self.space_.components.curve.size)
-        ]
-        counted = sampled & np.isfinite(held_out["mahalanobis"])
-        self.tails_ = {name: fit_tail(held_out[name][counted]) for name in names}
-        self.reference_ = np.sort(self._combine({name: held_out[name][counted] for name in names}))
+        unexplained = all(space.components.curve.size for space in (self.space_, *(space for _, space in held)))
+        names = [name for name in self.combine if unexplained or name not in ("residual", "shared_residual")]
+        self.scales_ = Scales.fit(names if set(names) - set(SHARED) else ["mahalanobis", *names], held, random)
         return self
 
     def _fit_space(self, X: Any, codes: NDArray[np.intp], rng: int) -> Space:
         sizes = {k: getattr(self, k) for k in ("n_components", "n_neighbors", "max_landmarks")}
         return Space.fit(X, codes, **sizes, rng=rng)
 
-    def _held_out(
-        self, X: Any, codes: NDArray[np.intp], fold: NDArray[np.intp], rng: int
+    def company_rows(self, n: int, *, rng: int = 0) -> NDArray[np.intp]:
+        """Which cells of a query of `n` the others are compared with: random ones, ascending; none of a small query."""
+        self._need_fitted()
+        return np.sort(np.random.default_rng(rng).permutation(n)[: self.scales_.size(n)])
+
+    def gather(self, X: Any) -> Displaced:
+        """The company, from its cells."""
+        return Displaced.of(self.space_, as_cells(X, self.n_genes_))
+
+    def measure(
+        self, X: Any, company: Displaced | None = None, own: NDArray[np.intp] | None = None
     ) -> dict[str, NDArray[np.float64]]:
-        """Measures of each cell by a space fitted without its fold; NaN where the other folds have none of its type."""
-        found: list[tuple[NDArray[np.intp], dict[str, NDArray[np.float64]]]] = []
-        for i in np.unique(fold):
-            rest = fold != i
-            here = np.flatnonzero(~rest)
-            taught = here[np.isin(codes[here], codes[rest])]
-            if taught.size:
-                found.append((taught, self._fit_space(X[rest], codes[rest], rng).measure(X[taught])))
-        if sum(rows.size for rows, _ in found) < 2:
-            raise InputError("no type has two cells (in two batches), so nothing can be held out. Hand in more cells.")
-        out = {}
-        for name in set.intersection(*(set(parts) for _, parts in found)):
-            out[name] = np.full(codes.size, np.nan)
-            for rows, parts in found:
-                out[name][rows] = parts[name]
-        return out
+        """Every part of some cells of a query, each on its own scale; the higher, the farther.
 
-    def parts(self, X: Any) -> dict[str, NDArray[np.float32]]:
+        ``own[i]`` is the place of cell i in the company, -1 where it is not in it (None: none is).
+        """
+        self._need_fitted()
+        matrix = as_cells(X, self.n_genes_)
+        found = self.space_.measure(matrix, self.scales_.own)
+        if company is None or not self.scales_.shared:
+            return found
+        n = matrix.shape[0]
+        inside = np.full(n, -1, dtype=np.intp) if own is None else own
+        shared = joined(
+            [
+                measure(Displaced.of(self.space_, matrix[rows]), company, inside[rows])
+                for rows in row_blocks(n, self.n_genes_)
+            ]
+        )
+        return found | {name: shared[name] for name in self.scales_.shared}
+
+    def measures(self, X: Any, *, rng: int = 0) -> dict[str, NDArray[np.float64]]:
+        """Each part of each cell of a whole query on its own scale, such as distances; the higher, the farther."""
+        n = X.shape[0]
+        rows = self.company_rows(n, rng=rng)
+        own = np.full(n, -1, dtype=np.intp)
+        own[rows] = np.arange(rows.size)
+        return self.measure(X, self.gather(X[rows]) if rows.size else None, own)
+
+    def parts(self, X: Any, *, rng: int = 0) -> dict[str, NDArray[np.float32]]:
         """Each part of each cell, on the common scale: 0 most typical, 3 as 1 in 20 reference cells, no upper end."""
-        measured = self._measure(X)
-        return {name: tail(measured[name], self.tails_[name]).astype(np.float32) for name in self.tails_}
+        laid = self.scales_.laid(self.measures(X, rng=rng), X.shape[0])
+        return {name: values.astype(np.float32) for name, values in laid.items()}
 
-    def measures(self, X: Any) -> dict[str, NDArray[np.float64]]:
-        """Each part of each cell on its own scale, such as distances; the higher, the farther."""
-        measured = self._measure(X)
-        return {name: measured[name] for name in self.tails_}
+    def score(self, X: Any, *, rng: int = 0) -> NDArray[np.float32]:
+        """How unfamiliar each cell of a whole query is, shape (n,); `rng` draws the company of a large one."""
+        return self.combined(self.measures(X, rng=rng))
 
-    def score(self, X: Any) -> NDArray[np.float32]:
-        """How unfamiliar each cell is, shape (n,): the mean of the parts in `combine` that there are."""
-        return self._combine(self._measure(X))
+    def combined(self, measured: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float32]:
+        """The score of all cells of a query from their parts."""
+        self._need_fitted()
+        return self.scales_.score(measured, len(next(iter(measured.values()))))
 
     def p_values(self, scores: ArrayLike) -> NDArray[np.float64]:
         """Share of held-out reference cells with as high a score, the cell itself counted: never 0.
 
         If a cell is exchangeable with the reference cells, the chance of a value of a or less is about a. It is not
-        exactly a, as the reference cells were scored by spaces fitted on fewer cells.
+        exactly a, as the reference cells were scored by spaces fitted on fewer cells. `scores` are those of a whole
+        query.
         """
-        self._need_fitted()
         values = np.asarray(scores, dtype=np.float32)
-        n = self.reference_.size
-        return (1 + n - np.searchsorted(self.reference_, values, side="left")) / (n + 1)
+        reference = self.reference(values.size)
+        return (1 + reference.size - np.searchsorted(reference, values, side="left")) / (reference.size + 1)
 
-    def threshold(self, false_alarms: float) -> float:
+    def reference(self, n: int) -> NDArray[np.float32]:
+        """Scores of held-out reference cells, ascending, in company as the cells of a query of `n` have it."""
+        self._need_fitted()
+        return self.scales_.references[self.scales_.size(n)]
+
+    def threshold(self, false_alarms: float, n: int) -> float:
         """The score above which the p-value is below `false_alarms`; infinite where there are too few cells for that."""
-        self._need_fitted()
-        n = self.reference_.size
-        allowed = int(np.ceil(false_alarms * (n + 1) - 1e-9)) - 2
-        return float(self.reference_[n - 1 - allowed]) if allowed >= 0 else float("inf")
-
-    def _measure(self, X: Any) -> dict[str, NDArray[np.float64]]:
-        self._need_fitted()
-        return self.space_.measure(as_cells(X, self.n_genes_))
-
-    def _combine(self, measured: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float32]:
-        used = [name for name in self.combine if name in self.tails_]
-        # An embedding has no residual; if only that was asked for, all the others stand in.
-        return np.mean([tail(measured[k], self.tails_[k]) for k in used or self.tails_], axis=0).astype(np.float32)
+        reference = self.reference(n)
+        allowed = int(np.ceil(false_alarms * (reference.size + 1) - 1e-9)) - 2
+        return float(reference[reference.size - 1 - allowed]) if allowed >= 0 else float("inf")
 
     def to_arrays(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """What to store: numeric arrays, and a dict that JSON can hold."""
         self._need_fitted()
-        tails = {f"tail_{name}": value for name, value in self.tails_.items()}
+        arrays, meta = self.scales_.to_arrays()
         params = {name: getattr(self, name) for name in PARAMS} | {"combine": list(self.combine)}
-        return {"reference": self.reference_, **tails, **self.space_.to_arrays()}, {"params": params}
+        return arrays | self.space_.to_arrays(), meta | {"params": params}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> Self:
@@ -239,13 +275,9 @@ class Familiarity:
         model._check_params()
         model.space_ = Space.from_arrays(arrays, model.n_neighbors)
         model.n_genes_ = len(model.space_.components.loadings)
-        names = [name for name in PARTS if f"tail_{name}" in arrays]
-        if missing := set(PARTS) - {"residual"} - set(names):
-            raise InputError(f"the stored tails lack {', '.join(sorted(missing))}. Fit again.")
-        model.tails_ = take(arrays, "tail_", dict.fromkeys(names, (TAIL_SIZE,)))
-        model.reference_ = take(arrays, "", {"reference": (None,)})["reference"]
-        if model.reference_.size == 0 or (np.diff(model.reference_) < 0).any():
-            raise InputError("the stored reference scores are not sorted. Fit again.")
+        model.scales_ = Scales.from_arrays(arrays, meta)
+        if not set(model.scales_.names) <= set(PARTS):
+            raise InputError("the stored parts are of another version. Fit again.")
         return model
 
     def _check_params(self) -> None:
@@ -263,5 +295,5 @@ class Familiarity:
             raise InputError(f"combine names {unknown if self.combine else 'nothing'}; choose of {', '.join(PARTS)}.")
 
     def _need_fitted(self) -> None:
-        if not hasattr(self, "reference_"):
+        if not hasattr(self, "scales_"):
             raise InputError("this Familiarity is not fitted. Call fit(X, codes) first.")

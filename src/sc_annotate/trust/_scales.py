@@ -1,0 +1,116 @@
+"""From measures to one score: tails among held-out reference cells, in company of several sizes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sc_annotate.errors import InputError
+from sc_annotate.trust._company import ALIGN, LEAST, SHARED, Displaced, align, in_groups
+from sc_annotate.trust._components import take
+from sc_annotate.trust._tail import TAIL_SIZE, fit_tail, tail
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from sc_annotate.trust._space import Space
+
+    Measures = dict[str, NDArray[np.float64]]
+
+
+@dataclass
+class Scales:
+    """What the parts of held-out reference cells are, and their scores.
+
+    ``references`` has the scores, ascending, by the number of cells that each was compared with; 0: with none.
+    """
+
+    names: list[str]
+    tails: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    aligned: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    references: dict[int, NDArray[np.float32]] = field(default_factory=dict)
+
+    @property
+    def own(self) -> list[str]:
+        """Parts that a cell has by itself."""
+        return [name for name in self.names if name not in SHARED]
+
+    @property
+    def shared(self) -> list[str]:
+        """Parts that it has in company."""
+        return [name for name in self.names if name in SHARED]
+
+    @classmethod
+    def fit(cls, names: list[str], held: Sequence[tuple[Any, Space]], random: np.random.Generator) -> Scales:
+        """From held-out cells, each with the space that had not seen them."""
+        self = cls(names)
+        own = joined([space.measure(cells, self.own) for cells, space in held])
+        self.tails = {name: fit_tail(values) for name, values in own.items()}
+        self.references[0] = np.sort(self._mean(own, 0))
+        n_held = [cells.shape[0] for cells, _ in held]
+        size = int(np.median(n_held)) if self.shared else 0
+        displaced = [Displaced.of(space, cells) for cells, space in held] if size >= LEAST else []
+        while size >= LEAST:
+            # A fold much smaller than the others would be another kind of company; its cells are left out here.
+            used = [n >= max(LEAST, 2 * size // 3) for n in n_held]
+            found = joined([in_groups(d, size, random) for d, u in zip(displaced, used, strict=True) if u])
+            found = {name: found[name] for name in self.shared}
+            for name in self.shared:
+                self.tails[f"{name}_{size}"] = fit_tail(found[name])
+                self.aligned[f"{name}_{size}"] = np.quantile(found[name], ALIGN)
+            rows = np.repeat(used, n_held)
+            self.references[size] = np.sort(self._mean({k: v[rows] for k, v in own.items()} | found, size))
+            size //= 2
+        return self
+
+    def size(self, n: int) -> int:
+        """With how many of its cells each cell of a query of `n` is compared."""
+        return max(size for size in self.references if size <= n)
+
+    def laid(self, measured: Mapping[str, NDArray[np.float64]], n: int) -> Measures:
+        """The tails of the parts of all `n` cells of a query; what all of them share is taken off before."""
+        size = self.size(n)
+        return self._tails(
+            {k: align(v, self.aligned[f"{k}_{size}"]) if k in SHARED else v for k, v in measured.items()}, size
+        )
+
+    def score(self, measured: Mapping[str, NDArray[np.float64]], n: int) -> NDArray[np.float32]:
+        """Mean of the tails."""
+        return np.mean(list(self.laid(measured, n).values()), axis=0).astype(np.float32)
+
+    def _mean(self, measured: Mapping[str, NDArray[np.float64]], size: int) -> NDArray[np.float32]:
+        return np.mean(list(self._tails(measured, size).values()), axis=0).astype(np.float32)
+
+    def _tails(self, measured: Mapping[str, NDArray[np.float64]], size: int) -> Measures:
+        keys = {name: f"{name}_{size}" if name in SHARED else name for name in measured}
+        return {name: tail(values, self.tails[keys[name]]) for name, values in measured.items()}
+
+    def to_arrays(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        arrays: dict[str, NDArray[Any]] = {f"tail_{name}": value for name, value in self.tails.items()}
+        arrays |= {f"align_{name}": value for name, value in self.aligned.items()}
+        arrays |= {f"reference_{size}": value for size, value in self.references.items()}
+        return arrays, {"names": self.names, "sizes": list(self.references)}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> Scales:
+        names, sizes = meta.get("names"), meta.get("sizes")
+        if not isinstance(names, list) or not isinstance(sizes, list) or 0 not in sizes:
+            raise InputError("the stored parts are missing or of another version. Fit again.")
+        self = cls(names)
+        sized = [f"{name}_{int(size)}" for name in self.shared for size in sizes if size]
+        self.tails = take(arrays, "tail_", dict.fromkeys([*self.own, *sized], (TAIL_SIZE,)))
+        self.aligned = take(arrays, "align_", dict.fromkeys(sized, (len(ALIGN),)))
+        found = take(arrays, "reference_", {str(int(size)): (None,) for size in sizes})
+        self.references = {int(size): value for size, value in found.items()}
+        if not self.own or any(v.size == 0 or (np.diff(v) < 0).any() for v in self.references.values()):
+            raise InputError("the stored reference scores are not sorted. Fit again.")
+        return self
+
+
+def joined(parts: Sequence[Mapping[str, NDArray[np.float64]]]) -> Measures:
+    """Blocks of measures one after another."""
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

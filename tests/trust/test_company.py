@@ -1,0 +1,138 @@
+"""What cells share with their neighbours in the query, against plain loops."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.neighbors import NearestNeighbors
+
+from sc_annotate.errors import InputError
+from sc_annotate.trust import Familiarity
+from sc_annotate.trust._company import ALIGN, Displaced, align, measure, row_blocks
+
+
+def cells(n: int = 300, p: int = 60, k: int = 3, seed: int = 0) -> tuple[Any, Any]:
+    rng = np.random.default_rng(seed)
+    codes = np.arange(n) % k
+    centers = np.random.default_rng(99).normal(0, 1.5, (k, p))
+    return np.maximum(centers[codes] + rng.normal(0, 1, (n, p)), 0).astype(np.float32), codes
+
+
+@pytest.fixture(scope="module")
+def fitted() -> tuple[Familiarity, Any]:
+    X, codes = cells(n=400)
+    return Familiarity(n_components=8).fit(X, codes), X
+
+
+def test_displacement_is_what_sets_a_cell_apart_from_its_type(fitted: tuple[Familiarity, Any]) -> None:
+    model, X = fitted
+    got = Displaced.of(model.space_, X[:50])
+    sd, mean = X.std(axis=0, dtype=np.float64), X.mean(axis=0, dtype=np.float64)
+    scaled = (X - mean) / sd
+    _, _, vt = np.linalg.svd(scaled, full_matrices=False)
+    explained = scaled[:50] @ vt[:8].T @ vt[:8]
+    np.testing.assert_allclose(got.rest, scaled[:50] - explained, atol=2e-3)
+    white = scaled[:50] @ vt[:8].T
+    assert got.off.shape == white.shape
+    for own, off, place in zip(got.white, got.off, got.white - got.off, strict=True):
+        distance = np.linalg.norm(model.space_.means - own, axis=1)
+        np.testing.assert_allclose(place, model.space_.means[distance.argmin()], atol=1e-4)
+        assert np.linalg.norm(off) == pytest.approx(distance.min(), rel=1e-4)
+
+
+@pytest.mark.parametrize("inside", [True, False], ids=["in the company", "outside of it"])
+def test_shared_by_a_plain_loop(fitted: tuple[Familiarity, Any], inside: bool) -> None:
+    model, X = fitted
+    some = Displaced.of(model.space_, X[:40])
+    company = Displaced.of(model.space_, X[:120] if inside else X[100:220])
+    got = measure(some, company, np.arange(40) if inside else np.full(40, -1))
+    near = NearestNeighbors(n_neighbors=14).fit(company.white).kneighbors(some.white)[1]
+    assert some.rest is not None
+    assert company.rest is not None
+    for i in range(40):
+        mine = [j for j in near[i] if not (inside and j == i)][:12]
+        for name, own, others in (
+            ("shared_within", some.off[i], company.off[mine]),
+            ("shared_residual", some.rest[i], company.rest[mine]),
+        ):
+            want = own @ others.mean(axis=0) / np.linalg.norm(own)
+            assert got[name][i] == pytest.approx(want, abs=1e-3)
+
+
+def test_noise_is_not_shared_and_a_new_type_is(fitted: tuple[Familiarity, Any]) -> None:
+    model, _ = fitted
+    known, _ = cells(n=300, seed=5)
+    rng = np.random.default_rng(1)
+    new = np.maximum(rng.normal(0, 1.5, 60) + rng.normal(0, 1, (60, 60)), 0).astype(np.float32)
+    found = model.measures(np.vstack([known, new]))
+    for name in ("shared_within", "shared_residual"):
+        assert abs(found[name][:300].mean()) < 1
+        assert found[name][300:].mean() > 3
+
+
+def test_alignment_takes_off_what_all_share() -> None:
+    rng = np.random.default_rng(0)
+    usual = np.quantile(rng.normal(size=4000), ALIGN)
+    query = 2 * rng.normal(size=4000) + 3
+    query[:400] += 20
+    laid = align(query, usual)
+    assert np.quantile(laid, 0.15) == pytest.approx(usual[1], abs=0.02)
+    assert np.quantile(laid, 0.30) == pytest.approx(usual[2], abs=0.05)
+    assert laid[:400].min() > laid[400:].max()
+    # Nothing is moved up: a query that lies lower stays where it is.
+    np.testing.assert_array_equal(align(query - 30, usual) <= query - 30, True)
+
+
+def test_a_new_batch_is_not_a_new_type() -> None:
+    """Every cell is displaced alike, by a batch: few are called unfamiliar for it."""
+    X, codes = cells(n=900)
+    model = Familiarity(n_components=8).fit(X[:600], codes[:600])
+    shift = np.random.default_rng(3).normal(0, 0.5, 60).astype(np.float32)
+    moved = X[600:] + np.abs(shift)
+    alone = Familiarity(n_components=8, combine=("mahalanobis", "relative", "residual", "energy"))
+    alone.fit(X[:600], codes[:600])
+    flagged = (model.p_values(model.score(moved)) < 0.05).mean()
+    assert flagged <= (alone.p_values(alone.score(moved)) < 0.05).mean() + 0.02
+
+
+@pytest.mark.parametrize("n", [1, 2, 19])
+def test_small_queries_have_no_company(fitted: tuple[Familiarity, Any], n: int) -> None:
+    model, X = fitted
+    assert model.company_rows(n).size == 0
+    one_by_one = np.concatenate([model.score(X[i : i + 1]) for i in range(n)])
+    np.testing.assert_allclose(model.score(X[:n]), one_by_one, rtol=1e-5)
+
+
+def test_company_is_as_large_as_held_out_cells_had_it(fitted: tuple[Familiarity, Any]) -> None:
+    model, _ = fitted
+    assert [model.company_rows(n).size for n in (20, 39, 40, 79, 80, 5000)] == [20, 20, 40, 40, 80, 80]
+    rows = model.company_rows(5000, rng=1)
+    assert (np.diff(rows) > 0).all()
+    assert not np.array_equal(rows, model.company_rows(5000, rng=2))
+    np.testing.assert_array_equal(rows, model.company_rows(5000, rng=1))
+
+
+def test_in_blocks_as_at_once(fitted: tuple[Familiarity, Any]) -> None:
+    model, X = fitted
+    sparse_X = sparse.csr_matrix(X)
+    rows = model.company_rows(400)
+    own = np.full(400, -1)
+    own[rows] = np.arange(rows.size)
+    company = model.gather(sparse_X[rows])
+    parts = [model.measure(sparse_X[i : i + 70], company, own[i : i + 70]) for i in range(0, 400, 70)]
+    joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    np.testing.assert_allclose(model.combined(joined), model.score(X), atol=1e-4)
+    assert [(b.start, b.stop) for b in row_blocks(5, 2_000_000)] == [(0, 2), (2, 4), (4, 5)]
+
+
+def test_parts_of_choice() -> None:
+    X, codes = cells(n=400)
+    for combine in (("mahalanobis", "shared_within"), ("shared_residual",), ("landmark",)):
+        model = Familiarity(n_components=8, combine=combine).fit(X, codes)
+        want = set(combine) | ({"mahalanobis"} if combine == ("shared_residual",) else set())
+        assert set(model.parts(X)) == want
+    with pytest.raises(InputError, match="combine"):
+        Familiarity(combine=("shared",)).fit(X, codes)
