@@ -12,6 +12,7 @@ from pathlib import Path
 
 import anndata as ad
 import numpy as np
+from _unfamiliar_conditions import LEAST, OWN, batches, shares
 
 import sc_annotate as sca
 from sc_annotate._core.read import open_input
@@ -20,8 +21,15 @@ from sc_annotate.annotators.logreg import LogReg
 from sc_annotate.evaluation import leave_one_type_out
 from sc_annotate.tl._training import labelled_cells, read_training
 from sc_annotate.trust import Familiarity
+from sc_annotate.trust.familiarity import PARTS
 
-LEAST = 25
+SHARED_DATA = ("pbmc68k", "kang", "pbmc_3tech")
+SHARES_WORDS = """The same splits with 1, 5 or 30 % of the query unseen: AUROC, then the share found. `alone` looks at each cell by itself.
+At 1 % there are one to a few unseen cells, so these figures are rough.
+"""
+BATCH_WORDS = """Reference and query are different batches. First nothing is unseen: what is called unfamiliar is a false alarm (0.05
+would be right). Then each type with enough cells is taken out of the reference in turn.
+"""
 FILES = {
     "kang": "kang2018_pbmc_ifnb",
     "scmixology": "scmixology_celseq2_dropseq",
@@ -38,11 +46,18 @@ What to keep in mind:
 
 * **Confidence does not find new types.** The two rows of logistic regression show what rejecting on its probabilities
   (`confidence`) or its energy would find. On some data that is nearly nothing, or worse than chance.
-* The default (`score`) combines four parts (`mahalanobis`, `relative`, `residual`, `energy`), each as its tail
-  probability among held-out reference cells. All of this data was looked at while the parts were built, and the
-  simulated data is easier than real data: take the figures as the best to expect.
-* A type close to one that stays is hard for every score: kinds of T cells without one another are found little better
-  than by chance. The table by type shows it.
+* The default (`score`) combines six parts, each as its tail probability among held-out reference cells: four of the
+  cell by itself (`mahalanobis`, `relative`, `residual`, `energy`; together they are the row `each cell alone`), and two
+  of what it shares with its nearest neighbours *in the query* (`shared_within`, `shared_residual`).
+* Weighing all six alike was chosen for being plain. About 190 other scores were tried, of which averaging neighbours
+  and two-sample tests did better here but called a new batch unfamiliar as a whole. By a rule fixed on kang, scmixology
+  and the simulation alone, a variant of the same score is chosen that does as well on pbmc68k. But pbmc68k was among
+  the data that was looked at when the two shared parts were built, so its figures are not those of data never seen.
+* **Here the query comes from the same batches as the reference, and many of its cells are unseen.** Both flatter the
+  shared parts. Tables below show fewer unseen cells and new batches: there the gain is smaller, and a handful of unseen
+  cells is found no better than by looking at each cell alone.
+* A type close to one that stays is hard for every score: kinds of T cells without one another are mostly missed. The
+  table by type shows it.
 
 Made on {date} with sc_annotate {own}, numpy {numpy}, scikit-learn {sklearn}, by `benchmarks/unfamiliar.py`.
 """
@@ -64,7 +79,9 @@ def one(X: object, y: np.ndarray, split: object, seed: int) -> dict[str, dict[st
     types, codes = np.unique(y[split.train], return_inverse=True)
     unseen = y[split.test] == split.name
     known = Familiarity().fit(train, codes, rng=seed)
-    scores = {"score (default)": known.score(test), **known.parts(test)}
+    everything = Familiarity(combine=PARTS).fit(train, codes, rng=seed).parts(test)
+    alone = Familiarity(combine=OWN).fit(train, codes, rng=seed).score(test)
+    scores = {"score (default)": known.score(test), "each cell alone": alone, **everything}
     method = LogReg().fit(train, y[split.train], genes=genes.astype(str), rng=seed)
     scores["logreg: confidence"] = 1 - method.predict_proba(test).max(axis=1)
     scores["logreg: energy"] = -np.log(np.exp(method.decision(test).astype(float)).sum(axis=1))
@@ -81,9 +98,9 @@ def main() -> None:
     args = parser.parse_args()
     data = {"pbmc68k": sca.datasets.pbmc68k(), "simulation": simulated()}
     data |= {name: ad.read_h5ad(args.data / f"{file}.h5ad") for name, file in FILES.items()}
+    ready = {name: arrays(adata) for name, adata in data.items()}
     by_type: dict[str, dict[str, dict[str, dict[str, list[float]]]]] = {}
-    for name, adata in data.items():
-        X, y = arrays(adata)
+    for name, (X, y) in ready.items():
         for seed in range(args.seeds):
             for split in leave_one_type_out(y, rng=seed):
                 if (y == split.name).sum() < LEAST:
@@ -132,6 +149,14 @@ def main() -> None:
                 f"| {n} | {t} | {np.mean(own['auroc']):.2f} | {np.mean(own['found']):.2f} | "
                 f"{np.mean(values['logreg: confidence']['auroc']):.2f} |"
             )
+    lines += [
+        "\n## Fewer or more unseen cells\n",
+        SHARES_WORDS,
+        *shares({n: ready[n] for n in SHARED_DATA}, args.seeds),
+    ]
+    batch = {name: np.asarray(data[name].obs["batch"]).astype(str) for name in FILES}
+    lines += ["\n## New batches\n", BATCH_WORDS]
+    lines += batches({name: (*ready[name], batch[name]) for name in FILES}, args.seeds)
     page = Path(__file__).parents[1] / "docs" / "benchmarks_unfamiliar.md"
     page.write_text("\n".join(lines) + "\n", encoding="utf-8")
     print(page.read_text(encoding="utf-8"))

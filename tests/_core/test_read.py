@@ -17,6 +17,7 @@ from sc_annotate._core import read
 from sc_annotate._core.common_scale import Transform
 from sc_annotate._core.matrix import find
 from sc_annotate._core.settings import settings
+from sc_annotate._core.stream import each_block
 from sc_annotate.errors import InputError, MatrixError
 
 if TYPE_CHECKING:
@@ -24,6 +25,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DENSE = ("dense", "fortran", "dense_view", "backed_dense", "dask_dense")
+
+
+def walk(source: Any, transform: Transform, columns: np.ndarray, fill: np.ndarray) -> list[tuple[slice, Any]]:
+    """All rows as a model expects them, block by block."""
+
+    def prepared(where: slice, block: Any) -> Any:
+        return read.prepare(block, where, transform, columns, fill)
+
+    return list(each_block(prepared, [source.X], progress="reading"))
 
 
 def _array(block: Any) -> np.ndarray:
@@ -204,25 +214,12 @@ def test_blocks_with_genes_that_are_absent(
     D = make_counts(31, 6)
     wanted, fill = np.array(columns), np.linspace(0, 1, len(columns)).astype(np.float32)
     with settings.override(block_size=8):
-        walked = list(read.read_blocks(find(build(kind, D)), Transform(), wanted, fill, progress="reading"))
-    assert [(w.start, w.stop) for w, _, _ in walked] == [(0, 8), (8, 16), (16, 24), (24, 31)]
-    assert all(sparse.issparse(b) == (kind not in DENSE) and b.dtype == np.float32 for _, b, _ in walked)
+        walked = walk(find(build(kind, D)), Transform(), wanted, fill)
+    assert np.concatenate([np.arange(w.start, w.stop) for w, _ in walked]).tolist() == list(range(31))
+    assert max(w.stop - w.start for w, _ in walked) == 8
+    assert all(sparse.issparse(b) == (kind not in DENSE) and b.dtype == np.float32 for _, b in walked)
     expected = np.where(wanted >= 0, _expected(D)[:, wanted], fill)
-    np.testing.assert_allclose(np.concatenate([_array(b) for _, b, _ in walked]), expected, rtol=2e-6)
-
-
-def test_counts_come_along_as_they_are(make_counts: Callable[..., np.ndarray]):
-    D = make_counts(31, 6)
-    adata = ad.AnnData(np.log1p(D), layers={"counts": sparse.csr_matrix(D)})
-    log, counts = find(adata), find(adata, layer="counts")
-    genes, fill = np.array([4, 1]), np.zeros(2, np.float32)
-    with settings.override(block_size=8):
-        apart = list(read.read_blocks(log, Transform(unlog=np.e), genes, fill, counts=counts, progress="x"))
-        same_matrix = list(read.read_blocks(counts, Transform(), genes, fill, counts=counts, progress="x"))
-        without = list(read.read_blocks(counts, Transform(), genes, fill, progress="x"))
-    for walked in (apart, same_matrix):
-        np.testing.assert_array_equal(np.concatenate([_array(raw) for _, _, raw in walked]), D)
-    assert all(raw is None for _, _, raw in without)
+    np.testing.assert_allclose(np.concatenate([_array(b) for _, b in walked]), expected, rtol=2e-6)
 
 
 def test_where_counts_are_found(make_counts: Callable[..., np.ndarray]):
@@ -252,9 +249,9 @@ def test_totals_go_with_their_rows(make_counts: Callable[..., np.ndarray]):
     source, every = find(ad.AnnData(D)), np.arange(6)
     with settings.override(block_size=8):
         some = read.read_rows(source, Transform(totals=totals), every, np.array([2, 9, 30]), progress="x")
-        blocks = list(read.read_blocks(source, Transform(totals=totals), every, np.zeros(6, np.float32), progress="x"))
+        blocks = walk(source, Transform(totals=totals), every, np.zeros(6, np.float32))
     np.testing.assert_allclose(some, expected[[2, 9, 30]], rtol=2e-6)
-    np.testing.assert_allclose(np.concatenate([b for _, b, _ in blocks]), expected, rtol=2e-6)
+    np.testing.assert_allclose(np.concatenate([b for _, b in blocks]), expected, rtol=2e-6)
 
 
 def test_only_the_chosen_rows_have_to_be_sound(make_counts: Callable[..., np.ndarray]):
@@ -272,7 +269,7 @@ def test_nothing_is_changed(notebook: ad.AnnData):
         source = find(notebook, **kwargs)
         transform = Transform(unlog=np.e, keep_totals=True, rescale=0.5)
         read.read_rows(source, transform, np.arange(60), np.arange(100), progress="x")
-        list(read.read_blocks(source, Transform(), np.array([0, -1]), np.ones(2, np.float32), progress="x"))
+        walk(source, Transform(), np.array([0, -1]), np.ones(2, np.float32))
     assert same(snapshot(notebook), before)
 
 

@@ -13,7 +13,7 @@ from sc_annotate.errors import InputError
 
 def test_there_is_one_object():
     assert sca.settings is settings
-    assert repr(Settings()) == "Settings(progress=True, block_size=4096)"
+    assert repr(Settings()) == "Settings(progress=True, block_size=4096, n_threads=None)"
 
 
 def test_override_and_back():

@@ -230,7 +230,7 @@ def test_concurrent_saves_leave_one_whole_file(pair: tuple[AnnData, AnnData], tm
     assert sca.load(tmp_path / "m.safetensors").id == model.id
 
 
-@pytest.mark.parametrize("step", ["read_blocks", "learn"])
+@pytest.mark.parametrize("step", ["each_block", "learn"])
 def test_interrupt_leaves_the_object_alone(
     pair: tuple[AnnData, AnnData], step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -240,7 +240,7 @@ def test_interrupt_leaves_the_object_alone(
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    place = {"read_blocks": "sc_annotate._core.read.read_blocks", "learn": "sc_annotate.tl._reference.learn"}[step]
+    place = {"each_block": "sc_annotate.tl._predict.each_block", "learn": "sc_annotate.tl._reference.learn"}[step]
     monkeypatch.setattr(place, interrupted)
     with pytest.raises(KeyboardInterrupt):
         sca.tl.annotate(query, reference, "cell_type", **FAST)

@@ -11,7 +11,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from sc_annotate.errors import InputError
 from sc_annotate.trust import Familiarity
-from sc_annotate.trust._company import ALIGN, Displaced, align, measure, row_blocks
+from sc_annotate.trust._company import ALIGN, Company, align, displacement
 
 
 def cells(n: int = 300, p: int = 60, k: int = 3, seed: int = 0) -> tuple[Any, Any]:
@@ -27,39 +27,50 @@ def fitted() -> tuple[Familiarity, Any]:
     return Familiarity(n_components=8).fit(X, codes), X
 
 
+def residuals(X: Any, of: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Scaled cells along the leading eight directions of `of`, and what those leave."""
+    sd, mean = of.std(axis=0, dtype=np.float64), of.mean(axis=0, dtype=np.float64)
+    _, _, vt = np.linalg.svd((of - mean) / sd, full_matrices=False)
+    scaled = (X - mean) / sd
+    return scaled @ vt[:8].T, scaled - scaled @ vt[:8].T @ vt[:8]
+
+
 def test_displacement_is_what_sets_a_cell_apart_from_its_type(fitted: tuple[Familiarity, Any]) -> None:
     model, X = fitted
-    got = Displaced.of(model.space_, X[:50])
-    sd, mean = X.std(axis=0, dtype=np.float64), X.mean(axis=0, dtype=np.float64)
-    scaled = (X - mean) / sd
-    _, _, vt = np.linalg.svd(scaled, full_matrices=False)
-    explained = scaled[:50] @ vt[:8].T @ vt[:8]
-    np.testing.assert_allclose(got.rest, scaled[:50] - explained, atol=2e-3)
-    white = scaled[:50] @ vt[:8].T
-    assert got.off.shape == white.shape
-    for own, off, place in zip(got.white, got.off, got.white - got.off, strict=True):
-        distance = np.linalg.norm(model.space_.means - own, axis=1)
-        np.testing.assert_allclose(place, model.space_.means[distance.argmin()], atol=1e-4)
-        assert np.linalg.norm(off) == pytest.approx(distance.min(), rel=1e-4)
-
-
-@pytest.mark.parametrize("inside", [True, False], ids=["in the company", "outside of it"])
-def test_shared_by_a_plain_loop(fitted: tuple[Familiarity, Any], inside: bool) -> None:
-    model, X = fitted
-    some = Displaced.of(model.space_, X[:40])
-    company = Displaced.of(model.space_, X[:120] if inside else X[100:220])
-    got = measure(some, company, np.arange(40) if inside else np.full(40, -1))
-    near = NearestNeighbors(n_neighbors=14).fit(company.white).kneighbors(some.white)[1]
-    assert some.rest is not None
+    space = model.space_
+    white, off = displacement(space, space.components.place(X[:50]))
+    for own, way, mean in zip(white, off, white - off, strict=True):
+        distance = np.linalg.norm(space.means - own, axis=1)
+        np.testing.assert_allclose(mean, space.means[distance.argmin()], atol=1e-4)
+        assert np.linalg.norm(way) == pytest.approx(distance.min(), rel=1e-4)
+    rest = residuals(X[:50], X)[1]
+    company = Company.of(space, X[:50])
     assert company.rest is not None
+    np.testing.assert_allclose(company.rest * X.std(axis=0)[:, None], rest.T, atol=5e-3)
+    length = np.sqrt(space.components.unexplained(X[:50], space.components.place(X[:50])))
+    np.testing.assert_allclose(length, np.linalg.norm(rest, axis=1), rtol=1e-3)
+
+
+@pytest.mark.parametrize("make", [np.asarray, sparse.csr_matrix], ids=["dense", "sparse"])
+@pytest.mark.parametrize("inside", [True, False], ids=["in the company", "outside of it"])
+def test_shared_by_a_plain_loop(fitted: tuple[Familiarity, Any], inside: bool, make: Any) -> None:
+    model, X = fitted
+    space = model.space_
+    others = X[:120] if inside else X[100:220]
+    company = Company.of(space, make(others))
+    place = space.components.place(X[:40])
+    got = company.measure(space, make(X[:40]), place, np.arange(40) if inside else np.full(40, -1))
+    white, off = displacement(space, place)
+    near = NearestNeighbors(n_neighbors=14).fit(company.white).kneighbors(white)[1]
+    own_rest, rest = residuals(X[:40], X)[1], residuals(others, X)[1]
     for i in range(40):
         mine = [j for j in near[i] if not (inside and j == i)][:12]
-        for name, own, others in (
-            ("shared_within", some.off[i], company.off[mine]),
-            ("shared_residual", some.rest[i], company.rest[mine]),
+        for name, own, theirs in (
+            ("shared_within", off[i], company.off[mine]),
+            ("shared_residual", own_rest[i], rest[mine]),
         ):
-            want = own @ others.mean(axis=0) / np.linalg.norm(own)
-            assert got[name][i] == pytest.approx(want, abs=1e-3)
+            want = own @ theirs.mean(axis=0) / np.linalg.norm(own)
+            assert got[name][i] == pytest.approx(want, abs=5e-3)
 
 
 def test_noise_is_not_shared_and_a_new_type_is(fitted: tuple[Familiarity, Any]) -> None:
@@ -70,7 +81,7 @@ def test_noise_is_not_shared_and_a_new_type_is(fitted: tuple[Familiarity, Any]) 
     found = model.measures(np.vstack([known, new]))
     for name in ("shared_within", "shared_residual"):
         assert abs(found[name][:300].mean()) < 1
-        assert found[name][300:].mean() > 3
+        assert found[name][300:].mean() > 2
 
 
 def test_alignment_takes_off_what_all_share() -> None:
@@ -125,7 +136,6 @@ def test_in_blocks_as_at_once(fitted: tuple[Familiarity, Any]) -> None:
     parts = [model.measure(sparse_X[i : i + 70], company, own[i : i + 70]) for i in range(0, 400, 70)]
     joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     np.testing.assert_allclose(model.combined(joined), model.score(X), atol=1e-4)
-    assert [(b.start, b.stop) for b in row_blocks(5, 2_000_000)] == [(0, 2), (2, 4), (4, 5)]
 
 
 def test_parts_of_choice() -> None:

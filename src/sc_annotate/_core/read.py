@@ -17,8 +17,6 @@ from sc_annotate._core.storage import check_column
 from sc_annotate.errors import InputError, MatrixError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from anndata import AnnData
     from numpy.typing import NDArray
 
@@ -131,28 +129,20 @@ def read_rows(
     return sparse.csr_matrix(sparse.vstack(parts)) if sparse.issparse(parts[0]) else np.concatenate(parts)
 
 
-def read_blocks(
-    source: Source,
-    transform: Transform,
-    columns: NDArray[np.intp],
-    fill: NDArray[np.float32],
-    *,
-    counts: Source | None = None,
-    progress: str,
-) -> Iterator[tuple[slice, Any, Any]]:
-    """All rows, block by block, with the columns that a model expects; and the same rows of `counts` as they are.
+def prepare(
+    block: Any, where: slice, transform: Transform, columns: NDArray[np.intp], fill: NDArray[np.float32]
+) -> Any:
+    """A block of rows as a model expects it: transformed, with the model's columns.
 
     ``columns[j]`` is the column of the matrix for the model's gene ``j``, or -1 where the matrix lacks that
     gene; such a gene gets ``fill[j]``, its mean in the reference, so that it speaks for no type.
     """
+    part = transform(block, where)
+    if len(columns) == part.shape[1] and np.array_equal(columns, np.arange(len(columns))):
+        return part
     missing = columns < 0
-    present = columns[~missing]
-    n_blocks = -(-source.n_cells // settings.block_size)
-    apart = None if counts is None or counts.X is source.X else blocks(counts.X, settings.block_size)
-    for where, block in track(blocks(source.X, settings.block_size), what=progress, total=n_blocks):
-        part = transform(block, where)[:, present]
-        own = block if apart is None else next(apart)[1]
-        yield where, part if not missing.any() else _filled(part, missing, fill), None if counts is None else own
+    part = part[:, columns[~missing]]
+    return part if not missing.any() else _filled(part, missing, fill)
 
 
 def read_cells(
@@ -164,7 +154,7 @@ def read_cells(
     *,
     progress: str,
 ) -> Any:
-    """Chosen rows, ascending, with the columns that a model expects, as :func:`read_blocks` gives them."""
+    """Chosen rows, ascending, with the columns that a model expects, as :func:`prepare` gives them."""
     missing = columns < 0
     part = read_rows(source, transform, columns[~missing], chosen, progress=progress)
     return part if not missing.any() else _filled(part, missing, fill)

@@ -1,4 +1,4 @@
-"""Package-wide settings: progress bars and the number of cells that are worked on at once."""
+"""Package-wide settings: progress bars, and how many cells are worked on at once."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ class Settings:
         Whether anything that may take over two seconds shows a progress bar.
     block_size
         How many cells are worked on at once; the memory that prediction takes grows with it.
+    n_threads
+        How many blocks are worked on at the same time; None: as many as this process has cores, at most 8.
 
     Examples
     --------
@@ -31,11 +33,12 @@ class Settings:
     4096
     """
 
-    __slots__ = ("_block_size", "_progress")
+    __slots__ = ("_block_size", "_n_threads", "_progress")
 
     def __init__(self) -> None:
         self._progress = True
         self._block_size = 4096
+        self._n_threads: int | None = None
 
     @property
     def progress(self) -> bool:
@@ -57,10 +60,20 @@ class Settings:
             raise InputError(f"settings.block_size must be a whole number of cells of at least 1, not {value!r}.")
         self._block_size = value
 
+    @property
+    def n_threads(self) -> int | None:
+        return self._n_threads
+
+    @n_threads.setter
+    def n_threads(self, value: int | None) -> None:
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+            raise InputError(f"settings.n_threads must be None or a whole number of at least 1, not {value!r}.")
+        self._n_threads = value
+
     @contextmanager
     def override(self, **values: Any) -> Iterator[None]:
         """Other settings for the length of a ``with`` block."""
-        before = {name: getattr(self, name) for name in ("progress", "block_size")}
+        before = {name: getattr(self, name) for name in ("progress", "block_size", "n_threads")}
         unknown = set(values) - set(before)
         if unknown:
             raise InputError(f"there is no setting {sorted(unknown)}; there are: {', '.join(before)}.")
@@ -73,7 +86,7 @@ class Settings:
                 setattr(self, name, value)
 
     def __repr__(self) -> str:
-        return f"Settings(progress={self.progress}, block_size={self.block_size})"
+        return f"Settings(progress={self.progress}, block_size={self.block_size}, n_threads={self.n_threads})"
 
 
 settings = Settings()

@@ -33,6 +33,12 @@ class Annotator(ABC):
     saves: ClassVar[bool] = True
     """Whether :meth:`to_arrays` holds the whole fitted state. Where it is False, the model cannot be saved."""
 
+    parallel: ClassVar[bool] = True
+    """Whether :meth:`predict_proba` may run on several threads at once. Without the attribute it never does."""
+
+    streams: ClassVar[bool] = False
+    """Whether ``fit_statistics`` learns from what passes over blocks of cells leave, so that no matrix is needed."""
+
     def params(self) -> dict[str, Any]:
         """Hyperparameters, by name."""
         return asdict(self)

@@ -11,6 +11,8 @@ from sc_annotate._core.slots import AMBIGUOUS, CONFIDENT, GIVEN, LOW_QUALITY, ST
 from sc_annotate.tl._quality import REASONS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from anndata import AnnData
     from numpy.typing import NDArray
 
@@ -37,9 +39,8 @@ def account(
 
     slots = Slots(key)
     proba = answer.proba
-    calls = model.classes[proba.argmax(axis=1)].astype(object)
+    mask = np.zeros(adata.n_obs, dtype=bool) if given is None else given.given
     confidence = proba.max(axis=1)
-    named_by = np.full(adata.n_obs, model.id, dtype=object)
     obs: dict[str, Any] = {}
     status = statuses(answer, false_alarms)
     if answer.set_size is not None:
@@ -47,23 +48,25 @@ def account(
     if answer.unfamiliarity is not None:
         obs[slots.unfamiliarity] = answer.unfamiliarity
     if answer.low_quality is not None:
-        obs[slots.low_quality] = reasons(answer, given)
+        obs[slots.low_quality] = categorical(reasons(answer, mask), REASONS)
+    codes, names = proba.argmax(axis=1), model.classes
     if given is not None:
-        mask = given.given
-        calls[mask], status[mask] = given.labels[mask], GIVEN
-        confidence[mask], proba[mask], named_by[mask] = np.nan, np.nan, None
+        names = np.union1d(model.classes, given.labels[mask])
+        codes = np.searchsorted(names, model.classes)[codes]
+        codes[mask] = np.searchsorted(names, given.labels[mask])
+        status[mask] = STATUSES.index(GIVEN)
+        confidence[mask], proba[mask] = np.nan, np.nan
         if answer.set_size is not None:
             answer.set_size[mask] = 0
         if answer.unfamiliarity is not None:
             answer.unfamiliarity[mask] = np.nan
-    present = {str(s) for s in status if s is not None}
-    if present:
-        obs[slots.status] = pd.Categorical(status, categories=[s for s in STATUSES if s in present])
+    if (status >= 0).any():
+        obs[slots.status] = categorical(status, STATUSES)
     columns = {
-        slots.call: pd.Categorical(calls, categories=sorted(set(calls))),
+        slots.call: categorical(codes, names),
         slots.confidence: confidence.astype(np.float32),
         **obs,
-        slots.model: pd.Categorical(named_by, categories=[model.id]),
+        slots.model: pd.Categorical.from_codes(np.where(mask, -1, 0), pd.Index([model.id])),
     }
     about = model.about
     uns = {
@@ -98,31 +101,39 @@ def account(
     return storage.Annotation(columns, proba, uns)
 
 
-def reasons(answer: Answer, given: LabelledCells | None) -> Any:
-    """Why a cell is of low quality; missing for all others, and for cells whose label was given."""
+def categorical(codes: NDArray[Any], names: Sequence[str] | NDArray[np.str_]) -> Any:
+    """A categorical with the names that occur as categories, in their order; code -1 is missing."""
     import pandas as pd
 
-    found = np.full(len(answer.proba), None, dtype=object)
+    occur = np.flatnonzero(np.bincount(codes[codes >= 0], minlength=len(names)))
+    place = np.full(len(names) + 1, -1, dtype=np.intp)
+    place[occur] = np.arange(len(occur))
+    return pd.Categorical.from_codes(place[codes], pd.Index([str(names[int(i)]) for i in occur], dtype=object))
+
+
+def reasons(answer: Answer, given: NDArray[np.bool_]) -> NDArray[np.int8]:
+    """Why a cell is of low quality, in the order of `REASONS`; -1 for all others, and for cells whose label was given."""
+    found = np.full(len(answer.proba), -1, dtype=np.int8)
     low = answer.low_quality or {}
-    for name in [name for name in reversed(REASONS) if name in low]:
-        found[low[name]] = name
-    found[answer.zero_cells] = "empty"
-    if given is not None:
-        found[given.given] = None
-    return pd.Categorical(found, categories=[name for name in REASONS if (found == name).any()])
+    for code in reversed(range(len(REASONS))):
+        if REASONS[code] in low:
+            found[low[REASONS[code]]] = code
+    found[answer.zero_cells] = REASONS.index("empty")
+    found[given] = -1
+    return found
 
 
-def statuses(answer: Answer, false_alarms: float) -> NDArray[np.object_]:
-    """Whether to believe each call; None where the model knows nothing of that."""
-    status = np.full(len(answer.proba), None, dtype=object)
+def statuses(answer: Answer, false_alarms: float) -> NDArray[np.int8]:
+    """Whether to believe each call, in the order of `STATUSES`; -1 where the model knows nothing of that."""
+    status = np.full(len(answer.proba), -1, dtype=np.int8)
     if answer.set_size is not None:
-        status[:] = np.where(answer.set_size == 1, CONFIDENT, AMBIGUOUS)
+        status[:] = np.where(answer.set_size == 1, STATUSES.index(CONFIDENT), STATUSES.index(AMBIGUOUS))
     if answer.p_familiar is not None:
-        status[answer.p_familiar < false_alarms] = UNFAMILIAR
+        status[answer.p_familiar < false_alarms] = STATUSES.index(UNFAMILIAR)
     if answer.set_size is not None:
         # A call made from nothing, or from two cells, is not worth its confidence, whatever type it is.
         for mask in (answer.zero_cells, *(answer.low_quality or {}).values()):
-            status[mask] = LOW_QUALITY
+            status[mask] = STATUSES.index(LOW_QUALITY)
     return status
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -74,7 +75,7 @@ class AnnotationModel:
     annotator: Any
     trust: Trust | None
 
-    @property
+    @cached_property
     def id(self) -> str:
         """Ten characters that change with the classes, the genes, the parameters or the fitted numbers."""
         digest = hashlib.sha256()

@@ -10,10 +10,12 @@ from scipy import sparse
 
 from sc_annotate._core import genes, matrix, read
 from sc_annotate._core import transform as scales
+from sc_annotate._core.stream import each_block
 from sc_annotate.errors import GeneError, MatrixError
-from sc_annotate.tl._familiarity import FamiliarityPass
-from sc_annotate.tl._quality import QualityPass
+from sc_annotate.tl._block import AskBlock
+from sc_annotate.tl._quality import judge_quality
 from sc_annotate.tl._trust import COVERAGE
+from sc_annotate.trust._scales import joined
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -86,39 +88,46 @@ def predict(
         panel=panel,
         elsewhere=found.elsewhere,
     )
-    n = found.source.n_cells
-    proba, zero = np.empty((n, len(model.classes)), dtype=np.float32), np.zeros(n, dtype=bool)
-    trust = model.trust
-    size = None if trust is None else np.zeros(n, dtype=np.int32)
-    far = None
+    n, trust = found.source.n_cells, model.trust
+    company_rows, company = np.empty(0, dtype=np.intp), None
     if trust is not None and trust.familiarity is not None:
-
-        def cells(rows: NDArray[np.intp]) -> Any:
-            return read.read_cells(found.source, plan, columns, model.means, rows, progress="reading some cells")
-
-        far = FamiliarityPass(trust.familiarity, n, cells, rng)
-    quality = None
-    if counts is not None and trust is not None:
-        quality = QualityPass(counts, trust.profiles, columns, totals)
-    for where, block, raw in read.read_blocks(
-        found.source,
-        plan,
-        columns,
-        model.means,
-        counts=None if quality is None or counts is None else counts.source,
-        progress="naming cells",
-    ):
-        proba[where] = model.annotator.predict_proba(block)
-        if trust is not None and size is not None:
-            proba[where] = trust.calibration.transform(proba[where])
-            size[where] = trust.sets.sets(proba[where], coverage).sum(axis=1)
-        if far is not None:
-            far.add(where, block)
-        if quality is not None:
-            quality.add(where, raw)
-        # A gene that the query lacks is filled in and says nothing about the cell itself.
-        own = block[:, columns >= 0] if (columns < 0).any() else block
-        zero[where] = np.asarray(abs(own).sum(axis=1)).ravel() == 0
+        company_rows = trust.familiarity.company_rows(n, rng=rng)
+        if len(company_rows):
+            some = read.read_cells(
+                found.source, plan, columns, model.means, company_rows, progress="reading some cells"
+            )
+            company = trust.familiarity.gather(some)
+    profiles = None if trust is None or trust.profiles is None else trust.profiles.on(columns >= 0)
+    ask = AskBlock(
+        annotator=model.annotator,
+        trust=trust,
+        transform=plan,
+        columns=columns,
+        fill=model.means,
+        coverage=coverage,
+        company_rows=company_rows,
+        company=company,
+        check_quality=counts is not None and trust is not None,
+        profiles=profiles,
+        totals=totals,
+    )
+    matrices = [found.source.X]
+    if ask.check_quality and counts is not None and counts.source.X is not found.source.X:
+        matrices.append(counts.source.X)
+    proba, zero = np.empty((n, len(model.classes)), dtype=np.float32), np.zeros(n, dtype=bool)
+    size = None if trust is None else np.zeros(n, dtype=np.int32)
+    familiarity: list[dict[str, NDArray[np.float64]]] = []
+    quality: list[dict[str, NDArray[np.float64]]] = []
+    # A foreign annotator may not bear several threads.
+    parallel = bool(getattr(model.annotator, "parallel", False))
+    for where, part in each_block(ask, matrices, progress="naming cells", parallel=parallel):
+        proba[where], zero[where] = part.proba, part.zero
+        if size is not None and part.set_size is not None:
+            size[where] = part.set_size
+        if part.familiarity is not None:
+            familiarity.append(part.familiarity)
+        if part.quality is not None:
+            quality.append(part.quality)
     n_shared = len(shared.query)
     problems = []
     if n_shared < FEW_SHARED * len(columns):
@@ -132,10 +141,13 @@ def predict(
         )
     low: dict[str, NDArray[np.bool_]] | None = None
     told: dict[str, Any] = {}
-    if quality is not None:
-        low, told, unusual = quality.finish()
+    if quality and counts is not None:
+        low, told, unusual = judge_quality(joined(quality), counts.source.where, profiles)
         problems += unusual
-    unfamiliarity, p_familiar = (None, None) if far is None else far.finish()
+    unfamiliarity = p_familiar = None
+    if familiarity and trust is not None and trust.familiarity is not None:
+        unfamiliarity = trust.familiarity.combined(joined(familiarity))
+        p_familiar = trust.familiarity.p_values(unfamiliarity)
     notes = [*found.notes, *plan.notes]
     return Answer(proba, size, unfamiliarity, p_familiar, n_shared, shared.how, zero, low, told, notes, problems)
 

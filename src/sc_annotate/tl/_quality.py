@@ -1,4 +1,4 @@
-"""Which cells of a query are empty, two, or soup: from their counts, as they come in blocks."""
+"""Which cells of a query are empty, two, or soup: what the reference teaches, and the verdict."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from sc_annotate._core.common_scale import Transform
 from sc_annotate._core.read import read_rows
 from sc_annotate.errors import InputError, MatrixError
-from sc_annotate.trust import Profiles, low_quality, quality_measures
+from sc_annotate.trust import Profiles, low_quality
 from sc_annotate.trust._sampling import sample
 
 if TYPE_CHECKING:
@@ -49,53 +49,21 @@ def check_counts(counts: Input | None, wanted: bool | None, *, elsewhere: str) -
     return None if wanted is False else counts
 
 
-class QualityPass:
-    """Gathers the measures of all cells, and judges when all are there.
-
-    Parameters
-    ----------
-    counts
-        Where the query's counts are.
-    known
-        The model's profiles, or None.
-    columns
-        Column of the counts for each gene of the model, -1 where it is missing.
-    totals
-        True total counts, one a cell, where they are known.
-    """
-
-    def __init__(
-        self,
-        counts: Input,
-        known: Profiles | None,
-        columns: NDArray[np.intp],
-        totals: NDArray[np.float64] | None,
-    ) -> None:
-        self.where = counts.source.where
-        self.known = None if known is None else known.on(columns >= 0)
-        self.columns, self.totals = columns[columns >= 0], totals
-        self._parts: list[dict[str, NDArray[np.float64]]] = []
-
-    def add(self, where: slice, block: Any) -> None:
-        """The next rows, all genes of the query."""
-        totals = np.asarray(block.sum(axis=1)).ravel() if self.totals is None else self.totals[where]
-        n_genes = np.asarray((block > 0).sum(axis=1)).ravel()
-        self._parts.append(quality_measures(block[:, self.columns], self.known, totals=totals, n_genes=n_genes))
-
-    def finish(self) -> tuple[dict[str, NDArray[np.bool_]], dict[str, Any], list[str]]:
-        """Masks by reason, the account for ``uns``, and problems in words."""
-        measures = {name: np.concatenate([p[name] for p in self._parts]) for name in self._parts[0]}
-        line = np.inf if self.known is None else self.known.doublet_line_
-        low = low_quality(measures, line)
-        account: dict[str, Any] = {"counts": self.where, "doublet_line": float(line)}
-        account |= {f"n_{name}": int(low[name].sum()) for name in REASONS if name in low}
-        problems = []
-        if self.known is not None:
-            account["doublets_found"] = self.known.doublets_found_
-            above = int(((measures["doublet"] > line) & ~low["empty"]).sum())
-            if above and not low["doublet"].any():
-                problems.append(
-                    f"{above:,} of {len(measures['doublet']):,} cells look like two types at once, more than doublets can be: "
-                    "the reference's profiles do not fit this data, and no cell is called a doublet"
-                )
-        return low, account, problems
+def judge_quality(
+    measures: dict[str, NDArray[np.float64]], where: str, known: Profiles | None
+) -> tuple[dict[str, NDArray[np.bool_]], dict[str, Any], list[str]]:
+    """Masks by reason from the measures of all cells, the account for ``uns``, and problems in words."""
+    line = np.inf if known is None else known.doublet_line_
+    low = low_quality(measures, line)
+    account: dict[str, Any] = {"counts": where, "doublet_line": float(line)}
+    account |= {f"n_{name}": int(low[name].sum()) for name in REASONS if name in low}
+    problems = []
+    if known is not None:
+        account["doublets_found"] = known.doublets_found_
+        above = int(((measures["doublet"] > line) & ~low["empty"]).sum())
+        if above and not low["doublet"].any():
+            problems.append(
+                f"{above:,} of {len(measures['doublet']):,} cells look like two types at once, more than doublets can be: "
+                "the reference's profiles do not fit this data, and no cell is called a doublet"
+            )
+    return low, account, problems

@@ -113,12 +113,16 @@ class Components:
         """Component scores, cells x components."""
         return np.asarray(X @ self.loadings, dtype=np.float32) - self.shift
 
-    def _residual(self, X: Any, place: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        total = _square(X) @ self.weight - X @ self.offset[:-1] + self.offset[-1]
-        rest = np.asarray(total, dtype=np.float64) - np.square(place, dtype=np.float64).sum(axis=1)
-        n_genes = np.diff(X.indptr) if issparse(X) else np.count_nonzero(X, axis=1)
+    def unexplained(self, X: Any, place: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Squared length of what the components leave of each scaled, centred cell; above 0."""
+        total = np.asarray(_square(X) @ self.weight - X @ self.offset[:-1] + self.offset[-1], dtype=np.float64)
+        rest = total - np.square(place, dtype=np.float64).sum(axis=1)
         # float32 leaves a hundred-thousandth of the total at most.
-        return np.log(np.maximum(n_genes, 1)), np.log(np.maximum(rest, 1e-5 * np.maximum(total, 1e-5)))
+        return np.maximum(rest, 1e-5 * np.maximum(total, 1e-5))
+
+    def _residual(self, X: Any, place: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        n_genes = np.diff(X.indptr) if issparse(X) else np.count_nonzero(X, axis=1)
+        return np.log(np.maximum(n_genes, 1)), np.log(self.unexplained(X, place))
 
     def residual(self, X: Any, place: NDArray[np.float32]) -> NDArray[np.float64]:
         """Log of what the components leave, minus what they leave in reference cells with as many genes."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sc_annotate.errors import InputError
-from sc_annotate.trust._company import ALIGN, LEAST, SHARED, Displaced, align, in_groups
+from sc_annotate.trust._company import ALIGN, LEAST, SHARED, align, in_groups
 from sc_annotate.trust._components import take
 from sc_annotate.trust._tail import TAIL_SIZE, fit_tail, tail
 
@@ -53,11 +53,12 @@ class Scales:
         self.references[0] = np.sort(self._mean(own, 0))
         n_held = [cells.shape[0] for cells, _ in held]
         size = int(np.median(n_held)) if self.shared else 0
-        displaced = [Displaced.of(space, cells) for cells, space in held] if size >= LEAST else []
         while size >= LEAST:
             # A fold much smaller than the others would be another kind of company; its cells are left out here.
             used = [n >= max(LEAST, 2 * size // 3) for n in n_held]
-            found = joined([in_groups(d, size, random) for d, u in zip(displaced, used, strict=True) if u])
+            found = joined(
+                [in_groups(space, cells, size, random) for (cells, space), u in zip(held, used, strict=True) if u]
+            )
             found = {name: found[name] for name in self.shared}
             for name in self.shared:
                 self.tails[f"{name}_{size}"] = fit_tail(found[name])

@@ -109,9 +109,14 @@ class Space:
         self.logits = np.vstack([B[:-1] / sd[:, None], B[-1]]).astype(np.float32)
         return self
 
-    def measure(self, X: Any, names: Collection[str]) -> dict[str, NDArray[np.float64]]:
-        """The named measures of every cell, each on its own scale; the higher, the farther."""
-        place = self.components.place(X)
+    def measure(
+        self, X: Any, names: Collection[str], place: NDArray[np.float32] | None = None
+    ) -> dict[str, NDArray[np.float64]]:
+        """The named measures of every cell, each on its own scale; the higher, the farther.
+
+        `place` are the cells' component scores, where they are known already.
+        """
+        place = self.components.place(X) if place is None else place
         white = place @ self.within
         nearest = squares(white, self.means).min(axis=1)
         parts = {"mahalanobis": np.sqrt(nearest)}

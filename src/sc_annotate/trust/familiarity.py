@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sc_annotate.errors import InputError
-from sc_annotate.trust._company import SHARED, Displaced, measure, row_blocks
+from sc_annotate.trust._company import SHARED, Company
 from sc_annotate.trust._components import as_cells
 from sc_annotate.trust._sampling import folds, sample
-from sc_annotate.trust._scales import Scales, joined
+from sc_annotate.trust._scales import Scales
 from sc_annotate.trust._space import Space
 
 if TYPE_CHECKING:
@@ -188,12 +188,12 @@ class Familiarity:
         self._need_fitted()
         return np.sort(np.random.default_rng(rng).permutation(n)[: self.scales_.size(n)])
 
-    def gather(self, X: Any) -> Displaced:
+    def gather(self, X: Any) -> Company:
         """The company, from its cells."""
-        return Displaced.of(self.space_, as_cells(X, self.n_genes_))
+        return Company.of(self.space_, as_cells(X, self.n_genes_))
 
     def measure(
-        self, X: Any, company: Displaced | None = None, own: NDArray[np.intp] | None = None
+        self, X: Any, company: Company | None = None, own: NDArray[np.intp] | None = None
     ) -> dict[str, NDArray[np.float64]]:
         """Every part of some cells of a query, each on its own scale; the higher, the farther.
 
@@ -201,17 +201,12 @@ class Familiarity:
         """
         self._need_fitted()
         matrix = as_cells(X, self.n_genes_)
-        found = self.space_.measure(matrix, self.scales_.own)
+        place = self.space_.components.place(matrix)
+        found = self.space_.measure(matrix, self.scales_.own, place)
         if company is None or not self.scales_.shared:
             return found
-        n = matrix.shape[0]
-        inside = np.full(n, -1, dtype=np.intp) if own is None else own
-        shared = joined(
-            [
-                measure(Displaced.of(self.space_, matrix[rows]), company, inside[rows])
-                for rows in row_blocks(n, self.n_genes_)
-            ]
-        )
+        inside = np.full(matrix.shape[0], -1, dtype=np.intp) if own is None else own
+        shared = company.measure(self.space_, matrix, place, inside)
         return found | {name: shared[name] for name in self.scales_.shared}
 
     def measures(self, X: Any, *, rng: int = 0) -> dict[str, NDArray[np.float64]]:

@@ -1,0 +1,84 @@
+"""What is asked of each block of cells, wherever it is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sc_annotate._core.read import prepare
+from sc_annotate.trust import quality_measures
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from sc_annotate._core.transform import Transform
+    from sc_annotate.tl._trust import Trust
+    from sc_annotate.trust import Profiles
+    from sc_annotate.trust._company import Company
+
+
+@dataclass(frozen=True)
+class BlockAnswer:
+    """What a model says of some cells; None for what was not asked."""
+
+    proba: NDArray[np.float32]
+    zero: NDArray[np.bool_]
+    set_size: NDArray[np.int32] | None
+    familiarity: dict[str, NDArray[np.float64]] | None
+    quality: dict[str, NDArray[np.float64]] | None
+
+
+@dataclass(frozen=True)
+class AskBlock:
+    """A fitted model and how the query is brought to its terms; small enough to be sent to other machines.
+
+    ``company_rows`` (ascending) and ``company`` are the cells of the query that the others are compared with;
+    ``profiles`` fits the columns of the counts that the model's genes have.
+    """
+
+    annotator: Any
+    trust: Trust | None
+    transform: Transform
+    columns: NDArray[np.intp]
+    fill: NDArray[np.float32]
+    coverage: float
+    company_rows: NDArray[np.intp]
+    company: Company | None
+    check_quality: bool
+    profiles: Profiles | None
+    totals: NDArray[np.float64] | None
+
+    def __call__(self, where: slice, block: Any, counts: Any = None) -> BlockAnswer:
+        cells = prepare(block, where, self.transform, self.columns, self.fill)
+        proba = np.asarray(self.annotator.predict_proba(cells), dtype=np.float32)
+        set_size = familiarity = quality = None
+        if self.trust is not None:
+            proba = self.trust.calibration.transform(proba)
+            set_size = self.trust.sets.sets(proba, self.coverage).sum(axis=1).astype(np.int32)
+            if self.trust.familiarity is not None:
+                familiarity = self.trust.familiarity.measure(cells, self.company, self._own(where))
+        if self.check_quality:
+            quality = self._quality(where, block if counts is None else counts)
+        return BlockAnswer(proba, self._zero(cells), set_size, familiarity, quality)
+
+    def _own(self, where: slice) -> NDArray[np.intp]:
+        """The place of each of these cells in the company, -1 where it is not in it."""
+        own = np.full(where.stop - where.start, -1, dtype=np.intp)
+        low, high = np.searchsorted(self.company_rows, [where.start, where.stop])
+        own[self.company_rows[low:high] - where.start] = np.arange(low, high)
+        return own
+
+    def _zero(self, cells: Any) -> NDArray[np.bool_]:
+        """Cells without any value; a gene that the query lacks is filled in and says nothing about the cell itself."""
+        own = cells[:, self.columns >= 0] if (self.columns < 0).any() else cells
+        # No value on the common scale is below 0; those of an embedding are.
+        return np.asarray((abs(own) if self.transform.identity else own).sum(axis=1)).ravel() == 0
+
+    def _quality(self, where: slice, counts: Any) -> dict[str, NDArray[np.float64]]:
+        totals = np.asarray(counts.sum(axis=1)).ravel() if self.totals is None else self.totals[where]
+        n_genes = np.asarray((counts > 0).sum(axis=1)).ravel()
+        present = self.columns[self.columns >= 0]
+        genes = counts if np.array_equal(present, np.arange(counts.shape[1])) else counts[:, present]
+        return quality_measures(genes, self.profiles, totals=totals, n_genes=n_genes)
