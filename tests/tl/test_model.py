@@ -175,14 +175,11 @@ def test_arrays_that_were_changed_are_refused(model: AnnotationModel, tmp_path: 
 
 
 def test_model_of_an_unknown_method_says_so(model: AnnotationModel, tmp_path: Path) -> None:
-    from safetensors import safe_open
-    from safetensors.numpy import load_file, save_file
+    from sc_annotate._core import modelfile
 
     path = model.save(tmp_path / "m.safetensors")
-    with safe_open(path, framework="numpy") as opened:
-        meta = json.loads(opened.metadata()["sc_annotate"])
-    meta["method"] = "of_another_package"
-    save_file(load_file(path), path, metadata={"sc_annotate": json.dumps(meta)})
+    arrays, meta = modelfile.load(path)
+    modelfile.save(path, arrays, meta | {"method": "of_another_package"})
     with pytest.raises(MethodError, match="of_another_package"):
         sca.load(path)
 

@@ -160,3 +160,40 @@ def test_blocks_and_all_at_once_agree(pair: tuple[ad.AnnData, ad.AnnData]) -> No
     with sca.settings.override(block_size=37):
         sca.tl.annotate(other, model)
     assert query.obs[KEY].astype(object).fillna("").tolist() == other.obs[KEY].astype(object).fillna("").tolist()
+
+
+@pytest.mark.parametrize("layer", ["nan in one cell", "negative late", "objects", "text", "logarithms"])
+def test_a_layer_that_is_no_counts_stops_nobody(pair: tuple[ad.AnnData, ad.AnnData], layer: str) -> None:
+    reference, query = pair
+    query = logged(query, keep=True)
+    counts = query.layers["counts"].toarray()
+    if layer == "nan in one cell":
+        counts[417, 3] = np.nan
+    elif layer == "negative late":
+        counts[417, 3] = -1
+    elif layer == "objects":
+        counts = counts.astype(object)
+    elif layer == "text":
+        counts = counts.astype(str)
+    else:
+        counts = np.log1p(counts)
+    query.layers["counts"] = counts
+    model = sca.tl.fit_annotator(reference, "cell_type", **QUICK)
+    sca.tl.annotate(query, model)
+    assert KEY not in query.obs
+    del query.uns["annotation"]
+    query.obs = query.obs[["kind"]]
+    del query.obsm["annotation_proba"]
+    with pytest.raises(MatrixError, match="counts"):
+        sca.tl.annotate(query, model, check_quality=True)
+    assert "annotation" not in query.obs
+
+
+@pytest.mark.parametrize("value", [np.False_, np.True_])
+def test_numpy_says_yes_and_no_too(pair: tuple[ad.AnnData, ad.AnnData], value: Any) -> None:
+    reference, query = pair
+    sca.tl.annotate(query, reference, "cell_type", check_quality=value, **QUICK)
+    assert (KEY in query.obs) == bool(value)
+    for odd in (0, np.array([True, False])):
+        with pytest.raises(InputError, match="check_quality"):
+            sca.tl.annotate(query, reference, "cell_type", check_quality=odd, **QUICK)

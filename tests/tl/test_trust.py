@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import sc_annotate as sca
-from comparing import assert_same_results
+from comparing import assert_same_results, same, snapshot
 from sc_annotate.evaluation import leave_one_group_out
 from sc_annotate.trust import Conformal, make_calibrator
 
@@ -144,7 +144,7 @@ def test_switched_off(pair: tuple[AnnData, AnnData]) -> None:
     sca.tl.annotate(query, reference, "cell_type", calibration=None, **QUICK)
     assert not {"annotation_status", "annotation_set_size", "annotation_unfamiliarity"} & set(query.obs)
     assert query.uns["annotation"]["calibration"] == {"method": "none"}
-    with pytest.raises(sca.errors.StorageError, match="without calibration"):
+    with pytest.raises(sca.errors.StorageError, match="calibration=None"):
         sca.get.sets(query)
 
 
@@ -227,3 +227,56 @@ def test_conformal_of_the_model_knows_its_scores(pair: tuple[AnnData, AnnData]) 
     few: list[Any] = model.trust.report["sets"]["types_with_the_common_threshold"]
     assert "CD4+/CD45RA+/CD25- Naive T" in few
     assert "Dendritic" not in few
+
+
+def test_given_cells_are_no_company(pbmc: AnnData) -> None:
+    """Cells to be named are judged among themselves, whether the reference is in the same object or in another."""
+    named = np.arange(700) < 450
+    reference, query = pbmc[named].copy(), pbmc[~named].copy()
+    sca.tl.annotate(query, reference, "cell_type", **QUICK)
+    pbmc.obs["some"] = pbmc.obs["cell_type"].astype(object).where(named)
+    sca.tl.annotate(pbmc, labels_key="some", **QUICK)
+    np.testing.assert_allclose(
+        pbmc.obs["annotation_unfamiliarity"][~named], query.obs["annotation_unfamiliarity"], atol=1e-4
+    )
+    for adata in (pbmc, query):
+        found = adata.uns["annotation"]["familiarity"]
+        assert found["n_unfamiliar"] == (adata.obs["annotation_unfamiliarity"] > found["threshold"]).sum()
+
+
+def test_too_few_reference_cells_for_a_line(pair: tuple[AnnData, AnnData]) -> None:
+    reference, query = pair
+    sca.tl.annotate(query, reference, "cell_type", false_alarms=1e-5, **QUICK)
+    assert any("too few" in text for text in query.uns["annotation"]["input"]["problems"])
+    assert (query.obs["annotation_status"] != "unfamiliar").all()
+    ax = sca.pl.unfamiliarity(query, show=False)
+    assert "too few" in ax.get_title(loc="left") + ax.get_title()
+
+
+def test_sets_of_a_consensus_say_where_they_are(pair: tuple[AnnData, AnnData]) -> None:
+    reference, query = pair
+    sca.tl.annotate(query, reference, "cell_type", method=["nearest_centroid", "naive_bayes"], cv=0)
+    with pytest.raises(sca.errors.StorageError, match="consensus"):
+        sca.get.sets(query)
+
+
+def test_interrupted_writing_leaves_nothing(pair: tuple[AnnData, AnnData], monkeypatch: pytest.MonkeyPatch) -> None:
+    from anndata._core.aligned_mapping import AxisArrays
+
+    reference, query = pair
+    model = sca.tl.fit_annotator(reference, "cell_type", **QUICK)
+    sca.tl.annotate(query, model)
+    before = snapshot(query)
+    real = AxisArrays.__setitem__
+    calls = []
+
+    def interrupted(self: Any, key: str, value: Any) -> None:
+        calls.append(key)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        real(self, key, value)
+
+    monkeypatch.setattr(AxisArrays, "__setitem__", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        sca.tl.annotate(query, reference, "cell_type", method="naive_bayes", cv=0)
+    assert same(snapshot(query), before)

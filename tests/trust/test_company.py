@@ -44,7 +44,7 @@ def test_displacement_is_what_sets_a_cell_apart_from_its_type(fitted: tuple[Fami
         np.testing.assert_allclose(mean, space.means[distance.argmin()], atol=1e-4)
         assert np.linalg.norm(way) == pytest.approx(distance.min(), rel=1e-4)
     rest = residuals(X[:50], X)[1]
-    company = Company.of(space, X[:50])
+    company = Company.of(space, X[:50], 50)
     assert company.rest is not None
     np.testing.assert_allclose(company.rest * X.std(axis=0)[:, None], rest.T, atol=5e-3)
     length = np.sqrt(space.components.unexplained(X[:50], space.components.place(X[:50])))
@@ -57,7 +57,7 @@ def test_shared_by_a_plain_loop(fitted: tuple[Familiarity, Any], inside: bool, m
     model, X = fitted
     space = model.space_
     others = X[:120] if inside else X[100:220]
-    company = Company.of(space, make(others))
+    company = Company.of(space, make(others), 120)
     place = space.components.place(X[:40])
     got = company.measure(space, make(X[:40]), place, np.arange(40) if inside else np.full(40, -1))
     white, off = displacement(space, place)
@@ -119,7 +119,7 @@ def test_small_queries_have_no_company(fitted: tuple[Familiarity, Any], n: int) 
 
 def test_company_is_as_large_as_held_out_cells_had_it(fitted: tuple[Familiarity, Any]) -> None:
     model, _ = fitted
-    assert [model.company_rows(n).size for n in (20, 39, 40, 79, 80, 5000)] == [20, 20, 40, 40, 80, 80]
+    assert [model.company_rows(n).size for n in (20, 39, 40, 79, 80, 5000)] == [20, 39, 40, 79, 80, 80]
     rows = model.company_rows(5000, rng=1)
     assert (np.diff(rows) > 0).all()
     assert not np.array_equal(rows, model.company_rows(5000, rng=2))
@@ -132,7 +132,7 @@ def test_in_blocks_as_at_once(fitted: tuple[Familiarity, Any]) -> None:
     rows = model.company_rows(400)
     own = np.full(400, -1)
     own[rows] = np.arange(rows.size)
-    company = model.gather(sparse_X[rows])
+    company = model.gather(sparse_X[rows], 400)
     parts = [model.measure(sparse_X[i : i + 70], company, own[i : i + 70]) for i in range(0, 400, 70)]
     joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     np.testing.assert_allclose(model.combined(joined), model.score(X), atol=1e-4)

@@ -42,8 +42,8 @@ def save(path: str | os.PathLike[str], arrays: Mapping[str, NDArray[Any]], meta:
                 f"the array {name!r} holds {np.asarray(array).dtype}; a model file holds arrays of numbers only."
             )
     try:
-        described = {"format": FORMAT, "format_number": FORMAT_NUMBER, "sha256": digest(arrays), **meta}
-        text = json.dumps(described, allow_nan=False)
+        described = {"format": FORMAT, "format_number": FORMAT_NUMBER, **meta}
+        text = json.dumps({"sha256": digest(arrays, described), **described}, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise InputError(f"the description of the model cannot be written as JSON ({error}).") from error
     handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.stem}-", suffix=SUFFIX)
@@ -103,14 +103,14 @@ def load(path: str | os.PathLike[str]) -> tuple[dict[str, NDArray[Any]], dict[st
             "Update sc-annotate, or fit the model again."
         )
     checksum = meta.pop("sha256", None)
-    if arrays and checksum != digest(arrays):
-        raise ModelFileError(f"the numbers in {str(file)!r} are damaged (another checksum). Get or save it again.")
+    if (arrays or checksum is not None) and checksum != digest(arrays, meta):
+        raise ModelFileError(f"{str(file)!r} is damaged (another checksum). Get or save it again.")
     return arrays, meta
 
 
-def digest(arrays: Mapping[str, NDArray[Any]]) -> str:
-    """Checksum of all arrays, their names, kinds and shapes."""
-    found = hashlib.sha256()
+def digest(arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> str:
+    """Checksum of the description, and of all arrays, their names, kinds and shapes."""
+    found = hashlib.sha256(json.dumps(meta, sort_keys=True, allow_nan=False).encode())
     for name, given in sorted(arrays.items()):
         # The file is little-endian, whatever the machine.
         array = given.astype(given.dtype.newbyteorder("<"), copy=False)

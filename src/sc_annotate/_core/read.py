@@ -77,7 +77,11 @@ def open_counts(adata: AnnData, found: Input, *, gene_symbols: str | None = None
         return found
     if found.source.is_embedding or adata.layers.get("counts") is None:
         return None
-    layer = open_input(adata, layer="counts", gene_symbols=gene_symbols, what=what)
+    try:
+        layer = open_input(adata, layer="counts", gene_symbols=gene_symbols, what=what)
+    except InputError:
+        # Nobody named this layer; what else is in it is not our business.
+        return None
     fits = layer.values.kind == "counts" and np.array_equal(layer.source.names, found.source.names)
     return layer if fits else None
 

@@ -106,20 +106,38 @@ def write(adata: AnnData, key: str, annotation: Annotation) -> None:
     obs = adata.obs.drop(columns=[name for name in slots.obs if name in adata.obs])
     for name, column in annotation.obs.items():
         obs[name] = column
-    # Everything that can fail has been computed; from here on only assignments follow.
-    adata.obs = obs
-    for name in slots.obsm:
-        if name in adata.obsm:
-            del adata.obsm[name]
-    if annotation.proba is not None:
-        adata.obsm[slots.proba] = annotation.proba
-    for name, array in annotation.obsm.items():
-        adata.obsm[name] = array
-    adata.uns[slots.uns] = uns
-    if paint:
-        adata.uns[slots.colors] = annotation.colors
-    elif own_colors:
-        adata.uns.pop(slots.colors, None)
+    obs_was, obsm_was = adata.obs, _kept(adata.obsm, slots.obsm)
+    uns_was = _kept(adata.uns, (slots.uns, slots.colors))
+    try:
+        adata.obs = obs
+        for name in slots.obsm:
+            adata.obsm.pop(name, None)
+        if annotation.proba is not None:
+            adata.obsm[slots.proba] = annotation.proba
+        for name, array in annotation.obsm.items():
+            adata.obsm[name] = array
+        adata.uns[slots.uns] = uns
+        if paint:
+            adata.uns[slots.colors] = annotation.colors
+        elif own_colors:
+            adata.uns.pop(slots.colors, None)
+    except BaseException:
+        # Everything that can fail has been computed before, but Ctrl-C may come at any time.
+        adata.obs = obs_was
+        _restore(adata.obsm, slots.obsm, obsm_was)
+        _restore(adata.uns, (slots.uns, slots.colors), uns_was)
+        raise
+
+
+def _restore(mapping: Any, names: tuple[str, ...], kept: dict[str, Any]) -> None:
+    for name in names:
+        mapping.pop(name, None)
+        if name in kept:
+            mapping[name] = kept[name]
+
+
+def _kept(mapping: Any, names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: mapping[name] for name in names if name in mapping}
 
 
 def read_uns(adata: AnnData, key: str) -> dict[str, Any]:

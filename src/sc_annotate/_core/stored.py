@@ -27,6 +27,7 @@ def read_calls(adata: AnnData, key: str) -> pd.DataFrame:
         slots.status: "status",
         slots.set_size: "set_size",
         slots.unfamiliarity: "unfamiliarity",
+        slots.low_quality: "low_quality",
         slots.disagreement: "disagreement",
         slots.voted: "voted",
         slots.voted_share: "voted_share",

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
+from sc_annotate.annotators._from_statistics import class_means, ready
 from sc_annotate.annotators._inputs import check_fit, need_choice, need_positive
 from sc_annotate.annotators._linear import LinearAnnotator
-from sc_annotate.annotators._moments import class_means
+from sc_annotate.annotators._statistics import Statistics
 from sc_annotate.errors import MatrixError
 
 if TYPE_CHECKING:
     from typing import Self
 
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     from sc_annotate.annotators._base import Matrix
 
@@ -49,6 +50,8 @@ class NaiveBayes(LinearAnnotator):
     ['B', 'B', 'T', 'T']
     """
 
+    streams: ClassVar[bool] = True
+
     smoothing: float = 0.1
     evidence: float = 0.1
     priors: Literal["observed", "uniform"] = "observed"
@@ -63,17 +66,34 @@ class NaiveBayes(LinearAnnotator):
         rng: int = 0,
     ) -> Self:
         """Learn the profiles; deterministic, so `rng` changes nothing, and `batch` is not used."""
-        need_positive(self, "smoothing", "evidence")
-        need_choice(self, "priors", ("observed", "uniform"))
+        self._check()
         matrix, codes, classes = check_fit(X, y, genes, batch)
-        if matrix.size and matrix.min() < 0:
+        return self.fit_statistics(Statistics.of(matrix, codes, len(classes)), classes=classes)
+
+    def fit_statistics(self, statistics: Statistics, *, classes: ArrayLike) -> Self:
+        """Learn the profiles from what a pass over blocks of cells left; as `fit` does.
+
+        Parameters
+        ----------
+        statistics
+            A Gram matrix is not needed.
+        classes
+            Name of each class of the statistics, sorted; those without cells are left out.
+        """
+        self._check()
+        statistics, names = ready(statistics, classes)
+        if statistics.negative.any():
             raise MatrixError("X has negative values, which naive_bayes cannot use. Hand in log1p values, not scaled.")
-        counts = np.bincount(codes)
-        means = class_means(matrix, codes, len(classes))
-        overall = (counts / len(codes)) @ means
+        shares = statistics.n / statistics.n.sum()
+        means = class_means(statistics)
+        overall = shares @ means
         profiles = means + self.smoothing * overall
         # A gene without any expression in the training cells says nothing of the types.
         profiles[:, overall == 0] = 1.0
         profiles /= np.where(profiles.sum(axis=1, keepdims=True) > 0, profiles.sum(axis=1, keepdims=True), 1.0)
-        prior = counts / len(codes) if self.priors == "observed" else np.ones(len(classes))
-        return self._set(classes, self.evidence * np.log(profiles), self.evidence * np.log(prior))
+        prior = shares if self.priors == "observed" else np.ones(len(names))
+        return self._set(names, self.evidence * np.log(profiles), self.evidence * np.log(prior))
+
+    def _check(self) -> None:
+        need_positive(self, "smoothing", "evidence")
+        need_choice(self, "priors", ("observed", "uniform"))

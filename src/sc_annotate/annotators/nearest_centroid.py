@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from sc_annotate.annotators._from_statistics import class_means, mean_and_sd, ready, typical_sd
 from sc_annotate.annotators._inputs import check_fit, need_positive
 from sc_annotate.annotators._linear import LinearAnnotator
-from sc_annotate.annotators._moments import class_means, inverse_or_zero, mean_and_sd, typical_sd
+from sc_annotate.annotators._moments import inverse_or_zero
+from sc_annotate.annotators._statistics import Statistics
 from sc_annotate.errors import MethodError
 
 if TYPE_CHECKING:
     from typing import Self
 
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     from sc_annotate.annotators._base import Matrix
 
@@ -51,6 +53,8 @@ class NearestCentroid(LinearAnnotator):
     ['B', 'B', 'T', 'T']
     """
 
+    streams: ClassVar[bool] = True
+
     shrink: float = 1.0
     sharpness: float = 1.0
 
@@ -64,16 +68,32 @@ class NearestCentroid(LinearAnnotator):
         rng: int = 0,
     ) -> Self:
         """Learn the means; deterministic, so `rng` changes nothing, and `batch` is not used."""
-        need_positive(self, "sharpness")
-        if not self.shrink >= 0:
-            raise MethodError(f"NearestCentroid: shrink must be 0 or more, not {self.shrink!r}.")
+        self._check()
         matrix, codes, classes = check_fit(X, y, genes, batch)
-        means = class_means(matrix, codes, len(classes))
-        scale = inverse_or_zero(typical_sd(matrix, codes, means))
-        overall = mean_and_sd(matrix)[0]
-        offset = (means - overall) * scale
-        error = np.sqrt(1 / np.bincount(codes) - 1 / len(codes))[:, None]
+        return self.fit_statistics(Statistics.of(matrix, codes, len(classes)), classes=classes)
+
+    def fit_statistics(self, statistics: Statistics, *, classes: ArrayLike) -> Self:
+        """Learn the means from what a pass over blocks of cells left; as `fit` does.
+
+        Parameters
+        ----------
+        statistics
+            A Gram matrix is not needed.
+        classes
+            Name of each class of the statistics, sorted; those without cells are left out.
+        """
+        self._check()
+        statistics, names = ready(statistics, classes)
+        scale = inverse_or_zero(typical_sd(statistics))
+        overall = mean_and_sd(statistics)[0]
+        offset = (class_means(statistics) - overall) * scale
+        error = np.sqrt(1 / statistics.n - 1 / statistics.n.sum())[:, None]
         offset = np.sign(offset) * np.maximum(np.abs(offset) - self.shrink * error, 0.0)
         sharpness = self.sharpness / np.sqrt(len(scale))
         intercept = -0.5 * np.square(offset).sum(axis=1) - offset @ (overall * scale)
-        return self._set(classes, offset * sharpness, intercept * sharpness, scale=scale)
+        return self._set(names, offset * sharpness, intercept * sharpness, scale=scale)
+
+    def _check(self) -> None:
+        need_positive(self, "sharpness")
+        if not self.shrink >= 0:
+            raise MethodError(f"NearestCentroid: shrink must be 0 or more, not {self.shrink!r}.")

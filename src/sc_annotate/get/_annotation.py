@@ -57,7 +57,7 @@ def annotation(adata: AnnData, key: str = DEFAULT_KEY) -> pd.DataFrame:
     Returns
     -------
     One row a cell, with the columns that there are of ``label``, ``confidence``, ``status``, ``set_size``,
-    ``unfamiliarity``, ``disagreement``, ``voted``, ``voted_share``, ``model``. Works for concatenated objects too: ``model`` says which model named a cell.
+    ``unfamiliarity``, ``low_quality``, ``disagreement``, ``voted``, ``voted_share``, ``model``. Works for concatenated objects too: ``model`` says which model named a cell.
 
     Raises
     ------

@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Literal, cast
 import numpy as np
 
 from sc_annotate._core.slots import DEFAULT_KEY
-from sc_annotate._core.storage import read_uns
-from sc_annotate._core.stored import read_probabilities
-from sc_annotate.errors import StorageError
+from sc_annotate._core.stored import read_probabilities, read_sets
 from sc_annotate.trust import nonconformity
 
 if TYPE_CHECKING:
@@ -46,14 +44,8 @@ def sets(adata: AnnData, key: str = DEFAULT_KEY) -> pd.DataFrame:
     >>> bool((found.sum(axis=1) == query.obs["annotation_set_size"]).all())
     True
     """
-    stored = read_uns(adata, key)
     proba = read_probabilities(adata, key)
-    how = stored.get("sets")
-    if how is None:
-        raise StorageError(
-            f"adata.uns[{key!r}] has no prediction sets: the model was fitted without calibration. "
-            "Annotate again with calibration='temperature'."
-        )
+    how = read_sets(adata, key)
     named = proba.notna().all(axis=1).to_numpy()
     inside = np.zeros(proba.shape, dtype=bool)
     p = proba.to_numpy()[named]

@@ -89,6 +89,10 @@ def unfamiliarity(
     if not known.any():
         raise StorageError(f"no cell has a score in adata.obs[{key + '_unfamiliarity'!r}]: nothing can be drawn.")
     quantiles, line = np.asarray(found["reference"], dtype=np.float64), float(found["threshold"])
+    without = not np.isfinite(line)
+    if without:
+        # So few reference cells that none can be drawn: right of everything, and not shown.
+        line = float(max(quantiles[-1], scores[known].max())) + 1e-3
     groups, left = _groups(adata, key, scores, known, groupby, line)
     edges = _edges(quantiles, scores[known], line)
     low, high = float(edges[0]), float(edges[-1])
@@ -103,12 +107,18 @@ def unfamiliarity(
     for i, (_, own, color) in enumerate(groups, start=1):
         heights = np.histogram(np.clip(own, low, high), edges)[0] / len(own)
         _ridge(ax, i, heights, edges, line, color, float((own > line).mean()))
-    ax.axvline(line, color="#555555", lw=0.9, ls=(0, (4, 3)), zorder=4)
+    if not without:
+        ax.axvline(line, color="#555555", lw=0.9, ls=(0, (4, 3)), zorder=4)
     ax.set_xlim(low, high)
     ax.text(1.02, 1.0, "beyond", fontsize=style.SMALL, color=style.INK, va="bottom", transform=ax.transAxes)
     style.axis_names(ax, "unfamiliarity: distance from the reference")
     drawn = np.concatenate([s for _, s, _ in groups])
-    head = f"{key}: {int((drawn > line).sum()):,} of {len(drawn):,} cells ({percent((drawn > line).mean())}) beyond the line"
+    few = "too few reference cells for a line at this share of false alarms"
+    head = (
+        few
+        if without
+        else f"{key}: {int((drawn > line).sum()):,} of {len(drawn):,} cells ({percent((drawn > line).mean())}) beyond the line"
+    )
     outside = int(((drawn < low) | (drawn > high)).sum())
     notes = [f"{outside:,} cells outside stand at the edge"] if outside else []
     style.title(ax, [head, *notes, *([f"left out: {', '.join(left)}"] if left else [])], pad=10)

@@ -159,7 +159,7 @@ def trusted(model: AnnotationModel, answer: Answer, coverage: float, false_alarm
 def _familiarity(model: AnnotationModel, answer: Answer, false_alarms: float) -> dict[str, Any]:
     """Where the line to unfamiliar lies, and how the reference's own held-out cells lie to it."""
     known = model.trust.familiarity if model.trust else None
-    n = len(answer.proba)
+    n = int(np.isfinite(np.asarray(answer.p_familiar)).sum())
     unfamiliar = np.asarray(answer.p_familiar) < false_alarms
     return {
         "false_alarms": false_alarms,

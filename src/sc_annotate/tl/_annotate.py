@@ -16,7 +16,7 @@ from sc_annotate.tl._consensus import combine, learn_weights, member
 from sc_annotate.tl._evaluation import check_cv
 from sc_annotate.tl._fit import N_TOP_GENES, check_rng
 from sc_annotate.tl._predict import predict
-from sc_annotate.tl._quality import check_counts
+from sc_annotate.tl._quality import check_counts, check_wanted
 from sc_annotate.tl._reference import Options, model_and_query
 from sc_annotate.tl._trust import COVERAGE, FALSE_ALARMS, By, Calibration, Scheme, Score, TrustOptions, check_share
 
@@ -198,6 +198,7 @@ def annotate(
     trust = TrustOptions(calibration, calibration_scheme, set_score, sets_by, coverage)
     trust.check()
     check_share(false_alarms, "false_alarms")
+    check_wanted(check_quality)
     storage.check_writable(adata, key_added)
     if store_proba not in ("all", False):
         raise InputError(f"store_proba must be 'all' or False, not {store_proba!r}.")
@@ -277,7 +278,10 @@ def named(
         total_counts_key=options.total_counts_key,
         min_overlap=options.min_overlap,
         coverage=options.trust.coverage,
+        false_alarms=asked.false_alarms,
         counts=check_counts(counts, asked.check_quality, elsewhere=query.elsewhere),
+        need_counts=bool(asked.check_quality),
+        given=None if given is None else given.given,
         rng=options.rng,
     )
     answer = replace(answer, problems=[*problems, *answer.problems])
@@ -294,7 +298,7 @@ def named(
         "min_overlap": float(options.min_overlap),
         "coverage": float(options.trust.coverage),
         "false_alarms": asked.false_alarms,
-        "check_quality": asked.check_quality,
+        "check_quality": None if asked.check_quality is None else bool(asked.check_quality),
     }
     result = account(
         adata,

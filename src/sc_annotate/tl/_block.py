@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sc_annotate._core.read import prepare
+from sc_annotate.errors import InputError
 from sc_annotate.trust import quality_measures
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ class BlockAnswer:
     set_size: NDArray[np.int32] | None
     familiarity: dict[str, NDArray[np.float64]] | None
     quality: dict[str, NDArray[np.float64]] | None
+    trouble: str | None = None
+    """Why the quality could not be looked at."""
 
 
 @dataclass(frozen=True)
@@ -53,15 +56,19 @@ class AskBlock:
     def __call__(self, where: slice, block: Any, counts: Any = None) -> BlockAnswer:
         cells = prepare(block, where, self.transform, self.columns, self.fill)
         proba = np.asarray(self.annotator.predict_proba(cells), dtype=np.float32)
-        set_size = familiarity = quality = None
+        set_size = familiarity = quality = trouble = None
         if self.trust is not None:
             proba = self.trust.calibration.transform(proba)
             set_size = self.trust.sets.sets(proba, self.coverage).sum(axis=1).astype(np.int32)
             if self.trust.familiarity is not None:
                 familiarity = self.trust.familiarity.measure(cells, self.company, self._own(where))
         if self.check_quality:
-            quality = self._quality(where, block if counts is None else counts)
-        return BlockAnswer(proba, self._zero(cells), set_size, familiarity, quality)
+            try:
+                quality = self._quality(where, block if counts is None else counts)
+            except InputError as error:
+                # A sample of the counts looked sound; that these do not is no reason to name no cells.
+                trouble = str(error)
+        return BlockAnswer(proba, self._zero(cells), set_size, familiarity, quality, trouble)
 
     def _own(self, where: slice) -> NDArray[np.intp]:
         """The place of each of these cells in the company, -1 where it is not in it."""

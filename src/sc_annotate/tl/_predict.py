@@ -14,7 +14,7 @@ from sc_annotate._core.stream import each_block
 from sc_annotate.errors import GeneError, MatrixError
 from sc_annotate.tl._block import AskBlock
 from sc_annotate.tl._quality import judge_quality
-from sc_annotate.tl._trust import COVERAGE
+from sc_annotate.tl._trust import COVERAGE, FALSE_ALARMS
 from sc_annotate.trust._scales import joined
 
 if TYPE_CHECKING:
@@ -59,12 +59,17 @@ def predict(
     total_counts_key: str | None = None,
     min_overlap: float = genes.MIN_SHARED_FRACTION,
     coverage: float = COVERAGE,
+    false_alarms: float = FALSE_ALARMS,
     counts: Input | None = None,
+    need_counts: bool = False,
+    given: NDArray[np.bool_] | None = None,
     rng: int = 0,
 ) -> Answer:
     """Probabilities, set sizes, unfamiliarity and, from its `counts`, quality of every cell, block by block.
 
-    `rng` draws the cells of the query that the others are compared with.
+    Cells that are `given` a label are no company to the others: what those share is looked for among themselves. `rng`
+    draws the cells of a large query that the others are compared with. Counts that turn out to be none are an error where
+    they are needed, else a problem to tell.
     """
     totals = read.total_counts(adata, total_counts_key, what="adata")
     if (model.input == "embedding") != found.source.is_embedding:
@@ -90,13 +95,15 @@ def predict(
     )
     n, trust = found.source.n_cells, model.trust
     company_rows, company = np.empty(0, dtype=np.intp), None
+    asked = np.arange(n) if given is None else np.flatnonzero(~given)
     if trust is not None and trust.familiarity is not None:
-        company_rows = trust.familiarity.company_rows(n, rng=rng)
+        company_rows = asked[trust.familiarity.company_rows(len(asked), rng=rng)]
         if len(company_rows):
             some = read.read_cells(
                 found.source, plan, columns, model.means, company_rows, progress="reading some cells"
             )
-            company = trust.familiarity.gather(some)
+            company = trust.familiarity.gather(some, len(asked))
+    apart = counts is not None and counts.source.X is not found.source.X
     profiles = None if trust is None or trust.profiles is None else trust.profiles.on(columns >= 0)
     ask = AskBlock(
         annotator=model.annotator,
@@ -109,13 +116,14 @@ def predict(
         company=company,
         check_quality=counts is not None and trust is not None,
         profiles=profiles,
-        totals=totals,
+        totals=None if apart else totals,
     )
     matrices = [found.source.X]
-    if ask.check_quality and counts is not None and counts.source.X is not found.source.X:
+    if ask.check_quality and apart and counts is not None:
         matrices.append(counts.source.X)
     proba, zero = np.empty((n, len(model.classes)), dtype=np.float32), np.zeros(n, dtype=bool)
     size = None if trust is None else np.zeros(n, dtype=np.int32)
+    trouble: str | None = None
     familiarity: list[dict[str, NDArray[np.float64]]] = []
     quality: list[dict[str, NDArray[np.float64]]] = []
     # A foreign annotator may not bear several threads.
@@ -128,6 +136,7 @@ def predict(
             familiarity.append(part.familiarity)
         if part.quality is not None:
             quality.append(part.quality)
+        trouble = trouble or part.trouble
     n_shared = len(shared.query)
     problems = []
     if n_shared < FEW_SHARED * len(columns):
@@ -141,13 +150,27 @@ def predict(
         )
     low: dict[str, NDArray[np.bool_]] | None = None
     told: dict[str, Any] = {}
-    if quality and counts is not None:
-        low, told, unusual = judge_quality(joined(quality), counts.source.where, profiles)
+    if trouble is not None and counts is not None:
+        trouble = f"adata.{counts.source.where} was taken for counts, but {trouble}"
+        if need_counts:
+            raise MatrixError(f"{trouble} Or leave check_quality out.")
+        problems.append(f"quality was not checked: {trouble}")
+    elif quality and counts is not None:
+        low, told, unusual = judge_quality(joined(quality), counts.source.where, profiles, asked)
         problems += unusual
+        if profiles is None and need_counts:
+            problems.append("the reference has no counts: doublets and ambient molecules were not looked for")
     unfamiliarity = p_familiar = None
     if familiarity and trust is not None and trust.familiarity is not None:
-        unfamiliarity = trust.familiarity.combined(joined(familiarity))
-        p_familiar = trust.familiarity.p_values(unfamiliarity)
+        measured = {name: values[asked] for name, values in joined(familiarity).items()}
+        unfamiliarity, p_familiar = np.full(n, np.nan, dtype=np.float32), np.full(n, np.nan)
+        unfamiliarity[asked] = trust.familiarity.combined(measured)
+        p_familiar[asked] = trust.familiarity.p_values(unfamiliarity[asked])
+        if not np.isfinite(trust.familiarity.threshold(false_alarms, len(asked))):
+            problems.append(
+                f"{len(trust.familiarity.reference(len(asked))):,} held-out reference cells are too few for "
+                f"false_alarms={false_alarms:g}: no cell can be called unfamiliar"
+            )
     notes = [*found.notes, *plan.notes]
     return Answer(proba, size, unfamiliarity, p_familiar, n_shared, shared.how, zero, low, told, notes, problems)
 

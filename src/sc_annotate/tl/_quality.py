@@ -29,38 +29,50 @@ def learn_profiles(training: Training, columns: NDArray[np.intp], codes: NDArray
         return None
     source, cells, genes = training.counts
     kept, _ = sample(codes, MAX_CELLS, np.random.default_rng(rng))
-    counts = read_rows(source, Transform(identity=True), genes[columns], cells[kept], progress="reading counts")
     try:
+        counts = read_rows(source, Transform(identity=True), genes[columns], cells[kept], progress="reading counts")
         return Profiles().fit(counts, codes[kept], rng=rng)
     except InputError:
         # Negative or infinite numbers that the sample of its values did not show.
         return None
 
 
+def check_wanted(wanted: Any) -> None:
+    """Refuse what is no yes or no."""
+    if wanted is not None and not isinstance(wanted, bool | np.bool_):
+        raise InputError(f"check_quality must be True, False or None (where adata has counts), not {wanted!r}.")
+
+
 def check_counts(counts: Input | None, wanted: bool | None, *, elsewhere: str) -> Input | None:
     """The counts to judge quality by, where that is wanted; refuses where it is and they are missing."""
-    if wanted not in (None, True, False):
-        raise InputError(f"check_quality must be True, False or None (where adata has counts), not {wanted!r}.")
     if wanted and counts is None:
         raise MatrixError(
             "check_quality=True needs the counts of adata, in the matrix that is used or in layers['counts'] for the same "
             f"genes. {elsewhere}"
         )
-    return None if wanted is False else counts
+    return counts if wanted is None or wanted else None
 
 
 def judge_quality(
-    measures: dict[str, NDArray[np.float64]], where: str, known: Profiles | None
+    measures: dict[str, NDArray[np.float64]], where: str, known: Profiles | None, asked: NDArray[np.intp]
 ) -> tuple[dict[str, NDArray[np.bool_]], dict[str, Any], list[str]]:
-    """Masks by reason from the measures of all cells, the account for ``uns``, and problems in words."""
+    """Masks by reason from the measures of all cells, the account for ``uns``, and problems in words.
+
+    Only the cells `asked` for are judged, among themselves.
+    """
     line = np.inf if known is None else known.doublet_line_
-    low = low_quality(measures, line)
+    n = len(measures["log_counts"])
+    measures = {name: values[asked] for name, values in measures.items()}
+    found = low_quality(measures, line)
+    low = {name: np.zeros(n, dtype=bool) for name in found}
+    for name, mask in found.items():
+        low[name][asked] = mask
     account: dict[str, Any] = {"counts": where, "doublet_line": float(line)}
     account |= {f"n_{name}": int(low[name].sum()) for name in REASONS if name in low}
     problems = []
     if known is not None:
         account["doublets_found"] = known.doublets_found_
-        above = int(((measures["doublet"] > line) & ~low["empty"]).sum())
+        above = int(((measures["doublet"] > line) & ~found["empty"]).sum())
         if above and not low["doublet"].any():
             problems.append(
                 f"{above:,} of {len(measures['doublet']):,} cells look like two types at once, more than doublets can be: "

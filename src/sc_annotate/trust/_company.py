@@ -42,26 +42,28 @@ class Company:
     values is that of two residuals, but for ``shift`` (cells). Both are None where the components explain everything.
     """
 
+    n_neighbors: int
     white: NDArray[np.float32]
     off: NDArray[np.float32]
     rest: NDArray[np.float32] | None
     shift: NDArray[np.float32] | None
 
     @classmethod
-    def of(cls, space: Space, X: Any) -> Company:
-        """From its cells; dense for a moment, so they should be a thousand or so."""
+    def of(cls, space: Space, X: Any, size: int) -> Company:
+        """From its cells, `size` or somewhat more; dense for a moment, so they should be a thousand or two."""
+        n_neighbors = max(2, min(_MOST, size // _ONE_IN))
         components = space.components
         place = components.place(X)
         white, off = displacement(space, place)
         if not components.curve.size:
-            return cls(white, off, None, None)
+            return cls(n_neighbors, white, off, None, None)
         scale = np.sqrt(components.weight)
         inverse = np.divide(1, scale, out=np.zeros_like(scale), where=scale > 0)
         # The offset is twice the mean over the variance.
         center = components.offset[:-1] * inverse / 2
         dense = np.asarray(X.toarray() if issparse(X) else X, dtype=np.float32)
         rest = dense * scale - center - place @ (components.loadings * inverse[:, None]).T
-        return cls(white, off, np.ascontiguousarray((rest * scale).T), (rest @ center).astype(np.float32))
+        return cls(n_neighbors, white, off, np.ascontiguousarray((rest * scale).T), (rest @ center).astype(np.float32))
 
     def measure(
         self, space: Space, X: Any, place: NDArray[np.float32], own: NDArray[np.intp]
@@ -87,8 +89,7 @@ class Company:
         return found
 
     def _neighbors(self, white: NDArray[np.float32], own: NDArray[np.intp]) -> NDArray[np.intp]:
-        n, m = len(white), len(self.white)
-        k = max(2, min(_MOST, m // _ONE_IN))
+        n, m, k = len(white), len(self.white), min(self.n_neighbors, len(self.white) - 1)
         near = np.empty((n, k), dtype=np.intp)
         # The length of the cell itself is the same for all neighbours.
         half = np.square(self.white).sum(axis=1) / 2
@@ -124,7 +125,7 @@ def in_groups(space: Space, X: Any, size: int, random: np.random.Generator) -> d
     out: dict[str, NDArray[np.float64]] = {}
     for rows in np.array_split(random.permutation(n), max(1, round(n / size))):
         group = X[rows]
-        company = Company.of(space, group)
+        company = Company.of(space, group, size)
         for name, values in company.measure(space, group, space.components.place(group), np.arange(rows.size)).items():
             out.setdefault(name, np.empty(n))[rows] = values
     return out

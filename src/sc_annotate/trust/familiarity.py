@@ -57,8 +57,8 @@ class Familiarity:
         the same for what the components leave unexplained, gene by gene.
 
     Cells of a type that is not in the reference are displaced alike; noise is not. The neighbours (a tenth, 2 to 25) are
-    looked for among as many random cells of the query as held-out reference cells were compared with (at most a fold); a
-    query of fewer than 20 cells is scored without. What most cells of a query share, such as the displacement of a new
+    looked for among all cells of the query, or as many random ones as held-out reference cells were compared with (a fold
+    of them); a query of fewer than 20 cells is scored without. What most cells of a query share, such as the displacement of a new
     batch, is taken off: the 5, 15 and 30 % quantiles of both parts are moved and squeezed down to those of held-out cells.
 
     Each is brought to one scale, minus the log of the share of held-out reference cells that have as much of it or
@@ -157,7 +157,7 @@ class Familiarity:
             raise InputError(
                 f"X has {types.size} cells, but distances need four or more. Hand in more of the reference."
             )
-        types = types.astype(np.intp)
+        types = np.unique(types, return_inverse=True)[1]
         random = np.random.default_rng(rng)
         kept, sampled = sample(types, self.max_cells, random)
         matrix, types = matrix[kept], types[kept]
@@ -184,13 +184,20 @@ class Familiarity:
         return Space.fit(X, codes, **sizes, rng=rng)
 
     def company_rows(self, n: int, *, rng: int = 0) -> NDArray[np.intp]:
-        """Which cells of a query of `n` the others are compared with: random ones, ascending; none of a small query."""
-        self._need_fitted()
-        return np.sort(np.random.default_rng(rng).permutation(n)[: self.scales_.size(n)])
+        """Which cells of a query of `n` the others are compared with, ascending.
 
-    def gather(self, X: Any) -> Company:
-        """The company, from its cells."""
-        return Company.of(self.space_, as_cells(X, self.n_genes_))
+        None of a small query, all of one of a few hundred or thousand cells, else random ones.
+        """
+        self._need_fitted()
+        size = self.scales_.size(n)
+        if size and n < 2 * size:
+            return np.arange(n)
+        return np.sort(np.random.default_rng(rng).permutation(n)[:size])
+
+    def gather(self, X: Any, n: int) -> Company:
+        """The company of a query of `n` cells, from those that :meth:`company_rows` names."""
+        self._need_fitted()
+        return Company.of(self.space_, as_cells(X, self.n_genes_), self.scales_.size(n))
 
     def measure(
         self, X: Any, company: Company | None = None, own: NDArray[np.intp] | None = None
@@ -215,7 +222,7 @@ class Familiarity:
         rows = self.company_rows(n, rng=rng)
         own = np.full(n, -1, dtype=np.intp)
         own[rows] = np.arange(rows.size)
-        return self.measure(X, self.gather(X[rows]) if rows.size else None, own)
+        return self.measure(X, self.gather(X[rows], n) if rows.size else None, own)
 
     def parts(self, X: Any, *, rng: int = 0) -> dict[str, NDArray[np.float32]]:
         """Each part of each cell, on the common scale: 0 most typical, 3 as 1 in 20 reference cells, no upper end."""
