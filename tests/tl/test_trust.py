@@ -280,3 +280,17 @@ def test_interrupted_writing_leaves_nothing(pair: tuple[AnnData, AnnData], monke
     with pytest.raises(KeyboardInterrupt):
         sca.tl.annotate(query, reference, "cell_type", method="naive_bayes", cv=0)
     assert same(snapshot(query), before)
+
+
+def test_unfamiliar_cells_need_not_be_looked_for(pair: tuple[AnnData, AnnData]) -> None:
+    reference, query = pair
+    model = sca.tl.fit_annotator(reference, "cell_type", **QUICK)
+    other = query.copy()
+    sca.tl.annotate(query, model, false_alarms=None)
+    sca.tl.annotate(other, model)
+    assert "annotation_unfamiliarity" not in query.obs
+    assert set(query.obs["annotation_status"]) <= {"confident", "ambiguous"}
+    np.testing.assert_array_equal(query.obs["annotation_set_size"], other.obs["annotation_set_size"])
+    assert query.uns["annotation"]["familiarity"] == {}
+    with pytest.raises(sca.errors.StorageError, match="unfamiliar"):
+        sca.pl.unfamiliarity(query)

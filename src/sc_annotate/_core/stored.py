@@ -117,9 +117,7 @@ def read_familiarity(adata: AnnData, key: str) -> dict[str, Any]:
     if not isinstance(found, dict) or "threshold" not in found or "reference" not in found:
         members = member_names(adata, key)
         cure = f"Look at one of its members, such as key={members[0]!r}" if members else "Annotate again"
-        why = (
-            "a consensus has none" if members else "the model was fitted with calibration=None, or by an older version"
-        )
+        why = "a consensus has none" if members else "it was annotated with false_alarms=None, or calibration=None"
         raise StorageError(f"adata.uns[{key!r}] has no scores of unfamiliarity: {why}. {cure}.")
     return found
 

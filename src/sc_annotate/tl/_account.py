@@ -32,7 +32,7 @@ def account(
     params: dict[str, Any],
     key: str,
     coverage: float,
-    false_alarms: float,
+    false_alarms: float | None,
 ) -> storage.Annotation:
     """What is stored, from what was found."""
     import pandas as pd
@@ -123,12 +123,12 @@ def reasons(answer: Answer, given: NDArray[np.bool_]) -> NDArray[np.int8]:
     return found
 
 
-def statuses(answer: Answer, false_alarms: float) -> NDArray[np.int8]:
+def statuses(answer: Answer, false_alarms: float | None) -> NDArray[np.int8]:
     """Whether to believe each call, in the order of `STATUSES`; -1 where the model knows nothing of that."""
     status = np.full(len(answer.proba), -1, dtype=np.int8)
     if answer.set_size is not None:
         status[:] = np.where(answer.set_size == 1, STATUSES.index(CONFIDENT), STATUSES.index(AMBIGUOUS))
-    if answer.p_familiar is not None:
+    if answer.p_familiar is not None and false_alarms is not None:
         status[answer.p_familiar < false_alarms] = STATUSES.index(UNFAMILIAR)
     if answer.set_size is not None:
         # A call made from nothing, or from two cells, is not worth its confidence, whatever type it is.
@@ -137,7 +137,7 @@ def statuses(answer: Answer, false_alarms: float) -> NDArray[np.int8]:
     return status
 
 
-def trusted(model: AnnotationModel, answer: Answer, coverage: float, false_alarms: float) -> dict[str, Any]:
+def trusted(model: AnnotationModel, answer: Answer, coverage: float, false_alarms: float | None) -> dict[str, Any]:
     """The entries of ``uns`` about calibration, sets and familiarity."""
     if model.trust is None:
         return {"calibration": {"method": "none"}}
@@ -152,7 +152,9 @@ def trusted(model: AnnotationModel, answer: Answer, coverage: float, false_alarm
             "types_with_the_common_threshold": [str(model.classes[i]) for i in fell["marginal"]],
             "types_in_every_set": [str(model.classes[i]) for i in fell["everything"]],
         },
-        "familiarity": {} if answer.p_familiar is None else _familiarity(model, answer, false_alarms),
+        "familiarity": {}
+        if answer.p_familiar is None or false_alarms is None
+        else _familiarity(model, answer, false_alarms),
     }
 
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 class Asked:
     """What is asked about the cells of the query."""
 
-    false_alarms: float
+    false_alarms: float | None
     check_quality: bool | None
 
 
@@ -54,7 +54,7 @@ def annotate(
     set_score: Score = "lac",
     sets_by: By = "marginal",
     coverage: float = COVERAGE,
-    false_alarms: float = FALSE_ALARMS,
+    false_alarms: float | None = FALSE_ALARMS,
     check_quality: bool | None = None,
     layer: str | None = None,
     reference_layer: str | None = None,
@@ -113,7 +113,8 @@ def annotate(
     coverage
         Share of sets that should hold the true type.
     false_alarms
-        Share of cells of known types that may be called unfamiliar.
+        Share of cells of known types that may be called unfamiliar. None: unfamiliar cells are not looked for, which
+        takes a fraction of the time.
     check_quality
         Whether cells that look empty, like two cells, or like ambient molecules get the status ``"low_quality"``. None:
         where `adata` has counts, in the matrix that is used or in ``layers["counts"]`` for the same genes; doublets and
@@ -197,7 +198,8 @@ def annotate(
     check_cv(cv)
     trust = TrustOptions(calibration, calibration_scheme, set_score, sets_by, coverage)
     trust.check()
-    check_share(false_alarms, "false_alarms")
+    if false_alarms is not None:
+        check_share(false_alarms, "false_alarms")
     check_wanted(check_quality)
     storage.check_writable(adata, key_added)
     if store_proba not in ("all", False):
@@ -219,7 +221,7 @@ def annotate(
         rng,
         trust,
     )
-    asked = Asked(float(false_alarms), check_quality)
+    asked = Asked(None if false_alarms is None else float(false_alarms), check_quality)
     place = {"layer": layer, "use_raw": use_raw, "use_rep": use_rep}
     if isinstance(method, str):
         results = {key_added: named(adata, reference, labels_key, options, place, key_added, asked)[0]}

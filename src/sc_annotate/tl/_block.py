@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from sc_annotate._core.transform import Transform
     from sc_annotate.tl._trust import Trust
-    from sc_annotate.trust import Profiles
+    from sc_annotate.trust import Familiarity, Profiles
     from sc_annotate.trust._company import Company
 
 
@@ -43,6 +43,7 @@ class AskBlock:
 
     annotator: Any
     trust: Trust | None
+    familiarity: Familiarity | None
     transform: Transform
     columns: NDArray[np.intp]
     fill: NDArray[np.float32]
@@ -60,8 +61,8 @@ class AskBlock:
         if self.trust is not None:
             proba = self.trust.calibration.transform(proba)
             set_size = self.trust.sets.sets(proba, self.coverage).sum(axis=1).astype(np.int32)
-            if self.trust.familiarity is not None:
-                familiarity = self.trust.familiarity.measure(cells, self.company, self._own(where))
+        if self.familiarity is not None:
+            familiarity = self.familiarity.measure(cells, self.company, self._own(where))
         if self.check_quality:
             try:
                 quality = self._quality(where, block if counts is None else counts)

@@ -59,7 +59,7 @@ def predict(
     total_counts_key: str | None = None,
     min_overlap: float = genes.MIN_SHARED_FRACTION,
     coverage: float = COVERAGE,
-    false_alarms: float = FALSE_ALARMS,
+    false_alarms: float | None = FALSE_ALARMS,
     counts: Input | None = None,
     need_counts: bool = False,
     given: NDArray[np.bool_] | None = None,
@@ -96,18 +96,20 @@ def predict(
     n, trust = found.source.n_cells, model.trust
     company_rows, company = np.empty(0, dtype=np.intp), None
     asked = np.arange(n) if given is None else np.flatnonzero(~given)
-    if trust is not None and trust.familiarity is not None:
-        company_rows = asked[trust.familiarity.company_rows(len(asked), rng=rng)]
+    known = None if trust is None or false_alarms is None else trust.familiarity
+    if known is not None:
+        company_rows = asked[known.company_rows(len(asked), rng=rng)]
         if len(company_rows):
             some = read.read_cells(
                 found.source, plan, columns, model.means, company_rows, progress="reading some cells"
             )
-            company = trust.familiarity.gather(some, len(asked))
+            company = known.gather(some, len(asked))
     apart = counts is not None and counts.source.X is not found.source.X
     profiles = None if trust is None or trust.profiles is None else trust.profiles.on(columns >= 0)
     ask = AskBlock(
         annotator=model.annotator,
         trust=trust,
+        familiarity=known,
         transform=plan,
         columns=columns,
         fill=model.means,
@@ -161,14 +163,14 @@ def predict(
         if profiles is None and need_counts:
             problems.append("the reference has no counts: doublets and ambient molecules were not looked for")
     unfamiliarity = p_familiar = None
-    if familiarity and trust is not None and trust.familiarity is not None:
+    if familiarity and known is not None and false_alarms is not None:
         measured = {name: values[asked] for name, values in joined(familiarity).items()}
         unfamiliarity, p_familiar = np.full(n, np.nan, dtype=np.float32), np.full(n, np.nan)
-        unfamiliarity[asked] = trust.familiarity.combined(measured)
-        p_familiar[asked] = trust.familiarity.p_values(unfamiliarity[asked])
-        if not np.isfinite(trust.familiarity.threshold(false_alarms, len(asked))):
+        unfamiliarity[asked] = known.combined(measured)
+        p_familiar[asked] = known.p_values(unfamiliarity[asked])
+        if not np.isfinite(known.threshold(false_alarms, len(asked))):
             problems.append(
-                f"{len(trust.familiarity.reference(len(asked))):,} held-out reference cells are too few for "
+                f"{len(known.reference(len(asked))):,} held-out reference cells are too few for "
                 f"false_alarms={false_alarms:g}: no cell can be called unfamiliar"
             )
     notes = [*found.notes, *plan.notes]
