@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from sc_annotate._core.matrix import blocks, check_adata, find, resolve_rep, row_ordered, rows
+from sc_annotate._core.matrix import check_adata, find, resolve_rep, row_ordered, rows
 from sc_annotate.errors import InputError, MatrixError
 
 if TYPE_CHECKING:
@@ -42,15 +42,6 @@ def test_rows_of_every_kind(kind: str, D: np.ndarray, build: Callable[..., ad.An
         if sparse.issparse(block):
             assert block.format == "csr"
         np.testing.assert_array_equal(_array(block), D[where])
-
-
-@pytest.mark.parametrize("size", [1, 7, 23, 1000])
-def test_blocks_of_every_kind(kind: str, size: int, D: np.ndarray, build: Callable[..., ad.AnnData]):
-    walked = list(blocks(find(build(kind, D)).X, size))
-    assert [w.start for w, _ in walked] == list(range(0, 23, size))
-    assert walked[-1][0].stop == 23
-    assert all(_array(b).shape[0] <= size for _, b in walked)
-    np.testing.assert_array_equal(np.concatenate([_array(b) for _, b in walked]), D)
 
 
 TYPES = ["bool", "uint8", "int32", "int64", "float32", "float64"]

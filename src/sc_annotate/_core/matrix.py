@@ -11,8 +11,6 @@ from scipy import sparse
 from sc_annotate.errors import InputError, MatrixError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import pandas as pd
     from anndata import AnnData
     from numpy.typing import NDArray
@@ -159,11 +157,3 @@ def row_ordered(X: Any) -> Any:
     if getattr(X, "format", None) == "csc" and hasattr(X, "to_memory"):
         return X.to_memory().tocsr()
     return X
-
-
-def blocks(X: Any, size: int) -> Iterator[tuple[slice, sparse.csr_matrix | NDArray[Any]]]:
-    """Walk through the rows of any kind of matrix, `size` at a time."""
-    X = row_ordered(X)
-    for start in range(0, X.shape[0], size):
-        where = slice(start, min(start + size, X.shape[0]))
-        yield where, rows(X, where)

@@ -10,10 +10,11 @@ import numpy as np
 from scipy import sparse
 
 from sc_annotate._core import gene_names, values
-from sc_annotate._core.matrix import Source, blocks, check_adata, find, rows
+from sc_annotate._core.matrix import Source, check_adata, find, row_ordered, rows
 from sc_annotate._core.progress import logger, track
 from sc_annotate._core.settings import settings
 from sc_annotate._core.storage import check_column
+from sc_annotate._core.stream import each_block
 from sc_annotate.errors import InputError, MatrixError
 
 if TYPE_CHECKING:
@@ -121,16 +122,37 @@ def total_counts(adata: AnnData, key: str | None, *, what: str) -> NDArray[np.fl
 def read_rows(
     source: Source, transform: Transform, columns: NDArray[np.intp], chosen: NDArray[np.intp], *, progress: str
 ) -> Any:
-    """Chosen rows and columns, transformed, in memory: CSR float32 where the matrix is sparse, else dense."""
-    parts = []
-    wanted = np.zeros(source.n_cells, dtype=bool)
-    wanted[chosen] = True
-    n_blocks = -(-source.n_cells // settings.block_size)
-    for where, block in track(blocks(source.X, settings.block_size), what=progress, total=n_blocks):
-        inside = np.flatnonzero(wanted[where])
-        if len(inside):
-            parts.append(transform(rows(block, inside), inside + where.start)[:, columns])
+    """Chosen rows (ascending) and columns, transformed, in memory: CSR float32 where the matrix is sparse, else dense."""
+    pick = _Pick(transform, columns, chosen)
+    if hasattr(source.X, "dask"):
+        # Rows cut out of many chunks would read each of them as often.
+        found = (part for _, part in each_block(pick, [source.X], progress=progress))
+        parts = [part for part in found if part is not None]
+    else:
+        X, size = row_ordered(source.X), settings.block_size
+        pieces = [chosen[i : i + size] for i in range(0, len(chosen), size)]
+        parts = [pick.take(rows(X, piece), piece) for piece in track(pieces, what=progress)]
     return sparse.csr_matrix(sparse.vstack(parts)) if sparse.issparse(parts[0]) else np.concatenate(parts)
+
+
+@dataclass(frozen=True)
+class _Pick:
+    """Takes the chosen rows and columns out of a block; None where it has none of them."""
+
+    transform: Transform
+    columns: NDArray[np.intp]
+    chosen: NDArray[np.intp]
+
+    def __call__(self, where: slice, block: Any) -> Any:
+        low, high = np.searchsorted(self.chosen, [where.start, where.stop])
+        inside = self.chosen[low:high]
+        return self.take(rows(block, inside - where.start), inside) if len(inside) else None
+
+    def take(self, cells: Any, numbers: NDArray[np.intp]) -> Any:
+        """The columns of cells with these row numbers."""
+        part = self.transform(cells, numbers)
+        every = np.array_equal(self.columns, np.arange(part.shape[1]))
+        return part if every else part[:, self.columns]
 
 
 def prepare(

@@ -18,6 +18,7 @@ from sc_annotate.tl._fit import N_TOP_GENES, check_rng
 from sc_annotate.tl._predict import predict
 from sc_annotate.tl._quality import check_counts, check_wanted
 from sc_annotate.tl._reference import Options, model_and_query
+from sc_annotate.tl._training import MAX_CELLS, check_max_cells
 from sc_annotate.tl._trust import COVERAGE, FALSE_ALARMS, By, Calibration, Scheme, Score, TrustOptions, check_share
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def annotate(
     batch_key: str | None = None,
     n_top_genes: int | None = N_TOP_GENES,
     min_cells: int | None = None,
+    max_cells: int | None = MAX_CELLS,
     cv: int = 1,
     calibration: Calibration | None = "temperature",
     calibration_scheme: Scheme = "folds",
@@ -95,6 +97,9 @@ def annotate(
         Number of highly variable genes that the method sees; None for all.
     min_cells
         Leave out types with fewer reference cells. By default none is left out, and a type of one cell is an error.
+    max_cells
+        Learn from so many reference cells, drawn at random, with at least 100 of each type as far as there are; None for
+        all. Held-out scores, confidence and sets are learned from the plain random sample alone.
     cv
         How the model is scored on held-out reference cells, beside ``majority`` and ``logreg``: 1, one hold-out; k > 1,
         k folds; 0, not at all.
@@ -196,6 +201,7 @@ def annotate(
     check_adata(adata, what="adata")
     check_rng(rng)
     check_cv(cv)
+    check_max_cells(max_cells)
     trust = TrustOptions(calibration, calibration_scheme, set_score, sets_by, coverage)
     trust.check()
     if false_alarms is not None:
@@ -212,6 +218,7 @@ def annotate(
         batch_key,
         n_top_genes,
         min_cells,
+        max_cells,
         cv,
         reference_layer,
         gene_symbols,

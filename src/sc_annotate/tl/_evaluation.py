@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
@@ -152,8 +152,11 @@ def check_cv(cv: Any) -> None:
 def held_out(
     training: Training, method: str, params: dict[str, Any], n_top_genes: int | None, splits: list[Split], rng: int
 ) -> Predictions:
-    """Predictions of one method for cells it was not fitted on; genes are chosen on the training cells."""
-    return cross_validate(
+    """Predictions of one method for cells it was not fitted on; genes are chosen on the training cells.
+
+    Cells that are there for the sake of their rare type are learned from, but not counted among the held-out ones.
+    """
+    found = cross_validate(
         lambda: OnVariableGenes(lambda: registry.make("annotation", method, params), n_top_genes),
         training.X,
         training.y,
@@ -162,6 +165,8 @@ def held_out(
         batch=training.batch,
         rng=rng,
     )
+    kept = training.plain[found.cells]
+    return replace(found, y=found.y[kept], proba=found.proba[kept], cells=found.cells[kept], fold=found.fold[kept])
 
 
 def evaluate(

@@ -18,7 +18,7 @@ from sc_annotate.errors import InputError, LabelError
 from sc_annotate.tl._evaluation import check_cv, choose_splits, evaluate, folds, held_out, one_holdout
 from sc_annotate.tl._model import AnnotationModel
 from sc_annotate.tl._quality import learn_profiles
-from sc_annotate.tl._training import labelled_cells, read_training
+from sc_annotate.tl._training import MAX_CELLS, check_max_cells, labelled_cells, read_training
 from sc_annotate.tl._trust import COVERAGE, N_FOLDS, By, Calibration, Scheme, Score, TrustOptions, learn_trust
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def fit_annotator(
     batch_key: str | None = None,
     n_top_genes: int | None = N_TOP_GENES,
     min_cells: int | None = None,
+    max_cells: int | None = MAX_CELLS,
     cv: int = 1,
     calibration: Calibration | None = "temperature",
     calibration_scheme: Scheme = "folds",
@@ -78,6 +79,9 @@ def fit_annotator(
         Number of highly variable genes that the method sees; None for all.
     min_cells
         Leave out types with fewer labelled cells. By default none is left out, and a type of one cell is an error.
+    max_cells
+        Learn from so many cells, drawn at random, with at least 100 of each type as far as there are; None for all. The
+        model says so. Held-out scores, confidence and sets are learned from the plain random sample alone.
     cv
         How the model is scored: 1, one hold-out of about 20 % (whole batches with `batch_key`); k > 1, k folds; 0, not
         at all. ``majority`` and ``logreg`` are scored on the same cells. The model returned is fitted on all cells.
@@ -132,7 +136,16 @@ def fit_annotator(
     found = open_input(
         reference, layer=layer, use_raw=use_raw, use_rep=use_rep, gene_symbols=gene_symbols, what="reference"
     )
-    cells = labelled_cells(reference, labels_key, batch_key=batch_key, min_cells=min_cells, what="reference")
+    check_max_cells(max_cells)
+    cells = labelled_cells(
+        reference,
+        labels_key,
+        batch_key=batch_key,
+        min_cells=min_cells,
+        max_cells=max_cells,
+        rng=rng,
+        what="reference",
+    )
     training = read_training(
         reference,
         found,
@@ -143,7 +156,17 @@ def fit_annotator(
         total_counts_key=total_counts_key,
     )
     options = TrustOptions(calibration, calibration_scheme, set_score, sets_by, coverage)
-    return learn(training, method, method_kwargs, n_top_genes, batch_key=batch_key, cv=cv, options=options, rng=rng)
+    return learn(
+        training,
+        method,
+        method_kwargs,
+        n_top_genes,
+        batch_key=batch_key,
+        cv=cv,
+        max_cells=max_cells,
+        options=options,
+        rng=rng,
+    )
 
 
 def check_rng(rng: Any) -> None:
@@ -166,6 +189,7 @@ def learn(
     *,
     batch_key: str | None,
     cv: int,
+    max_cells: int | None,
     options: TrustOptions,
     rng: int,
 ) -> AnnotationModel:
@@ -227,7 +251,14 @@ def learn(
             "labels_key": training.labels_key,
             "params": plain(
                 sanitize(
-                    {"batch_key": batch_key, "n_top_genes": n_top_genes, "cv": cv, "rng": int(rng)} | options.params()
+                    {
+                        "batch_key": batch_key,
+                        "n_top_genes": n_top_genes,
+                        "cv": cv,
+                        "max_cells": max_cells,
+                        "rng": int(rng),
+                    }
+                    | options.params()
                 )
             )
             | {"method_kwargs": plain(sanitize(_resolved(fitted.annotator, params), where="method_kwargs"))},

@@ -14,7 +14,7 @@ from sc_annotate.errors import InputError, LabelError
 from sc_annotate.tl._fit import learn
 from sc_annotate.tl._model import AnnotationModel, load
 from sc_annotate.tl._predict import same_cells
-from sc_annotate.tl._training import LabelledCells, is_panel, labelled_cells, read_training
+from sc_annotate.tl._training import MAX_CELLS, LabelledCells, is_panel, labelled_cells, read_training
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,6 +34,7 @@ class Options:
     batch_key: str | None
     n_top_genes: int | None
     min_cells: int | None
+    max_cells: int | None
     cv: int
     reference_layer: str | None
     gene_symbols: str | None
@@ -86,6 +87,7 @@ def _refuse_fitting(model: AnnotationModel, labels_key: str | None, options: Opt
         "method_kwargs": bool(options.method_kwargs),
         "batch_key": options.batch_key is not None,
         "min_cells": options.min_cells is not None,
+        "max_cells": options.max_cells not in (None, MAX_CELLS),
         "reference_layer": options.reference_layer is not None,
     }
     if any(told.values()):
@@ -95,12 +97,24 @@ def _refuse_fitting(model: AnnotationModel, labels_key: str | None, options: Opt
         )
 
 
+def _cells(adata: AnnData, labels_key: str, options: Options, what: str) -> LabelledCells:
+    return labelled_cells(
+        adata,
+        labels_key,
+        batch_key=options.batch_key,
+        min_cells=options.min_cells,
+        max_cells=options.max_cells,
+        rng=options.rng,
+        what=what,
+    )
+
+
 def _within(
     adata: AnnData, labels_key: str, options: Options, place: Place, record: registry.Method
 ) -> tuple[AnnotationModel, Input, LabelledCells, list[str]]:
     """Labelled cells of an object name its unlabelled ones."""
     query = open_input(adata, gene_symbols=options.gene_symbols, **place)
-    cells = labelled_cells(adata, labels_key, batch_key=options.batch_key, min_cells=options.min_cells, what="adata")
+    cells = _cells(adata, labels_key, options, "adata")
     if cells.given.all():
         raise LabelError(
             f"every cell of adata has a label in obs[{labels_key!r}], so there is none to name. Set the labels of the cells "
@@ -133,9 +147,7 @@ def _across(
             f"reference.obs has no column {labels_key!r}, but adata.obs has: are adata and reference swapped? "
             "The order is annotate(cells to be named, labelled reference, labels_key)."
         )
-    cells = labelled_cells(
-        reference, labels_key, batch_key=options.batch_key, min_cells=options.min_cells, what="reference"
-    )
+    cells = _cells(reference, labels_key, options, "reference")
     query = open_input(adata, gene_symbols=column if column in adata.var else None, **place)
     found = open_input(
         reference,
@@ -178,6 +190,7 @@ def _learn(training: Any, options: Options) -> AnnotationModel:
         options.n_top_genes,
         batch_key=options.batch_key,
         cv=options.cv,
+        max_cells=options.max_cells,
         options=options.trust,
         rng=options.rng,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +11,8 @@ import numpy as np
 from sc_annotate._core import transform as scales
 from sc_annotate._core.labels import read_batches, read_labels, usable
 from sc_annotate._core.read import open_counts, read_rows, total_counts
+from sc_annotate.errors import InputError
+from sc_annotate.trust._sampling import sample
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -20,11 +23,17 @@ if TYPE_CHECKING:
     from sc_annotate._core.transform import Stated, Transform, Wanted
 
 
+MAX_CELLS = 25_000
+"""Reference cells that are learned from; beyond, more of them hardly change a model, and cost much."""
+LEAST_OF_A_TYPE = 100
+
+
 @dataclass(frozen=True)
 class Training:
     """Cells x genes on the common scale, with one label a cell.
 
-    `counts` says where the counts of the same cells and genes are: a matrix, its rows and its columns.
+    `plain` says which cells are there as they came, and not for the sake of their rare type: only these say how often a
+    type is met, so that scores and calibration come from them. `counts` says where the counts of the same cells and genes are: a matrix, its rows and its columns.
     """
 
     X: Any
@@ -34,6 +43,7 @@ class Training:
     names: dict[str, NDArray[np.str_]]
     input: Wanted
     panel: dict[str, NDArray[np.str_]] | None
+    plain: NDArray[np.bool_]
     labels_key: str
     found: Input
     counts: tuple[Source, NDArray[np.intp], NDArray[np.intp]] | None
@@ -50,6 +60,7 @@ class LabelledCells:
     """Which cells of an object to learn from, checked before its matrix is read."""
 
     rows: NDArray[np.intp]
+    plain: NDArray[np.bool_]
     y: NDArray[np.str_]
     batch: NDArray[np.str_] | None
     given: NDArray[np.bool_]
@@ -58,14 +69,39 @@ class LabelledCells:
 
 
 def labelled_cells(
-    adata: AnnData, labels_key: str, *, batch_key: str | None, min_cells: int | None, what: str
+    adata: AnnData,
+    labels_key: str,
+    *,
+    batch_key: str | None,
+    min_cells: int | None,
+    max_cells: int | None = None,
+    rng: int = 0,
+    what: str,
 ) -> LabelledCells:
-    """Read labels and batches and refuse what cannot be learned from."""
+    """Read labels and batches and refuse what cannot be learned from; of more than `max_cells`, draw a sample."""
     labels, given = read_labels(adata, labels_key, what=what)
     kept, notes = usable(labels, given, min_cells=min_cells, key=labels_key, what=what)
     batch = read_batches(adata, batch_key, what=what)
     rows = np.flatnonzero(kept)
-    return LabelledCells(rows, labels[rows], None if batch is None else batch[rows], given, labels, notes)
+    plain = np.ones(len(rows), dtype=bool)
+    if max_cells is not None and len(rows) > max_cells:
+        types, codes = np.unique(labels[rows], return_inverse=True)
+        least = max(LEAST_OF_A_TYPE, max_cells // (4 * len(types)))
+        drawn, plain = sample(codes, max_cells, np.random.default_rng(rng), least=least)
+        notes.append(
+            f"learned from {len(drawn):,} of {len(rows):,} labelled cells of {what}: {max_cells:,} drawn at random (max_cells), "
+            f"and more of the types with fewer than {least:,} among them"
+        )
+        rows = rows[drawn]
+    return LabelledCells(rows, plain, labels[rows], None if batch is None else batch[rows], given, labels, notes)
+
+
+def check_max_cells(max_cells: Any) -> None:
+    """Refuse what is no number of cells."""
+    if max_cells is not None and (
+        isinstance(max_cells, bool) or not isinstance(max_cells, Integral) or max_cells < 100
+    ):
+        raise InputError(f"max_cells must be None or a whole number of at least 100, not {max_cells!r}.")
 
 
 def is_panel(found: Input, totals: NDArray[np.float64] | None) -> bool:
@@ -106,6 +142,7 @@ def read_training(
         names={k: v[columns] for k, v in found.names.items()},
         input=wanted,
         panel=None if panel is None else {k: v[panel] for k, v in found.names.items()},
+        plain=cells.plain,
         labels_key=labels_key,
         found=found,
         counts=None if counts is None else (counts.source, cells.rows, columns),

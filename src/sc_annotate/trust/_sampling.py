@@ -15,8 +15,12 @@ if TYPE_CHECKING:
 _RARE = 50
 
 
-def sample(codes: NDArray[np.intp], n: int, random: np.random.Generator) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+def sample(
+    codes: NDArray[np.intp], n: int, random: np.random.Generator, *, least: int = _RARE
+) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
     """Cells to learn from, ascending, and which of them are a plain random sample of all.
+
+    `n` cells, and more of the types that would have fewer than `least` of them, as far as there are.
 
     The others are more cells of rare types: they help to place those, but would distort the reference scores.
     """
@@ -27,7 +31,7 @@ def sample(codes: NDArray[np.intp], n: int, random: np.random.Generator) -> tupl
     chosen[order[:n]] = True
     more = chosen.copy()
     for code in np.flatnonzero(np.bincount(codes, minlength=codes.max() + 1)):
-        short = _RARE - int(chosen[codes == code].sum())
+        short = least - int(chosen[codes == code].sum())
         if short > 0:
             more[order[n:][codes[order[n:]] == code][:short]] = True
     kept = np.flatnonzero(more)
