@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import sys
-import tempfile
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sc_annotate import __version__
+from sc_annotate._core.files import one_line, read_h5ad, write_h5ad, write_results
 from sc_annotate._core.settings import settings
 from sc_annotate.errors import InputError, ScAnnotateError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    from anndata import AnnData
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -32,16 +29,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         command(args)
     except (ScAnnotateError, OSError) as error:
-        print(f"sc-annotate {args.command}: {_one_line(error)}", file=sys.stderr)
+        print(f"sc-annotate {args.command}: {one_line(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f"sc-annotate {args.command}: interrupted; nothing was written", file=sys.stderr)
         return 130
     return 0
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -60,6 +53,9 @@ def _parser() -> argparse.ArgumentParser:
     _training_options(train, required=True)
     train.add_argument("--force", action="store_true", help="replace the model file if it exists")
     train.add_argument("--layer", help="layer of the reference")
+    train.add_argument(
+        "--backed", action="store_true", help="read the matrix block by block; it need not fit in memory"
+    )
     train.set_defaults(run=_train)
 
     name = commands.add_parser("annotate", help="name the cells of an h5ad file")
@@ -71,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     _training_options(name, required=False)
     name.add_argument("--layer", help="layer of the query")
     name.add_argument("--reference-layer", help="layer of the reference")
+    name.add_argument("--backed", action="store_true", help="read matrices block by block; they need not fit in memory")
     name.add_argument("--key-added", default="annotation", help="name of the result (default: %(default)s)")
     name.add_argument("--force", action="store_true", help="replace the output file if it exists")
     name.set_defaults(run=_annotate)
@@ -98,21 +95,10 @@ def _training_options(parser: argparse.ArgumentParser, *, required: bool) -> Non
     parser.add_argument("--method", default="logreg", help="see `sc-annotate methods` (default: %(default)s)")
     parser.add_argument("--n-top-genes", type=int, default=2000, help="variable genes used (default: %(default)s)")
     parser.add_argument("--min-cells", type=int, help="leave out types with fewer cells")
+    parser.add_argument("--max-cells", type=int, help="reference cells to learn from (default: 25,000; 0: all)")
     parser.add_argument("--cv", type=int, default=1, help="1: one hold-out; k: k folds; 0: no scores")
     parser.add_argument("--gene-symbols", help="column of var with other gene names")
     parser.add_argument("--seed", type=int, default=0)
-
-
-def _read(path: str, *, backed: bool = False) -> AnnData:
-    import anndata as ad
-
-    file = Path(path)
-    if not file.is_file():
-        raise InputError(f"there is no file {path!r}.")
-    try:
-        return ad.read_h5ad(file, backed="r" if backed else None)
-    except Exception as error:
-        raise InputError(f"{path!r} cannot be read as h5ad: {_one_line(error)[:300]}") from error
 
 
 def _common(args: argparse.Namespace) -> dict[str, Any]:
@@ -121,6 +107,7 @@ def _common(args: argparse.Namespace) -> dict[str, Any]:
         "batch_key": args.batch_key,
         "n_top_genes": args.n_top_genes,
         "min_cells": args.min_cells,
+        **({} if args.max_cells is None else {"max_cells": args.max_cells or None}),
         "cv": args.cv,
         "layer": args.layer,
         "gene_symbols": args.gene_symbols,
@@ -138,7 +125,7 @@ def _train(args: argparse.Namespace) -> None:
         raise InputError(f"{args.model!r} exists already; choose another name, or pass --force to replace it.")
     if not registry.get("annotation", args.method).saves:
         raise InputError(f"a {args.method!r} model cannot be saved; `sc-annotate methods` lists those that can.")
-    model = tl.fit_annotator(_read(args.reference), args.labels_key, **_common(args))
+    model = tl.fit_annotator(read_h5ad(args.reference, backed=args.backed), args.labels_key, **_common(args))
     model.save(args.model)
     print(model)
     print(f"written to {args.model}")
@@ -147,7 +134,9 @@ def _train(args: argparse.Namespace) -> None:
 def _for_a_model(args: argparse.Namespace) -> dict[str, Any]:
     """Options that make sense with a fitted model; the others are handed on only where given, to be refused."""
     given = _common(args)
-    keep = {"layer", "gene_symbols", "rng"} | {name for name in ("batch_key", "min_cells") if given[name] is not None}
+    keep = {"layer", "gene_symbols", "rng"} | {
+        name for name in ("batch_key", "min_cells", "max_cells") if given.get(name) is not None
+    }
     return {k: v for k, v in given.items() if k in keep or (k == "method" and v != "logreg")}
 
 
@@ -165,8 +154,8 @@ def _annotate(args: argparse.Namespace) -> None:
         raise InputError(f"{args.output!r} exists already; choose another name, or pass --force to replace it.")
     if not output.parent.is_dir():
         raise InputError(f"the folder {str(output.parent)!r} does not exist; make it first.")
-    adata = _read(args.query)
-    reference = args.model if args.model else _read(args.reference) if args.reference else None
+    adata = read_h5ad(args.query, backed=args.backed)
+    reference = args.model if args.model else read_h5ad(args.reference, backed=args.backed) if args.reference else None
     tl.annotate(
         adata,
         reference,
@@ -175,29 +164,12 @@ def _annotate(args: argparse.Namespace) -> None:
         key_added=args.key_added,
         **(_common(args) if not args.model else _for_a_model(args)),
     )
-    _write(adata, output)
+    if args.backed:
+        write_results(args.query, adata, args.key_added, output)
+    else:
+        write_h5ad(adata, output)
     print(get.report(adata, args.key_added))
     print(f"written to {args.output}")
-
-
-def _write(adata: AnnData, output: Path) -> None:
-    """The file appears whole or not at all."""
-    import anndata as ad
-
-    handle, name = tempfile.mkstemp(dir=output.parent, prefix=f".{output.stem}-", suffix=".h5ad")
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        # Files of newer versions hold strings of a kind that older ones read, but write only when told to.
-        with ad.settings.override(allow_write_nullable_strings=True):
-            adata.write_h5ad(temporary)
-        temporary.replace(output)
-    except (OSError, KeyboardInterrupt):
-        raise
-    except Exception as error:
-        raise InputError(f"the result cannot be written as h5ad: {_one_line(error)[:300]}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _info(args: argparse.Namespace) -> None:
@@ -221,7 +193,7 @@ def _methods(args: argparse.Namespace) -> None:
 def _inspect(args: argparse.Namespace) -> None:
     from sc_annotate import pp
 
-    adata = _read(args.file, backed=True)
+    adata = read_h5ad(args.file, backed=True)
     print(pp.inspect(adata, layer=args.layer, gene_symbols=args.gene_symbols))
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sc_annotate._core.lazy import is_lazy
 from sc_annotate._core.sanitize import sanitize
 from sc_annotate._core.slots import SCHEMA, Slots
 from sc_annotate.errors import InputError, StorageError
@@ -40,11 +41,7 @@ def check_key(key: Any) -> Slots:
 
 def check_writable(adata: AnnData, key: str) -> None:
     """Refuse to overwrite anything that this package did not write."""
-    import pandas as pd
-
     slots = check_key(key)
-    if not isinstance(adata.obs, pd.DataFrame):
-        raise InputError("adata was read lazily and cannot hold new columns. Use `adata.to_memory()` first.")
     if adata.obs.index.name in slots.obs:
         raise StorageError(
             f"the index of adata.obs is named {adata.obs.index.name!r}, as a column of the result would be, which no file can "
@@ -103,7 +100,8 @@ def write(adata: AnnData, key: str, annotation: Annotation) -> None:
     proba = [] if annotation.proba is None else [slots.proba]
     about = {"schema": SCHEMA, "written": [*annotation.obs, *proba, *annotation.obsm], "wrote_colors": paint}
     uns = sanitize(about | annotation.uns, where=f"uns[{key!r}]")
-    obs = adata.obs.drop(columns=[name for name in slots.obs if name in adata.obs])
+    table = adata.obs.to_memory() if is_lazy(adata) else adata.obs
+    obs = table.drop(columns=[name for name in slots.obs if name in adata.obs])
     for name, column in annotation.obs.items():
         obs[name] = column
     obs_was, obsm_was = adata.obs, _kept(adata.obsm, slots.obsm)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sc_annotate._core.lazy import with_tables
+from sc_annotate._core.matrix import check_adata
 from sc_annotate._core.read import open_input
 
 if TYPE_CHECKING:
@@ -112,5 +114,6 @@ def inspect(
     >>> report.values.kind, report.values.where, report.values.base
     ('log1p', 'raw.X', 'e')
     """
-    found = open_input(adata, layer=layer, use_raw=use_raw, use_rep=use_rep, gene_symbols=gene_symbols)
+    check_adata(adata, what="adata")
+    found = open_input(with_tables(adata), layer=layer, use_raw=use_raw, use_rep=use_rep, gene_symbols=gene_symbols)
     return Inspection(found.values, found.genes, found.notes)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from sc_annotate._core import genes, storage
+from sc_annotate._core.lazy import with_tables
 from sc_annotate._core.matrix import check_adata
 from sc_annotate._core.progress import logger
 from sc_annotate._core.read import open_counts
@@ -229,6 +230,9 @@ def annotate(
         trust,
     )
     asked = Asked(None if false_alarms is None else float(false_alarms), check_quality)
+    target, adata = adata, with_tables(adata)
+    if hasattr(reference, "obs") and reference is not None:
+        reference = adata if reference is target else with_tables(reference)
     place = {"layer": layer, "use_raw": use_raw, "use_rep": use_rep}
     if isinstance(method, str):
         results = {key_added: named(adata, reference, labels_key, options, place, key_added, asked)[0]}
@@ -248,7 +252,7 @@ def annotate(
     for key, result in results.items():
         if not store_proba:
             result.proba = None
-        storage.write(adata, key, result)
+        storage.write(target, key, result)
 
 
 def check_several(method: Sequence[str], reference: Any) -> list[str]:

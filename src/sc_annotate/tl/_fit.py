@@ -9,6 +9,8 @@ import numpy as np
 from scipy import sparse
 
 from sc_annotate._core import registry
+from sc_annotate._core.lazy import with_tables
+from sc_annotate._core.matrix import check_adata
 from sc_annotate._core.progress import logger
 from sc_annotate._core.read import open_input
 from sc_annotate._core.sanitize import sanitize
@@ -133,6 +135,8 @@ def fit_annotator(
     record = registry.get("annotation", method)
     check_rng(rng)
     check_cv(cv)
+    check_adata(reference, what="reference")
+    reference = with_tables(reference)
     found = open_input(
         reference, layer=layer, use_raw=use_raw, use_rep=use_rep, gene_symbols=gene_symbols, what="reference"
     )
