@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import anndata as ad
 import numpy as np
 import pytest
 
@@ -12,7 +13,7 @@ from sc_annotate.errors import InputError
 from sc_annotate.tl._training import labelled_cells
 
 if TYPE_CHECKING:
-    import anndata as ad
+    from pathlib import Path
 
 QUICK = {"method": "nearest_centroid", "cv": 0}
 
@@ -83,3 +84,37 @@ def test_a_fitted_model_is_not_told_how_to_fit(atlas: ad.AnnData) -> None:
     model = sca.tl.fit_annotator(atlas, "cell_type", **QUICK)
     with pytest.raises(InputError, match="max_cells"):
         sca.tl.annotate(atlas.copy(), model, max_cells=500)
+
+
+@pytest.mark.parametrize("batch_key", [None, "batch"])
+@pytest.mark.parametrize("method", ["lda", "nearest_centroid", "naive_bayes"])
+def test_streams_all_cells_from_a_file(
+    method: str, batch_key: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The model is that of all cells in memory; scores and trust come from a sample."""
+    adata = sca.datasets.simulate_reference(900, 120, 4, n_batches=3, rng=1)
+    options = {"method": method, "cv": 0, "n_top_genes": 60, "max_cells": None, "batch_key": batch_key}
+    whole = sca.tl.fit_annotator(adata, "cell_type", **options)
+    adata.write_h5ad(tmp_path / "cells.h5ad")
+    monkeypatch.setattr("sc_annotate.tl._training.MAX_CELLS", 300)
+    with sca.settings.override(block_size=128):
+        backed = ad.read_h5ad(tmp_path / "cells.h5ad", backed="r")
+        streamed = sca.tl.fit_annotator(backed, "cell_type", **options)
+    np.testing.assert_array_equal(streamed.names["var_names"], whole.names["var_names"])
+    np.testing.assert_array_equal(streamed.counts, whole.counts)
+    X = np.asarray(adata[:200, whole.names["var_names"]].X.toarray())
+    X = np.log1p(X * 1e4 / adata[:200].X.sum(axis=1).A1[:, None]).astype(np.float32)
+    np.testing.assert_allclose(streamed.annotator.predict_proba(X), whole.annotator.predict_proba(X), atol=1e-5)
+    assert streamed.trust is not None
+    assert whole.trust is not None
+    assert streamed.trust.report["n_cells"] == 300
+    assert whole.trust.report["n_cells"] == 900
+    assert any("300" in note for note in streamed.about["notes"])
+
+
+def test_what_does_not_stream_is_read(atlas: ad.AnnData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    atlas.write_h5ad(tmp_path / "cells.h5ad")
+    monkeypatch.setattr("sc_annotate.tl._training.MAX_CELLS", 300)
+    backed = ad.read_h5ad(tmp_path / "cells.h5ad", backed="r")
+    model = sca.tl.fit_annotator(backed, "cell_type", method="knn", cv=0, max_cells=None, calibration=None)
+    assert model.counts.sum() == atlas.n_obs

@@ -20,7 +20,8 @@ from sc_annotate.errors import InputError, LabelError
 from sc_annotate.tl._evaluation import check_cv, choose_splits, evaluate, folds, held_out, one_holdout
 from sc_annotate.tl._model import AnnotationModel
 from sc_annotate.tl._quality import learn_profiles
-from sc_annotate.tl._training import MAX_CELLS, check_max_cells, labelled_cells, read_training
+from sc_annotate.tl._streaming import fit_on_everything
+from sc_annotate.tl._training import MAX_CELLS, check_max_cells, labelled_cells, read_training, sample_size
 from sc_annotate.tl._trust import COVERAGE, N_FOLDS, By, Calibration, Scheme, Score, TrustOptions, learn_trust
 
 if TYPE_CHECKING:
@@ -83,7 +84,9 @@ def fit_annotator(
         Leave out types with fewer labelled cells. By default none is left out, and a type of one cell is an error.
     max_cells
         Learn from so many cells, drawn at random, with at least 100 of each type as far as there are; None for all. The
-        model says so. Held-out scores, confidence and sets are learned from the plain random sample alone.
+        model says so. Held-out scores, confidence and sets are learned from the plain random sample alone. With None and
+        a reference in a file or a Dask array, methods that can (``lda``, ``nearest_centroid``, ``naive_bayes``) are fitted
+        on all cells block by block, whatever their number; others read them into memory.
     cv
         How the model is scored: 1, one hold-out of about 20 % (whole batches with `batch_key`); k > 1, k folds; 0, not
         at all. ``majority`` and ``logreg`` are scored on the same cells. The model returned is fitted on all cells.
@@ -141,12 +144,14 @@ def fit_annotator(
         reference, layer=layer, use_raw=use_raw, use_rep=use_rep, gene_symbols=gene_symbols, what="reference"
     )
     check_max_cells(max_cells)
+    n, stream = sample_size(reference, found, method, max_cells)
     cells = labelled_cells(
         reference,
         labels_key,
         batch_key=batch_key,
         min_cells=min_cells,
-        max_cells=max_cells,
+        max_cells=n,
+        stream=stream,
         rng=rng,
         what="reference",
     )
@@ -231,6 +236,15 @@ def learn(
         batch=None if training.batch is None else training.batch[rows],
         rng=rng,
     )
+    if training.everything is not None and options.scheme == "folds":
+        whole = fit_on_everything(
+            lambda: registry.make("annotation", method, params), n_top, training.everything, training.genes
+        )
+        if whole is None:
+            problems.append(
+                f"{method} cannot be fitted block by block on so many genes: it learned from the sample alone"
+            )
+        fitted = whole or fitted
     X = training.X[:, fitted.columns]
     if own is not None:
         codes = np.searchsorted(fitted.classes_, training.y)
@@ -242,7 +256,8 @@ def learn(
         logger.info(note)
     for problem in problems:
         logger.warning(problem)
-    _, counts = np.unique(training.y, return_counts=True)
+    every = training.everything
+    _, counts = np.unique(training.y if every is None else every.codes[every.codes >= 0], return_counts=True)
     return AnnotationModel(
         method=method,
         classes=fitted.classes_.astype(str),
@@ -266,7 +281,7 @@ def learn(
                 )
             )
             | {"method_kwargs": plain(sanitize(_resolved(fitted.annotator, params), where="method_kwargs"))},
-            "n_cells": len(training.y),
+            "n_cells": int(counts.sum()),
             "n_genes": len(training.genes),
             "sparse": bool(sparse.issparse(training.X)),
             "values": training.found.values.to_dict(),

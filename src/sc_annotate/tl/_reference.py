@@ -14,7 +14,7 @@ from sc_annotate.errors import InputError, LabelError
 from sc_annotate.tl._fit import learn
 from sc_annotate.tl._model import AnnotationModel, load
 from sc_annotate.tl._predict import same_cells
-from sc_annotate.tl._training import MAX_CELLS, LabelledCells, is_panel, labelled_cells, read_training
+from sc_annotate.tl._training import MAX_CELLS, LabelledCells, is_panel, labelled_cells, read_training, sample_size
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -97,13 +97,15 @@ def _refuse_fitting(model: AnnotationModel, labels_key: str | None, options: Opt
         )
 
 
-def _cells(adata: AnnData, labels_key: str, options: Options, what: str) -> LabelledCells:
+def _cells(adata: AnnData, found: Input, labels_key: str, options: Options, what: str) -> LabelledCells:
+    n, stream = sample_size(adata, found, options.method, options.max_cells)
     return labelled_cells(
         adata,
         labels_key,
         batch_key=options.batch_key,
         min_cells=options.min_cells,
-        max_cells=options.max_cells,
+        max_cells=n,
+        stream=stream,
         rng=options.rng,
         what=what,
     )
@@ -114,7 +116,7 @@ def _within(
 ) -> tuple[AnnotationModel, Input, LabelledCells, list[str]]:
     """Labelled cells of an object name its unlabelled ones."""
     query = open_input(adata, gene_symbols=options.gene_symbols, **place)
-    cells = _cells(adata, labels_key, options, "adata")
+    cells = _cells(adata, query, labels_key, options, "adata")
     if cells.given.all():
         raise LabelError(
             f"every cell of adata has a label in obs[{labels_key!r}], so there is none to name. Set the labels of the cells "
@@ -147,7 +149,6 @@ def _across(
             f"reference.obs has no column {labels_key!r}, but adata.obs has: are adata and reference swapped? "
             "The order is annotate(cells to be named, labelled reference, labels_key)."
         )
-    cells = _cells(reference, labels_key, options, "reference")
     query = open_input(adata, gene_symbols=column if column in adata.var else None, **place)
     found = open_input(
         reference,
@@ -157,6 +158,7 @@ def _across(
         what="reference",
         layer_argument="reference_layer",
     )
+    cells = _cells(reference, found, labels_key, options, "reference")
     if query.source.is_embedding:
         check_representations(query.source, found.source.names, what="adata")
     match = genes.match(query.names, found.names, min_fraction=options.min_overlap)

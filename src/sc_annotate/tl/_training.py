@@ -11,7 +11,9 @@ import numpy as np
 from sc_annotate._core import transform as scales
 from sc_annotate._core.labels import read_batches, read_labels, usable
 from sc_annotate._core.read import open_counts, read_rows, total_counts
+from sc_annotate._core.stream import in_memory
 from sc_annotate.errors import InputError
+from sc_annotate.tl._streaming import Everything, streams
 from sc_annotate.trust._sampling import sample
 
 if TYPE_CHECKING:
@@ -33,7 +35,8 @@ class Training:
     """Cells x genes on the common scale, with one label a cell.
 
     `plain` says which cells are there as they came, and not for the sake of their rare type: only these say how often a
-    type is met, so that scores and calibration come from them. `counts` says where the counts of the same cells and genes are: a matrix, its rows and its columns.
+    type is met, so that scores and calibration come from them. `everything` is there where these cells are a sample, and the
+    model itself is to be fitted on all, block by block. `counts` says where the counts of the same cells and genes are: a matrix, its rows and its columns.
     """
 
     X: Any
@@ -44,6 +47,7 @@ class Training:
     input: Wanted
     panel: dict[str, NDArray[np.str_]] | None
     plain: NDArray[np.bool_]
+    everything: Everything | None
     labels_key: str
     found: Input
     counts: tuple[Source, NDArray[np.intp], NDArray[np.intp]] | None
@@ -66,6 +70,8 @@ class LabelledCells:
     given: NDArray[np.bool_]
     labels: NDArray[np.str_]
     notes: list[str]
+    everything: tuple[NDArray[np.intp], NDArray[np.str_] | None] | None = None
+    """Rows of all labelled cells, and their batches, where `rows` is a sample and all are to be learned from."""
 
 
 def labelled_cells(
@@ -75,25 +81,40 @@ def labelled_cells(
     batch_key: str | None,
     min_cells: int | None,
     max_cells: int | None = None,
+    stream: bool = False,
     rng: int = 0,
     what: str,
 ) -> LabelledCells:
-    """Read labels and batches and refuse what cannot be learned from; of more than `max_cells`, draw a sample."""
+    """Read labels and batches and refuse what cannot be learned from; of more than `max_cells`, draw a sample.
+
+    With `stream`, the sample is for scores and trust only, and the others are remembered.
+    """
     labels, given = read_labels(adata, labels_key, what=what)
     kept, notes = usable(labels, given, min_cells=min_cells, key=labels_key, what=what)
     batch = read_batches(adata, batch_key, what=what)
     rows = np.flatnonzero(kept)
     plain = np.ones(len(rows), dtype=bool)
+    everything = (rows, None if batch is None else batch[rows]) if stream else None
     if max_cells is not None and len(rows) > max_cells:
         types, codes = np.unique(labels[rows], return_inverse=True)
         least = max(LEAST_OF_A_TYPE, max_cells // (4 * len(types)))
         drawn, plain = sample(codes, max_cells, np.random.default_rng(rng), least=least)
+        part = "scores, confidence and familiarity were learned" if stream else "learned"
         notes.append(
-            f"learned from {len(drawn):,} of {len(rows):,} labelled cells of {what}: {max_cells:,} drawn at random (max_cells), "
+            f"{part} from {len(drawn):,} of {len(rows):,} labelled cells of {what}: {max_cells:,} drawn at random (max_cells), "
             f"and more of the types with fewer than {least:,} among them"
         )
         rows = rows[drawn]
-    return LabelledCells(rows, plain, labels[rows], None if batch is None else batch[rows], given, labels, notes)
+    batch = None if batch is None else batch[rows]
+    return LabelledCells(rows, plain, labels[rows], batch, given, labels, notes, everything)
+
+
+def sample_size(adata: AnnData, found: Input, method: str, max_cells: int | None) -> tuple[int | None, bool]:
+    """How many cells to draw, and whether the model itself is fitted on all of them from where they are."""
+    large = not in_memory(found.source.X) and found.source.n_cells > MAX_CELLS
+    if max_cells is None and large and streams(method):
+        return MAX_CELLS, True
+    return max_cells, False
 
 
 def check_max_cells(max_cells: Any) -> None:
@@ -102,6 +123,17 @@ def check_max_cells(max_cells: Any) -> None:
         isinstance(max_cells, bool) or not isinstance(max_cells, Integral) or max_cells < 100
     ):
         raise InputError(f"max_cells must be None or a whole number of at least 100, not {max_cells!r}.")
+
+
+def _everything(found: Input, cells: LabelledCells, scale: Transform, columns: NDArray[np.intp]) -> Everything | None:
+    if cells.everything is None:
+        return None
+    rows, batch = cells.everything
+    codes, batches = (np.full(found.source.n_cells, -1, dtype=np.int32) for _ in range(2))
+    classes, codes[rows] = np.unique(cells.labels[rows], return_inverse=True)
+    if batch is not None:
+        batches[rows] = np.unique(batch, return_inverse=True)[1]
+    return Everything(found.source, scale, columns, classes, codes, None if batch is None else batches)
 
 
 def is_panel(found: Input, totals: NDArray[np.float64] | None) -> bool:
@@ -143,6 +175,7 @@ def read_training(
         input=wanted,
         panel=None if panel is None else {k: v[panel] for k, v in found.names.items()},
         plain=cells.plain,
+        everything=_everything(found, cells, scale, columns),
         labels_key=labels_key,
         found=found,
         counts=None if counts is None else (counts.source, cells.rows, columns),
