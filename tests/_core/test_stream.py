@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anndata as ad
@@ -150,3 +151,23 @@ def test_blocks_run_on_the_workers(cluster: Any, kind: str, numbers: np.ndarray,
         found = list(each_block(where_it_ran, [X], progress="x"))
     np.testing.assert_allclose(np.concatenate([s for _, (_, s) in found]), numbers.sum(axis=1))
     assert os.getpid() not in {pid for _, (pid, _) in found}
+
+
+def dies_once(where: slice, block: Any, *, flag: str) -> np.ndarray:
+    import os
+    from pathlib import Path
+
+    if where.start >= 16 and not Path(flag).exists():
+        Path(flag).touch()
+        os._exit(1)
+    return np.asarray(block.sum(axis=1)).ravel()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # the workers that remain say that one has gone
+def test_a_worker_may_die_in_the_middle(cluster: Any, numbers: np.ndarray, tmp_path: Path) -> None:
+    X = build("dask csr", numbers, tmp_path)
+    flag = tmp_path / "died"
+    found = list(each_block(partial(dies_once, flag=str(flag)), [X], progress="x"))
+    assert flag.exists()
+    np.testing.assert_allclose(np.concatenate([s for _, s in found]), numbers.sum(axis=1))

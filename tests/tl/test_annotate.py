@@ -38,7 +38,7 @@ def test_schema(pair: tuple[AnnData, AnnData]) -> None:
     np.testing.assert_array_equal(query.obs["annotation_confidence"], proba.max(axis=1))
     assert set(query.uns["annotation"]) == {
         "schema", "method", "model", "params", "classes", "input", "reference", "calibration", "sets", "familiarity",
-        "quality",
+        "quality", "proba",
         "baseline", "written", "wrote_colors",
     }  # fmt: skip
     assert query.obs["annotation_set_size"].dtype == np.int32

@@ -10,6 +10,9 @@ SCHEMA: Final = 1
 
 DEFAULT_KEY: Final = "annotation"
 
+TOP_K: Final = 10
+"""Probabilities of each cell that are kept with ``store_proba="topk"``."""
+
 CONFIDENT: Final = "confident"
 AMBIGUOUS: Final = "ambiguous"
 UNFAMILIAR: Final = "unfamiliar"

@@ -24,7 +24,7 @@ class Annotation:
     """What is to be stored: one array a column of ``obs``, the probabilities, and the account in ``uns``."""
 
     obs: dict[str, pd.Series | NDArray[Any]]
-    proba: NDArray[np.float32] | None
+    proba: Any
     uns: dict[str, Any]
     colors: list[str] | None = field(default=None)
     obsm: dict[str, NDArray[Any]] = field(default_factory=dict)

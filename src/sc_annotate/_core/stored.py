@@ -42,9 +42,13 @@ def read_calls(adata: AnnData, key: str) -> pd.DataFrame:
     return found.rename(columns=names)
 
 
-def read_probabilities(adata: AnnData, key: str) -> pd.DataFrame:
-    """Cells x types with the names of the types; refuses columns that do not belong to the cells any more."""
+def read_probabilities(adata: AnnData, key: str, *, whole: bool = False) -> pd.DataFrame:
+    """Cells x types with the names of the types; refuses columns that do not belong to the cells any more.
+
+    Of a result that keeps the largest of each cell, the others are 0; refused where the `whole` is needed.
+    """
     import pandas as pd
+    from scipy import sparse
 
     stored = read_uns(adata, key)
     slots = Slots(key)
@@ -61,7 +65,17 @@ def read_probabilities(adata: AnnData, key: str) -> pd.DataFrame:
             f"{stored.get('model')}: objects of different models were concatenated, and the columns of the probabilities do not "
             "agree. Take the probabilities before concatenating, or annotate again."
         )
-    values: NDArray[Any] = np.asarray(adata.obsm[slots.proba])
+    kept: Any = adata.obsm[slots.proba]
+    if sparse.issparse(kept):
+        if whole:
+            raise StorageError(
+                f"adata.obsm[{slots.proba!r}] has the largest probabilities of each cell only (store_proba='topk'), and all "
+                "are needed here. Annotate again with store_proba='all'."
+            )
+        kept = kept.toarray()
+        # Cells that no model named have none.
+        kept[np.asarray(adata.obs[slots.model].isna())] = np.nan
+    values: NDArray[Any] = np.asarray(kept)
     if values.ndim != 2 or values.shape[1] != len(classes):
         raise StorageError(
             f"adata.obsm[{slots.proba!r}] has shape {values.shape}, and adata.uns[{key!r}] names {len(classes)} types. "

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
 
-from sc_annotate._core.slots import DEFAULT_KEY
+from sc_annotate._core.slots import DEFAULT_KEY, TOP_K, Slots
+from sc_annotate._core.storage import read_uns
 from sc_annotate._core.stored import read_probabilities, read_sets
+from sc_annotate.errors import StorageError
 from sc_annotate.trust import nonconformity
 
 if TYPE_CHECKING:
@@ -45,13 +47,23 @@ def sets(adata: AnnData, key: str = DEFAULT_KEY) -> pd.DataFrame:
     True
     """
     proba = read_probabilities(adata, key)
+    stored = read_uns(adata, key)
     how = read_sets(adata, key)
     named = proba.notna().all(axis=1).to_numpy()
     inside = np.zeros(proba.shape, dtype=bool)
     p = proba.to_numpy()[named]
+    if partly := stored.get("proba") == "topk":
+        # What the others have together, evenly: no one of them gets more than the least that was kept.
+        rest = np.maximum(1 - p.sum(axis=1), 0) / np.maximum((p == 0).sum(axis=1), 1)
+        p = np.where(p == 0, rest[:, None], p)
     score = cast("Literal['lac', 'aps', 'raps']", str(how["score"]))
     scores = nonconformity(p, score, penalty=float(how["penalty"]), free=int(how["free"]))
     chosen = scores <= np.asarray(how["thresholds"])
     chosen[np.arange(len(p)), p.argmax(axis=1)] = True
+    if partly and (chosen.sum(axis=1) != adata.obs[Slots(key).set_size].to_numpy()[named]).any():
+        raise StorageError(
+            f"some sets hold types that are not among the {TOP_K} whose probabilities were kept (store_proba='topk'). "
+            "Annotate again with store_proba='all'."
+        )
     inside[named] = chosen
     return proba.notna() & inside

@@ -40,7 +40,7 @@ def account(
     slots = Slots(key)
     proba = answer.proba
     mask = np.zeros(adata.n_obs, dtype=bool) if given is None else given.given
-    confidence = proba.max(axis=1)
+    confidence = answer.confidence
     obs: dict[str, Any] = {}
     status = statuses(answer, false_alarms)
     if answer.set_size is not None:
@@ -49,13 +49,15 @@ def account(
         obs[slots.unfamiliarity] = answer.unfamiliarity
     if answer.low_quality is not None:
         obs[slots.low_quality] = categorical(reasons(answer, mask), REASONS)
-    codes, names = proba.argmax(axis=1), model.classes
+    codes, names = answer.code.astype(np.intp), model.classes
     if given is not None:
         names = np.union1d(model.classes, given.labels[mask])
         codes = np.searchsorted(names, model.classes)[codes]
         codes[mask] = np.searchsorted(names, given.labels[mask])
         status[mask] = STATUSES.index(GIVEN)
-        confidence[mask], proba[mask] = np.nan, np.nan
+        confidence[mask] = np.nan
+        if isinstance(proba, np.ndarray):
+            proba[mask] = np.nan
         if answer.set_size is not None:
             answer.set_size[mask] = 0
         if answer.unfamiliarity is not None:
@@ -74,6 +76,7 @@ def account(
         "model": model.id,
         "params": params,
         "classes": model.classes.astype(object),
+        "proba": "none" if proba is None else "all" if isinstance(proba, np.ndarray) else "topk",
         "input": {
             "values": query.values.to_dict(),
             "genes": None if query.genes is None else query.genes.to_dict(),
@@ -113,7 +116,7 @@ def categorical(codes: NDArray[Any], names: Sequence[str] | NDArray[np.str_]) ->
 
 def reasons(answer: Answer, given: NDArray[np.bool_]) -> NDArray[np.int8]:
     """Why a cell is of low quality, in the order of `REASONS`; -1 for all others, and for cells whose label was given."""
-    found = np.full(len(answer.proba), -1, dtype=np.int8)
+    found = np.full(len(answer.code), -1, dtype=np.int8)
     low = answer.low_quality or {}
     for code in reversed(range(len(REASONS))):
         if REASONS[code] in low:
@@ -125,7 +128,7 @@ def reasons(answer: Answer, given: NDArray[np.bool_]) -> NDArray[np.int8]:
 
 def statuses(answer: Answer, false_alarms: float | None) -> NDArray[np.int8]:
     """Whether to believe each call, in the order of `STATUSES`; -1 where the model knows nothing of that."""
-    status = np.full(len(answer.proba), -1, dtype=np.int8)
+    status = np.full(len(answer.code), -1, dtype=np.int8)
     if answer.set_size is not None:
         status[:] = np.where(answer.set_size == 1, STATUSES.index(CONFIDENT), STATUSES.index(AMBIGUOUS))
     if answer.p_familiar is not None and false_alarms is not None:

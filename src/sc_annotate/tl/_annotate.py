@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, get_args
+
+import numpy as np
 
 from sc_annotate._core import genes, storage
 from sc_annotate._core.lazy import with_tables
 from sc_annotate._core.matrix import check_adata
 from sc_annotate._core.progress import logger
 from sc_annotate._core.read import open_counts
-from sc_annotate._core.slots import DEFAULT_KEY
+from sc_annotate._core.slots import DEFAULT_KEY, TOP_K
 from sc_annotate.errors import InputError, MethodError
 from sc_annotate.tl._account import account, colors
+from sc_annotate.tl._block import Keep, largest
 from sc_annotate.tl._consensus import combine, learn_weights, member
 from sc_annotate.tl._evaluation import check_cv
 from sc_annotate.tl._fit import N_TOP_GENES, check_rng
@@ -38,6 +41,7 @@ class Asked:
 
     false_alarms: float | None
     check_quality: bool | None
+    keep: Keep = "all"
 
 
 def annotate(
@@ -67,7 +71,7 @@ def annotate(
     total_counts_key: str | None = None,
     values: Stated | None = None,
     min_overlap: float = genes.MIN_SHARED_FRACTION,
-    store_proba: Literal["all", False] = "all",
+    store_proba: Keep = "all",
     key_added: str = DEFAULT_KEY,
     rng: int = 0,
 ) -> None:
@@ -142,7 +146,8 @@ def annotate(
         Smallest share of the genes of the smaller side that both must have in common. At least 50 genes are needed
         in any case (90 % of a smaller panel).
     store_proba
-        ``"all"``, or False to leave the probabilities out.
+        ``"all"``; ``"topk"``, the 10 largest of each cell, as a sparse matrix, for many cells and types; or False to leave
+        them out.
     key_added
         Name of the result. An earlier result of the same name is replaced; a foreign column of that name is an error.
     rng
@@ -209,8 +214,8 @@ def annotate(
         check_share(false_alarms, "false_alarms")
     check_wanted(check_quality)
     storage.check_writable(adata, key_added)
-    if store_proba not in ("all", False):
-        raise InputError(f"store_proba must be 'all' or False, not {store_proba!r}.")
+    if store_proba not in get_args(Keep) or store_proba == 0 and store_proba is not False:
+        raise InputError(f"store_proba must be 'all', 'topk' or False, not {store_proba!r}.")
     if isinstance(min_overlap, bool) or not isinstance(min_overlap, int | float) or not 0 <= min_overlap <= 1:
         raise InputError(f"min_overlap must be a share between 0 and 1, not {min_overlap!r}.")
     options = Options(
@@ -235,6 +240,7 @@ def annotate(
         reference = adata if reference is target else with_tables(reference)
     place = {"layer": layer, "use_raw": use_raw, "use_rep": use_rep}
     if isinstance(method, str):
+        asked = replace(asked, keep=store_proba)
         results = {key_added: named(adata, reference, labels_key, options, place, key_added, asked)[0]}
     else:
         names = check_several(method, reference)
@@ -250,8 +256,10 @@ def annotate(
         members = [member(key, result) for key, result in results.items()]
         results[key_added] = combine(members, key=key_added, weights=weights)
     for key, result in results.items():
-        if not store_proba:
-            result.proba = None
+        if isinstance(result.proba, np.ndarray) and store_proba != "all":
+            # A consensus is made from all of them.
+            result.proba = largest(result.proba, TOP_K) if store_proba == "topk" else None
+            result.uns["proba"] = store_proba or "none"
         storage.write(target, key, result)
 
 
@@ -293,6 +301,7 @@ def named(
         coverage=options.trust.coverage,
         false_alarms=asked.false_alarms,
         counts=check_counts(counts, asked.check_quality, elsewhere=query.elsewhere),
+        keep=asked.keep,
         need_counts=bool(asked.check_quality),
         given=None if given is None else given.given,
         rng=options.rng,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from scipy import sparse
 
 from sc_annotate._core.read import prepare
+from sc_annotate._core.slots import TOP_K
 from sc_annotate.errors import InputError
 from sc_annotate.trust import quality_measures
 
@@ -20,11 +22,28 @@ if TYPE_CHECKING:
     from sc_annotate.trust._company import Company
 
 
+Keep = Literal["all", "topk", False]
+
+
+def largest(proba: NDArray[np.float32], k: int) -> sparse.csr_matrix:
+    """The `k` largest of each row, as CSR."""
+    n, m = proba.shape
+    k = min(k, m)
+    columns = np.sort(np.argpartition(proba, m - k, axis=1)[:, m - k :], axis=1)
+    values = np.take_along_axis(proba, columns, axis=1)
+    return sparse.csr_matrix((values.ravel(), columns.ravel(), np.arange(0, n * k + 1, k)), shape=(n, m))
+
+
 @dataclass(frozen=True)
 class BlockAnswer:
-    """What a model says of some cells; None for what was not asked."""
+    """What a model says of some cells; None for what was not asked.
 
-    proba: NDArray[np.float32]
+    ``proba`` is dense, or CSR with the largest ones of each cell.
+    """
+
+    code: NDArray[np.int32]
+    confidence: NDArray[np.float32]
+    proba: Any
     zero: NDArray[np.bool_]
     set_size: NDArray[np.int32] | None
     familiarity: dict[str, NDArray[np.float64]] | None
@@ -50,6 +69,7 @@ class AskBlock:
     coverage: float
     company_rows: NDArray[np.intp]
     company: Company | None
+    keep: Keep
     check_quality: bool
     profiles: Profiles | None
     totals: NDArray[np.float64] | None
@@ -69,7 +89,17 @@ class AskBlock:
             except InputError as error:
                 # A sample of the counts looked sound; that these do not is no reason to name no cells.
                 trouble = str(error)
-        return BlockAnswer(proba, self._zero(cells), set_size, familiarity, quality, trouble)
+        code = proba.argmax(axis=1)
+        return BlockAnswer(
+            code=code.astype(np.int32),
+            confidence=proba[np.arange(len(code)), code],
+            proba=proba if self.keep == "all" else largest(proba, TOP_K) if self.keep == "topk" else None,
+            zero=self._zero(cells),
+            set_size=set_size,
+            familiarity=familiarity,
+            quality=quality,
+            trouble=trouble,
+        )
 
     def _own(self, where: slice) -> NDArray[np.intp]:
         """The place of each of these cells in the company, -1 where it is not in it."""

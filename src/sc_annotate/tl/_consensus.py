@@ -106,7 +106,7 @@ def consensus(
         raise StorageError(f"key_added={key_added!r} is one of the members; choose another name.")
     members = []
     for key in keys:
-        stored, proba, calls = read_uns(adata, key), read_probabilities(adata, key), read_calls(adata, key)
+        stored, proba, calls = read_uns(adata, key), read_probabilities(adata, key, whole=True), read_calls(adata, key)
         status = np.full(adata.n_obs, None, dtype=object)
         if "status" in calls:
             status = np.asarray(calls["status"].astype(object))
@@ -208,6 +208,7 @@ def combine(
         "params": {"keys": names, "absent": absent},
         "weights": np.array([1 / len(members)] * len(members) if weights is None else weights, dtype=float),
         "classes": found.classes.astype(object),
+        "proba": "all",
         "members": names,
         "dissent": pd.DataFrame(
             {

@@ -12,7 +12,7 @@ from sc_annotate._core import genes, matrix, read
 from sc_annotate._core import transform as scales
 from sc_annotate._core.stream import each_block
 from sc_annotate.errors import GeneError, MatrixError
-from sc_annotate.tl._block import AskBlock
+from sc_annotate.tl._block import AskBlock, Keep
 from sc_annotate.tl._quality import judge_quality
 from sc_annotate.tl._trust import COVERAGE, FALSE_ALARMS
 from sc_annotate.trust._scales import joined
@@ -33,11 +33,15 @@ FEW_SHARED = 0.5
 class Answer:
     """What the model says of all cells, and how the query was brought to the model's terms.
 
+    ``proba`` is dense, CSR with the largest ones of each cell, or None, as was asked.
+
     ``set_size``, ``unfamiliarity`` and ``p_familiar`` are None for a model without trust; ``low_quality`` (masks by
     reason) and ``quality`` (their account) where quality was not looked at.
     """
 
-    proba: NDArray[np.float32]
+    code: NDArray[np.int32]
+    confidence: NDArray[np.float32]
+    proba: Any
     set_size: NDArray[np.int32] | None
     unfamiliarity: NDArray[np.float32] | None
     p_familiar: NDArray[np.float64] | None
@@ -63,6 +67,7 @@ def predict(
     counts: Input | None = None,
     need_counts: bool = False,
     given: NDArray[np.bool_] | None = None,
+    keep: Keep = "all",
     rng: int = 0,
 ) -> Answer:
     """Probabilities, set sizes, unfamiliarity and, from its `counts`, quality of every cell, block by block.
@@ -116,6 +121,7 @@ def predict(
         coverage=coverage,
         company_rows=company_rows,
         company=company,
+        keep=keep,
         check_quality=counts is not None and trust is not None,
         profiles=profiles,
         totals=None if apart else totals,
@@ -123,7 +129,10 @@ def predict(
     matrices = [found.source.X]
     if ask.check_quality and apart and counts is not None:
         matrices.append(counts.source.X)
-    proba, zero = np.empty((n, len(model.classes)), dtype=np.float32), np.zeros(n, dtype=bool)
+    proba = np.empty((n, len(model.classes)), dtype=np.float32) if keep == "all" else None
+    most: list[Any] = []
+    code, confidence = np.empty(n, dtype=np.int32), np.empty(n, dtype=np.float32)
+    zero = np.zeros(n, dtype=bool)
     size = None if trust is None else np.zeros(n, dtype=np.int32)
     trouble: str | None = None
     familiarity: list[dict[str, NDArray[np.float64]]] = []
@@ -131,7 +140,11 @@ def predict(
     # A foreign annotator may not bear several threads.
     parallel = bool(getattr(model.annotator, "parallel", False))
     for where, part in each_block(ask, matrices, progress="naming cells", parallel=parallel):
-        proba[where], zero[where] = part.proba, part.zero
+        code[where], confidence[where], zero[where] = part.code, part.confidence, part.zero
+        if proba is not None:
+            proba[where] = part.proba
+        elif part.proba is not None:
+            most.append(part.proba)
         if size is not None and part.set_size is not None:
             size[where] = part.set_size
         if part.familiarity is not None:
@@ -174,7 +187,10 @@ def predict(
                 f"false_alarms={false_alarms:g}: no cell can be called unfamiliar"
             )
     notes = [*found.notes, *plan.notes]
-    return Answer(proba, size, unfamiliarity, p_familiar, n_shared, shared.how, zero, low, told, notes, problems)
+    kept = sparse.csr_matrix(sparse.vstack(most)) if most else proba
+    return Answer(
+        code, confidence, kept, size, unfamiliarity, p_familiar, n_shared, shared.how, zero, low, told, notes, problems
+    )
 
 
 def same_cells(adata: AnnData, query: Input, reference: AnnData, ref: Input) -> int:
