@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -44,3 +44,16 @@ def pair(_pbmc: AnnData) -> tuple[AnnData, AnnData]:
 
     order = np.random.default_rng(0).permutation(_pbmc.n_obs)
     return _pbmc[order[:500]].copy(), _pbmc[order[500:]].copy()
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Any:
+    """A Dask cluster of two processes on this machine."""
+    distributed = pytest.importorskip("distributed")
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0", memory_limit=0
+        ) as local,
+        distributed.Client(local) as client,
+    ):
+        yield client

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anndata as ad
@@ -123,16 +123,15 @@ def test_without_a_cluster() -> None:
     assert active_client() is None
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Any:
-    distributed = pytest.importorskip("distributed")
-    with (
-        distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0", memory_limit=0
-        ) as local,
-        distributed.Client(local) as client,
-    ):
-        yield client
+@pytest.fixture
+def workers(cluster: Any) -> Any:
+    """The cluster, to whose workers the functions of this file are sent as they are: they cannot import it."""
+    import cloudpickle
+
+    module = sys.modules[where_it_ran.__module__]
+    cloudpickle.register_pickle_by_value(module)
+    yield cluster
+    cloudpickle.unregister_pickle_by_value(module)
 
 
 def where_it_ran(where: slice, block: Any) -> tuple[int, np.ndarray]:
@@ -143,7 +142,7 @@ def where_it_ran(where: slice, block: Any) -> tuple[int, np.ndarray]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["dask", "dask csr", "h5ad csr", "h5ad dense"])
-def test_blocks_run_on_the_workers(cluster: Any, kind: str, numbers: np.ndarray, tmp_path: Path) -> None:
+def test_blocks_run_on_the_workers(workers: Any, kind: str, numbers: np.ndarray, tmp_path: Path) -> None:
     import os
 
     X = build(kind, numbers, tmp_path)
@@ -153,21 +152,20 @@ def test_blocks_run_on_the_workers(cluster: Any, kind: str, numbers: np.ndarray,
     assert os.getpid() not in {pid for _, (pid, _) in found}
 
 
-def dies_once(where: slice, block: Any, *, flag: str) -> np.ndarray:
-    import os
-    from pathlib import Path
-
-    if where.start >= 16 and not Path(flag).exists():
-        Path(flag).touch()
-        os._exit(1)
-    return np.asarray(block.sum(axis=1)).ravel()
-
-
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # the workers that remain say that one has gone
-def test_a_worker_may_die_in_the_middle(cluster: Any, numbers: np.ndarray, tmp_path: Path) -> None:
+def test_a_worker_may_die_in_the_middle(workers: Any, numbers: np.ndarray, tmp_path: Path) -> None:
     X = build("dask csr", numbers, tmp_path)
     flag = tmp_path / "died"
-    found = list(each_block(partial(dies_once, flag=str(flag)), [X], progress="x"))
+
+    def dies_once(where: slice, block: Any) -> np.ndarray:
+        import os
+
+        if where.start >= 16 and not flag.exists():
+            flag.touch()
+            os._exit(1)
+        return np.asarray(block.sum(axis=1)).ravel()
+
+    found = list(each_block(dies_once, [X], progress="x"))
     assert flag.exists()
     np.testing.assert_allclose(np.concatenate([s for _, s in found]), numbers.sum(axis=1))

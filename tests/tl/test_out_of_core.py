@@ -179,18 +179,6 @@ def test_an_interrupted_command_leaves_no_file(
     assert len(list(tmp_path.iterdir())) == 3
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Any:
-    distributed = pytest.importorskip("distributed")
-    with (
-        distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0", memory_limit=0
-        ) as local,
-        distributed.Client(local) as client,
-    ):
-        yield client
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["h5ad csr", "h5ad dense", "zarr lazy", "dask", "dask csr"])
 def test_on_a_cluster(
