@@ -10,8 +10,8 @@ import pytest
 import sc_annotate as sca
 from sc_annotate import metrics
 from sc_annotate.annotators.logreg import LogReg
-from sc_annotate.evaluation import Predictions, cross_validate, stratified
-from sc_annotate.trust import CALIBRATORS, Conformal, Temperature, cross_fit
+from sc_annotate.evaluation import Predictions, cross_validate, leave_one_type_out, stratified
+from sc_annotate.trust import CALIBRATORS, Conformal, Familiarity, Temperature, cross_fit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -59,3 +59,24 @@ def test_sets(held_out: Predictions, codes: NDArray[np.intp]) -> None:
     some = np.isfinite(by_label).sum(axis=0) >= 10
     assert some.sum() >= 4
     assert np.nanmin(np.nanmean(np.array(by_label)[:, some], axis=0)) >= 0.8
+
+
+def test_unseen_types_are_unfamiliar() -> None:
+    """Each type of 25 cells or more left out of the reference in turn; docs/benchmarks_unfamiliar.md has more seeds."""
+    adata = sca.datasets.pbmc68k()
+    y = adata.obs["cell_type"].astype(str).to_numpy()
+    found = {}
+    for split in leave_one_type_out(y, rng=0):
+        unseen = y[split.test] == split.name
+        if unseen.sum() < 25:
+            continue
+        known = Familiarity().fit(adata.X[split.train], np.unique(y[split.train], return_inverse=True)[1])
+        score = known.score(adata.X[split.test])
+        flagged = known.p_values(score) < 0.05
+        found[split.name] = (metrics.auroc(unseen, score), flagged[unseen].mean(), flagged[~unseen].mean())
+    auroc, share, alarms = np.array(list(found.values())).T
+    assert len(found) == 7
+    assert auroc.mean() >= 0.92
+    assert auroc.min() >= 0.83
+    assert share.mean() >= 0.55
+    assert alarms.mean() <= 0.07

@@ -124,7 +124,7 @@ def _strings(index: pd.Index) -> NDArray[np.str_]:
 
 def rows(X: Any, where: slice | NDArray[np.intp]) -> sparse.csr_matrix | NDArray[Any]:
     """Some rows of any kind of matrix, in memory: CSR where the matrix is sparse, else dense."""
-    block = X[where]
+    block = _view(X, where) if isinstance(where, slice) and getattr(X, "format", None) == "csr" else X[where]
     if hasattr(block, "compute"):
         block = block.compute(scheduler="synchronous")
     if isinstance(block, np.ma.MaskedArray):
@@ -148,6 +148,18 @@ def rows(X: Any, where: slice | NDArray[np.intp]) -> sparse.csr_matrix | NDArray
         csr = csr.copy()
         csr.sum_duplicates()
     return csr
+
+
+def _view(X: Any, where: slice) -> Any:
+    """Successive rows of a CSR without a copy; nobody changes a block in place. Of one in a file, what it gives."""
+    if not sparse.issparse(X):
+        return X[where]
+    start, stop, step = where.indices(X.shape[0])
+    if step != 1 or start >= stop:
+        return X[where]
+    low, high = X.indptr[start], X.indptr[stop]
+    parts = X.data[low:high], X.indices[low:high], X.indptr[start : stop + 1] - low
+    return type(X)(parts, shape=(stop - start, X.shape[1]), copy=False)
 
 
 def row_ordered(X: Any) -> Any:
