@@ -438,7 +438,7 @@ def one_of_several_methods_unknown(c: Call) -> None:
     c.kwargs["method"] = ["nearest_centroid", "x"]
 
 
-@case(InputError, "'all' or False")
+@case(InputError, "'all', 'topk' or False")
 def unknown_store_proba(c: Call) -> None:
     c.kwargs["store_proba"] = "some"
 

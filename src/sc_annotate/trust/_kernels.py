@@ -18,7 +18,7 @@ def mean_products(
     data: NDArray[np.float32],
     others: NDArray[np.float32],
     near: NDArray[Any],
-) -> NDArray[np.float32]:
+) -> NDArray[np.float32]:  # pragma: no cover - compiled
     """Mean product of each row of a CSR matrix with the columns `near[i]` of `others` (genes x cells)."""
     n, k = near.shape
     out = np.empty(n, dtype=np.float32)
