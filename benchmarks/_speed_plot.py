@@ -41,7 +41,7 @@ def bars(ax: Any, values: dict[str, float], label: str, title: str, form: str) -
     drawn = ax.barh(names, [values[name] for name in names], color=colors)
     ax.bar_label(drawn, [form.format(values[name]) for name in names], padding=2)
     ax.set(xscale="log", xlabel=label, title=title)
-    ax.set_xlim(right=max(values.values()) * 3)
+    ax.set_xlim(min(values.values()) / 3, max(values.values()) * 4)
 
 
 def lines(rate: Any, peak: Any, found: dict[str, Any]) -> None:

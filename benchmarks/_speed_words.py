@@ -78,7 +78,8 @@ first reading of the largest file was slowed fourfold by its writing; the fewest
 
 ## The same result everywhere
 
-10,000 cells annotated by one model from other places, compared with the same in memory.
+10,000 cells annotated by one model from other places, compared with the same in memory. Unfamiliarity may
+differ in the second digit after the point, where other blocks are added up in another order; no status changed.
 
 {same}
 """
