@@ -11,7 +11,8 @@ from sklearn.neighbors import NearestNeighbors
 
 from sc_annotate.errors import InputError
 from sc_annotate.trust import Familiarity
-from sc_annotate.trust._company import ALIGN, Company, align, displacement
+from sc_annotate.trust._company import ALIGN, Company, align
+from sc_annotate.trust._kernels import smallest
 
 
 def cells(n: int = 300, p: int = 60, k: int = 3, seed: int = 0) -> tuple[Any, Any]:
@@ -38,16 +39,17 @@ def residuals(X: Any, of: Any) -> tuple[np.ndarray, np.ndarray]:
 def test_displacement_is_what_sets_a_cell_apart_from_its_type(fitted: tuple[Familiarity, Any]) -> None:
     model, X = fitted
     space = model.space_
-    white, off = displacement(space, space.components.place(X[:50]))
-    for own, way, mean in zip(white, off, white - off, strict=True):
+    seen = space.see(X[:50])
+    for own, way, mean in zip(seen.white, seen.off, seen.white - seen.off, strict=True):
         distance = np.linalg.norm(space.means - own, axis=1)
         np.testing.assert_allclose(mean, space.means[distance.argmin()], atol=1e-4)
         assert np.linalg.norm(way) == pytest.approx(distance.min(), rel=1e-4)
     rest = residuals(X[:50], X)[1]
     company = Company.of(space, X[:50], 50)
     assert company.rest is not None
-    np.testing.assert_allclose(company.rest * X.std(axis=0)[:, None], rest.T, atol=5e-3)
-    length = np.sqrt(space.components.unexplained(X[:50], space.components.place(X[:50])))
+    np.testing.assert_allclose((company.rest * X.std(axis=0)[:, None])[:, company.stands], rest.T, atol=5e-3)
+    assert seen.unexplained is not None
+    length = np.sqrt(seen.unexplained)
     np.testing.assert_allclose(length, np.linalg.norm(rest, axis=1), rtol=1e-3)
 
 
@@ -58,19 +60,38 @@ def test_shared_by_a_plain_loop(fitted: tuple[Familiarity, Any], inside: bool, m
     space = model.space_
     others = X[:120] if inside else X[100:220]
     company = Company.of(space, make(others), 120)
-    place = space.components.place(X[:40])
-    got = company.measure(space, make(X[:40]), place, np.arange(40) if inside else np.full(40, -1))
-    white, off = displacement(space, place)
-    near = NearestNeighbors(n_neighbors=14).fit(company.white).kneighbors(white)[1]
+    seen = space.see(make(X[:40]))
+    got = company.measure(seen, np.arange(40) if inside else np.full(40, -1))
+    stand = NearestNeighbors(n_neighbors=14).fit(company.white).kneighbors(seen.white)[1]
+    near = np.argsort(company.stands)[stand]
     own_rest, rest = residuals(X[:40], X)[1], residuals(others, X)[1]
     for i in range(40):
         mine = [j for j in near[i] if not (inside and j == i)][:12]
         for name, own, theirs in (
-            ("shared_within", off[i], company.off[mine]),
+            ("shared_within", seen.off[i], company.off[company.stands[mine]]),
             ("shared_residual", own_rest[i], rest[mine]),
         ):
             want = own @ theirs.mean(axis=0) / np.linalg.norm(own)
             assert got[name][i] == pytest.approx(want, abs=5e-3)
+
+
+@pytest.mark.parametrize("m", [20, 97, 300])
+@pytest.mark.parametrize("k", [1, 2, 12])
+def test_smallest_beside_a_sort(m: int, k: int) -> None:
+    rng = np.random.default_rng(m + k)
+    distances = rng.normal(size=(60, m)).astype(np.float32)
+    distances[:20] = np.round(distances[:20])  # many ties
+    distances[:, 3] = np.inf
+    distances[40:45] = 1.5
+    distances[45:50, 13:] = np.inf
+    got = smallest(distances, k)
+    for row, columns in zip(distances, got, strict=True):
+        assert np.unique(columns).size == k
+        assert (np.sort(row[columns]) == np.sort(row)[:k]).all()
+
+
+def test_smallest_of_what_is_no_number_stays_inside() -> None:
+    assert (smallest(np.full((2, 30), np.nan, np.float32), 5) < 30).all()
 
 
 def test_noise_is_not_shared_and_a_new_type_is(fitted: tuple[Familiarity, Any]) -> None:

@@ -37,7 +37,7 @@ def test_landmarks_are_neighbours_by_scikit_learn() -> None:
     place = here.components.place(X) @ here.within
     near = NearestNeighbors(n_neighbors=7).fit(here.landmarks)
     want = near.kneighbors(place)[0].mean(axis=1)
-    np.testing.assert_allclose(here.measure(X, ["landmark"])["landmark"], want, atol=5e-3)
+    np.testing.assert_allclose(here.measure(here.see(X), ["landmark"])["landmark"], want, atol=5e-3)
 
 
 def test_landmarks_keep_rare_types() -> None:
@@ -51,7 +51,7 @@ def test_landmarks_keep_rare_types() -> None:
 def test_relative_is_a_difference_of_two_distances() -> None:
     X, codes = cells()
     here = space(X, codes)
-    parts, place = here.measure(X, ["mahalanobis", "relative"]), here.components.place(X).astype(np.float64)
+    parts, place = here.measure(here.see(X), ["mahalanobis", "relative"]), here.components.place(X).astype(np.float64)
     inverse = np.linalg.inv(ledoit_wolf(place, assume_centered=True)[0])
     want = parts["mahalanobis"] ** 2 - np.einsum("ij,jk,ik->i", place, inverse, place)
     np.testing.assert_allclose(parts["relative"], want, atol=2e-2)
@@ -66,7 +66,7 @@ def test_energy_is_that_of_a_logistic_regression() -> None:
     oracle = LogisticRegression(C=0.1, tol=1e-8, max_iter=5000).fit(Z, codes)
     np.testing.assert_allclose(B[:-1].T, oracle.coef_, atol=2e-3)
     want = -np.log(np.exp(oracle.decision_function(Z)).sum(axis=1))
-    np.testing.assert_allclose(here.measure(X, ["energy"])["energy"], want, atol=1e-2)
+    np.testing.assert_allclose(here.measure(here.see(X), ["energy"])["energy"], want, atol=1e-2)
 
 
 def test_tail_is_minus_log_of_the_share_beyond() -> None:
@@ -93,7 +93,7 @@ def test_components_are_fewer_where_there_is_less() -> None:
     here = space(X, codes)
     assert here.components.loadings.shape[1] <= 5
     # All directions are taken, so nothing is left over.
-    assert here.measure(X, ["residual"]) == {}
+    assert here.measure(here.see(X), ["residual"]) == {}
     rank_two = np.outer(np.arange(20), np.ones(6)) + np.outer(np.arange(20) % 3, np.arange(6))
     assert space(rank_two.astype(np.float32), np.arange(20) % 2).components.loadings.shape[1] == 2
 

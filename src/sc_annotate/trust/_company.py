@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.sparse import csr_array, issparse
 
-from sc_annotate.trust._space import squares
-
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from sc_annotate.trust._space import Space
+    from sc_annotate.trust._space import Seen, Space
 
 SHARED = ("shared_within", "shared_residual")
 
@@ -27,22 +25,20 @@ ALIGN = (0.05, 0.15, 0.30)
 _DISTANCES = 1_000_000
 
 
-def displacement(space: Space, place: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Where cells lie among the components, whitened within types; and from there, to the nearest type's mean."""
-    white = place @ space.within
-    return white, white - space.means[squares(white, space.means).argmin(axis=1)]
-
-
 @dataclass(frozen=True)
 class Company:
     """Some cells of a query, to which each of its cells is compared.
 
-    ``white`` and ``off`` are cells x components: see :func:`displacement`. ``rest`` is what the components leave of
+    ``white`` and ``off`` are cells x components: see :class:`Seen`. ``rest`` is what the components leave of
     their scaled genes, genes x cells, and once more multiplied by the genes' scale, so that its product with a cell's own
     values is that of two residuals, but for ``shift`` (cells). Both are None where the components explain everything.
+
+    The cells stand by their nearest type, so that neighbours lie close together in memory; ``stands`` is where each of
+    those that were handed in went.
     """
 
     n_neighbors: int
+    stands: NDArray[np.intp]
     white: NDArray[np.float32]
     off: NDArray[np.float32]
     rest: NDArray[np.float32] | None
@@ -53,21 +49,28 @@ class Company:
         """From its cells, `size` or somewhat more; dense for a moment, so they should be a thousand or two."""
         n_neighbors = max(2, min(_MOST, size // _ONE_IN))
         components = space.components
-        place = components.place(X)
-        white, off = displacement(space, place)
+        seen = space.see(X)
+        order = np.argsort(seen.type, kind="stable")
+        stands = np.empty_like(order)
+        stands[order] = np.arange(order.size)
+        white, off, place = seen.white[order], seen.off[order], seen.place[order]
         if not components.curve.size:
-            return cls(n_neighbors, white, off, None, None)
+            return cls(n_neighbors, stands, white, off, None, None)
         scale = np.sqrt(components.weight)
         inverse = np.divide(1, scale, out=np.zeros_like(scale), where=scale > 0)
         # The offset is twice the mean over the variance.
         center = components.offset[:-1] * inverse / 2
-        dense = np.asarray(X.toarray() if issparse(X) else X, dtype=np.float32)
-        rest = dense * scale - center - place @ (components.loadings * inverse[:, None]).T
-        return cls(n_neighbors, white, off, np.ascontiguousarray((rest * scale).T), (rest @ center).astype(np.float32))
+        # Genes x cells from the start, and worked on in place: it is the largest thing that an annotation holds.
+        cells = X[order].T
+        rest = np.array(cells.toarray() if issparse(cells) else cells, dtype=np.float32, order="C")
+        rest *= scale[:, None]
+        rest -= center[:, None]
+        rest -= (components.loadings * inverse[:, None]) @ place.T
+        shift = (center @ rest).astype(np.float32)
+        rest *= scale[:, None]
+        return cls(n_neighbors, stands, white, off, rest, shift)
 
-    def measure(
-        self, space: Space, X: Any, place: NDArray[np.float32], own: NDArray[np.intp]
-    ) -> dict[str, NDArray[np.float64]]:
+    def measure(self, seen: Seen, own: NDArray[np.intp]) -> dict[str, NDArray[np.float64]]:
         """How much of its displacement each cell shares with its nearest neighbours in the company.
 
         The length of their mean displacement along the cell's own. Noise is not shared and averages out, so 0 is
@@ -75,39 +78,41 @@ class Company:
         cells between two types are not far off for having both as neighbours. ``own[i]`` is the place of cell i in the
         company, which is no neighbour of itself; -1 where it is not in it.
         """
-        white, off = displacement(space, place)
-        near = self._neighbors(white, own)
-        found = {"shared_within": _over(np.einsum("ij,ij->i", off, _mean_of(self.off, near)), _length(off))}
-        if self.rest is not None and self.shift is not None:
+        near = self._neighbors(seen.white, own)
+        shared = np.einsum("ij,ij->i", seen.off, _mean_of(self.off, near))
+        found = {"shared_within": _over(shared, _length(seen.off))}
+        if self.rest is not None and self.shift is not None and seen.unexplained is not None:
             from sc_annotate.trust._kernels import mean_products
 
-            cells = csr_array(X)
+            cells = csr_array(seen.cells)
             product = mean_products(cells.indptr, cells.indices, cells.data, self.rest, near)
             # Both residuals lie across the components, so what the cell has along them takes no part.
             shared = product - self.shift[near].mean(axis=1)
-            found["shared_residual"] = _over(shared, np.sqrt(space.components.unexplained(X, place)))
+            found["shared_residual"] = _over(shared, np.sqrt(seen.unexplained))
         return found
 
-    def _neighbors(self, white: NDArray[np.float32], own: NDArray[np.intp]) -> NDArray[np.intp]:
+    def _neighbors(self, white: NDArray[np.float32], own: NDArray[np.intp]) -> NDArray[np.uint32]:
+        from sc_annotate.trust._kernels import smallest
+
         n, m, k = len(white), len(self.white), min(self.n_neighbors, len(self.white) - 1)
-        near = np.empty((n, k), dtype=np.intp)
+        near = np.empty((n, k), dtype=np.uint32)
         # The length of the cell itself is the same for all neighbours.
         half = np.square(self.white).sum(axis=1) / 2
         step = max(1, _DISTANCES // m)
         for start in range(0, n, step):
             rows = slice(start, min(n, start + step))
-            distance = half - white[rows] @ self.white.T
+            distance = white[rows] @ -self.white.T
+            distance += half
             inside = np.flatnonzero(own[rows] >= 0)
-            distance[inside, own[rows][inside]] = np.inf
-            near[rows] = np.argpartition(distance, k - 1, axis=1)[:, :k]
+            distance[inside, self.stands[own[rows][inside]]] = np.inf
+            near[rows] = smallest(distance, k)
         return near
 
 
-def _mean_of(values: NDArray[np.float32], near: NDArray[np.intp]) -> NDArray[np.float32]:
+def _mean_of(values: NDArray[np.float32], near: NDArray[np.uint32]) -> NDArray[np.float32]:
     n, k = near.shape
-    average = csr_array(
-        (np.full(n * k, 1 / k, np.float32), near.ravel(), np.arange(0, n * k + 1, k)), shape=(n, len(values))
-    )
+    columns, starts = near.ravel().astype(np.int32), np.arange(0, n * k + 1, k, dtype=np.int32)
+    average = csr_array((np.full(n * k, 1 / k, np.float32), columns, starts), shape=(n, len(values)))
     return np.asarray(average @ values)
 
 
@@ -125,8 +130,8 @@ def in_groups(space: Space, X: Any, size: int, random: np.random.Generator) -> d
     out: dict[str, NDArray[np.float64]] = {}
     for rows in np.array_split(random.permutation(n), max(1, round(n / size))):
         group = X[rows]
-        company = Company.of(space, group, size)
-        for name, values in company.measure(space, group, space.components.place(group), np.arange(rows.size)).items():
+        found = Company.of(space, group, size).measure(space.see(group), np.arange(rows.size))
+        for name, values in found.items():
             out.setdefault(name, np.empty(n))[rows] = values
     return out
 

@@ -102,7 +102,7 @@ class Components:
         return self
 
     def _fit_curve(self, X: Any) -> None:
-        log_genes, log_residual = self._residual(X, self.place(X))
+        log_genes, log_residual = _log_genes(X), np.log(self.unexplained(X, self.place(X)))
         low, high = log_genes.min(), log_genes.max()
         terms = _terms(log_genes, low, high)
         # Of least length where all cells have as many genes, so it is a constant then.
@@ -120,14 +120,14 @@ class Components:
         # float32 leaves a hundred-thousandth of the total at most.
         return np.maximum(rest, 1e-5 * np.maximum(total, 1e-5))
 
-    def _residual(self, X: Any, place: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        n_genes = np.diff(X.indptr) if issparse(X) else np.count_nonzero(X, axis=1)
-        return np.log(np.maximum(n_genes, 1)), np.log(self.unexplained(X, place))
-
-    def residual(self, X: Any, place: NDArray[np.float32]) -> NDArray[np.float64]:
+    def residual(self, X: Any, unexplained: NDArray[np.float64]) -> NDArray[np.float64]:
         """Log of what the components leave, minus what they leave in reference cells with as many genes."""
-        log_genes, log_residual = self._residual(X, place)
-        return log_residual - _terms(log_genes, *self.curve[3:]) @ self.curve[:3]
+        return np.log(unexplained) - _terms(_log_genes(X), *self.curve[3:]) @ self.curve[:3]
+
+
+def _log_genes(X: Any) -> NDArray[np.float64]:
+    n_genes = np.diff(X.indptr) if issparse(X) else np.count_nonzero(X, axis=1)
+    return np.log(np.maximum(n_genes, 1))
 
 
 def _terms(x: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:

@@ -48,7 +48,7 @@ class Scales:
     def fit(cls, names: list[str], held: Sequence[tuple[Any, Space]], random: np.random.Generator) -> Scales:
         """From held-out cells, each with the space that had not seen them."""
         self = cls(names)
-        own = joined([space.measure(cells, self.own) for cells, space in held])
+        own = joined([space.measure(space.see(cells), self.own) for cells, space in held])
         self.tails = {name: fit_tail(values) for name, values in own.items()}
         self.references[0] = np.sort(self._mean(own, 0))
         n_held = [cells.shape[0] for cells, _ in held]

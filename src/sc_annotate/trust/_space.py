@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -67,6 +68,25 @@ def choose_landmarks(codes: NDArray[np.intp], n: int, rng: np.random.Generator) 
     return np.sort(order[np.argsort(rank, kind="stable")[:n]])
 
 
+@dataclass(frozen=True)
+class Seen:
+    """Some cells as a space sees them; what several measures need is worked out once."""
+
+    cells: Any
+    place: NDArray[np.float32]
+    """Component scores."""
+    white: NDArray[np.float32]
+    """The same, whitened within types."""
+    off: NDArray[np.float32]
+    """The displacement: what sets a cell apart, whitened, from the mean of its nearest type."""
+    type: NDArray[np.intp]
+    """Which type that is."""
+    nearest: NDArray[np.float64]
+    """Squared distance to it."""
+    unexplained: NDArray[np.float64] | None
+    """Squared length of what the components leave; None where they explain all."""
+
+
 class Space:
     """Components, the types' means in them, two whitenings, landmarks and a logistic regression."""
 
@@ -109,25 +129,34 @@ class Space:
         self.logits = np.vstack([B[:-1] / sd[:, None], B[-1]]).astype(np.float32)
         return self
 
-    def measure(
-        self, X: Any, names: Collection[str], place: NDArray[np.float32] | None = None
-    ) -> dict[str, NDArray[np.float64]]:
-        """The named measures of every cell, each on its own scale; the higher, the farther.
-
-        `place` are the cells' component scores, where they are known already.
-        """
-        place = self.components.place(X) if place is None else place
+    def see(self, X: Any) -> Seen:
+        """Cells x genes, as the measures and the company take them."""
+        place = self.components.place(X)
         white = place @ self.within
-        nearest = squares(white, self.means).min(axis=1)
-        parts = {"mahalanobis": np.sqrt(nearest)}
+        distance = squares(white, self.means)
+        nearest = distance.argmin(axis=1)
+        return Seen(
+            X,
+            place,
+            white,
+            white - self.means[nearest],
+            nearest,
+            distance[np.arange(len(nearest)), nearest],
+            self.components.unexplained(X, place) if self.components.curve.size else None,
+        )
+
+    def measure(self, seen: Seen, names: Collection[str]) -> dict[str, NDArray[np.float64]]:
+        """The named measures of every cell, each on its own scale; the higher, the farther."""
+        place = seen.place
+        parts = {"mahalanobis": np.sqrt(seen.nearest)}
         if "relative" in names:
-            parts["relative"] = nearest - np.square(place @ self.overall, dtype=np.float64).sum(axis=1)
+            parts["relative"] = seen.nearest - np.square(place @ self.overall, dtype=np.float64).sum(axis=1)
         if "landmark" in names:
-            parts["landmark"] = self._to_landmarks(white)
+            parts["landmark"] = self._to_landmarks(seen.white)
         if "energy" in names:
             parts["energy"] = -logsumexp((place @ self.logits[:-1] + self.logits[-1]).astype(np.float64), axis=1)
-        if "residual" in names and self.components.curve.size:
-            parts["residual"] = self.components.residual(X, place)
+        if "residual" in names and seen.unexplained is not None:
+            parts["residual"] = self.components.residual(seen.cells, seen.unexplained)
         return {name: parts[name] for name in names if name in parts}
 
     def _to_landmarks(self, white: NDArray[np.float32]) -> NDArray[np.float64]:

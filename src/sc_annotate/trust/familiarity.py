@@ -207,13 +207,11 @@ class Familiarity:
         ``own[i]`` is the place of cell i in the company, -1 where it is not in it (None: none is).
         """
         self._need_fitted()
-        matrix = as_cells(X, self.n_genes_)
-        place = self.space_.components.place(matrix)
-        found = self.space_.measure(matrix, self.scales_.own, place)
+        seen = self.space_.see(as_cells(X, self.n_genes_))
+        found = self.space_.measure(seen, self.scales_.own)
         if company is None or not self.scales_.shared:
             return found
-        inside = np.full(matrix.shape[0], -1, dtype=np.intp) if own is None else own
-        shared = company.measure(self.space_, matrix, place, inside)
+        shared = company.measure(seen, np.full(len(seen.place), -1, dtype=np.intp) if own is None else own)
         return found | {name: shared[name] for name in self.scales_.shared}
 
     def measures(self, X: Any, *, rng: int = 0) -> dict[str, NDArray[np.float64]]:
