@@ -210,6 +210,36 @@ def test_counts_are_asked_for_where_a_method_needs_them(pbmc: AnnData) -> None:
         registry.unregister("annotation", "wants_counts")
 
 
+@pytest.mark.parametrize("dense", [True, False])
+def test_a_foreign_method_that_works_in_place_does_no_harm(dense: bool) -> None:
+    from sc_annotate._core import registry
+
+    @sca.register_annotator("works_in_place", input="counts")
+    class WorksInPlace:
+        def fit(self, X: Any, y: Any, *, genes: Any, batch: Any = None, rng: int = 0) -> WorksInPlace:
+            self.classes_ = np.unique(y)
+            return self._zeroed(X)
+
+        def _zeroed(self, X: Any) -> WorksInPlace:
+            (X if isinstance(X, np.ndarray) else X.data)[...] = 0
+            return self
+
+        def predict_proba(self, X: Any) -> Any:
+            self._zeroed(X)
+            return np.full((X.shape[0], len(self.classes_)), 1 / len(self.classes_), dtype=np.float32)
+
+    try:
+        data = sca.datasets.simulate_reference(200, 100, 3, rng=0)
+        data.X = data.X.astype(np.float32)
+        if dense:
+            data.X = data.X.toarray()
+        before = data.X.copy()
+        sca.tl.annotate(data, sca.tl.fit_annotator(data, "cell_type", method="works_in_place"))
+        assert abs(data.X - before).max() == 0
+    finally:
+        registry.unregister("annotation", "works_in_place")
+
+
 def test_too_few_types_in_a_fold_leave_the_model_without_scores() -> None:
     data = sca.datasets.simulate_reference(200, 100, 2, rng=0)
     # Each type lives in a batch of its own, so that no batch can be held out.

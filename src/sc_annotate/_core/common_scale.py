@@ -21,6 +21,8 @@ Block = Any
 class Transform:
     """Turns blocks of rows of one matrix into float32 on the common scale; never touches the block itself.
 
+    What is on that scale already is handed on without a copy.
+
     ``unlog`` is the base of the logarithm the values have (None: no logarithm). With ``keep_totals`` logged
     values keep the totals they were made with; otherwise they are unlogged and normalised anew: by ``totals``
     (one number a cell), or by their sum over ``columns`` (None: all).
@@ -35,10 +37,15 @@ class Transform:
     notes: list[str] = field(default_factory=list)
 
     def __call__(self, block: Block, where: slice | NDArray[np.intp]) -> Block:
-        out = block.astype(np.float32)
+        known = self.identity or (self.keep_totals and self.unlog == np.e and self.rescale == 1.0)
+        out = block.astype(np.float32, copy=not known)
+        if sparse.issparse(out) and out is not block and block.has_canonical_format:
+            # Same entries, so it need not be looked at again.
+            out.has_canonical_format = True
         values = out.data if sparse.issparse(out) else out
-        with np.errstate(invalid="ignore"):
-            finite = np.isfinite(values.sum(dtype=np.float64))
+        with np.errstate(invalid="ignore", over="ignore"):
+            # A sum takes a fraction of the time; one that is not finite may only have run over.
+            finite = np.isfinite(values.sum()) or np.isfinite(values).all()
         if not finite:
             raise MatrixError(_not_finite(values))
         if self.identity:
@@ -49,6 +56,8 @@ class Transform:
                 "some values are negative, so they are neither counts nor their logarithms. "
                 "Name the layer that holds those, or drop these cells."
             )
+        if known:
+            return out
         if self.unlog is not None and self.keep_totals:
             values *= np.float32(np.log(self.unlog))
             if self.rescale != 1.0:

@@ -169,3 +169,11 @@ def row_ordered(X: Any) -> Any:
     if getattr(X, "format", None) == "csc" and hasattr(X, "to_memory"):
         return X.to_memory().tocsr()
     return X
+
+
+def as_csr_array(X: Any) -> sparse.csr_array:
+    """`X` as a CSR array; where it is known that nothing is stored twice, that is not forgotten."""
+    out = sparse.csr_array(X)
+    if out is not X and getattr(X, "format", None) == "csr" and X.has_canonical_format:
+        out.has_canonical_format = True
+    return out

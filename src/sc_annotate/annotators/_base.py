@@ -34,7 +34,10 @@ class Annotator(ABC):
     """Whether :meth:`to_arrays` holds the whole fitted state. Where it is False, the model cannot be saved."""
 
     parallel: ClassVar[bool] = True
-    """Whether :meth:`predict_proba` may run on several threads at once. Without the attribute it never does."""
+    """Whether :meth:`predict_proba` may run on several threads at once and leaves its input as it is.
+
+    Without the attribute it runs on one, on a copy.
+    """
 
     streams: ClassVar[bool] = False
     """Whether ``fit_statistics`` learns from what passes over blocks of cells leave, so that no matrix is needed."""

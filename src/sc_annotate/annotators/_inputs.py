@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from scipy.sparse import csr_array, issparse
 
+from sc_annotate._core.matrix import as_csr_array
 from sc_annotate.errors import GeneError, InputError, LabelError, MatrixError, MethodError
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def as_matrix(X: Any) -> NDArray[np.float32] | csr_array:
         return dense
     if X.ndim != 2:
         raise MatrixError(f"X must have two dimensions, cells x genes, not {X.ndim}.")
-    sparse = csr_array(X)
+    sparse = as_csr_array(X)
     if sparse.dtype != np.float32:
         sparse = sparse.astype(np.float32)
     if sparse.indices.dtype != np.int32 and max(sparse.nnz, *sparse.shape) < np.iinfo(np.int32).max:
@@ -52,7 +53,10 @@ def as_matrix(X: Any) -> NDArray[np.float32] | csr_array:
 
 def _finite(X: NDArray[np.float32] | csr_array) -> None:
     values = X.data if issparse(X) else X
-    if not np.isfinite(values).all():
+    with np.errstate(invalid="ignore", over="ignore"):
+        # A sum takes a fraction of the time; one that is not finite may only have run over.
+        finite = np.isfinite(values.sum()) or np.isfinite(values).all()
+    if not finite:
         raise MatrixError("X has NaN or infinite values. Remove those cells or genes, or put numbers in their place.")
 
 

@@ -76,7 +76,9 @@ class AskBlock:
 
     def __call__(self, where: slice, block: Any, counts: Any = None) -> BlockAnswer:
         cells = prepare(block, where, self.transform, self.columns, self.fill)
-        proba = np.asarray(self.annotator.predict_proba(cells), dtype=np.float32)
+        # A foreign annotator may work in place, and the block may be the user's own.
+        theirs = cells if getattr(self.annotator, "parallel", False) else cells.copy()
+        proba = np.asarray(self.annotator.predict_proba(theirs), dtype=np.float32)
         set_size = familiarity = quality = trouble = None
         if self.trust is not None:
             proba = self.trust.calibration.transform(proba)
@@ -115,8 +117,9 @@ class AskBlock:
         return np.asarray((abs(own) if self.transform.identity else own).sum(axis=1)).ravel() == 0
 
     def _quality(self, where: slice, counts: Any) -> dict[str, NDArray[np.float64]]:
-        totals = np.asarray(counts.sum(axis=1)).ravel() if self.totals is None else self.totals[where]
-        n_genes = np.asarray((counts > 0).sum(axis=1)).ravel()
+        totals = np.asarray(counts.sum(axis=1, dtype=np.float64)).ravel() if self.totals is None else self.totals[where]
+        every = sparse.issparse(counts) and bool(counts.data.all())
+        n_genes = np.diff(counts.indptr) if every else np.asarray((counts != 0).sum(axis=1)).ravel()
         present = self.columns[self.columns >= 0]
         genes = counts if np.array_equal(present, np.arange(counts.shape[1])) else counts[:, present]
         return quality_measures(genes, self.profiles, totals=totals, n_genes=n_genes)

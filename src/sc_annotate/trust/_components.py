@@ -8,6 +8,7 @@ import numpy as np
 from scipy.sparse import csr_array, issparse
 from scipy.sparse.linalg import LinearOperator, svds
 
+from sc_annotate._core.matrix import as_csr_array
 from sc_annotate.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ _NOTHING = 1e-5
 
 def as_cells(X: Any, n_columns: int | None = None) -> Any:
     """`X` as float32, dense or CSR, checked: two dimensions, finite, as many columns as were fitted on."""
-    matrix: Any = csr_array(X) if issparse(X) else np.asarray(X)
+    matrix: Any = as_csr_array(X) if issparse(X) else np.asarray(X)
     if matrix.ndim != 2 or matrix.dtype.kind not in "fiub":
         raise InputError(f"X must be numbers, cells x genes, not {matrix.dtype} of shape {matrix.shape}.")
     if n_columns is not None and matrix.shape[1] != n_columns:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.sparse import csr_array, issparse
 
+from sc_annotate._core.matrix import as_csr_array
 from sc_annotate.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,8 +22,8 @@ _PARTNERS = 16
 
 
 def as_counts(counts: Any, n_genes: int | None = None) -> csr_array:
-    """Counts as CSR float64, checked: two dimensions, finite, none below 0."""
-    matrix: Any = csr_array(counts) if issparse(counts) else np.asarray(counts)
+    """Counts as CSR float32, checked: two dimensions, finite, none below 0."""
+    matrix: Any = as_csr_array(counts) if issparse(counts) else np.asarray(counts)
     if matrix.ndim != 2 or matrix.dtype.kind not in "fiub":
         raise InputError(f"counts must be numbers, cells x genes, not {matrix.dtype} of shape {matrix.shape}.")
     if n_genes is not None and matrix.shape[1] != n_genes:
@@ -30,7 +31,7 @@ def as_counts(counts: Any, n_genes: int | None = None) -> csr_array:
             f"counts has {matrix.shape[1]} genes, but the profiles were learned on {n_genes}. "
             "Hand in the same genes in the same order."
         )
-    matrix = csr_array(matrix, dtype=np.float64)
+    matrix = as_csr_array(matrix).astype(np.float32, copy=False)
     if not matrix.has_canonical_format:
         # What is stored in two pieces is one gene.
         matrix = matrix.copy()
@@ -71,16 +72,22 @@ def mixing(
     molecules: it grows with depth in singlets too, as no cell follows its type's profile exactly. The second, a
     molecule, is above 0 where the mean profile fits better than any type. A cell without molecules has 0 in both.
     """
-    n = np.asarray(counts.sum(axis=1)).ravel()
-    single = counts @ np.log(types).T
+    n = np.asarray(counts.sum(axis=1, dtype=np.float64)).ravel()
+    # All likelihoods are taken beside that of the mean profile: differences are small numbers, good for float32.
+    single = counts @ _beside(types, mean)
     best = single.argmax(axis=1)
-    top = single[np.arange(n.size), best]
+    top = single[np.arange(n.size), best].astype(np.float64)
     gain = np.zeros(n.size)
     for code in np.unique(best) if len(types) > 1 else ():
         rows = np.flatnonzero(best == code)
         others = types[partners(types, code)]
         pairs = np.concatenate([w * types[code] + (1 - w) * others for w in _SHARES])
-        gain[rows] = (counts[rows] @ np.log(pairs).T).max(axis=1) - top[rows]
+        gain[rows] = (counts[rows] @ _beside(pairs, mean)).max(axis=1) - top[rows]
     some = np.maximum(n, 1)
     # A mixture with too much of the wrong type fits worse than none: that is no evidence, not evidence against.
-    return np.maximum(gain, 0) / np.sqrt(some), (counts @ np.log(mean) - top) / some
+    return np.maximum(gain, 0) / np.sqrt(some), -top / some
+
+
+def _beside(profiles: NDArray[np.float64], mean: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Log-likelihood ratios a molecule, genes x profiles."""
+    return np.ascontiguousarray(np.log(profiles / mean).T, dtype=np.float32)
