@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import NearestNeighbors
 
 from sc_annotate.trust import Familiarity
-from sc_annotate.trust._space import Space, choose_landmarks, shrunken_covariance, softmax_regression
+from sc_annotate.trust._space import Space, choose_landmarks, shrunken_covariance
 from sc_annotate.trust._tail import fit_tail, tail
 
 
@@ -62,9 +62,7 @@ def test_energy_is_that_of_a_logistic_regression() -> None:
     here = space(X, codes)
     place = here.components.place(X).astype(np.float64)
     Z = place / np.sqrt(np.square(place).mean(axis=0))
-    B = softmax_regression(Z, codes, 3)
     oracle = LogisticRegression(C=0.1, tol=1e-8, max_iter=5000).fit(Z, codes)
-    np.testing.assert_allclose(B[:-1].T, oracle.coef_, atol=2e-3)
     want = -np.log(np.exp(oracle.decision_function(Z)).sum(axis=1))
     np.testing.assert_allclose(here.measure(here.see(X), ["energy"])["energy"], want, atol=1e-2)
 

@@ -52,7 +52,7 @@ def as_matrix(X: Any) -> NDArray[np.float32] | csr_array:
 
 
 def _finite(X: NDArray[np.float32] | csr_array) -> None:
-    values = X.data if issparse(X) else X
+    values: Any = X.data if issparse(X) else X
     with np.errstate(invalid="ignore", over="ignore"):
         # A sum takes a fraction of the time; one that is not finite may only have run over.
         finite = np.isfinite(values.sum()) or np.isfinite(values).all()

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.optimize import minimize
-from scipy.special import log_softmax, logsumexp
+from scipy.special import logsumexp
 
+from sc_annotate._core.softmax_regression import softmax_regression
 from sc_annotate.trust._components import Components, take
 
 if TYPE_CHECKING:
@@ -39,23 +39,6 @@ def whitening(covariance: NDArray[np.float64], least: float) -> NDArray[np.float
     """Matrix W so that ``|x @ W|`` is the Mahalanobis length of x."""
     values, vectors = np.linalg.eigh(covariance)
     return vectors / np.sqrt(np.maximum(values, least))
-
-
-def softmax_regression(Z: NDArray[np.float64], codes: NDArray[np.intp], k: int) -> NDArray[np.float64]:
-    """Coefficients of a ridge-penalised multinomial regression; the last row is the intercept."""
-    n, d = Z.shape
-    truth = np.zeros((n, k))
-    truth[np.arange(n), codes] = 1
-
-    def loss(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        B = flat.reshape(d + 1, k)
-        log_p = log_softmax(Z @ B[:-1] + B[-1], axis=1)
-        off = np.exp(log_p) - truth
-        gradient = np.vstack([Z.T @ off + _PENALTY * B[:-1], off.sum(axis=0)])
-        return float(-log_p[truth > 0].sum() + _PENALTY / 2 * np.square(B[:-1]).sum()), gradient.ravel()
-
-    found = minimize(loss, np.zeros((d + 1) * k), jac=True, method="L-BFGS-B", options={"maxiter": 500, "gtol": 1e-3})
-    return found.x.reshape(d + 1, k)
 
 
 def choose_landmarks(codes: NDArray[np.intp], n: int, rng: np.random.Generator) -> NDArray[np.intp]:
@@ -125,8 +108,8 @@ class Space:
         kept = choose_landmarks(codes, max_landmarks, np.random.default_rng(rng))
         self.landmarks = (place[kept] @ within).astype(np.float32)
         sd = np.sqrt(np.square(place).mean(axis=0))
-        B = softmax_regression(place / sd, codes, n.size)
-        self.logits = np.vstack([B[:-1] / sd[:, None], B[-1]]).astype(np.float32)
+        logistic = softmax_regression(place / sd, codes, n.size, penalty=_PENALTY, max_iter=500, tol=1e-3 / codes.size)
+        self.logits = np.vstack([logistic.coef / sd[:, None], logistic.intercept]).astype(np.float32)
         return self
 
     def see(self, X: Any) -> Seen:

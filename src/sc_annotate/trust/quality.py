@@ -74,7 +74,11 @@ def quality_measures(
     if known is not None:
         known.need_fitted()
     matrix = as_counts(counts, None if known is None else known.mean_.size)
-    molecules = np.asarray(matrix.sum(axis=1, dtype=np.float64)).ravel() if totals is None else _per_cell(totals, "totals", matrix)
+    molecules = (
+        np.asarray(matrix.sum(axis=1, dtype=np.float64)).ravel()
+        if totals is None
+        else _per_cell(totals, "totals", matrix)
+    )
     genes = (
         np.bincount(matrix.nonzero()[0], minlength=matrix.shape[0])
         if n_genes is None

@@ -1,0 +1,109 @@
+"""Multinomial logistic regression on a matrix that is neither scaled, nor centred, nor copied."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from scipy.optimize import minimize
+from scipy.sparse import issparse
+from scipy.special import logsumexp
+
+from sc_annotate._core.matrix import rows
+from sc_annotate._core.stream import n_threads
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+# Rows at a time; fixed, so that sums do not depend on the number of threads.
+_ROWS = 4096
+
+
+class Softmax(NamedTuple):
+    """Coefficients of the scaled, centred columns (columns x classes), intercepts, and the steps that were taken."""
+
+    coef: NDArray[np.float64]
+    intercept: NDArray[np.float64]
+    n_iter: int
+
+
+def softmax_regression(
+    X: Any,
+    codes: NDArray[np.intp],
+    n_classes: int,
+    *,
+    penalty: float,
+    scale: NDArray[np.float64] | None = None,
+    center: NDArray[np.float64] | None = None,
+    weights: NDArray[np.float64] | None = None,
+    start: Softmax | None = None,
+    max_iter: int = 1000,
+    tol: float = 1e-4,
+) -> Softmax:
+    """Minimise the summed log loss plus half the penalty times the squared coefficients; intercepts are free.
+
+    Centred columns need a fraction of the steps. Centring and scaling are worked into the two products that a step
+    consists of, so a sparse matrix stays sparse.
+
+    Parameters
+    ----------
+    X
+        Cells x columns, CSR or dense.
+    codes
+        Class of each cell.
+    penalty
+        1 / C of scikit-learn; for two classes, twice that gives the same model.
+    scale, center
+        Of each column: what it is multiplied by, and its mean before that. None: 1 and 0.
+    weights
+        Of each class; 1 by default.
+    start
+        Where to begin, such as the model of another penalty.
+    tol
+        Largest entry of the gradient of the loss a cell at which the solver stops.
+    """
+    n, p = X.shape
+    scale = np.ones(p) if scale is None else scale
+    shift = np.zeros(p) if center is None else center * scale
+    of_class = np.ones(n_classes) if weights is None else weights
+    weight = of_class[codes]
+    total = weight.sum()
+    parts = [slice(at, min(at + _ROWS, n)) for at in range(0, n, _ROWS)]
+    blocks = [rows(X, part) for part in parts]
+    if issparse(X):
+        blocks = [block.astype(np.float64) for block in blocks]
+
+    def part_of(i: int, B: NDArray[Any], intercept: NDArray[np.float64]) -> tuple[float, Any, NDArray[np.float64]]:
+        here, own = codes[parts[i]], weight[parts[i]]
+        # With products of float32 the solver comes to rest somewhere else for every rounding of the values.
+        block = blocks[i].astype(np.float64, copy=False)
+        score = np.asarray(block @ B) + intercept
+        log_p = score - logsumexp(score, axis=1, keepdims=True)
+        each = np.arange(len(here))
+        loss = -float(own @ log_p[each, here])
+        off = np.exp(log_p, out=log_p)
+        off[each, here] -= 1
+        off *= own[:, None]
+        return loss, np.asarray(block.T @ off), off.sum(axis=0)
+
+    with ThreadPoolExecutor(n_threads()) as pool:
+
+        def objective(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+            B, intercept = flat[:-n_classes].reshape(p, n_classes), flat[-n_classes:]
+            scaled = scale[:, None] * B
+            moved = intercept - shift @ B
+            loss, gradient, residual = 0.0, np.zeros((p, n_classes)), np.zeros(n_classes)
+            for one, two, three in pool.map(lambda i: part_of(i, scaled, moved), range(len(parts))):
+                loss, gradient, residual = loss + one, gradient + two, residual + three
+            gradient = scale[:, None] * gradient - shift[:, None] * residual + penalty * B
+            loss += penalty / 2 * float(np.square(B).sum())
+            return loss / total, np.concatenate([gradient.ravel(), residual]) / total
+
+        first = np.zeros((p + 1) * n_classes)
+        if start is not None:
+            first = np.concatenate([start.coef.ravel(), start.intercept])
+        found = minimize(
+            objective, first, jac=True, method="L-BFGS-B", options={"maxiter": max_iter, "maxls": 50, "gtol": tol}
+        )
+    return Softmax(found.x[:-n_classes].reshape(p, n_classes), found.x[-n_classes:], int(found.nit))
