@@ -15,7 +15,6 @@ from sc_annotate.errors import GeneError, MatrixError
 from sc_annotate.tl._block import AskBlock, Keep
 from sc_annotate.tl._quality import judge_quality
 from sc_annotate.tl._trust import COVERAGE, FALSE_ALARMS
-from sc_annotate.trust._scales import joined
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -135,8 +134,8 @@ def predict(
     zero = np.zeros(n, dtype=bool)
     size = None if trust is None else np.zeros(n, dtype=np.int32)
     trouble: str | None = None
-    familiarity: list[dict[str, NDArray[np.float64]]] = []
-    quality: list[dict[str, NDArray[np.float64]]] = []
+    familiarity: dict[str, NDArray[np.float32]] = {}
+    quality: dict[str, NDArray[np.float32]] = {}
     # A foreign annotator may not bear several threads.
     parallel = bool(getattr(model.annotator, "parallel", False))
     for where, part in each_block(ask, matrices, progress="naming cells", parallel=parallel):
@@ -147,10 +146,8 @@ def predict(
             most.append(part.proba)
         if size is not None and part.set_size is not None:
             size[where] = part.set_size
-        if part.familiarity is not None:
-            familiarity.append(part.familiarity)
-        if part.quality is not None:
-            quality.append(part.quality)
+        _gather(familiarity, part.familiarity, where, n)
+        _gather(quality, part.quality, where, n)
         trouble = trouble or part.trouble
     n_shared = len(shared.query)
     problems = []
@@ -171,13 +168,13 @@ def predict(
             raise MatrixError(f"{trouble} Or leave check_quality out.")
         problems.append(f"quality was not checked: {trouble}")
     elif quality and counts is not None:
-        low, told, unusual = judge_quality(joined(quality), counts.source.where, profiles, asked)
+        low, told, unusual = judge_quality(quality, counts.source.where, profiles, asked)
         problems += unusual
         if profiles is None and need_counts:
             problems.append("the reference has no counts: doublets and ambient molecules were not looked for")
     unfamiliarity = p_familiar = None
     if familiarity and known is not None and false_alarms is not None:
-        measured = {name: values[asked] for name, values in joined(familiarity).items()}
+        measured = familiarity if len(asked) == n else {k: values[asked] for k, values in familiarity.items()}
         unfamiliarity, p_familiar = np.full(n, np.nan, dtype=np.float32), np.full(n, np.nan)
         unfamiliarity[asked] = known.combined(measured)
         p_familiar[asked] = known.p_values(unfamiliarity[asked])
@@ -191,6 +188,14 @@ def predict(
     return Answer(
         code, confidence, kept, size, unfamiliarity, p_familiar, n_shared, shared.how, zero, low, told, notes, problems
     )
+
+
+def _gather(
+    into: dict[str, NDArray[np.float32]], part: dict[str, NDArray[np.float64]] | None, where: slice, n: int
+) -> None:
+    """Lay what was measured in a block where it belongs among all `n` cells."""
+    for name, values in (part or {}).items():
+        into.setdefault(name, np.empty(n, dtype=np.float32))[where] = values
 
 
 def same_cells(adata: AnnData, query: Input, reference: AnnData, ref: Input) -> int:

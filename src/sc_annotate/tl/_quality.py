@@ -54,7 +54,7 @@ def check_counts(counts: Input | None, wanted: bool | None, *, elsewhere: str) -
 
 
 def judge_quality(
-    measures: dict[str, NDArray[np.float64]], where: str, known: Profiles | None, asked: NDArray[np.intp]
+    measures: dict[str, NDArray[Any]], where: str, known: Profiles | None, asked: NDArray[np.intp]
 ) -> tuple[dict[str, NDArray[np.bool_]], dict[str, Any], list[str]]:
     """Masks by reason from the measures of all cells, the account for ``uns``, and problems in words.
 

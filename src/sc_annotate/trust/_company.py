@@ -21,8 +21,10 @@ LEAST = 20
 _ONE_IN, _MOST = 10, 25
 # Low enough shares of the query to lie among known cells as long as no more than about two in three are unseen.
 ALIGN = (0.05, 0.15, 0.30)
-# Distances that are held at a time.
-_DISTANCES = 1_000_000
+# Distances that are held at a time: they stay in the processor's cache.
+_DISTANCES = 200_000
+# Genes whose residuals are worked out at a time.
+_GENES = 256
 
 
 @dataclass(frozen=True)
@@ -62,10 +64,15 @@ class Company:
         center = components.offset[:-1] * inverse / 2
         # Genes x cells from the start, and worked on in place: it is the largest thing that an annotation holds.
         cells = X[order].T
-        rest = np.array(cells.toarray() if issparse(cells) else cells, dtype=np.float32, order="C")
+        rest: NDArray[np.float32] = (
+            cells.toarray(order="C") if issparse(cells) else np.array(cells, dtype=np.float32, order="C")
+        )
         rest *= scale[:, None]
         rest -= center[:, None]
-        rest -= (components.loadings * inverse[:, None]) @ place.T
+        turned, loadings = place.T, components.loadings * inverse[:, None]
+        for start in range(0, len(rest), _GENES):
+            genes = slice(start, start + _GENES)
+            rest[genes] -= loadings[genes] @ turned
         shift = (center @ rest).astype(np.float32)
         rest *= scale[:, None]
         return cls(n_neighbors, stands, white, off, rest, shift)

@@ -13,7 +13,7 @@ from sc_annotate.trust._components import take
 from sc_annotate.trust._tail import TAIL_SIZE, fit_tail, tail
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -50,7 +50,7 @@ class Scales:
         self = cls(names)
         own = joined([space.measure(space.see(cells), self.own) for cells, space in held])
         self.tails = {name: fit_tail(values) for name, values in own.items()}
-        self.references[0] = np.sort(self._mean(own, 0))
+        self.references[0] = np.sort(self._unaligned(own, 0))
         n_held = [cells.shape[0] for cells, _ in held]
         size = int(np.median(n_held)) if self.shared else 0
         while size >= LEAST:
@@ -64,7 +64,7 @@ class Scales:
                 self.tails[f"{name}_{size}"] = fit_tail(found[name])
                 self.aligned[f"{name}_{size}"] = np.quantile(found[name], ALIGN)
             rows = np.repeat(used, n_held)
-            self.references[size] = np.sort(self._mean({k: v[rows] for k, v in own.items()} | found, size))
+            self.references[size] = np.sort(self._unaligned({k: v[rows] for k, v in own.items()} | found, size))
             size //= 2
         return self
 
@@ -72,23 +72,21 @@ class Scales:
         """With how many of its cells each cell of a query of `n` is compared."""
         return max(size for size in self.references if size <= n)
 
-    def laid(self, measured: Mapping[str, NDArray[np.float64]], n: int) -> Measures:
-        """The tails of the parts of all `n` cells of a query; what all of them share is taken off before."""
+    def laid(self, measured: Mapping[str, NDArray[Any]], n: int) -> Iterator[tuple[str, NDArray[np.float64]]]:
+        """Part by part, the tails of all `n` cells of a query; what all of them share is taken off before."""
         size = self.size(n)
-        return self._tails(
-            {k: align(v, self.aligned[f"{k}_{size}"]) if k in SHARED else v for k, v in measured.items()}, size
-        )
+        for name, values in measured.items():
+            exact = values.astype(np.float64, copy=False)
+            key = f"{name}_{size}" if name in SHARED else name
+            yield name, tail(align(exact, self.aligned[key]) if name in SHARED else exact, self.tails[key])
 
-    def score(self, measured: Mapping[str, NDArray[np.float64]], n: int) -> NDArray[np.float32]:
+    def score(self, measured: Mapping[str, NDArray[Any]], n: int) -> NDArray[np.float32]:
         """Mean of the tails."""
-        return np.mean(list(self.laid(measured, n).values()), axis=0).astype(np.float32)
+        return _mean(values for _, values in self.laid(measured, n))
 
-    def _mean(self, measured: Mapping[str, NDArray[np.float64]], size: int) -> NDArray[np.float32]:
-        return np.mean(list(self._tails(measured, size).values()), axis=0).astype(np.float32)
-
-    def _tails(self, measured: Mapping[str, NDArray[np.float64]], size: int) -> Measures:
+    def _unaligned(self, measured: Mapping[str, NDArray[np.float64]], size: int) -> NDArray[np.float32]:
         keys = {name: f"{name}_{size}" if name in SHARED else name for name in measured}
-        return {name: tail(values, self.tails[keys[name]]) for name, values in measured.items()}
+        return _mean(tail(values, self.tails[keys[name]]) for name, values in measured.items())
 
     def to_arrays(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         arrays: dict[str, NDArray[Any]] = {f"tail_{name}": value for name, value in self.tails.items()}
@@ -110,6 +108,16 @@ class Scales:
         if not self.own or any(v.size == 0 or (np.diff(v) < 0).any() for v in self.references.values()):
             raise InputError("the stored reference scores are not sorted. Fit again.")
         return self
+
+
+def _mean(parts: Iterator[NDArray[np.float64]]) -> NDArray[np.float32]:
+    """Of arrays that come one by one, as a large query has many cells."""
+    total, number = next(parts).copy(), 1
+    for part in parts:
+        total += part
+        number += 1
+    total /= number
+    return total.astype(np.float32)
 
 
 def joined(parts: Sequence[Mapping[str, NDArray[np.float64]]]) -> Measures:

@@ -225,13 +225,13 @@ class Familiarity:
     def parts(self, X: Any, *, rng: int = 0) -> dict[str, NDArray[np.float32]]:
         """Each part of each cell, on the common scale: 0 most typical, 3 as 1 in 20 reference cells, no upper end."""
         laid = self.scales_.laid(self.measures(X, rng=rng), X.shape[0])
-        return {name: values.astype(np.float32) for name, values in laid.items()}
+        return {name: values.astype(np.float32) for name, values in laid}
 
     def score(self, X: Any, *, rng: int = 0) -> NDArray[np.float32]:
         """How unfamiliar each cell of a whole query is, shape (n,); `rng` draws the company of a large one."""
         return self.combined(self.measures(X, rng=rng))
 
-    def combined(self, measured: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float32]:
+    def combined(self, measured: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
         """The score of all cells of a query from their parts."""
         self._need_fitted()
         return self.scales_.score(measured, len(next(iter(measured.values()))))

@@ -90,9 +90,7 @@ def quality_measures(
     return measures
 
 
-def low_quality(
-    measures: Mapping[str, NDArray[np.float64]], doublet_line: float = np.inf
-) -> dict[str, NDArray[np.bool_]]:
+def low_quality(measures: Mapping[str, NDArray[Any]], doublet_line: float = np.inf) -> dict[str, NDArray[np.bool_]]:
     """Which of all cells are beyond the lines of the measures.
 
     These are cheap signs, not proof. What they cannot see: a doublet of two cells of one type; that a cell of an unseen
