@@ -95,7 +95,7 @@ def _training_options(parser: argparse.ArgumentParser, *, required: bool) -> Non
     parser.add_argument("--method", default="logreg", help="see `sc-annotate methods` (default: %(default)s)")
     parser.add_argument("--n-top-genes", type=int, default=2000, help="variable genes used (default: %(default)s)")
     parser.add_argument("--min-cells", type=int, help="leave out types with fewer cells")
-    parser.add_argument("--max-cells", type=int, help="reference cells to learn from (default: 50,000; 0: all)")
+    parser.add_argument("--max-cells", type=int, help="reference cells to learn from (default: 30,000; 0: all)")
     parser.add_argument("--cv", type=int, default=1, help="1: one hold-out; k: k folds; 0: no scores")
     parser.add_argument("--gene-symbols", help="column of var with other gene names")
     parser.add_argument("--seed", type=int, default=0)

@@ -208,3 +208,31 @@ def test_check_adata_names_the_modality_of_a_mudata(adata: ad.AnnData):
     MuData = type("MuData", (), {})
     with pytest.raises(InputError, match=r"mdata\['rna'\]"):
         check_adata(MuData(), what="a")
+
+
+def test_blocks_of_a_graphics_card_come_to_main_memory() -> None:
+    """A stand-in, as it needs neither the card nor cupy: what is asked of the matrix is rows and `get`."""
+    there = sparse.random(20, 6, density=0.4, format="csr", random_state=0, dtype=np.float32)
+
+    class OnDevice:
+        shape = there.shape
+
+        def __init__(self, X: Any) -> None:
+            self.X = X
+
+        def __getitem__(self, where: Any) -> OnDevice:
+            return OnDevice(self.X[where])
+
+        def get(self) -> Any:
+            return self.X
+
+    OnDevice.__module__ = "cupyx.scipy.sparse._csr"
+    got = rows(OnDevice(there), slice(3, 9))
+    assert abs(got - there[3:9]).max() == 0
+
+
+@pytest.mark.gpu
+def test_blocks_of_cupy() -> None:
+    cupyx = pytest.importorskip("cupyx.scipy.sparse")
+    there = sparse.random(20, 6, density=0.4, format="csr", random_state=0, dtype=np.float32)
+    assert abs(rows(cupyx.csr_matrix(there), slice(3, 9)) - there[3:9]).max() == 0

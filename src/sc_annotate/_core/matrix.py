@@ -127,6 +127,9 @@ def rows(X: Any, where: slice | NDArray[np.intp]) -> sparse.csr_matrix | NDArray
     block = _view(X, where) if isinstance(where, slice) and getattr(X, "format", None) == "csr" else X[where]
     if hasattr(block, "compute"):
         block = block.compute(scheduler="synchronous")
+    if type(block).__module__.partition(".")[0] in ("cupy", "cupyx"):
+        # As rapids-singlecell leaves matrices: blocks of them come to the main memory one by one.
+        block = block.get()
     if isinstance(block, np.ma.MaskedArray):
         raise MatrixError("the matrix is a masked array; fill it first, for example with `.filled(0)`.")
     if not sparse.issparse(block):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sc_annotate._core.transform import Stated, Transform, Wanted
 
 
-MAX_CELLS = 50_000
+MAX_CELLS = 30_000
 """Reference cells that are learned from; beyond, more of them hardly change a model, and cost much."""
 LEAST_OF_A_TYPE = 100
 
