@@ -53,7 +53,8 @@ ALLOWED = {
     "benchmark": ARRAYS | METHODS | CALLS | {"pl", "datasets"},
     "accessor": ARRAYS | METHODS | CALLS | {"pl"},
     "testing": ARRAYS | METHODS | CALLS | {"datasets"},
-    "cli": ARRAYS | METHODS | CALLS | {"pl", "datasets", "benchmark"},
+    "cli": ARRAYS | METHODS | CALLS | {"pl", "datasets", "benchmark", "_cli_perturb"},
+    "_cli_perturb": ARRAYS | METHODS | CALLS,
     "__main__": {"cli"},
 }
 
@@ -199,6 +200,10 @@ FIRST = {
     "tl.fit_annotator": "reference",
     "tl.load": "path",
     "tl.methods": None,
+    "tl.evaluate_perturbation": "truth",
+    "tl.genetic_interactions": "profiles",
+    "pp.parse_conditions": "names",
+    "pp.predictable": "profiles",
 }
 
 

@@ -1,4 +1,4 @@
-"""The command line: ``sc-annotate demo | train | annotate | info | methods | inspect``."""
+"""The command line: ``sc-annotate demo | train | annotate | perturb | info | methods | inspect``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sc_annotate import __version__
+from sc_annotate import __version__, _cli_perturb
 from sc_annotate._core.files import one_line, read_h5ad, write_h5ad, write_results
 from sc_annotate._core.settings import settings
 from sc_annotate.errors import InputError, ScAnnotateError
@@ -71,6 +71,8 @@ def _parser() -> argparse.ArgumentParser:
     name.add_argument("--key-added", default="annotation", help="name of the result (default: %(default)s)")
     name.add_argument("--force", action="store_true", help="replace the output file if it exists")
     name.set_defaults(run=_annotate)
+
+    _cli_perturb.add(commands)
 
     info = commands.add_parser("info", help="show the card of a model file")
     info.add_argument("model", help="a fitted model (.safetensors)")

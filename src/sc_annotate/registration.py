@@ -61,9 +61,14 @@ def register_predictor(name: str, **record: Any) -> Callable[[type[Any]], type[A
     Parameters
     ----------
     name
-        What users will write.
+        What users will write. A built-in name is refused; the same name again replaces the class.
     **record
-        As of :func:`register_annotator`.
+        As of :func:`register_annotator`, but ``input`` is ``"profiles"`` (default: the class gets mean profiles) or
+        ``"cells"`` (it needs the cells of the screen as well).
+
+    Returns
+    -------
+    A class decorator. Check the class with :func:`sc_annotate.testing.check_predictor`.
 
     Raises
     ------
@@ -72,9 +77,21 @@ def register_predictor(name: str, **record: Any) -> Callable[[type[Any]], type[A
 
     Examples
     --------
+    >>> import numpy as np
     >>> import sc_annotate as sca
-    >>> @sca.register_predictor("nothing", summary="Predicts no change")
-    ... class Nothing: ...
+    >>> @sca.register_predictor("median", summary="The median profile of the training conditions", saves=False)
+    ... class Median:
+    ...     def fit(self, screen, *, rng=0):
+    ...         self.profile_ = np.median(screen.mean, axis=0)
+    ...         return self
+    ...
+    ...     def predict(self, targets):
+    ...         return np.tile(self.profile_, (len(targets), 1))
+    ...
+    ...     def why_not(self, targets):
+    ...         return np.full(len(targets), "")
+    >>> sca.tl.methods("perturbation").loc["median", "input"]
+    'profiles'
     """
     return register("perturbation", name, **record)
 

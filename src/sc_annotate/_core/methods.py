@@ -5,6 +5,7 @@ from __future__ import annotations
 from sc_annotate._core.registry import Method
 
 _A = "sc_annotate.annotators"
+_P = "sc_annotate.predictors"
 
 BUILT_IN: tuple[Method, ...] = (
     Method("logreg", "annotation", f"{_A}.logreg:LogReg", "Multinomial logistic regression on scaled log values"),
@@ -34,4 +35,29 @@ BUILT_IN: tuple[Method, ...] = (
     ),
     Method("mlp", "annotation", f"{_A}.mlp:MLP", "Multilayer perceptron with one hidden layer"),
     Method("majority", "annotation", f"{_A}.majority:Majority", "The commonest type for every cell: the floor"),
+)
+
+_AHLMANN = "10.1038/s41592-025-02772-6"
+
+
+def _predictor(name: str, target: str, summary: str, reference: str | None = None) -> Method:
+    return Method(name, "perturbation", f"{_P}.{target}", summary, input="profiles", reference=reference, saves=False)
+
+
+PREDICTORS: tuple[Method, ...] = (
+    _predictor("no_change", "no_change:NoChange", "The control's profile for every condition: the floor", _AHLMANN),
+    _predictor("mean", "mean:Mean", "The mean effect of the training conditions, for every condition", _AHLMANN),
+    _predictor("additive", "additive:Additive", "The control plus the sum of the single effects", _AHLMANN),
+    _predictor(
+        "matching_mean",
+        "matching_mean:MatchingMean",
+        "The mean of the matching single profiles (Systema's baseline)",
+        "10.1038/s41587-025-02777-8",
+    ),
+    _predictor(
+        "linear", "linear:Linear", "A ridge matrix between components of genes and those of the targets", _AHLMANN
+    ),
+    _predictor("knn", "knn:NearestPerturbations", "The mean effect of the training perturbations most alike"),
+    _predictor("ridge", "ridge:GeneSetRidge", "Ridge regression of effects on the gene sets of the targets"),
+    _predictor("transfer", "transfer:Transfer", "What the same perturbation did in another screen, rescaled"),
 )

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 Task = Literal["annotation", "perturbation", "encoding"]
+# The first three are what cells are given as; the others what predictors of perturbations learn from.
+Input = Literal["log", "counts", "embedding", "profiles", "cells"]
 
 ENTRY_POINT_GROUPS: dict[Task, str] = {
     "annotation": "sc_annotate.annotators",
@@ -32,7 +34,7 @@ class Method:
     """One line of the registry.
 
     ``input`` is what the method is given: ``"log"`` (log1p of counts per 10,000), ``"counts"`` or
-    ``"embedding"``. ``kind`` is ``"array"``, or ``"adapter"`` for tools that insist on an AnnData. ``saves``
+    ``"embedding"``; a predictor of perturbations ``"profiles"``, or ``"cells"`` where it trains on these. ``kind`` is ``"array"``, or ``"adapter"`` for tools that insist on an AnnData. ``saves``
     says whether a fitted model can be written to a file.
     """
 
@@ -40,7 +42,7 @@ class Method:
     task: Task
     target: str
     summary: str
-    input: Literal["log", "counts", "embedding"] = "log"
+    input: Input = "log"
     kind: Literal["array", "adapter"] = "array"
     extra: str | None = None
     reference: str | None = None
@@ -71,9 +73,9 @@ def _from_entry_points(task: Task) -> dict[str, Method]:
 
 def table(task: Task) -> dict[str, Method]:
     """All methods of a task, by name."""
-    from sc_annotate._core.methods import BUILT_IN
+    from sc_annotate._core import methods as built_in
 
-    methods = {m.name: m for m in BUILT_IN if m.task == task}
+    methods = {m.name: m for m in (*built_in.BUILT_IN, *built_in.PREDICTORS) if m.task == task}
     registered = {m.name: m for m, _ in _registered.values() if m.task == task}
     for more in (_from_entry_points(task), registered):
         for name, method in more.items():
@@ -160,6 +162,7 @@ def register(task: Task, name: str, **record: Any) -> Callable[[type[Any]], type
             )
         saves = bool(getattr(cls, "saves", True)) and hasattr(cls, "to_arrays") and hasattr(cls, "from_arrays")
         line = {
+            "input": "profiles" if task == "perturbation" else "log",
             "saves": saves,
             "summary": (cls.__doc__ or "").strip().partition("\n")[0],
             "source": "this session",

@@ -47,7 +47,8 @@ def sanitize(value: Any, *, where: str = "params") -> Any:
             return value.copy()
         if value.ndim == 0:
             return sanitize(value.item(), where=where)
-        return _array([sanitize(v, where=where) for v in value.tolist()], where)
+        items = _array([sanitize(v, where=where) for v in value.ravel().tolist()], where)
+        return items.reshape(value.shape)
     if type(value).__name__ == "DataFrame":
         return value.copy()
     if isinstance(value, Set):

@@ -1,7 +1,8 @@
 """Getters: stored results as labelled tables, and as a report to read."""
 
 from sc_annotate.get._annotation import annotation, probabilities
+from sc_annotate.get._perturbation import leaderboard, perturbation
 from sc_annotate.get._report import Report, report
 from sc_annotate.get._sets import sets
 
-__all__ = ["Report", "annotation", "probabilities", "report", "sets"]
+__all__ = ["Report", "annotation", "leaderboard", "perturbation", "probabilities", "report", "sets"]

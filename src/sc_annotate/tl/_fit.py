@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from scipy import sparse
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from anndata import AnnData
 
-    from sc_annotate._core.transform import Stated
+    from sc_annotate._core.transform import Stated, Wanted
     from sc_annotate.evaluation import Split
     from sc_annotate.tl._training import Training
 
@@ -160,7 +160,7 @@ def fit_annotator(
         found,
         cells,
         labels_key=labels_key,
-        wanted=record.input,
+        wanted=cast("Wanted", record.input),
         stated=values,
         total_counts_key=total_counts_key,
     )

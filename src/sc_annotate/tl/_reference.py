@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from anndata import AnnData
 
-    from sc_annotate._core.transform import Stated
+    from sc_annotate._core.transform import Stated, Wanted
     from sc_annotate.tl._trust import TrustOptions
 
 
@@ -127,7 +127,7 @@ def _within(
         query,
         cells,
         labels_key=labels_key,
-        wanted=record.input,
+        wanted=cast("Wanted", record.input),
         stated=options.values,
         total_counts_key=options.total_counts_key,
         what="adata",
@@ -173,7 +173,7 @@ def _across(
         found,
         cells,
         labels_key=labels_key,
-        wanted=record.input,
+        wanted=cast("Wanted", record.input),
         columns=match.reference,
         panel=panel,
         total_counts_key=ref_key,

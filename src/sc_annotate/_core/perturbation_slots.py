@@ -1,0 +1,93 @@
+"""Where predictions of perturbed expression are kept in an AnnData."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from sc_annotate._core.sanitize import sanitize
+from sc_annotate._core.storage import check_key
+from sc_annotate.errors import StorageError
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from numpy.typing import NDArray
+
+DEFAULT_KEY: Final = "perturbation"
+SCHEMA: Final = 1
+TASK: Final = "perturbation"
+PARTS: Final = ("", "_lower", "_upper", "_observed")
+"""Of the keys in ``varm``, genes x conditions."""
+
+
+def _ours(stored: Any) -> bool:
+    return isinstance(stored, dict) and stored.get("task") == TASK and "schema" in stored
+
+
+def check_writable(adata: AnnData, key: str) -> None:
+    """Refuse to overwrite what this package did not write."""
+    check_key(key)
+    stored = adata.uns.get(key)
+    mine = {str(name) for name in stored.get("written", [])} if isinstance(stored, dict) and _ours(stored) else set()
+    foreign = [f"uns[{key!r}]"] if key in adata.uns and not _ours(stored) else []
+    foreign += [f"varm[{key + part!r}]" for part in PARTS if key + part in adata.varm and key + part not in mine]
+    column = f"{key}_control"
+    foreign += [f"var[{column!r}]"] if column in adata.var and column not in mine else []
+    if foreign:
+        raise StorageError(
+            f"{', '.join(foreign)} exist already and were not written by sc_annotate. Choose another key_added than {key!r}, "
+            "or rename or delete them."
+        )
+
+
+def write(
+    adata: AnnData,
+    key: str,
+    parts: dict[str, NDArray[np.floating]],
+    control: NDArray[np.float64],
+    about: dict[str, Any],
+) -> None:
+    """Store predictions; earlier ones under the same key go."""
+    check_writable(adata, key)
+    written = [key + part for part in parts] + [f"{key}_control"]
+    uns = sanitize({"schema": SCHEMA, "task": TASK, "written": written} | about, where=f"uns[{key!r}]")
+    varm_was = {key + part: adata.varm[key + part] for part in PARTS if key + part in adata.varm}
+    var_was, uns_was = adata.var, adata.uns.get(key)
+    try:
+        for name in varm_was:
+            del adata.varm[name]
+        for part, values in parts.items():
+            adata.varm[key + part] = values
+        adata.var = adata.var.assign(**{f"{key}_control": np.asarray(control, dtype=np.float32)})
+        adata.uns[key] = uns
+    except BaseException:
+        # Everything that can fail has been computed before, but Ctrl-C may come at any time.
+        for part in PARTS:
+            adata.varm.pop(key + part, None)
+        for name, values in varm_was.items():
+            adata.varm[name] = values
+        adata.var = var_was
+        adata.uns.pop(key, None)
+        if uns_was is not None:
+            adata.uns[key] = uns_was
+        raise
+
+
+def read_uns(adata: AnnData, key: str) -> dict[str, Any]:
+    """The account of predictions, checked."""
+    from sc_annotate._core.matrix import check_adata
+
+    check_adata(adata, what="adata")
+    check_key(key)
+    stored = adata.uns.get(key)
+    if not isinstance(stored, dict) or not _ours(stored):
+        have = [name for name, value in adata.uns.items() if _ours(value)]
+        raise StorageError(
+            f"adata.uns has no predicted perturbations {key!r}; there are: {', '.join(map(repr, have)) or 'none'}. "
+            "Run `sca.tl.predict_perturbation(adata, ...)` first."
+        )
+    lacking = [name for name in stored["written"] if name not in adata.varm and name not in adata.var]
+    if lacking:
+        raise StorageError(f"adata lost {', '.join(map(repr, lacking))} of the result {key!r}. Predict again.")
+    return dict(stored)

@@ -1,0 +1,72 @@
+"""Gene sets from GMT files."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sc_annotate.errors import InputError
+
+if TYPE_CHECKING:
+    import os
+
+
+def read_gmt(path: str | os.PathLike[str]) -> dict[str, list[str]]:
+    r"""Gene sets of a GMT file (MSigDB, Enrichr, GO exports), plain or compressed (``.gz``).
+
+    A line is the set's name, a description and its genes, separated by tabs. Weights after a comma (``GENE,0.7``, as
+    Enrichr writes them) and empty fields are left out, and a gene counts once a set.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    Genes of each set, by its name, in the order of the file.
+
+    Raises
+    ------
+    sc_annotate.errors.InputError
+        No such file, a line with fewer than two fields, a name that occurs twice, or no set at all.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> from sc_annotate.predictors import read_gmt
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "sets.gmt"
+    >>> _ = path.write_text("INTERFERON\tof a test\tIRF1\tSTAT1\n")
+    >>> read_gmt(path)
+    {'INTERFERON': ['IRF1', 'STAT1']}
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise InputError(f"there is no file {str(file)!r}. Pass the path of a GMT file.")
+    with file.open("rb") as raw:
+        compressed = raw.read(2) == b"\x1f\x8b"
+    try:
+        with gzip.open(file, "rt", encoding="utf-8") if compressed else file.open(encoding="utf-8") as lines:
+            return _parse(lines.read().splitlines(), str(file))
+    except (UnicodeDecodeError, gzip.BadGzipFile, EOFError) as error:
+        raise InputError(f"{str(file)!r} is not a text file or a whole .gz file ({error}).") from error
+
+
+def _parse(lines: list[str], file: str) -> dict[str, list[str]]:
+    sets: dict[str, list[str]] = {}
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        name, *rest = line.split("\t")
+        if not rest or not name.strip():
+            raise InputError(
+                f"line {number} of {file!r} is not of a GMT file: name, description and genes, separated by tabs."
+            )
+        if name.strip() in sets:
+            raise InputError(f"{file!r} has two sets named {name.strip()!r}. Rename one of them.")
+        genes = (field.partition(",")[0].strip() for field in rest[1:])
+        sets[name.strip()] = list(dict.fromkeys(gene for gene in genes if gene))
+    if not sets:
+        raise InputError(f"{file!r} holds no gene sets.")
+    return sets

@@ -1,0 +1,74 @@
+"""Scores of all predictors on the conditions that were held out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sc_annotate.evaluation import leaderboard
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from anndata import AnnData
+    from numpy.typing import NDArray
+
+    from sc_annotate.predictors import Screen
+    from sc_annotate.tl._perturbation_folds import HeldOut
+
+LEAST = 4
+"""With fewer held-out conditions no interval means anything."""
+
+
+def needed(targets: Sequence[tuple[str, ...]], asked: Sequence[tuple[str, ...]], baseline: str) -> list[str]:
+    """The methods that stand beside any other."""
+    names = [baseline, "no_change", "mean"]
+    if any(len(each) == 1 for each in targets):
+        names.append("linear")
+    if any(len(each) > 1 for each in [*targets, *asked]):
+        names.append("additive")
+    return list(dict.fromkeys(names))
+
+
+def boards(
+    held: HeldOut, screen: Screen, profiles: AnnData, rows: NDArray[np.bool_], label: str, *, n_top: int, rng: int
+) -> tuple[dict[str, Any], str]:
+    """One leaderboard for conditions of one target and one for combinations, and what follows from them."""
+    many = np.array([len(each) > 1 for each in screen.targets])
+    layers = {
+        name: np.asarray(profiles.layers[name], dtype=np.float64)[rows]
+        for name in ("se", "half_1", "half_2", "control_half_1", "control_half_2")
+        if name in profiles.layers
+    }
+    control = screen.control if screen.controls is None else screen.controls
+    scores: dict[str, Any] = {}
+    verdicts = []
+    for name, kind, beside in (("single", ~many, "linear"), ("double", many, "additive")):
+        at = np.flatnonzero(kind & (held.fold >= 0))
+        if at.size < LEAST:
+            continue
+        used = {m: values[at] for m, values in held.predicted.items() if m in (label, "no_change", "mean", beside)}
+        used |= {m: values[at] for m, values in held.predicted.items() if m not in used and m != "additive"}
+        halves = None
+        if "half_1" in layers:
+            pairs = [layers[part][at] for part in ("half_1", "half_2", "control_half_1", "control_half_2")]
+            halves = (pairs[0], pairs[1], pairs[2], pairs[3]) if all(np.isfinite(p).all() for p in pairs) else None
+        board = leaderboard(
+            screen.mean[at],
+            used,
+            control=control if control.ndim == 1 else control[at],
+            # What the conditions that were trained on have in common, fold by fold.
+            perturbed_mean=held.predicted["mean"][at],
+            targets=[screen.targets[i] for i in at],
+            genes=screen.genes,
+            reference=[m for m in used if m != label],
+            n_top=n_top,
+            halves=halves,
+            rng=rng,
+        )
+        scores[name] = board.to_dict()
+        verdicts.append(
+            f"Held-out conditions of {'one target' if name == 'single' else 'several targets'}: {board.verdict}"
+        )
+    return scores, " ".join(verdicts)
