@@ -203,6 +203,7 @@ FIRST = {
     "tl.evaluate_perturbation": "truth",
     "tl.genetic_interactions": "profiles",
     "pp.parse_conditions": "names",
+    "pp.perturbation_embedding": "profiles",
     "pp.predictable": "profiles",
 }
 

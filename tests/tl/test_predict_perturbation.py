@@ -13,7 +13,6 @@ import pytest
 
 import sc_annotate as sca
 from sc_annotate.errors import InputError, MethodError, StorageError
-from sc_annotate.predictors import Screen, screen_embedding
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -162,16 +161,7 @@ def test_embedding_of_another_line_is_the_best() -> None:
     adata = sca.datasets.simulate_perturb_seq(16_000, 200, 60, 0, second_line=True, similarity=0.3, rng=1)
     profiles = sca.pp.perturbation_profiles(adata, covariate_keys="cell_line")
     here, there = (profiles[profiles.obs["cell_line"] == line].copy() for line in adata.obs["cell_line"].unique())
-    known = np.asarray(~there.obs["is_control"])
-    learnt = screen_embedding(
-        Screen(
-            genes=there.var_names.to_numpy().astype(str),
-            control=there.X[~known][0],
-            mean=there.X[known],
-            targets=[(t,) for t in there.obs["targets"][known]],
-        )
-    )
-    table = pd.DataFrame(learnt.values, index=learnt.names)
+    table = sca.pp.perturbation_embedding(there)
     sca.tl.predict_perturbation(here, perturbation_embedding=table)
     board = sca.get.leaderboard(here)
     rows = board[board["metric"] == "l2"].set_index("method")
@@ -297,15 +287,7 @@ def test_no_signal_between_activation_and_interference() -> None:
     genes = down.var_names.intersection(up.var_names)
     down, up = down[:, genes].copy(), up[:, genes].copy()
     down.X, up.X = np.clip(down.X, -3, 3), np.clip(up.X, -3, 3)
-    known = np.asarray(~up.obs["is_control"])
-    screen = Screen(
-        genes=np.asarray(genes, dtype=str),
-        control=np.zeros(len(genes)),
-        mean=up.X[known],
-        targets=[tuple(t.split("+")) for t in up.obs["targets"][known]],
-    )
-    learnt = screen_embedding(screen)
-    sca.tl.predict_perturbation(down, perturbation_embedding=pd.DataFrame(learnt.values, index=learnt.names))
+    sca.tl.predict_perturbation(down, perturbation_embedding=sca.pp.perturbation_embedding(up))
     board = sca.evaluation.Leaderboard.from_dict(down.uns["perturbation"]["single"])
     assert board.calls[board.methods.index("linear (own embedding)")] == "uninformative"
     assert not any(board.differences[b]["better"][0] for b in board.differences)

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sc_annotate._core import registry
-from sc_annotate._core.conditions import as_targets, names_of, targets_of
-from sc_annotate.errors import InputError
+from sc_annotate._core.conditions import as_targets, names_of
+from sc_annotate.pp._screen import check_profiles, screen_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import pandas as pd
     from anndata import AnnData
+
+    from sc_annotate.predictors import Screen
 
 
 def predictable(
@@ -56,21 +58,8 @@ def predictable(
     """
     import pandas as pd
 
-    from sc_annotate.predictors import Screen
-
-    if "is_control" not in getattr(profiles, "obs", {}) or "targets" not in profiles.obs:
-        raise InputError("profiles must be those of `sca.pp.perturbation_profiles(adata, ...)`.")
-    is_control = np.asarray(profiles.obs["is_control"], dtype=bool)
-    if int(is_control.sum()) != 1:
-        raise InputError("profiles must have one control row. Choose one combination of the covariates.")
-    X = np.asarray(profiles.X, dtype=np.float64)
-    targets = targets_of(profiles.obs["targets"].to_numpy()[~is_control])
-    screen = Screen(
-        genes=np.asarray(profiles.var_names.astype(str), dtype=np.str_),
-        control=X[is_control][0],
-        mean=X[~is_control],
-        targets=targets,
-    )
+    screen, _ = screen_of(check_profiles(profiles))
+    targets = screen.targets
     asked = targets if conditions is None else as_targets(conditions)
     measured = {each: i for i, each in enumerate(targets)}
     reason = np.full(len(asked), "", dtype=object)

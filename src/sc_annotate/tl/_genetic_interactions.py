@@ -19,8 +19,8 @@ from sc_annotate.metrics.interactions import (
     local_fdr,
     tail_area_q,
 )
+from sc_annotate.pp._screen import check_profiles
 from sc_annotate.tl._genetic_interactions_inputs import Doubles, changes, doubles
-from sc_annotate.tl._screen import check_profiles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

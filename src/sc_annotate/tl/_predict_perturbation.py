@@ -14,11 +14,12 @@ from sc_annotate._core.progress import logger
 from sc_annotate.errors import InputError
 from sc_annotate.evaluation import cv_coverage, cv_plus, error_quantile
 from sc_annotate.pp._profiles import MIN_CELLS, perturbation_profiles
+from sc_annotate.pp._screen import check_profiles, is_profiles, screen_of
+from sc_annotate.tl._embeddings import embedding_of
 from sc_annotate.tl._fit import check_rng
 from sc_annotate.tl._perturbation_cells import cells_of
 from sc_annotate.tl._perturbation_evaluation import boards, needed
 from sc_annotate.tl._perturbation_folds import hold_out, maker, predicted, splits_of
-from sc_annotate.tl._screen import check_profiles, embedding_of, is_profiles, screen_of
 from sc_annotate.tl._trust import check_share
 
 if TYPE_CHECKING:
