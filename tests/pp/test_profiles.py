@@ -138,7 +138,7 @@ def test_nothing_is_changed_and_all_can_be_written(tmp_path: Any) -> None:
 
 def test_what_is_left_out_is_told(caplog: pytest.LogCaptureFixture) -> None:
     adata = screen()
-    names = adata.obs["perturbation"].astype(object).to_numpy()
+    names = np.array(adata.obs["perturbation"], dtype=object)
     names[:3], names[3:5], names[5:9] = "D", None, "A+"
     adata.obs["perturbation"] = names
     profiles = sca.pp.perturbation_profiles(adata)

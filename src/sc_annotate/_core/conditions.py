@@ -53,7 +53,9 @@ def parse(
         Regular expression of what follows the gene in the name of a guide, such as ``r"_g\d+"``; cut off at the end of
         each part.
     """
-    between: list[Any] = [separator] if isinstance(separator, str) or not hasattr(separator, "__iter__") else [*separator]
+    between: list[Any] = (
+        [separator] if isinstance(separator, str) or not hasattr(separator, "__iter__") else [*separator]
+    )
     if not between or not all(isinstance(mark, str) and mark for mark in between):
         raise InputError(f"separator must be a string such as '+', or a list of them, not {separator!r}.")
     if guide_suffix is not None and not isinstance(guide_suffix, str):

@@ -64,9 +64,9 @@ def of_means(
 
 
 def of_sd_ratio(
-    truth: NDArray[np.float32], predicted: NDArray[np.float64], weights: NDArray[np.float32]
+    truth: NDArray[np.float32], predicted: NDArray[np.float64], weights: NDArray[np.float32], estimate: float
 ) -> tuple[float, float]:
-    """Interval of the median over genes of SD predicted / SD true.
+    """Interval around the `estimate` of the median over genes of SD predicted / SD true.
 
     `truth` is :func:`sds` of the true profiles with the same `weights`, which all methods share; `predicted` are
     profiles, conditions x genes, without NaN.
@@ -82,8 +82,12 @@ def of_sd_ratio(
     if gone.any():
         # In a replicate of one condition only, nothing varies.
         median[gone] = quantiles(ratio[gone].T.astype(np.float64), (0.5,))[0]
-    low, high = quantiles(median, ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
-    return float(low), float(high)
+    low, middle, high = quantiles(median, ((1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2))
+    if not middle > 0:
+        return float(low), float(high)
+    # A gene that few conditions change varies less in most replicates than in truth, so that the replicates lie too high:
+    # what they are beside their own middle is laid around the estimate.
+    return float(estimate * low / middle), float(estimate * high / middle)
 
 
 def affordable(n_boot: int, n_genes: int) -> int:

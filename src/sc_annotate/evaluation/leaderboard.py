@@ -162,7 +162,9 @@ def leaderboard(
             ratios[i] = metrics.sd_ratio(a, b)
             drawn_here = few[:, there[i][scored]]
             below = below_all if there[i][scored].all() else intervals.sds(a, drawn_here)
-            limits = intervals.of_sd_ratio(below, b, drawn_here)
+            limits = intervals.of_sd_ratio(
+                below, b, drawn_here, float(np.nanmedian(ratios[i])) if np.isfinite(ratios[i]).any() else np.nan
+            )
             tables.add_sd_ratio(table, i, columns.index(SD_RATIO), ratios[i], limits, int(rows.sum()))
     calls = [words.call(i, columns, spreads, table, n) for i in range(len(order))]
     differences = {}

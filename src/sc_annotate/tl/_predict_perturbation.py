@@ -181,9 +181,10 @@ def predict_perturbation(
     lower, upper = np.full((2, *values_of.shape), np.nan)
     found_coverage: dict[str, float] = {}
     if held is not None:
-        seen = held.fold[at] >= 0
-        values_of[own & seen] = held.predicted[label][at[own & seen]]
-        reason = np.where(own & seen, held.why_not[label][at], reason)
+        # The only condition of its kind is in no fold.
+        own &= held.fold[at] >= 0
+        values_of[own] = held.predicted[label][at[own]]
+        reason = np.where(own, held.why_not[label][at], reason)
         lower, upper, found_coverage = _intervals(
             held, label, screen.mean, screen.targets, asked, at, values_of, coverage
         )

@@ -1,0 +1,189 @@
+"""All scores of all methods, each metric in a panel of its own."""
+
+from __future__ import annotations
+
+from textwrap import wrap
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from sc_annotate._core.perturbation_slots import DEFAULT_KEY
+from sc_annotate.errors import InputError
+from sc_annotate.pl import _perturbation_words as words
+from sc_annotate.pl import _style as style
+from sc_annotate.pl._figure import finish
+from sc_annotate.pl._frame import beside, narrow, rows
+from sc_annotate.pl._perturbation_stored import read_board
+from sc_annotate.pl._several import given_axes, new_axes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from anndata import AnnData
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from sc_annotate.pl._perturbation_stored import Board
+
+ACROSS = 4
+"""Panels in a row."""
+
+WIDE, PITCH = 1.75, 0.27
+"""Inches of a panel without its texts, and of the row of a method."""
+
+
+def leaderboard(
+    adata: AnnData,
+    *,
+    key: str = DEFAULT_KEY,
+    kind: Literal["single", "double"] | None = None,
+    metrics: Sequence[str] | None = None,
+    ax: Sequence[Axes] | None = None,
+    show: bool | None = None,
+    return_fig: bool = False,
+) -> dict[str, Axes] | Figure:
+    """Draw how well methods predict perturbations that they had not seen, each metric in a panel.
+
+    A dot is the mean over held-out conditions (for ``sd_ratio`` the median over genes), the bar its 95 % bootstrap interval
+    over conditions. A hollow dot marks a method that is called uninformative: it says the same of every perturbation,
+    or tells them apart no better than chance, whatever it scores elsewhere. "replicates" is where one half of the cells,
+    taken as the prediction of the other half, stands: nothing can be expected to do much better. "chance" is what a
+    prediction gets that knows nothing of the single perturbation. The methods stand in the same order in every panel.
+
+    Overlapping intervals do not mean that two methods are equal: they were scored on the same conditions, so look at the
+    paired differences, in :func:`perturbation_errors` and in the table.
+
+    Parameters
+    ----------
+    adata
+        An object with predicted perturbations (:func:`sc_annotate.tl.predict_perturbation`), or a leaderboard as
+        :func:`sc_annotate.tl.evaluate_perturbation` returns it. Not changed.
+    key
+        Name of the result (``key_added``) in an AnnData.
+    kind
+        Conditions of one target (``"single"``) or of several (``"double"``); by default the latter, where they were scored.
+    metrics
+        Which to draw, and in which order; by default all.
+    ax
+        As many Axes as metrics; a new figure otherwise, which then has the verdict as its title.
+    show
+        Whether to show the figure; by default only where matplotlib is interactive.
+    return_fig
+        Return the figure instead of the Axes.
+
+    Returns
+    -------
+    A dict of Axes by metric, or the figure. Metrics that have no value say ``undefined``, and methods that predict none of
+    the conditions ``not predicted``; where only some conditions have a value, their number stands beside.
+
+    Raises
+    ------
+    InputError
+        No such metric or kind, no scores, or another number of Axes.
+    StorageError
+        No such result.
+
+    Examples
+    --------
+    >>> import sc_annotate as sca
+    >>> screen = sca.datasets.simulate_perturb_seq(2000, 60, 12, 0, rng=0)
+    >>> sca.tl.predict_perturbation(screen)
+    >>> sorted(sca.pl.leaderboard(screen, metrics=["l2", "discrimination"], show=False))
+    ['discrimination', 'l2']
+    """
+    board = read_board(adata, key, kind)
+    if isinstance(metrics, str):
+        raise InputError(f"metrics must be a list of names, such as [{metrics!r}].")
+    chosen = board.metrics if metrics is None else list(dict.fromkeys(str(m) for m in metrics))
+    if not chosen:
+        raise InputError("metrics is empty: name at least one metric, or leave it out to draw all.")
+    columns = [board.at(m) for m in chosen]
+    names = words.in_words(board.methods)
+    axes, first = _axes(ax, board, names, len(chosen))
+    for i, (metric, j, one) in enumerate(zip(chosen, columns, axes, strict=True)):
+        rows(one, names if i in first else [""] * len(names), style.FONT)
+        _panel(one, board, metric, j)
+        if i in first:
+            for text, name in zip(one.get_yticklabels(), board.methods, strict=True):
+                text.set_fontweight("bold" if name == board.own else "normal")
+    return finish(dict(zip(chosen, axes, strict=True)), show=show, return_fig=return_fig)
+
+
+def _axes(ax: Any, board: Board, names: list[str], n: int) -> tuple[list[Axes], set[int]]:
+    """The caller's Axes, or those of a new figure with the verdict above; and which ones carry the names of methods."""
+    if ax is not None:
+        return given_axes(ax, n, "one for each metric"), {0}
+    across = min(n, ACROSS)
+    down = -(-n // across)
+    width = style.width_of(names, style.FONT) + across * (WIDE + 0.25) + 0.4
+    head = [board.what + "; dots: mean, bars: 95 % intervals", board.verdict]
+    if "uninformative" in board.calls:
+        head.append("hollow: uninformative, it does not tell perturbations apart")
+    head = [row for line in head for row in wrap(line, int(width * 14))]
+    height = down * (PITCH * (len(names) + 2) + 0.95) + 0.16 * len(head) + 0.2
+    made = new_axes(down, across, width, height)
+    for spare in made[n:]:
+        spare.set_axis_off()
+    title = made[0].figure.figure.suptitle("\n".join(head), fontsize=style.TITLE, color=style.INK)
+    style.plain([title])
+    return made[:n], set(range(0, n, across))
+
+
+def _panel(ax: Axes, board: Board, metric: str, j: int) -> None:
+    about, n = words.metric(metric), len(board.methods)
+    mean, low, high, n_scored = (
+        np.asarray(board.summary[part], dtype=np.float64)[:, j] for part in ("mean", "low", "high", "n_scored")
+    )
+    status = [str(s) for s in board.summary["status"][:, j]]
+    fewer = int(board.scored.sum())
+    ax.set_ylim(n + 0.1, -1.1)  # a row above and one below, for the words at the lines
+    for i, color in enumerate(words.colors(board.methods)):
+        if not np.isfinite(mean[i]):
+            continue
+        hollow = board.calls[i : i + 1] == ["uninformative"]
+        if np.isfinite([low[i], high[i]]).all():
+            ax.plot([low[i], high[i]], [i, i], color=color, lw=1.6, solid_capstyle="butt", zorder=2)
+        face = "white" if hollow else color
+        ax.plot([mean[i]], [i], ls="", marker="o", ms=5.5, mew=1.3, mec=color, mfc=face, zorder=3)
+        if metric != "sd_ratio" and n_scored[i] < fewer:
+            beside(ax, i, f"n={int(n_scored[i]):,}")
+    lines = {"replicates": (board.ceiling.get(metric, np.nan), words.GREEN, -0.8)}
+    if metric == "sd_ratio":
+        lines["as observed"] = (1.0, "#555555", n - 0.2)
+    elif (chance := about.chance_of(len(board.conditions))) is not None:
+        lines["chance"] = (chance, "#555555", n - 0.2)
+    _limits(ax, [*mean, *low, *high, *(value for value, _, _ in lines.values())])
+    for name, (value, color, row) in lines.items():
+        if np.isfinite(value):
+            ax.axvline(value, color=color, lw=0.9, ls=(0, (4, 3)), zorder=1)
+            _word(ax, name, value, row, color)
+    for i in np.flatnonzero(~np.isfinite(mean)).tolist():
+        said = {"missing": "not predicted", "partly missing": "not predicted"}.get(status[i], "undefined")
+        middle = float(np.mean(ax.get_xlim()))
+        ax.text(middle, i, said, ha="center", va="center", fontsize=style.SMALL, color="#6b6b6b", style="italic",
+                bbox={"fc": "white", "lw": 0, "pad": 0.6}, zorder=4)  # fmt: skip
+    ax.locator_params(axis="x", nbins=4)
+    heading = "\n".join(narrow([about.words], 27))
+    style.plain([ax.set_title(heading, fontsize=style.FONT, color=style.INK, pad=4)])
+    style.axis_names(ax, f"{metric}\n{about.good}".rstrip())
+
+
+def _limits(ax: Axes, values: Sequence[float]) -> None:
+    known = np.asarray([v for v in values if np.isfinite(v)], dtype=np.float64)
+    if not known.size:
+        ax.set_xlim(0, 1)
+        ax.set_xticks([])
+        return
+    edge = 0.08 * float(np.ptp(known)) or 0.1 * abs(float(known[0])) or 0.1
+    ax.set_xlim(float(known.min()) - edge, float(known.max()) + edge)
+
+
+def _word(ax: Axes, name: str, value: float, row: float, color: str) -> None:
+    """A word at a line, on the side where there is room."""
+    low, high = ax.get_xlim()
+    left = (value - low) / (high - low) < 0.5
+    shift = 0.02 * (high - low) * (1 if left else -1)
+    ax.text(
+        value + shift, row, name, ha="left" if left else "right", va="center", fontsize=style.SMALL, color=color,
+        bbox={"fc": "white", "lw": 0, "pad": 0.4}, zorder=4,
+    )  # fmt: skip

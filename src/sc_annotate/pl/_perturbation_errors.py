@@ -1,0 +1,166 @@
+"""One score of all methods, condition by condition."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from sc_annotate._core.perturbation_slots import DEFAULT_KEY
+from sc_annotate.errors import InputError
+from sc_annotate.pl import _perturbation_words as words
+from sc_annotate.pl import _style as style
+from sc_annotate.pl._figure import finish, one_axes
+from sc_annotate.pl._frame import beside, narrow, rows
+from sc_annotate.pl._perturbation_stored import read_board
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+    from sc_annotate.pl._perturbation_stored import Board
+
+PITCH = 0.5
+"""Inches from one method to the next: lines between them need room."""
+
+AGAINST = ("additive", "mean", "no_change")
+"""Which baseline differences are written for: the first that is there."""
+
+
+def perturbation_errors(
+    adata: AnnData,
+    *,
+    key: str = DEFAULT_KEY,
+    kind: Literal["single", "double"] | None = None,
+    metric: str = "l2",
+    ax: Axes | None = None,
+    show: bool | None = None,
+    return_fig: bool = False,
+) -> Axes | Figure:
+    """Draw one score of all methods, with a thin line for each held-out condition.
+
+    All methods were asked about the same conditions, so the lines tell what intervals of each by itself cannot: whether one
+    is better nearly everywhere, or by a few conditions. Beside each mean stands its 95 % bootstrap interval, and below it
+    the mean difference to a baseline on the same conditions (``additive`` for combinations, else ``mean``).
+
+    Parameters
+    ----------
+    adata
+        An object with predicted perturbations (:func:`sc_annotate.tl.predict_perturbation`), or a leaderboard as
+        :func:`sc_annotate.tl.evaluate_perturbation` returns it. Not changed.
+    key
+        Name of the result (``key_added``) in an AnnData.
+    kind
+        Conditions of one target (``"single"``) or of several (``"double"``); by default the latter, where they were scored.
+    metric
+        Any that has a value for each condition, so not ``"sd_ratio"``, for which see :func:`sd_ratio`.
+    ax
+        Axes to draw on; a new figure otherwise.
+    show
+        Whether to show the figure; by default only where matplotlib is interactive.
+    return_fig
+        Return the figure instead of the Axes.
+
+    Returns
+    -------
+    The Axes, or the figure. The best method stands above; methods without a value say ``undefined`` or
+    ``not predicted``. Lines break where a method has no value for a condition.
+
+    Raises
+    ------
+    InputError
+        No such metric or kind, or no scores.
+    StorageError
+        No such result.
+
+    Examples
+    --------
+    >>> import sc_annotate as sca
+    >>> screen = sca.datasets.simulate_perturb_seq(2000, 60, 12, 0, rng=0)
+    >>> sca.tl.predict_perturbation(screen)
+    >>> ax = sca.pl.perturbation_errors(screen, show=False)
+    >>> len(ax.get_yticks())
+    3
+    """
+    board = read_board(adata, key, kind)
+    j = board.at(metric)
+    if metric not in board.values:
+        raise InputError(
+            f"{metric!r} has no value for each condition; draw it with sca.pl.sd_ratio or sca.pl.leaderboard."
+        )
+    about = words.metric(metric)
+    mean = np.asarray(board.summary["mean"], dtype=np.float64)[:, j]
+    sign = 1 if about.good == words.LOWER else -1
+    order = np.argsort(np.where(np.isfinite(mean), sign * mean, np.inf), kind="stable")
+    methods = [board.methods[i] for i in order]
+    names = words.in_words(methods)
+    against = next((name for name in AGAINST if name in board.baselines), None)
+    shown = [_numbers(board, int(i), j, against) for i in order]
+    title = [
+        board.what,
+        "a thin line: one condition",
+        *([f"in brackets: 95 % interval, {about.good}"] if about.good else []),
+    ]
+    ax = one_axes(
+        ax,
+        3.4
+        + style.width_of(names, style.FONT)
+        + style.width_of([line for text in shown for line in text], style.SMALL),
+        PITCH * len(names) + 1.4,
+    )
+    rows(ax, names, style.FONT)
+    for text, name in zip(ax.get_yticklabels(), methods, strict=True):
+        text.set_fontweight("bold" if name == board.own else "normal")
+    _lines(ax, board.values[metric][order][:, board.scored])
+    color = words.colors(board.methods)
+    for row, i in enumerate(order.tolist()):
+        _dot(ax, board, i, j, row, color[i])
+        beside(ax, row, "\n".join(shown[row]), linespacing=1.35)
+    style.axis_names(ax, "\n".join(narrow([about.words], 52)) + f" ({metric})")
+    style.title(ax, narrow(title, 64))
+    return finish(ax, show=show, return_fig=return_fig)
+
+
+def _lines(ax: Axes, values: NDArray[np.float64]) -> None:
+    """Methods x conditions: a line through each condition, over methods without any value straight on."""
+    some = np.flatnonzero(np.isfinite(values).any(axis=1))
+    dim = float(np.clip(12 / max(values.shape[1], 1), 0.12, 0.5))
+    for column in values.T:
+        ax.plot(column[some], some, color="#5f6b78", lw=0.6, alpha=dim, zorder=1)
+    for row in some:
+        known = values[row][np.isfinite(values[row])]
+        ax.plot(known, np.full(known.size, row), ls="", marker="|", ms=6, mew=0.7, color="#5f6b78", alpha=0.6, zorder=2)
+
+
+def _dot(ax: Axes, board: Board, i: int, j: int, row: int, color: str) -> None:
+    mean, low, high = (float(board.summary[part][i, j]) for part in ("mean", "low", "high"))
+    if not np.isfinite(mean):
+        return
+    if np.isfinite([low, high]).all():
+        ax.plot([low, high], [row, row], color=color, lw=3, solid_capstyle="butt", zorder=3)
+    ax.plot([mean], [row], ls="", marker="o", ms=8, mew=1, mec="white", color=color, zorder=4)
+
+
+def _numbers(board: Board, i: int, j: int, against: str | None) -> list[str]:
+    """What stands beside a method: its mean, and the difference to a baseline."""
+    mean, low, high = (float(board.summary[part][i, j]) for part in ("mean", "low", "high"))
+    if not np.isfinite(mean):
+        missing = "missing" in str(board.summary["status"][i, j])
+        return ["not predicted" if missing else "undefined"]
+    out = [_interval(mean, low, high)]
+    n, all_of = int(board.summary["n_scored"][i, j]), int(board.scored.sum())
+    if n < all_of:
+        out[0] += f"  (n={n:,})"
+    if against is not None and board.methods[i] != against:
+        b = board.baselines.index(against)
+        found: list[Any] = [float(board.differences[part][b, i, j]) for part in ("mean", "low", "high")]
+        if np.isfinite(found[0]):
+            out.append(f"minus {against.replace('_', ' ')}: {_interval(*found)}")
+    return out
+
+
+def _interval(mean: float, low: float, high: float) -> str:
+    text = words.figure(mean)
+    return f"{text}  [{words.figure(low)}, {words.figure(high)}]" if np.isfinite([low, high]).all() else text

@@ -1,0 +1,148 @@
+"""What the pictures of perturbations draw, read back and checked."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sc_annotate._core import perturbation_slots as slots
+from sc_annotate._core.conditions import as_targets, names_of
+from sc_annotate.errors import InputError
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from numpy.typing import NDArray
+
+KINDS = {"double": "several targets", "single": "one target"}
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """Predicted conditions, as changes from the control; conditions x genes, NaN where there is nothing."""
+
+    genes: NDArray[np.str_]
+    conditions: list[str]
+    reason: list[str]
+    held_out: NDArray[np.bool_]
+    method: str
+    change: NDArray[np.float64]
+    lower: NDArray[np.float64]
+    upper: NDArray[np.float64]
+    observed: NDArray[np.float64]
+    coverage: float
+
+    def row(self, condition: str) -> int:
+        """Where a condition stands; ``"B+A"`` is ``"A+B"``."""
+        (name,) = names_of(as_targets([condition]))
+        if str(name) in self.conditions:
+            return self.conditions.index(str(name))
+        near = difflib.get_close_matches(str(name), self.conditions, n=1, cutoff=0.6)
+        hint = f"Did you mean {near[0]!r}? " if near else ""
+        shown = ", ".join(map(repr, self.conditions[:8])) + (", …" if len(self.conditions) > 8 else "")
+        raise InputError(
+            f"{condition!r} was not predicted. {hint}There are {len(self.conditions)} conditions: {shown}. Predict it with "
+            f"sca.tl.predict_perturbation(adata, ..., conditions=[{condition!r}])."
+        )
+
+
+@dataclass(frozen=True)
+class Board:
+    """Scores of methods on held-out conditions."""
+
+    methods: list[str]
+    metrics: list[str]
+    baselines: list[str]
+    conditions: list[str]
+    values: dict[str, NDArray[np.float64]]
+    """For each metric methods x conditions."""
+    scored: NDArray[np.bool_]
+    summary: dict[str, NDArray[Any]]
+    """Methods x metrics."""
+    differences: dict[str, NDArray[Any]]
+    """Baselines x methods x metrics."""
+    sd_ratios: NDArray[np.float64]
+    ceiling: dict[str, float]
+    calls: list[str]
+    verdict: str
+    what: str
+    """What was scored, in words."""
+    own: str | None
+    """The method that was asked for."""
+
+    def at(self, metric: str) -> int:
+        if metric not in self.metrics:
+            raise InputError(f"metric {metric!r} was not scored; there are: {', '.join(map(repr, self.metrics))}.")
+        return self.metrics.index(metric)
+
+
+def read_predicted(adata: AnnData, key: str) -> Predicted:
+    stored = slots.read_uns(adata, key)
+    control = np.asarray(adata.var[f"{key}_control"], dtype=np.float64)
+    change, lower, upper, observed = (
+        np.asarray(adata.varm[key + part], dtype=np.float64).T - control for part in slots.PARTS
+    )
+    return Predicted(
+        genes=np.asarray(adata.var_names, dtype=str),
+        conditions=[str(name) for name in np.ravel(stored["conditions"])],
+        reason=[str(why) for why in np.ravel(stored["reason"])],
+        held_out=np.ravel(np.asarray(stored["held_out"], dtype=bool)),
+        method=str(stored["method"]),
+        change=change,
+        lower=lower,
+        upper=upper,
+        observed=observed,
+        coverage=float(stored["coverage"]["asked"]),
+    )
+
+
+def read_board(adata: Any, key: str, kind: str | None) -> Board:
+    """The scores in an annotated object, or a leaderboard as it was returned."""
+    if hasattr(adata, "to_dict") and not hasattr(adata, "obs"):
+        stored = adata.to_dict()
+        if not isinstance(stored, dict) or not {"methods", "metrics", "summary", "values"} <= set(stored):
+            raise InputError(f"adata must be an AnnData or a leaderboard, not {type(adata).__name__}.")
+        if kind is not None:
+            raise InputError(
+                f"kind={kind!r} chooses among the scores in an AnnData; a leaderboard holds one kind only."
+            )
+        return _board(stored, "leaderboard", "conditions", None)
+    found = slots.read_uns(adata, key)
+    have = [name for name in KINDS if name in found]
+    if not have:
+        raise InputError(
+            f"adata.uns[{key!r}] has no scores: too few conditions could be held out, or evaluate=False. Predict again with "
+            "evaluate=True."
+        )
+    if kind is not None and kind not in have:
+        raise InputError(f"kind={kind!r} was not scored in adata.uns[{key!r}]; there is: {', '.join(map(repr, have))}.")
+    chosen = kind or have[0]
+    return _board(found[chosen], key, f"held-out conditions of {KINDS[chosen]}", str(found["method"]))
+
+
+def _board(stored: dict[str, Any], key: str, what: str, own: str | None) -> Board:
+    names = {
+        part: [str(v) for v in np.ravel(stored.get(part, []))]
+        for part in ("methods", "metrics", "baselines", "conditions", "calls")
+    }
+    scored = np.ravel(np.asarray(stored["scored"], dtype=bool))
+    some = "" if scored.all() else f" of {scored.size:,}"
+    ceiling = np.ravel(np.asarray(stored["ceiling"], dtype=np.float64))
+    return Board(
+        methods=names["methods"],
+        metrics=names["metrics"],
+        baselines=names["baselines"],
+        conditions=names["conditions"],
+        values={m: np.asarray(v, dtype=np.float64) for m, v in stored["values"].items()},
+        scored=scored,
+        summary={part: np.asarray(v) for part, v in stored["summary"].items()},
+        differences={part: np.asarray(v) for part, v in stored["differences"].items()},
+        sd_ratios=np.asarray(stored["sd_ratios"], dtype=np.float64),
+        ceiling=dict(zip(names["metrics"], ceiling.tolist(), strict=True)),
+        calls=names["calls"],
+        verdict=str(stored["verdict"]),
+        what=f"{key}: {int(scored.sum()):,}{some} {what}",
+        own=own,
+    )

@@ -1,0 +1,115 @@
+"""Whether predictions differ between perturbations as much as the truth does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from sc_annotate._core.perturbation_slots import DEFAULT_KEY
+from sc_annotate.pl import _perturbation_words as words
+from sc_annotate.pl import _style as style
+from sc_annotate.pl._figure import finish, one_axes
+from sc_annotate.pl._frame import beside, narrow, rows
+from sc_annotate.pl._perturbation_stored import read_board
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+BINS = 20
+"""To each side of 1 at least; bins are 1/20 wide."""
+
+MOST = 3.0
+"""Ratios above stand at the edge."""
+
+TALL = 0.84
+"""Height of the largest bin, in rows."""
+
+
+def sd_ratio(
+    adata: AnnData,
+    *,
+    key: str = DEFAULT_KEY,
+    kind: Literal["single", "double"] | None = None,
+    ax: Axes | None = None,
+    show: bool | None = None,
+    return_fig: bool = False,
+) -> Axes | Figure:
+    """Draw, gene by gene, how much predictions differ between perturbations, against how much the truth does.
+
+    A row for each method: a histogram of the ratio of two standard deviations between conditions, predicted over observed.
+    At 1 predictions of a gene differ as much as observations; at 0 a method says the same of every perturbation, however
+    small its error may be. Well above 1 it makes up differences. As observed profiles hold noise, a good prediction lies
+    somewhat below 1. The rows are scaled to equal height.
+
+    Parameters
+    ----------
+    adata
+        An object with predicted perturbations (:func:`sc_annotate.tl.predict_perturbation`), or a leaderboard as
+        :func:`sc_annotate.tl.evaluate_perturbation` returns it. Not changed.
+    key
+        Name of the result (``key_added``) in an AnnData.
+    kind
+        Conditions of one target (``"single"``) or of several (``"double"``); by default the latter, where they were scored.
+    ax
+        Axes to draw on; a new figure otherwise.
+    show
+        Whether to show the figure; by default only where matplotlib is interactive.
+    return_fig
+        Return the figure instead of the Axes.
+
+    Returns
+    -------
+    The Axes, or the figure. Medians stand at the right, ``undefined`` where there is no ratio. The title counts ratios
+    beyond the edge.
+
+    Raises
+    ------
+    InputError
+        No such kind, or no scores.
+    StorageError
+        No such result.
+
+    Examples
+    --------
+    >>> import sc_annotate as sca
+    >>> screen = sca.datasets.simulate_perturb_seq(2000, 60, 12, 0, rng=0)
+    >>> sca.tl.predict_perturbation(screen)
+    >>> ax = sca.pl.sd_ratio(screen, show=False)
+    >>> [text.get_text() for text in ax.get_yticklabels()]
+    ['linear', 'no change  (as the control)', 'mean  (of all perturbations)']
+    """
+    board = read_board(adata, key, kind)
+    names = words.in_words(board.methods)
+    known = board.sd_ratios[np.isfinite(board.sd_ratios)]
+    top = float(np.clip(np.ceil(4 * known.max(initial=0)) / 4, 1.5, MOST))
+    edges = np.linspace(0, top, round(BINS * top) + 1)
+    ax = one_axes(ax, 3.7 + style.width_of(names, style.FONT) + 0.9, max(0.5 * len(names), 1.0) + 1.5)
+    rows(ax, names, style.FONT)
+    ax.set_ylim(len(names) - 0.5, -0.75)
+    for row, (ratios, color) in enumerate(zip(board.sd_ratios, words.colors(board.methods), strict=True)):
+        own = ratios[np.isfinite(ratios)]
+        floor = row + 0.45
+        ax.plot([0, top], [floor, floor], color="#c8c8c8", lw=0.6, zorder=1)
+        if not own.size:
+            beside(ax, row + 0.2, "not predicted" if board.calls[row : row + 1] == ["missing"] else "undefined")
+            continue
+        heights = np.histogram(np.clip(own, 0, top), edges)[0]
+        ax.stairs(floor - TALL * heights / heights.max(), edges, baseline=floor, fill=True, color=color, lw=0, zorder=2)
+        beside(ax, row + 0.2, f"median {np.median(own):.2f}")
+    for text, name in zip(ax.get_yticklabels(), board.methods, strict=True):
+        text.set_fontweight("bold" if name == board.own else "normal")
+    ax.axvline(1, color="#555555", lw=0.9, ls=(0, (4, 3)), zorder=3)
+    ax.set_xlim(-0.02 * top, top)
+    ax.text(1, 1.01, "as observed", ha="left", va="bottom", fontsize=style.SMALL, color=style.INK,
+            transform=ax.get_xaxis_transform())  # fmt: skip
+    ax.text(0, 1.01, "the same for all", ha="left", va="bottom", fontsize=style.SMALL, color=style.INK,
+            transform=ax.get_xaxis_transform())  # fmt: skip
+    style.axis_names(ax, "SD between conditions, predicted / observed, of each gene")
+    n = int(np.isfinite(board.sd_ratios).any(axis=0).sum())
+    beyond = int((known > top).sum())
+    notes = [f"{beyond:,} ratios above {top:g} stand at the edge"] if beyond else []
+    style.title(ax, narrow([board.what, f"{n:,} genes", *notes], 64), pad=15)
+    return finish(ax, show=show, return_fig=return_fig)
