@@ -55,6 +55,9 @@ def test_separators_and_guides() -> None:
     assert read("KLF1_2+GATA1_1", guide_suffix=r"_\d+") == ("GATA1", "KLF1")
     # A gene that ends in a number keeps it where the pattern asks for more.
     assert read("STAT2", guide_suffix=r"g\d+") == ("STAT2",)
+    # Non-targeting guides are the control.
+    assert read("non-targeting_g2", control="non-targeting", guide_suffix=r"_g\d+") == ()
+    assert "joins targets" in parse(["A+B_C"], control="control", separator="_")[0].problem
     assert parse(["g1"], control="control", guide_suffix=r"g\d+")[0].problem
 
 

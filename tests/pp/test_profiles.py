@@ -157,6 +157,9 @@ def test_what_is_left_out_is_told(caplog: pytest.LogCaptureFixture) -> None:
         ({"min_cells": 10_000}, "Lower min_cells"),
         ({"min_cells": 0}, "min_cells must be"),
         ({"covariate_keys": ["nope"]}, "covariate_keys"),
+        ({"covariate_keys": ["line", "line"]}, "named twice"),
+        ({"covariate_keys": ["n_cells"]}, "columns of the profiles"),
+        ({"rng": -1}, "rng"),
         ({"replicate_key": "nope"}, "replicate_key"),
         ({"layer": "nope"}, "layers has no"),
         ({"values": "log1p"}, "whole numbers"),
@@ -164,6 +167,7 @@ def test_what_is_left_out_is_told(caplog: pytest.LogCaptureFixture) -> None:
 )
 def test_bad_input(how: dict[str, Any], text: str) -> None:
     adata = screen()
+    adata.obs["n_cells"] = 1
     before = adata.copy()
     with pytest.raises(InputError, match=text):
         sca.pp.perturbation_profiles(adata, **how)

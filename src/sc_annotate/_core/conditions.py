@@ -78,6 +78,14 @@ def parse(
         parts = [part.strip() for part in (text.split(mark) if mark else [text])]
         if suffix is not None:
             parts = [part if part.lower() in none else suffix.sub("", part) for part in parts]
+        if text != control and suffix is not None and suffix.sub("", text) == control:
+            out.append(Condition(text, ()))
+            continue
+        if any(SEPARATOR in part for part in parts):
+            out.append(
+                Condition(text, (), f"a target holds {SEPARATOR!r}, which joins targets; name that separator, too")
+            )
+            continue
         if not all(parts):
             out.append(Condition(text, (), "a part of the name is empty"))
             continue
@@ -106,19 +114,34 @@ def targets_of(column: Iterable[Any]) -> list[tuple[str, ...]]:
     return [tuple(name.split(SEPARATOR)) if name else () for name in map(str, column)]
 
 
-def as_targets(conditions: Any) -> list[tuple[str, ...]]:
-    """Conditions as a caller names them: ``"A"``, ``"A+B"``, or a list of targets each."""
+def as_targets(
+    conditions: Any,
+    *,
+    control: str = "control",
+    separator: str | Sequence[str] = SEPARATOR,
+    guide_suffix: str | None = None,
+) -> list[tuple[str, ...]]:
+    """Conditions as a caller names them: ``"A"``, ``"A+B"`` or as the screen spells them, or a list of targets each."""
     if isinstance(conditions, str) or not hasattr(conditions, "__iter__"):
         raise InputError(f"conditions must be a list such as ['KLF1', 'KLF1+GATA1'], not {conditions!r}.")
     out = []
+    marks: list[str] = [separator] if isinstance(separator, str) else [*separator]
     for condition in conditions:
-        parts = condition.split(SEPARATOR) if isinstance(condition, str) else condition
-        if not isinstance(parts, list | tuple | np.ndarray) or not len(parts):
+        if isinstance(condition, list | tuple | np.ndarray) and len(condition):
+            condition = SEPARATOR.join(map(str, condition))
+        if not isinstance(condition, str):
             raise InputError(f"{condition!r} is no condition: write 'A', 'A+B' or a list of targets.")
-        clean = [str(part).strip() for part in parts]
-        if not all(clean):
-            raise InputError(f"{condition!r} is no condition: a part of it is empty.")
-        out.append(tuple(sorted(set(clean))))
+        (found,) = parse(
+            [condition],
+            control=control,
+            separator=[*marks, SEPARATOR] if SEPARATOR not in marks else marks,
+            guide_suffix=guide_suffix,
+        )
+        if found.problem:
+            raise InputError(f"{condition!r} is no condition: {found.problem}.")
+        if not found.targets:
+            raise InputError(f"{condition!r} is the control, which is not predicted. Name perturbed genes.")
+        out.append(found.targets)
     if not out:
         raise InputError("conditions is empty. Name at least one, or leave it out.")
     return list(dict.fromkeys(out))

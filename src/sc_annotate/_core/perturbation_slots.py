@@ -29,7 +29,8 @@ def check_writable(adata: AnnData, key: str) -> None:
     """Refuse to overwrite what this package did not write."""
     check_key(key)
     stored = adata.uns.get(key)
-    mine = {str(name) for name in stored.get("written", [])} if isinstance(stored, dict) and _ours(stored) else set()
+    written = stored.get("written") if isinstance(stored, dict) and _ours(stored) else None
+    mine = set() if written is None else {str(name) for name in written}
     foreign = [f"uns[{key!r}]"] if key in adata.uns and not _ours(stored) else []
     foreign += [f"varm[{key + part!r}]" for part in PARTS if key + part in adata.varm and key + part not in mine]
     column = f"{key}_control"
@@ -87,7 +88,15 @@ def read_uns(adata: AnnData, key: str) -> dict[str, Any]:
             f"adata.uns has no predicted perturbations {key!r}; there are: {', '.join(map(repr, have)) or 'none'}. "
             "Run `sca.tl.predict_perturbation(adata, ...)` first."
         )
-    lacking = [name for name in stored["written"] if name not in adata.varm and name not in adata.var]
+    if stored.get("schema") != SCHEMA:
+        raise StorageError(
+            f"adata.uns[{key!r}] has schema {stored.get('schema')!r}; this version reads {SCHEMA}. Predict again."
+        )
+    names = [*(key + part for part in PARTS), f"{key}_control"]
+    lacking = [name for name in names if name not in adata.varm and name not in adata.var]
+    n = len(np.atleast_1d(stored.get("conditions", ())))
+    lacking += [name for name in ("conditions", "reason", "held_out", "verdict") if name not in stored]
+    lacking += [name for name in names[:-1] if name in adata.varm and adata.varm[name].shape[1] != n]
     if lacking:
         raise StorageError(f"adata lost {', '.join(map(repr, lacking))} of the result {key!r}. Predict again.")
     return dict(stored)

@@ -119,12 +119,13 @@ def spread(truth: NDArray[np.float64], predicted: NDArray[np.float64], control: 
     shares = []
     for origin in (0.0, control):
         total = (truth - origin).var(axis=0).sum()
-        if total > 0:
+        # What rounding leaves of profiles that are all alike is no variation.
+        if total > 1e-12 * np.square(truth).sum():
             shares.append(float(np.sqrt((predicted - origin).var(axis=0).sum() / total)))
     return min(shares, default=float("nan"))
 
 
-def replicate(task: Task, halves: Sequence[ArrayLike]) -> dict[str, float]:
+def replicate(task: Task, halves: Sequence[ArrayLike], scored: NDArray[np.bool_]) -> dict[str, float]:
     """Mean score of one half of the cells as the prediction of the other; changes are to the half's own control."""
     n, p = task.truth.shape
     if len(halves) != 4:
@@ -135,6 +136,7 @@ def replicate(task: Task, halves: Sequence[ArrayLike]) -> dict[str, float]:
     )
     # A condition of one cell has one half only.
     there: NDArray[np.bool_] = np.logical_and.reduce(np.isfinite(np.stack([one, two, own_1, own_2])), axis=(0, 2))
+    there &= scored
     if there.sum() < 2:
         return {}
     cut: dict[str, Any] = {

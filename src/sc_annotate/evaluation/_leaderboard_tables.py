@@ -29,7 +29,8 @@ def summary(
     n_there = there.sum(axis=1)[:, None]
     n_scored = np.isfinite(stacked).sum(axis=2)
     n_undefined = np.broadcast_to(n_there, n_scored.shape) - n_scored
-    n_missing = np.broadcast_to((~there).sum(axis=1)[:, None], n_scored.shape)
+    # Of all conditions: a method that leaves some out keeps all others from being scored on them, too.
+    n_missing = np.broadcast_to((~predicted).sum(axis=1)[:, None], n_scored.shape)
     out = {
         "mean": mean,
         "low": low,

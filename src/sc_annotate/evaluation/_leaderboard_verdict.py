@@ -36,8 +36,22 @@ def call(
         return "uninformative"
     if n < MIN_CONDITIONS:
         return "too few conditions"
-    above = [summary["low"][i, metrics.index(m)] > chance(m, n_conditions) for m in SPECIFIC]
+    above = [_above(m, summary["low"][i, metrics.index(m)], n_conditions) for m in SPECIFIC]
     return "informative" if any(above) else "uninformative"
+
+
+def _above(metric: str, low: float, n: int) -> bool:
+    """Whether an interval lies above chance, by more than rounding."""
+    return bool(low > chance(metric, n) + 1e-9)
+
+
+def left_out(methods: Sequence[str], predicted: NDArray[np.bool_]) -> str:
+    """A sentence on who keeps how many conditions from being scored; "" where nobody does."""
+    short = {name: int((~row).sum()) for name, row in zip(methods, predicted, strict=True) if name != "additive"}
+    short = {name: n for name, n in short.items() if 0 < n < predicted.shape[1]}
+    if not short:
+        return ""
+    return f" Conditions without a prediction, which are scored for nobody: {', '.join(f'{k} {n}' for k, n in short.items())}."
 
 
 def better(
@@ -57,7 +71,7 @@ def better(
         return False
     if calls[b] == "uninformative":
         # What such a baseline scores here is chance; its own draws would only add noise.
-        return any(summary["low"][i, metrics.index(m)] > chance(m, n_conditions) for m in AGREEING)
+        return any(_above(m, summary["low"][i, metrics.index(m)], n_conditions) for m in AGREEING)
     return any(difference["low"][i, metrics.index(m)] > 0 for m in AGREEING)
 
 

@@ -38,6 +38,7 @@ def leaderboard(
     reference: str | Sequence[str] = "mean",
     n_top: int | None = 1000,
     halves: tuple[ArrayLike, ArrayLike, ArrayLike, ArrayLike] | None = None,
+    training_mean: ArrayLike | None = None,
     t: ArrayLike | None = None,
     n_boot: int = 2000,
     rng: int = 0,
@@ -69,7 +70,8 @@ def leaderboard(
     control
         Control profile (p,), or the matched one of each condition (n, p).
     perturbed_mean
-        Mean of the training profiles (p,), or what it was for each condition (n, p), as in cross-validation.
+        Mean of perturbed profiles (p,) that metrics beside it refer to; one for all conditions, as one without the
+        condition would point at it. Also what ``mean`` predicts, where it is not handed in.
     targets
         Genes perturbed in each condition.
     genes
@@ -83,6 +85,9 @@ def leaderboard(
     halves
         ``(half_1, half_2, control_1, control_2)``: profiles of two halves of the cells, shape as `truth`, and of the
         control cells that belong to each. They give the ceiling.
+    training_mean
+        In cross-validation, the mean of the profiles that the model of each condition was trained on, (n, p). A prediction
+        that equals it says nothing of the condition, so metrics beside the perturbed mean are undefined for it.
     t
         t-statistics of each condition against all other perturbed cells, shape as `truth`: weights of the last metrics.
     n_boot
@@ -146,6 +151,13 @@ def leaderboard(
     tried = None if t is None else inputs.profiles(t, "t", finite=False, shape=true.shape)
     task = make_task(true, base, middle, own, n_top, tried)
     found = [score(task, each) for each in predicted.values()]
+    if training_mean is not None:
+        learnt = inputs.profile(training_mean, n, p, "training_mean")
+        for scores, each in zip(found, predicted.values(), strict=True):
+            # Beside a mean that holds the condition itself, its absence from this one would look like knowledge.
+            same = np.abs(each - learnt).max(axis=1) <= 1e-6 * np.abs(learnt).max()
+            for name in ("pearson_perturbed", "direction"):
+                scores[name] = np.where(same, np.nan, scores[name])
     columns = task.metrics
     values = {m: np.stack([each[m] for each in found]) for m in columns if m != SD_RATIO}
     drawn = intervals.draws(int(scored.sum()), n_boot, rng)
@@ -189,8 +201,8 @@ def leaderboard(
         spread=spreads,
         summary=table,
         differences=differences,
-        ceiling={} if halves is None else replicate(task, halves),
+        ceiling={} if halves is None else replicate(task, halves, scored),
         calls=calls,
         judgements=[words.judge(i, order, *told) for i in range(len(order))],
-        verdict=words.verdict(order, *told, int(scored.sum()), n),
+        verdict=words.verdict(order, *told, int(scored.sum()), n) + words.left_out(order, there),
     )

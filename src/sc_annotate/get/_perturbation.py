@@ -55,8 +55,8 @@ def perturbation(adata: AnnData, key: str = slots.DEFAULT_KEY) -> AnnData:
         X=parts[""],
         obs=pd.DataFrame(
             {
-                "reason": np.asarray(stored["reason"]).astype(str),
-                "held_out": np.asarray(stored["held_out"], dtype=bool),
+                "reason": [str(text) for text in stored["reason"]],
+                "held_out": [bool(yes) for yes in stored["held_out"]],
             },
             index=names,
         ),

@@ -64,8 +64,9 @@ class Groups:
         column = check_column(adata, perturbation_key, argument="perturbation_key")
         which, values = pd.factorize(pd.Series(np.asarray(column, dtype=object)), use_na_sentinel=True)
         present = [str(value) for value in values]
-        names.check_control(present, control, where=f"adata.obs[{perturbation_key!r}]")
         parsed = names.parse(present, control=control, separator=separator, guide_suffix=guide_suffix)
+        if not any(not each.targets and not each.problem for each in parsed):
+            names.check_control(present, control, where=f"adata.obs[{perturbation_key!r}]")
         left_out = [each.name for each in parsed if each.problem]
         why = [each.problem for each in parsed if each.problem]
         known = sorted({each.canonical for each in parsed if not each.problem}, key=lambda name: (name != "", name))
@@ -214,6 +215,11 @@ def _combinations(adata: AnnData, keys: list[str]) -> tuple[NDArray[np.intp], pd
 
     if not keys:
         return np.zeros(adata.n_obs, dtype=np.intp), pd.DataFrame(index=range(1))
+    taken = [key for key in keys if key in ("targets", "n_targets", "is_control", "n_cells")]
+    if taken or len(set(keys)) < len(keys):
+        raise InputError(
+            f"covariate_keys: {taken or keys} are columns of the profiles, or named twice. Rename them in obs."
+        )
     table = pd.DataFrame(
         {key: np.asarray(check_column(adata, key, argument="covariate_keys"), dtype=object) for key in keys}
     )

@@ -11,7 +11,7 @@ from sc_annotate._core import read
 from sc_annotate._core import transform as scales
 from sc_annotate._core.group_sums import group_sums
 from sc_annotate._core.lazy import with_tables
-from sc_annotate._core.matrix import check_adata
+from sc_annotate._core.matrix import check_adata, find
 from sc_annotate._core.progress import logger
 from sc_annotate._core.sanitize import sanitize
 from sc_annotate._core.storage import check_column
@@ -166,6 +166,8 @@ def perturbation_profiles(
     check_adata(adata, what="adata")
     if isinstance(min_cells, bool) or not isinstance(min_cells, int) or min_cells < 1:
         raise InputError(f"min_cells must be a whole number, 1 or more, not {min_cells!r}.")
+    if isinstance(rng, bool) or not isinstance(rng, int | np.integer) or rng < 0:
+        raise InputError(f"rng must be a whole number, 0 or more, not {rng!r}.")
     adata = with_tables(adata)
     groups = Groups.of(
         adata,
@@ -255,7 +257,7 @@ def profiles_from_lfc(adata: AnnData, perturbation_key: str | None = None, *, la
     if len(set(canonical)) < len(canonical):
         twice = next(name for name in canonical if canonical.count(name) > 1)
         raise InputError(f"the condition {twice!r} occurs twice in adata. Average its rows, or choose one.")
-    source = adata.X if layer is None else adata.layers[layer]
+    source = find(adata, layer=layer).X
     X = np.asarray(source.toarray() if hasattr(source, "toarray") else source, dtype=np.float64)
     if not np.isfinite(X).all():
         raise InputError("adata has log fold changes that are NaN or infinite. Leave those genes or conditions out.")

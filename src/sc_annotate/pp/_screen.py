@@ -44,17 +44,25 @@ def check_profiles(profiles: Any, *, what: str = "profiles") -> AnnData:
     return profiles
 
 
+def leveled(X: Any, matched: Any, control: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Profiles with their changes from `matched` controls laid on one control."""
+    return control + (np.asarray(X, dtype=np.float64) - np.asarray(matched, dtype=np.float64))
+
+
 def screen_of(profiles: AnnData) -> tuple[Screen, NDArray[np.bool_]]:
-    """The screen, and which rows of the profiles are its conditions."""
+    """The screen, and which rows of the profiles are its conditions.
+
+    Each condition is laid on the common control: that, plus its change from the control it is matched with. Methods answer
+    beside one control, and what is compared with their answers must stand on the same.
+    """
     is_control = np.asarray(profiles.obs["is_control"], dtype=bool)
     X = np.asarray(profiles.X, dtype=np.float64)
     n_cells = profiles.obs["n_cells"].to_numpy()[~is_control] if "n_cells" in profiles.obs else None
     screen = Screen(
         genes=np.asarray(profiles.var_names.astype(str), dtype=np.str_),
         control=X[is_control][0],
-        mean=X[~is_control],
+        mean=leveled(X, profiles.layers["control"], X[is_control][0])[~is_control],
         targets=targets_of(profiles.obs["targets"].to_numpy()[~is_control]),
-        controls=np.asarray(profiles.layers["control"], dtype=np.float64)[~is_control],
         n_cells=None if n_cells is None else np.asarray(n_cells, dtype=np.int64),
     )
     return screen, ~is_control

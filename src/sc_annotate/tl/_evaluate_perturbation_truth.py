@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sc_annotate.errors import InputError, MatrixError
 from sc_annotate.evaluation._leaderboard_de import t_against_rest
+from sc_annotate.pp._screen import leveled
 from sc_annotate.tl import _evaluate_perturbation_inputs as inputs
 
 if TYPE_CHECKING:
@@ -85,13 +86,18 @@ def read_truth(
         n_cells = np.asarray(truth.obs["n_cells"], dtype=np.int64) if "n_cells" in truth.obs else None
     if delta:
         matched = np.zeros_like(table.X)
-    elif "control" in layers:
-        matched = layers["control"]
     else:
         own = {covariate[i]: table.X[i] for i in np.flatnonzero(table.is_control)}
         if lacking := sorted(set(covariate.tolist()) - set(own)):
             raise InputError(f"truth has no control for {lacking[0]!r}. Keep the control row of every covariate.")
         matched = np.stack([own[c] for c in covariate.tolist()])
+        if "control" in layers:
+            # Models answer beside one control, so changes from matched controls are laid on that.
+            table = replace(table, X=leveled(table.X, layers["control"], matched))
+            for half in ("half_1", "half_2"):
+                if f"control_{half}" in layers and half in layers:
+                    layers[half] = leveled(layers[half], layers[f"control_{half}"], matched)
+                    layers[f"control_{half}"] = matched
     return Truth(table, matched, covariate, layers, n_cells)
 
 

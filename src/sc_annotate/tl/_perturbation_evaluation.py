@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sc_annotate.evaluation import leaderboard
+from sc_annotate.pp._profiles import PROFILES
+from sc_annotate.pp._screen import leveled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,12 +38,10 @@ def boards(
 ) -> tuple[dict[str, Any], str]:
     """One leaderboard for conditions of one target and one for combinations, and what follows from them."""
     many = np.array([len(each) > 1 for each in screen.targets])
-    layers = {
-        name: np.asarray(profiles.layers[name], dtype=np.float64)[rows]
-        for name in ("se", "half_1", "half_2", "control_half_1", "control_half_2")
-        if name in profiles.layers
-    }
-    control = screen.control if screen.controls is None else screen.controls
+    parts = ("half_1", "half_2", "control_half_1", "control_half_2")
+    layers = {name: np.asarray(profiles.layers[name], np.float64)[rows] for name in parts if name in profiles.layers}
+    # Log fold changes have no gene that is highest in control.
+    top = None if str(profiles.uns[PROFILES].get("values", "expression")) == "lfc" else n_top
     scores: dict[str, Any] = {}
     verdicts = []
     for name, kind, beside in (("single", ~many, "linear"), ("double", many, "additive")):
@@ -51,19 +51,21 @@ def boards(
         used = {m: values[at] for m, values in held.predicted.items() if m in (label, "no_change", "mean", beside)}
         used |= {m: values[at] for m, values in held.predicted.items() if m not in used and m != "additive"}
         halves = None
-        if "half_1" in layers:
-            pairs = [layers[part][at] for part in ("half_1", "half_2", "control_half_1", "control_half_2")]
-            halves = (pairs[0], pairs[1], pairs[2], pairs[3]) if all(np.isfinite(p).all() for p in pairs) else None
+        if len(layers) == len(parts):
+            one, two = (
+                leveled(layers[h][at], layers[f"control_{h}"][at], screen.control) for h in ("half_1", "half_2")
+            )
+            halves = (one, two, screen.control, screen.control)
         board = leaderboard(
             screen.mean[at],
             used,
-            control=control if control.ndim == 1 else control[at],
-            # What the conditions that were trained on have in common, fold by fold.
-            perturbed_mean=held.predicted["mean"][at],
+            control=screen.control,
+            perturbed_mean=screen.mean.mean(axis=0),
+            training_mean=held.predicted["mean"][at],
             targets=[screen.targets[i] for i in at],
             genes=screen.genes,
             reference=[m for m in used if m != label],
-            n_top=n_top,
+            n_top=top,
             halves=halves,
             rng=rng,
         )

@@ -60,6 +60,16 @@ def predicted(model: Any, targets: Sequence[tuple[str, ...]], n_genes: int) -> N
     return out
 
 
+def reasons(model: Any, targets: Sequence[tuple[str, ...]], values: NDArray[np.float64]) -> NDArray[np.str_]:
+    """Why conditions are not predicted; a row of NaN has a reason, and nothing else has."""
+    said = [str(text or "") for text in model.why_not(targets)]
+    lost = np.asarray(~np.isfinite(values).all(axis=1))
+    return np.array(
+        [(text or "the method gave no number") if gone else "" for text, gone in zip(said, lost, strict=True)],
+        dtype=np.str_,
+    )
+
+
 def folds(n: int, n_folds: int | None) -> int:
     """How many folds of `n` conditions."""
     if n_folds is None:
@@ -95,13 +105,13 @@ def hold_out(
     fold = np.full(n, -1, dtype=np.intp)
     others = np.full((len(splits), len(new), p), np.nan)
     for k, split in enumerate(track(splits, what="holding out conditions", total=len(splits))):
-        train = screen.select(split.train)
         asked = [screen.targets[i] for i in split.test]
         fold[split.test] = k
         for i, (name, make) in enumerate(makers.items()):
-            model = make().fit(train, rng=rng)
+            # Each gets its own: one that works in place must not change what others learn from.
+            model = make().fit(screen.select(split.train), rng=rng)
             found[name][split.test] = predicted(model, asked, p)
-            why[name][split.test] = np.asarray(model.why_not(asked), dtype=object)
+            why[name][split.test] = reasons(model, asked, found[name][split.test])
             if i == 0 and new:
                 others[k] = predicted(model, new, p)
     return HeldOut(found, {name: values.astype(np.str_) for name, values in why.items()}, fold, others)

@@ -11,7 +11,8 @@ from sc_annotate._core.conditions import SEPARATOR, as_targets, names_of
 from sc_annotate._core.lazy import with_tables
 from sc_annotate._core.matrix import check_adata
 from sc_annotate._core.progress import logger
-from sc_annotate.errors import InputError
+from sc_annotate._core.sanitize import sanitize
+from sc_annotate.errors import InputError, StorageError
 from sc_annotate.evaluation import cv_coverage, cv_plus, error_quantile
 from sc_annotate.pp._profiles import MIN_CELLS, perturbation_profiles
 from sc_annotate.pp._screen import check_profiles, is_profiles, screen_of
@@ -19,7 +20,7 @@ from sc_annotate.tl._embeddings import embedding_of
 from sc_annotate.tl._fit import check_rng
 from sc_annotate.tl._perturbation_cells import cells_of
 from sc_annotate.tl._perturbation_evaluation import boards, needed
-from sc_annotate.tl._perturbation_folds import hold_out, maker, predicted, splits_of
+from sc_annotate.tl._perturbation_folds import hold_out, maker, predicted, reasons, splits_of
 from sc_annotate.tl._trust import check_share
 
 if TYPE_CHECKING:
@@ -140,7 +141,9 @@ def predict_perturbation(
     slots.check_writable(adata, key_added)
     if isinstance(n_top, bool) or not isinstance(n_top, int) or n_top < 1:
         raise InputError(f"n_top must be a whole number, 1 or more, not {n_top!r}.")
-    new = None if conditions is None else as_targets(conditions)
+    new = None
+    if conditions is not None:
+        new = as_targets(conditions, control=control, separator=separator, guide_suffix=guide_suffix)
     how: dict[str, Any] = {
         "replicate_key": replicate_key,
         "separator": separator,
@@ -169,14 +172,15 @@ def predict_perturbation(
     makers = {label: make} | {
         name: maker(name, {}) for name in needed(screen.targets, asked, baseline) if name != label
     }
-    final = make().fit(screen, rng=rng)
+    final = make().fit(screen.select(np.arange(len(screen.targets))), rng=rng)
     values_of = predicted(final, asked, len(screen.genes))
-    reason = np.asarray(final.why_not(asked)).astype(np.str_)
-    held: HeldOut | None = None
-    if evaluate:
-        held = hold_out(screen, makers, asked, splits_of(screen.targets, n_folds, rng), rng=rng)
+    reason = reasons(final, asked, values_of)
     place = {targets: i for i, targets in enumerate(screen.targets)}
     at = np.array([place.get(targets, -1) for targets in asked], dtype=np.intp)
+    unseen = np.flatnonzero(at < 0)
+    held: HeldOut | None = None
+    if evaluate:
+        held = hold_out(screen, makers, [asked[i] for i in unseen], splits_of(screen.targets, n_folds, rng), rng=rng)
     own = at >= 0 if held is not None else np.zeros(len(asked), dtype=bool)
     lower, upper = np.full((2, *values_of.shape), np.nan)
     found_coverage: dict[str, float] = {}
@@ -217,7 +221,7 @@ def predict_perturbation(
             "control": str(profiles.obs_names[~rows][0]),
             "params": {
                 **how,
-                "method_kwargs": dict(method_kwargs or {}),
+                "method_kwargs": plain(method_kwargs or {}),
                 "n_folds": n_folds,
                 "n_top": n_top,
                 "rng": rng,
@@ -228,6 +232,17 @@ def predict_perturbation(
         }
         | scores,
     )
+
+
+def plain(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters as a file can hold them; of objects such as another screen only the kind."""
+    out: dict[str, Any] = {}
+    for name, value in params.items():
+        try:
+            out[str(name)] = sanitize(value)
+        except StorageError:
+            out[str(name)] = f"<{type(value).__name__}>"
+    return out
 
 
 def _intervals(
@@ -252,6 +267,7 @@ def _intervals(
             share = cv_coverage(errors[rows], held.fold[rows], coverage)
             if np.isfinite(share).all():
                 found |= {name: float(share.mean()), f"{name}_worst_tenth": float(np.quantile(share, 0.1))}
+    nth = np.cumsum(at < 0) - 1
     widths: dict[tuple[bool, int], NDArray[np.float64]] = {}
     for i, each in enumerate(asked):
         several = len(each) > 1
@@ -268,7 +284,9 @@ def _intervals(
                 widths[several, own] = error_quantile(errors[rows[held.fold[rows] != own]], coverage)
             lower[i], upper[i] = values[i] - widths[several, own], values[i] + widths[several, own]
         else:
-            says = held.new[:, i]
+            if at[i] >= 0:
+                continue
+            says = held.new[:, nth[i]]
             could = np.asarray(np.isfinite(says).all(axis=1))
             rows = rows[could[held.fold[rows]]]
             lower[i], upper[i] = cv_plus(errors[rows], held.fold[rows], np.nan_to_num(says), coverage)
