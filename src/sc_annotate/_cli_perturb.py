@@ -38,6 +38,7 @@ def add(commands: Any) -> None:
     perturb.add_argument(
         "--no-scores", action="store_true", help="hold nothing out: faster, without scores and intervals"
     )
+    perturb.add_argument("--scores", help="table to write (.csv): every method on held-out conditions")
     perturb.add_argument("--seed", type=int, default=0)
     perturb.add_argument("--force", action="store_true", help="replace the output file if it exists")
     perturb.set_defaults(run=run)
@@ -76,6 +77,9 @@ def run(args: argparse.Namespace) -> None:
         print(f"{name}: " + ", ".join(f"{found.var_names[i]} {delta[i]:+.2f}" for i in top))
     if found.uns["verdict"]:
         print(found.uns["verdict"])
+    if args.scores is not None:
+        get.leaderboard(adata, "sc_annotate_perturb").to_csv(args.scores, index=False)
+        print(f"written to {args.scores}")
     if output is not None:
         write_h5ad(found, output)
         print(f"written to {output}")

@@ -288,3 +288,15 @@ def test_bad_predictions_are_refused(made: Any, profiles: AnnData) -> None:
     refused(near.to_numpy(), "DataFrame or AnnData")
     with pytest.raises(InputError, match="dict of tables"):
         genetic_interactions(profiles, predictions=near.to_numpy())
+
+
+def test_a_shift_that_all_doubles_share_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    notes = []
+    for shift in (0.0, 0.4):
+        screen = sca.datasets.simulate_perturb_seq(8000, 200, 15, 15, shift=shift, rng=0)
+        profiles = sca.pp.perturbation_profiles(screen)
+        sca.tl.genetic_interactions(profiles)
+        notes.append([str(note) for note in profiles.uns["interactions"]["notes"]])
+    assert not notes[0]
+    assert "the false discovery rate does not hold" in notes[1][0]
+    assert "the false discovery rate does not hold" in caplog.text

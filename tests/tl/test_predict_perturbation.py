@@ -329,11 +329,50 @@ def test_conditions_are_spelt_as_the_screen_spells_them(screen: AnnData) -> None
 
 
 def test_another_screen_as_a_parameter(screen: AnnData) -> None:
-    from sc_annotate.pp._screen import screen_of
+    other = sca.pp.perturbation_profiles(screen)
+    shuffled = other[:, np.random.default_rng(0).permutation(other.n_vars)].copy()
+    found = []
+    for source in (other, shuffled):
+        how = {"method": "transfer", "method_kwargs": {"source": source}, "evaluate": False}
+        sca.tl.predict_perturbation(screen, **how)  # type: ignore[arg-type]
+        found.append(sca.get.perturbation(screen).X)
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-5)
+    assert screen.uns["perturbation"]["params"]["method_kwargs"]["source"] == "<AnnData>"
+    with pytest.raises(InputError, match="lacks 1 of the 200 genes"):
+        sca.tl.predict_perturbation(screen, method="transfer", method_kwargs={"source": other[:, 1:].copy()})
 
-    other = screen_of(sca.pp.perturbation_profiles(screen))[0]
-    sca.tl.predict_perturbation(screen, method="transfer", method_kwargs={"source": other}, evaluate=False)
-    assert screen.uns["perturbation"]["params"]["method_kwargs"]["source"] == "<Screen>"
+
+def test_gene_sets_from_a_file(screen: AnnData, tmp_path: Path) -> None:
+    genes = screen.var_names
+    lines = [f"set{i}\tsome\t" + "\t".join(genes[i * 8 : (i + 1) * 8]) for i in range(25)]
+    (tmp_path / "sets.gmt").write_text("\n".join(lines), encoding="utf-8")
+    how = {"gene_sets": str(tmp_path / "sets.gmt")}
+    sca.tl.predict_perturbation(screen, method="ridge", method_kwargs=how, evaluate=False)
+    assert np.isfinite(sca.get.perturbation(screen).X).all()
+
+
+def test_an_embedding_on_its_side_is_refused(screen: AnnData) -> None:
+    table = pd.DataFrame(np.eye(200, 5), index=screen.var_names)
+    for argument in ("gene_embedding", "perturbation_embedding"):
+        with pytest.raises(InputError, match="is it transposed"):
+            sca.tl.predict_perturbation(screen, **{argument: table.T})  # type: ignore[arg-type]
+
+
+def test_what_has_no_score_and_no_interval_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    adata = sca.datasets.simulate_perturb_seq(3000, 60, 7, 0, rng=0)
+    names = sorted(set(adata.obs["perturbation"]) - {"control"})
+    sca.tl.predict_perturbation(adata, method="additive", baseline="mean", conditions=["+".join(names[:2])])
+    assert "have no interval" in caplog.text
+    assert "too few combinations could be held out" in caplog.text
+    caplog.clear()
+    adata.var_names = [f"other{i}" for i in range(60)]
+    sca.tl.predict_perturbation(adata, conditions=["+".join(names[:2])], evaluate=False)
+    assert "method='additive' predicts those" in caplog.text
+    caplog.clear()
+    sca.tl.predict_perturbation(adata, method="mean", conditions=["FOOBAR"], evaluate=False)
+    assert "'FOOBAR' is neither a measured target" in caplog.text.replace(
+        "neither measured targets", "neither a measured target"
+    )
 
 
 @pytest.mark.parametrize(
@@ -347,6 +386,7 @@ def test_another_screen_as_a_parameter(screen: AnnData) -> None:
         ({"method": "linaer"}, MethodError, "Did you mean 'linear'"),
         ({"method": "logreg"}, MethodError, "no perturbation method"),
         ({"method_kwargs": {"nope": 1}}, MethodError, "nope"),
+        ({"method_kwargs": [1]}, InputError, "must be a dict"),
         ({"baseline": "nope"}, MethodError, "no perturbation method"),
         ({"coverage": 1.5}, InputError, "coverage"),
         ({"n_folds": 1}, InputError, "n_folds"),

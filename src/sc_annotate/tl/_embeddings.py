@@ -2,12 +2,48 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sc_annotate.errors import InputError
-from sc_annotate.predictors import Embedding
+from sc_annotate.pp._screen import check_profiles, is_profiles, screen_of
+from sc_annotate.predictors import Embedding, Screen, read_gmt
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+
+def parameters(given: Mapping[str, Any], screen: Screen) -> dict[str, Any]:
+    """Parameters of a method as it takes them: other profiles as screens of the same genes, the path of a GMT file as sets."""
+    out: dict[str, Any] = {}
+    for name, value in given.items():
+        if is_profiles(value):
+            other = screen_of(check_profiles(value, what=f"method_kwargs[{name!r}]"))[0]
+            place = {gene: i for i, gene in enumerate(other.genes.tolist())}
+            lacking = [gene for gene in screen.genes.tolist() if gene not in place]
+            if lacking:
+                raise InputError(
+                    f"method_kwargs[{name!r}] lacks {len(lacking):,} of the {len(screen.genes):,} genes, such as {lacking[0]!r}. Take "
+                    "the shared genes of both, such as adata[:, shared]."
+                )
+            columns = np.array([place[gene] for gene in screen.genes.tolist()])
+            out[name] = Screen(screen.genes, other.control[columns], other.mean[:, columns], other.targets)
+        elif name == "gene_sets" and isinstance(value, str | PurePath):
+            out[name] = read_gmt(value)
+        else:
+            out[name] = value
+    return out
+
+
+def check_shared(embedding: Embedding | None, names: Collection[str], *, argument: str, what: str) -> None:
+    """An embedding that names nothing of the screen is most often one that lies on its side."""
+    if embedding is not None and not set(embedding.names.tolist()) & set(names):
+        raise InputError(
+            f"{argument} has no row for any of the {what}: its names are {', '.join(map(repr, embedding.names[:3].tolist()))}, ... "
+            "Rows must be named; is it transposed?"
+        )
 
 
 def embedding_of(table: Any, *, argument: str) -> Embedding | None:

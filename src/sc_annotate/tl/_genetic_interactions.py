@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from sc_annotate._core.conditions import names_of
+from sc_annotate._core.progress import logger
 from sc_annotate._core.sanitize import sanitize
 from sc_annotate._core.storage import check_key
 from sc_annotate.errors import InputError, StorageError
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 TASK = "genetic_interactions"
 _SCHEMA = 1
+# Standard deviations of the null, in standard errors, from which on these do not explain what is seen.
+_WIDE = 1.5
 _CLASSES = ("buffering", "synergistic", "opposite", "other")
 
 
@@ -130,6 +133,13 @@ def genetic_interactions(
     z = found.deviation if found.error is None else found.deviation / found.error
     null = empirical_null(z)
     q, local = tail_area_q(z, null), local_fdr(z, null)
+    notes: list[str] = []
+    if found.error is not None and not null.sigma0 < _WIDE:
+        notes.append(
+            f"most deviations are {null.sigma0:.1f} times as large as their standard errors: something shared by all doubles, such as "
+            "a shift between control and perturbed cells, is not additive, and the false discovery rate does not hold"
+        )
+        logger.warning(notes[-1])
     # NaN is never called.
     called = (q if call_by == "tail_area" else local) <= fdr
     kinds = interaction_class(found.first[called], found.second[called], found.both[called])
@@ -144,6 +154,7 @@ def genetic_interactions(
             "predictions_are": predictions_are,
         },
         "null": {"delta0": null.delta0, "sigma0": null.sigma0, "p0": null.p0},
+        "notes": notes,
         "doubles": names_of(found.targets),
         "genes": found.genes,
         "deviation": found.deviation,

@@ -45,7 +45,8 @@ def maker(name: str, params: Mapping[str, Any], **embeddings: Embedding | None) 
     takes = set(getattr(cls, "__dataclass_fields__", {}))
     if given and not set(given) <= takes:
         raise MethodError(
-            f"the method {name!r} takes no {' and no '.join(sorted(set(given) - takes))}; 'linear' and 'knn' do."
+            f"the method {name!r} takes no {' and no '.join(sorted(set(given) - takes))}. 'linear' takes both embeddings, 'knn' one "
+            "of perturbations."
         )
     return lambda: registry.make("perturbation", name, {**params, **given})
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sc_annotate._core import perturbation_slots as slots
-from sc_annotate._core.conditions import SEPARATOR, as_targets, names_of
+from sc_annotate._core.conditions import as_targets, names_of
 from sc_annotate._core.lazy import with_tables
 from sc_annotate._core.matrix import check_adata
 from sc_annotate._core.progress import logger
@@ -16,11 +16,12 @@ from sc_annotate.errors import InputError, StorageError
 from sc_annotate.evaluation import cv_coverage, cv_plus, error_quantile
 from sc_annotate.pp._profiles import MIN_CELLS, perturbation_profiles
 from sc_annotate.pp._screen import check_profiles, is_profiles, screen_of
-from sc_annotate.tl._embeddings import embedding_of
+from sc_annotate.tl._embeddings import check_shared, embedding_of, parameters
 from sc_annotate.tl._fit import check_rng
 from sc_annotate.tl._perturbation_cells import cells_of
 from sc_annotate.tl._perturbation_evaluation import boards, needed
 from sc_annotate.tl._perturbation_folds import hold_out, maker, predicted, reasons, splits_of
+from sc_annotate.tl._perturbation_notes import told
 from sc_annotate.tl._trust import check_share
 
 if TYPE_CHECKING:
@@ -75,11 +76,12 @@ def predict_perturbation(
     method
         A name in the registry's ``perturbation`` methods; None: the baseline is the method.
     method_kwargs
-        Parameters of the method.
+        Parameters of the method. Profiles of another screen stand for it (``transfer``: ``{"source": profiles}``), the path
+        of a GMT file for its gene sets (``ridge``: ``{"gene_sets": "go_bp.gmt.gz"}``).
     baseline
         The simple method that `method` is held against.
     gene_embedding, perturbation_embedding
-        For ``linear`` and ``knn``: features of genes, or of targets, from elsewhere, such as another screen or a pretrained
+        For ``linear`` (both) and ``knn`` (the second): features of genes, or of targets, from elsewhere, such as another screen or a pretrained
         model. A DataFrame with names as index, or a pair of an AnnData and the key of its ``varm``.
     evaluate
         Whether to hold conditions out. Without it there are neither scores nor intervals.
@@ -159,7 +161,10 @@ def predict_perturbation(
         "perturbation_embedding": embedding_of(perturbation_embedding, argument="perturbation_embedding"),
     }
     given = any(value is not None for value in embeddings.values())
-    make = maker(main, dict(method_kwargs or {}), **embeddings)
+    if method_kwargs is not None and not hasattr(method_kwargs, "items"):
+        raise InputError(f"method_kwargs must be a dict of parameters, not {method_kwargs!r}.")
+    # What is wrong with them should show before anything is computed.
+    maker(main, dict(method_kwargs or {}), **embeddings)
     label = f"{main} (own embedding)" if given else main
     tables = with_tables(adata)
     if is_profiles(tables):
@@ -169,6 +174,10 @@ def predict_perturbation(
     screen, rows = screen_of(profiles)
     screen = cells_of(screen, tables, profiles, main, perturbation_key, control, **how)
     asked = screen.targets if new is None else new
+    make = maker(main, parameters(method_kwargs or {}, screen), **embeddings)
+    check_shared(embeddings["gene_embedding"], screen.genes.tolist(), argument="gene_embedding", what="genes")
+    named = {target for each in [*screen.targets, *asked] for target in each}
+    check_shared(embeddings["perturbation_embedding"], named, argument="perturbation_embedding", what="targets")
     makers = {label: make} | {
         name: maker(name, {}) for name in needed(screen.targets, asked, baseline) if name != label
     }
@@ -196,12 +205,7 @@ def predict_perturbation(
     observed[at >= 0] = screen.mean[at[at >= 0]]
     scores, verdict = ({}, "") if held is None else boards(held, screen, profiles, rows, label, n_top=n_top, rng=rng)
     notes = [str(note) for note in getattr(final, "notes_", [])]
-    lost = int((reason != "").sum())
-    if lost:
-        first = next(i for i in range(len(asked)) if reason[i])
-        notes.append(
-            f"{lost} of {len(asked)} conditions cannot be predicted; {SEPARATOR.join(asked[first])}: {reason[first]}"
-        )
+    notes += told(screen, asked, reason, upper, scores, main, evaluate=held is not None)
     for note in notes:
         logger.warning(note)
     if verdict:
@@ -238,6 +242,9 @@ def plain(params: Mapping[str, Any]) -> dict[str, Any]:
     """Parameters as a file can hold them; of objects such as another screen only the kind."""
     out: dict[str, Any] = {}
     for name, value in params.items():
+        if isinstance(value, dict) and len(value) > 20:
+            out[str(name)] = f"<dict of {len(value)}>"
+            continue
         try:
             out[str(name)] = sanitize(value)
         except StorageError:

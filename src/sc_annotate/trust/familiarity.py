@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.sparse import issparse
 
+from sc_annotate._core.matrix import as_csr_array, rows
 from sc_annotate.errors import InputError
 from sc_annotate.trust._company import SHARED, Company
 from sc_annotate.trust._components import as_cells
 from sc_annotate.trust._sampling import folds, sample
-from sc_annotate.trust._scales import Scales
+from sc_annotate.trust._scales import Scales, joined
 from sc_annotate.trust._space import Space
 
 if TYPE_CHECKING:
@@ -23,6 +25,9 @@ __all__ = ["PARTS", "Familiarity"]
 
 PARTS = ("mahalanobis", "relative", "landmark", "residual", "energy", *SHARED)
 
+
+# Cells that are measured at a time: what is held for them is several times as large as a block of them.
+_CELLS = 1_024
 
 PARAMS = ("n_components", "n_neighbors", "max_landmarks", "combine", "folds", "max_cells")
 
@@ -207,11 +212,18 @@ class Familiarity:
         ``own[i]`` is the place of cell i in the company, -1 where it is not in it (None: none is).
         """
         self._need_fitted()
-        seen = self.space_.see(as_cells(X, self.n_genes_))
+        matrix = as_cells(X, self.n_genes_)
+        n = matrix.shape[0]
+        inside = np.full(n, -1, dtype=np.intp) if own is None else own
+        pieces = [slice(start, min(n, start + _CELLS)) for start in range(0, n, _CELLS)] or [slice(0, 0)]
+        return joined([self._measure(rows(matrix, piece), company, inside[piece]) for piece in pieces])
+
+    def _measure(self, cells: Any, company: Company | None, own: NDArray[np.intp]) -> dict[str, NDArray[np.float64]]:
+        seen = self.space_.see(as_csr_array(cells) if issparse(cells) else cells)
         found = self.space_.measure(seen, self.scales_.own)
         if company is None or not self.scales_.shared:
             return found
-        shared = company.measure(seen, np.full(len(seen.place), -1, dtype=np.intp) if own is None else own)
+        shared = company.measure(seen, own)
         return found | {name: shared[name] for name in self.scales_.shared}
 
     def measures(self, X: Any, *, rng: int = 0) -> dict[str, NDArray[np.float64]]:
