@@ -27,20 +27,14 @@ Made on {date} with Python {python} and {versions}, by `benchmarks/speed.py`.
 
 **What falls short, in plain words:**
 
-* Labels, confidence and sets of log1p values take somewhat more than twice the product. Two threads do not make up for
-  what is done besides it: cutting blocks, checking values, probabilities, sets.
-* **Unfamiliarity is what costs**: some 6 to 8 times as long as all the rest for log1p values. With it, `annotate` is about 4
-  to 5 times as fast as CellTypist (25 to 40 times without it), and takes up to 45 % of `X` in memory instead of 22 %.
-  `false_alarms=None` switches it off.
+* **Unfamiliarity is what costs**: some five times as long as all the rest for log1p values. `false_alarms=None` switches it off. Counts
+  with unfamiliarity and quality are about 8 to 9 times as fast as CellTypist on log1p values, which it asks for: there, ours are
+  beyond 10 times.
 * With 200 types the probabilities themselves are half as large as `X`; `store_proba="topk"` saves most of that.
-* A fit of `lda` with everything misses 5 x, for the same reason: the held-out scores, and above all the space in which
-  unfamiliarity is measured, cost more than the model.
-* **`logreg` from a sample of 25,000 cells has a macro-F1 that is 0.03 lower than CellTypist's from 100,000**, on these
-  made-up types, which differ little and in many genes, so that more cells help. `lda` from the same sample has the same
-  macro-F1 as CellTypist; from all cells a higher one.
-* **From a file in the system's cache, annotating does not reach half the rate of reading**: it is a third for labels,
-  confidence and sets, and a twentieth with everything. Time a cell with everything is flat; that of the short jobs moves with
-  what else the machine does. Memory stays far below 2 GB.
+* A fit of `lda` with everything is just short of 5 x: products of all genes are summed anew in each fold.
+* **From a file in the system's cache, annotating with everything does not reach half the rate of reading**. Labels, confidence and sets
+  are at the edge: 0.47 to 0.57 in several runs. Their time a cell is not flat because it falls: with 100,000 cells a good part of a call
+  is what every call costs. Memory stays far below 2 GB.
 
 ![Cells a second, seconds of fits, rates from files and peak memory](_static/performance.png)
 
@@ -62,7 +56,7 @@ The same for 200 types, beside a product with 200 columns.
 
 CellTypist as its authors advise for many cells: `train(..., use_SGD=True, mini_batch=True)`. *Bare*: the model alone
 (`calibration=None, cv=0`). *Default*: with calibration, prediction sets, unfamiliarity and the held-out scores of the
-method and its baselines. By default `fit_annotator` learns from a random sample of 25,000 cells (`max_cells`);
+method and its baselines. By default `fit_annotator` learns from a random sample of 30,000 cells (`max_cells`);
 *all cells* is `max_cells=None`. Macro-F1 is that of 20,000 cells that none has seen.
 
 {fit}
@@ -71,8 +65,7 @@ method and its baselines. By default `fit_annotator` learns from a random sample
 
 An h5ad file of counts (CSR, chunks of 32,768 values, not compressed), opened with `backed="r"`; each job in a process of
 its own. *Read* merely takes 4,096 cells at a time from the file, which the system had in its cache: with a slow disk all
-jobs come closer to it. Reading and labels of 100,000 and of 1,000,000 cells were repeated in a second run, because the
-first reading of the largest file was slowed fourfold by its writing; the fewest seconds of both count. *Fit* learns from a sample of 25,000 cells, or all where there are fewer.
+jobs come closer to it. Short jobs were repeated; the fewest seconds count. *Fit* learns from a sample of 30,000 cells, or all where there are fewer.
 
 {backed}
 
