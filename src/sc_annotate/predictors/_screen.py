@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -67,6 +67,7 @@ class Embedding:
 
     names: NDArray[np.str_]
     values: NDArray[np.float64]
+    _where: dict[str, int] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         names = np.asarray(self.names, dtype=np.str_)
@@ -82,8 +83,7 @@ class Embedding:
 
     def rows(self, names: Iterable[str]) -> NDArray[np.intp]:
         """Where each name stands, intp; -1 where it is absent."""
-        where: dict[str, int] = self._where  # type: ignore[attr-defined]
-        return np.array([where.get(name, -1) for name in names], dtype=np.intp)
+        return np.array([self._where.get(name, -1) for name in names], dtype=np.intp)
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sc_annotate.testing._checks import AnnotatorChecks
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from sc_annotate.testing._run import run
 
 
 def check_annotator(cls: type[Any], **params: Any) -> None:
@@ -36,15 +34,4 @@ def check_annotator(cls: type[Any], **params: Any) -> None:
     >>> from sc_annotate.testing import check_annotator
     >>> check_annotator(NearestCentroid, shrink=0.5)
     """
-    checks = AnnotatorChecks(cls, params)
-    failed = []
-    for attribute in dir(AnnotatorChecks):
-        if attribute.startswith("check_"):
-            check: Callable[[], None] = getattr(checks, attribute)
-            try:
-                check()
-            except Exception as error:  # noqa: BLE001  whatever a third party's code raises belongs in the report
-                text = str(error) if isinstance(error, AssertionError) else f"{type(error).__name__}: {error}"
-                failed.append(f"  {attribute.removeprefix('check_')}: {text}")
-    if failed:
-        raise AssertionError(f"{cls.__name__} failed {len(failed)} checks of an annotator:\n" + "\n".join(failed))
+    run(AnnotatorChecks(cls, params), cls.__name__, "an annotator")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ import numpy as np
 from scipy.sparse import csr_array, csr_matrix
 
 from sc_annotate.errors import ScAnnotateWarning
+from sc_annotate.testing._run import global_random_state
 from sc_annotate.testing._task import easy_task
 
 if TYPE_CHECKING:
@@ -108,12 +108,9 @@ class AnnotatorChecks:
         require(np.array_equal(first, second), "two fits with the same rng differ")
 
     def check_global_random_state_untouched(self) -> None:
-        def state() -> tuple[Any, ...]:
-            return (*(np.asarray(part).tolist() for part in np.random.get_state()), random.getstate())  # noqa: NPY002
-
-        before = state()
+        before = global_random_state()
         self.proba(model=self.fit())
-        require(state() == before, "the global random state changed; use a generator of your own")
+        require(global_random_state() == before, "the global random state changed; use a generator of your own")
 
     def check_no_warnings(self) -> None:
         with warnings.catch_warnings(record=True) as caught:

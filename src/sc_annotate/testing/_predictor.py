@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sc_annotate.testing._predictor_checks import PredictorChecks
+from sc_annotate.testing._run import run
 
 
 def check_predictor(cls: type[Any], **params: Any) -> None:
@@ -34,14 +35,4 @@ def check_predictor(cls: type[Any], **params: Any) -> None:
     >>> from sc_annotate.testing import check_predictor
     >>> check_predictor(Linear, n_components=3)
     """
-    checks = PredictorChecks(cls, params)
-    failed = []
-    for attribute in dir(PredictorChecks):
-        if attribute.startswith("check_"):
-            try:
-                getattr(checks, attribute)()
-            except Exception as error:  # noqa: BLE001  whatever a third party's code raises belongs in the report
-                text = str(error) if isinstance(error, AssertionError) else f"{type(error).__name__}: {error}"
-                failed.append(f"  {attribute.removeprefix('check_')}: {text}")
-    if failed:
-        raise AssertionError(f"{cls.__name__} failed {len(failed)} checks of a predictor:\n" + "\n".join(failed))
+    run(PredictorChecks(cls, params), cls.__name__, "a predictor")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import random
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ import numpy as np
 from sc_annotate.errors import ScAnnotateWarning
 from sc_annotate.predictors._leave_one_out import refits
 from sc_annotate.testing._checks import require
+from sc_annotate.testing._run import global_random_state
 from sc_annotate.testing._screen import ABSENT, easy_screen
 
 if TYPE_CHECKING:
@@ -141,12 +141,9 @@ class PredictorChecks:
         require(_same(self.predict(model=model), self.predict()), "a second fit remembers something of the first")
 
     def check_global_random_state_untouched(self) -> None:
-        def state() -> tuple[Any, ...]:
-            return (*(np.asarray(part).tolist() for part in np.random.get_state()), random.getstate())  # noqa: NPY002
-
-        before = state()
+        before = global_random_state()
         self.predict(model=self.fit())
-        require(state() == before, "the global random state changed; use a generator of your own")
+        require(global_random_state() == before, "the global random state changed; use a generator of your own")
 
     def check_no_warnings(self) -> None:
         with warnings.catch_warnings(record=True) as caught:
