@@ -1,0 +1,115 @@
+"""Tables of marker genes as people publish them: which column is what."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from sc_annotate.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import pandas as pd
+
+CANDIDATES: Final = {
+    "type": ("type", "cell_type", "celltype", "cl_celltype", "cell_name", "cellname", "label", "source", "group"),
+    "gene": ("gene", "marker", "gene_symbol", "symbol", "official_gene_symbol", "target", "gene_name", "names"),
+    "weight": ("weight", "specificity"),
+    "sign": ("marker_type", "sign", "direction"),
+    "id": (
+        "cl_id",
+        "term_id",
+        "cell_ontology_term_id",
+        "cell_type_ontology_term_id",
+        "ontology_term_id",
+        "cell_ontology_id",
+        "ontology_id",
+        "cellontology_id",
+    ),
+}
+"""Names that a column may have for each role, the first that is there; written in any case, with spaces or "_"."""
+
+_SIGNS: Final = dict.fromkeys(("positive", "pos", "+", "up", "1", "1.0"), 1.0) | dict.fromkeys(
+    ("negative", "neg", "-", "down", "-1", "-1.0"), -1.0
+)
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """A CSV file, or one with tabs (``.tsv``, ``.txt``), plain or compressed."""
+    import pandas as pd
+
+    endings = [s.lower() for s in path.suffixes]
+    try:
+        # "NA" may be a gene, and an empty field is none.
+        return pd.read_csv(path, sep="\t" if {".tsv", ".txt"} & set(endings) else ",", keep_default_na=False, dtype=str)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, OSError, EOFError) as error:
+        raise InputError(
+            f"{str(path)!r} cannot be read as a table of markers ({' '.join(str(error).split())[:200]}). Pass a CSV file, or "
+            "one with tabs whose name ends in .tsv."
+        ) from error
+
+
+def from_table(table: pd.DataFrame, columns: Mapping[str, str | None], *, what: str, notes: list[str]) -> pd.DataFrame:
+    """Columns ``type``, ``gene``, ``weight`` (signed) and ``term_id``, one row a statement."""
+    import pandas as pd
+
+    place = {role: _column(table, role, columns.get(role), what) for role in CANDIDATES}
+    for role in ("type", "gene"):
+        if place[role] is None:
+            raise InputError(
+                f"{what} has no column of {role}s ({', '.join(CANDIDATES[role][:4])}, ...); it has: "
+                f"{', '.join(map(repr, table.columns)) or 'none'}. Name it: method_kwargs={{'{role}_column': ...}}."
+            )
+    # What is alike in every column is one statement.
+    table = table.loc[~table.astype(str).duplicated()]
+    out = pd.DataFrame({role: _texts(table[place[role]]) for role in ("type", "gene")})
+    weight = np.ones(len(out))
+    if place["weight"] is not None:
+        weight = pd.to_numeric(table[place["weight"]], errors="coerce").to_numpy(dtype=float)
+        if not np.isfinite(weight).all():
+            raise InputError(
+                f"the column {place['weight']!r} of {what} holds no finite number in {int((~np.isfinite(weight)).sum())} rows. "
+                "Correct them, or leave the column out."
+            )
+    if place["sign"] is not None:
+        words = _texts(table[place["sign"]]).str.lower()
+        signs = words.map(_SIGNS)
+        if signs.isna().any():
+            raise InputError(
+                f"the column {place['sign']!r} of {what} should say positive or negative, not "
+                f"{', '.join(map(repr, words[signs.isna()].unique()[:3]))}. Correct it, or rename the column."
+            )
+        weight = weight * signs.to_numpy(dtype=float)
+    out["weight"] = weight
+    out["term_id"] = "" if place["id"] is None else _texts(table[place["id"]])
+    # "-CD8A" speaks against a type, here as in a dict.
+    against = out["gene"].str.startswith("-").to_numpy(dtype=bool)
+    out.loc[against, "weight"] *= -1
+    out.loc[against, "gene"] = out.loc[against, "gene"].str[1:]
+    named = ((out["type"] != "") & (out["gene"] != "")).to_numpy(dtype=bool)
+    if not named.all():
+        notes.append(f"{int((~named).sum())} rows of {what} lack a type or a gene, and were left out")
+    return out[named].reset_index(drop=True)
+
+
+def _texts(column: Any) -> pd.Series:
+    """A column as plain strings; what is missing is ""."""
+    import pandas as pd
+
+    values = [("" if missing else str(v).strip()) for v, missing in zip(column, column.isna(), strict=True)]
+    return pd.Series(values, dtype=object)
+
+
+def _column(table: pd.DataFrame, role: str, asked: str | None, what: str) -> Any:
+    """The column for a role: the one that was named, else the first candidate that is there."""
+    if asked is not None:
+        if asked not in table.columns:
+            raise InputError(
+                f"{what} has no column {asked!r} ({role}_column); it has: {', '.join(map(repr, table.columns)) or 'none'}."
+            )
+        return asked
+    spelled = {str(c).strip().lower().replace(" ", "_"): c for c in reversed(list(table.columns))}
+    return next((spelled[name] for name in CANDIDATES[role] if name in spelled), None)
