@@ -5,11 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from sc_annotate import _cli_methods
 from sc_annotate._core.files import read_h5ad, write_h5ad
 from sc_annotate.errors import InputError
 
 if TYPE_CHECKING:
     import argparse
+
+    from anndata import AnnData
 
 
 def add(commands: Any) -> None:
@@ -17,7 +22,9 @@ def add(commands: Any) -> None:
     perturb = commands.add_parser(
         "perturb", help="predict what perturbations do, and score it against simple baselines"
     )
-    perturb.add_argument("screen", help="cells of a perturbation screen, or profiles of its conditions (.h5ad)")
+    perturb.add_argument(
+        "screen", help="cells of a perturbation screen, profiles of its conditions, or log fold changes (.h5ad)"
+    )
     perturb.add_argument(
         "--predict",
         action="append",
@@ -28,6 +35,10 @@ def add(commands: Any) -> None:
     perturb.add_argument("--perturbation-key", default="perturbation", help="column of obs (default: %(default)s)")
     perturb.add_argument("--control", default="control", help="name of unperturbed cells (default: %(default)s)")
     perturb.add_argument("--method", help="a perturbation method; by default the baseline")
+    _cli_methods.add_param(perturb)
+    perturb.add_argument(
+        "--lfc", action="store_true", help="the file holds log fold changes to control, one row a condition"
+    )
     perturb.add_argument("--baseline", default="linear", help="(default: %(default)s)")
     perturb.add_argument("--replicate-key", help="column of obs: controls are matched by it")
     perturb.add_argument("--total-counts-key", help="column of obs with the cells' total counts")
@@ -51,19 +62,20 @@ def run(args: argparse.Namespace) -> None:
     output = None if args.output is None else Path(args.output)
     if output is not None:
         _check_output(output, Path(args.screen), force=args.force)
-    adata = read_h5ad(args.screen)
+    adata = _screen(args.screen, args)
+    kwargs = _cli_methods.params_of(args.param)
+    # Another screen is a file here: profiles, or what they are made of, as of the screen itself.
+    kwargs |= {name: _profiles(value, args) for name, value in kwargs.items() if str(value).endswith(".h5ad")}
     tl.predict_perturbation(
         adata,
         args.perturbation_key,
         args.control,
         conditions=args.predict,
         method=args.method,
+        method_kwargs=kwargs or None,
         baseline=args.baseline,
         evaluate=not args.no_scores,
-        replicate_key=args.replicate_key,
-        layer=args.layer,
-        total_counts_key=args.total_counts_key,
-        min_cells=args.min_cells,
+        **({} if args.lfc else _averaging(args)),
         key_added="sc_annotate_perturb",
         rng=args.seed,
     )
@@ -83,6 +95,49 @@ def run(args: argparse.Namespace) -> None:
     if output is not None:
         write_h5ad(found, output)
         print(f"written to {output}")
+
+
+def _averaging(args: argparse.Namespace) -> dict[str, Any]:
+    return {name: getattr(args, name) for name in ("replicate_key", "layer", "total_counts_key", "min_cells")}
+
+
+def _screen(path: str, args: argparse.Namespace) -> AnnData:
+    """What a file holds; log fold changes as profiles."""
+    from sc_annotate import pp
+
+    adata = read_h5ad(path)
+    if not args.lfc:
+        _not_lfc(path, adata, args)
+        return adata
+    key = args.perturbation_key if args.perturbation_key in adata.obs else None
+    return pp.profiles_from_lfc(adata, key, layer=args.layer)
+
+
+def _profiles(path: str, args: argparse.Namespace) -> AnnData:
+    from sc_annotate import pp
+    from sc_annotate.pp._screen import is_profiles
+
+    adata = _screen(path, args)
+    return (
+        adata
+        if is_profiles(adata)
+        else pp.perturbation_profiles(adata, args.perturbation_key, args.control, rng=args.seed, **_averaging(args))
+    )
+
+
+def _not_lfc(path: str, adata: AnnData, args: argparse.Namespace) -> None:
+    """Log fold changes have one row a condition and go below 0, which expression of cells does not."""
+    from sc_annotate.pp._screen import is_profiles
+
+    if is_profiles(adata) or not adata.n_obs:
+        return
+    names = adata.obs[args.perturbation_key] if args.perturbation_key in adata.obs else adata.obs_names
+    values = adata.layers[args.layer] if args.layer in adata.layers else adata.X
+    if values is not None and names.nunique() == adata.n_obs and np.nanmin(values[:1000].min()) < 0:
+        raise InputError(
+            f"{path!r} has negative values and one row for each condition, as log fold changes have: pass --lfc for those "
+            "(sca.pp.profiles_from_lfc in Python)."
+        )
 
 
 def _check_output(output: Path, screen: Path, *, force: bool) -> None:

@@ -19,6 +19,7 @@ from sc_annotate.datasets import simulate_perturb_seq
 from sc_annotate.datasets._perturb_noise import burst, burst_size
 from sc_annotate.datasets._perturb_scale import DEPTH_SD, Scale, mean_log
 from sc_annotate.errors import InputError, MissingExtraError
+from sc_annotate.metrics import average_precision, interaction_class
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -168,6 +169,61 @@ def test_doubles_are_sums_but_for_planted_deviations(kwargs: dict[str, Any]) -> 
     assert 0.05 < (off[:, :-1][planted[:, :-1]] < 0).mean() < 0.6
 
 
+def _sums(truth: dict[str, Any], suffix: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of each double the changes by its two singles, and by both; without REST."""
+    delta = dict(zip(truth["conditions"], truth[f"delta{suffix}"][:, :-1], strict=True))
+    doubles = [name for name in delta if "+" in name]
+    first, second = (np.array([delta[name.split("+")[i]] for name in doubles]) for i in (0, 1))
+    return first, second, np.array([delta[name] for name in doubles])
+
+
+@pytest.mark.parametrize("kwargs", [{}, {"efficacy": 0.5}, {"second_line": True}], ids=["plain", "half", "two lines"])
+@pytest.mark.parametrize("kind", ["buffering", "synergistic"])
+def test_planted_deviations_are_of_the_kind_that_was_asked_for(kind: Any, kwargs: dict[str, Any]) -> None:
+    adata = simulate_perturb_seq(
+        100, 200, 15, 20, interactions=0.05, interaction_size=0.5, interaction_kind=kind, **kwargs
+    )
+    truth, most = adata.uns["truth"], 0.5 * kwargs.get("efficacy", 1)
+    planted = truth["interactions"][15:, :-1]
+    assert planted.sum() == round(0.05 * planted.size)
+    for suffix in ("", "_line_2") if kwargs.get("second_line") else ("",):
+        first, second, both = _sums(truth, suffix)
+        classes = interaction_class(first, second, both)
+        assert (classes[planted] == kind).all()
+        size = np.abs(both - first - second)
+        assert size[~planted].max() < 1e-4
+        want = most if kind == "synergistic" else np.minimum(most, 0.75 * np.abs(first + second))
+        np.testing.assert_allclose(size[planted], np.broadcast_to(want, size.shape)[planted], atol=1e-4)
+
+
+def test_no_change_is_hard_to_beat_where_large_sums_are_buffered() -> None:
+    found = {}
+    for kind in ("random", "buffering"):
+        truth = simulate_perturb_seq(100, 200, 15, 20, interactions=0.05, interaction_kind=kind).uns["truth"]
+        first, second, _ = _sums(truth, "")
+        found[kind] = average_precision(np.abs(first + second), truth["interactions"][15:, :-1])
+    # A share of 0.05 is what chance gives.
+    assert found["random"] < 0.1
+    assert found["buffering"] > 0.2
+
+
+def test_more_than_can_be_planted_is_refused() -> None:
+    with pytest.raises(InputError, match="of the pairs of a gene and a double can be buffering"):
+        simulate_perturb_seq(100, 200, 15, 20, interactions=0.6, interaction_kind="buffering")
+    none = simulate_perturb_seq(100, 200, 15, 0, interactions=0.6, interaction_kind="buffering")
+    assert not none.uns["truth"]["interactions"].any()
+
+
+def test_kinds_leave_all_else_as_it_was() -> None:
+    one, two = (
+        simulate_perturb_seq(100, 80, 8, 6, interactions=0.05, interaction_kind=kind)
+        for kind in ("random", "buffering")
+    )
+    pd.testing.assert_frame_equal(one.obs, two.obs)
+    np.testing.assert_array_equal(one.uns["truth"]["delta"][:8], two.uns["truth"]["delta"][:8])
+    assert not np.array_equal(one.uns["truth"]["delta"][8:], two.uns["truth"]["delta"][8:])
+
+
 def test_the_shift_is_in_every_perturbed_condition_once() -> None:
     with_, without = (simulate_perturb_seq(50, 200, 8, 8, shift=s).uns["truth"] for s in (0.3, 0.0))
     extra = (with_["delta"] - without["delta"])[:, :-1]
@@ -239,6 +295,7 @@ def test_it_can_be_written(tmp_path: Path) -> None:
         ({"shift": -1}, "shift"),
         ({"effect_size": float("nan")}, "effect_size"),
         ({"interactions": 1.1}, "interactions is 1.1, but is a share"),
+        ({"interaction_kind": "buffered"}, "must be one of 'random', 'buffering', 'synergistic'"),
         ({"efficacy": -0.1}, "efficacy"),
         ({"control_share": 0}, "there must be control cells"),
     ],

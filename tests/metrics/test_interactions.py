@@ -97,6 +97,16 @@ def test_local_fdr_bears_extreme_values_and_nan() -> None:
     assert np.isfinite(fdr[3:]).all()
 
 
+@pytest.mark.parametrize("spread", [30, 3000])
+def test_local_fdr_where_the_density_runs_out(spread: float) -> None:
+    """A few values far out on a small screen: the fitted density is 0 in all digits between them."""
+    rng = np.random.default_rng(3)
+    z = np.r_[rng.normal(size=300), rng.normal(0, spread, size=20)]
+    fdr = local_fdr(z, empirical_null(z))
+    assert ((fdr >= 0) & (fdr <= 1)).all()
+    assert fdr[np.abs(z) < 1].min() > 0.5
+
+
 def test_tail_area_equals_benjamini_and_hochberg() -> None:
     z, _ = mixture(4, 2000)
     null = EmpiricalNull(0.2, 1.3, 1.0)

@@ -209,15 +209,22 @@ def test_tuning_chooses_what_errs_least_on_left_out_conditions():
     np.testing.assert_array_equal(model.predict(ASKED), fixed.predict(ASKED))
 
 
-def test_the_choice_for_a_left_out_condition_does_not_see_its_error():
+def test_the_choice_for_a_left_out_condition_does_not_see_it():
     from sc_annotate.predictors._linear_folds import LeftOutErrors
 
     errors = LeftOutErrors([(1, 0.1), (2, 0.1)], np.array([[9.0, 0.0], [1.0, 2.0], [1.0, 2.0], [np.nan, np.nan]]))
-    assert errors.best(None)[0] == (2, 0.1)
-    assert errors.best(0)[0] == (1, 0.1)
-    folds = list(leave_one_out(Linear(tune=True), make(n=12, noise=0.1)))
-    assert len(folds) == 12
-    assert all(np.isfinite(own).all() for own, _ in folds)
+    assert errors.best()[0] == (2, 0.1)
+    # The prediction of a left-out condition does not move, whatever was measured of it.
+    screen = make(n=12, noise=0.1)
+    before = list(leave_one_out(Linear(tune=True), screen, [("G0030",)]))
+    assert len(before) == 12
+    changed = screen.mean.copy()
+    changed[3] = screen.mean[3] + 5 * np.random.default_rng(1).normal(size=changed.shape[1])
+    other = Screen(screen.genes, screen.control, changed, screen.targets, screen.controls)
+    after = list(leave_one_out(Linear(tune=True), other, [("G0030",)]))
+    np.testing.assert_array_equal(before[3][0], after[3][0])
+    np.testing.assert_array_equal(before[3][1], after[3][1])
+    assert not np.allclose(before[4][0], after[4][0])
 
 
 def test_too_few_to_tune_by():

@@ -282,7 +282,7 @@ def test_bad_predictions_are_refused(made: Any, profiles: AnnData) -> None:
     refused(near.iloc[:, 3:], "lacks 3 of 200 genes", GeneError)
     refused(pd.concat([near, near.iloc[:, :1]], axis=1), "genes that occur twice", GeneError)
     refused(pd.concat([near, near.iloc[:1]]), "conditions that occur twice")
-    refused(near * 100, "more than log1p")
+    refused(near * 100, "another scale")
     refused(near - profiles.X[0], "predictions_are='delta'")
     refused(near.replace(near.iloc[0, 0], np.inf), "infinite")
     refused(near.to_numpy(), "DataFrame or AnnData")

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SEPARATOR = "+"
-# Spelled in so many ways beside a single target, as in "KLF1+ctrl".
-_NO_TARGET = {"", "ctrl", "control", "non-targeting", "nontargeting", "non_targeting", "nt", "neg", "negctrl"}
+# Spelled in so many ways beside a single target, as in "KLF1+ctrl". None of these is the name of a gene.
+_NO_TARGET = {"", "ctrl", "control", "non-targeting", "nontargeting", "non_targeting", "negctrl"}
+# Short for non-targeting or negative on their own, but genes beside another one, unless the control is named so.
+_MAY_BE_GENES = {"nt", "neg"}
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,9 @@ def parse(
     names
         As they stand in a column; missing ones cannot be read.
     control
-        The name of the control.
+        The name of the control. In a combination it, ``"ctrl"``, ``"control"``, ``"non-targeting"`` (also with ``_`` or
+        without a hyphen) and ``"negctrl"``, whatever their case, are no target; where the control is itself a
+        combination of one part, such as ``"NT+NT"``, neither is that part.
     separator
         What stands between the targets of a combination; several are tried one after the other, the first that occurs in
         the name counts.
@@ -53,6 +57,10 @@ def parse(
         Regular expression of what follows the gene in the name of a guide, such as ``r"_g\d+"``; cut off at the end of
         each part.
     """
+    if not isinstance(control, str) or not control:
+        raise InputError(f"control must be the name of the control, a string, not {control!r}.")
+    if isinstance(names, str) or not hasattr(names, "__iter__"):
+        raise InputError(f"names of conditions must be a list such as ['KLF1', 'KLF1+GATA1'], not {names!r}.")
     between: list[Any] = (
         [separator] if isinstance(separator, str) or not hasattr(separator, "__iter__") else [*separator]
     )
@@ -65,6 +73,9 @@ def parse(
     except re.error as error:
         raise InputError(f"guide_suffix={guide_suffix!r} is no regular expression: {error}.") from error
     none = _NO_TARGET | {control.lower()}
+    mark = next((mark for mark in between if mark in control), None)
+    halves = {part.strip().lower() for part in control.split(mark)} if mark else set()
+    none |= halves if len(halves) == 1 else set()
     out = []
     for name in names:
         if name is None or type(name).__name__ in ("NAType", "NaTType") or name != name:
@@ -90,6 +101,8 @@ def parse(
             out.append(Condition(text, (), "a part of the name is empty"))
             continue
         targets = tuple(sorted({part for part in parts if part.lower() not in none}))
+        if not {part.lower() for part in targets} - _MAY_BE_GENES:
+            targets = ()
         problem = "" if targets else f"it names no gene; should it be the control, pass control={text!r}"
         out.append(Condition(text, targets, problem))
     return out
@@ -102,7 +115,7 @@ def check_control(names: Sequence[str], control: Any, *, where: str) -> str:
     if control in names:
         return control
     same = [name for name in names if name.lower() == control.lower()]
-    usual = [name for name in names if name.lower() in _NO_TARGET]
+    usual = [name for name in names if name.lower() in _NO_TARGET | _MAY_BE_GENES]
     near = same or difflib.get_close_matches(control, list(names), n=1, cutoff=0.6) or usual[:1]
     hint = f"Did you mean {near[0]!r}? " if near else ""
     shown = ", ".join(map(repr, list(names)[:8])) + (", ..." if len(names) > 8 else "")

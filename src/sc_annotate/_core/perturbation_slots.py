@@ -19,6 +19,11 @@ SCHEMA: Final = 1
 TASK: Final = "perturbation"
 PARTS: Final = ("", "_lower", "_upper", "_observed")
 """Of the keys in ``varm``, genes x conditions."""
+CONTROLS: Final = "_controls"
+"""The same, genes x contexts, where there are several."""
+
+
+ALL: Final = (*PARTS, CONTROLS)
 
 
 def _ours(stored: Any) -> bool:
@@ -32,7 +37,7 @@ def check_writable(adata: AnnData, key: str) -> None:
     written = stored.get("written") if isinstance(stored, dict) and _ours(stored) else None
     mine = set() if written is None else {str(name) for name in written}
     foreign = [f"uns[{key!r}]"] if key in adata.uns and not _ours(stored) else []
-    foreign += [f"varm[{key + part!r}]" for part in PARTS if key + part in adata.varm and key + part not in mine]
+    foreign += [f"varm[{key + part!r}]" for part in ALL if key + part in adata.varm and key + part not in mine]
     column = f"{key}_control"
     foreign += [f"var[{column!r}]"] if column in adata.var and column not in mine else []
     if foreign:
@@ -53,7 +58,7 @@ def write(
     check_writable(adata, key)
     written = [key + part for part in parts] + [f"{key}_control"]
     uns = sanitize({"schema": SCHEMA, "task": TASK, "written": written} | about, where=f"uns[{key!r}]")
-    varm_was = {key + part: adata.varm[key + part] for part in PARTS if key + part in adata.varm}
+    varm_was = {key + part: adata.varm[key + part] for part in ALL if key + part in adata.varm}
     var_was, uns_was = adata.var, adata.uns.get(key)
     try:
         for name in varm_was:
@@ -64,7 +69,7 @@ def write(
         adata.uns[key] = uns
     except BaseException:
         # Everything that can fail has been computed before, but Ctrl-C may come at any time.
-        for part in PARTS:
+        for part in ALL:
             adata.varm.pop(key + part, None)
         for name, values in varm_was.items():
             adata.varm[name] = values
@@ -97,6 +102,17 @@ def read_uns(adata: AnnData, key: str) -> dict[str, Any]:
     n = len(np.atleast_1d(stored.get("conditions", ())))
     lacking += [name for name in ("conditions", "reason", "held_out", "verdict") if name not in stored]
     lacking += [name for name in names[:-1] if name in adata.varm and adata.varm[name].shape[1] != n]
+    if "context" in stored and key + CONTROLS not in adata.varm:
+        lacking.append(key + CONTROLS)
     if lacking:
         raise StorageError(f"adata lost {', '.join(map(repr, lacking))} of the result {key!r}. Predict again.")
     return dict(stored)
+
+
+def control_of(adata: AnnData, key: str, stored: dict[str, Any]) -> NDArray[np.float32]:
+    """The control that each condition stands beside: (genes,), or conditions x genes where there are several contexts."""
+    if "context" not in stored:
+        return np.asarray(adata.var[f"{key}_control"], dtype=np.float32)
+    controls = np.asarray(adata.varm[key + CONTROLS], dtype=np.float32)
+    context = np.atleast_1d(np.asarray(stored["context"], dtype=np.intp))
+    return np.ascontiguousarray(controls.T[context])

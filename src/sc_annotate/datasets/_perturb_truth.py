@@ -38,8 +38,10 @@ class Design:
     """Change of log share by each single perturbation, lines x targets x genes, own genes left out."""
     pairs: NDArray[np.intp]
     """Doubles as pairs of positions in `targets`, doubles x 2."""
+    chance: NDArray[np.float64]
+    """By which pairs of a double and a gene are chosen to deviate, uniform, doubles x genes."""
     sign: NDArray[np.int8]
-    """Wanted sign of the planted deviations, doubles x genes; 0 where there is none."""
+    """Sign of a deviation that may have either, doubles x genes."""
     shift: NDArray[np.float64]
     """Change of log share in all perturbed cells, genes."""
     batch: NDArray[np.float64]
@@ -54,7 +56,6 @@ def design(
     rank: int,
     similarity: float,
     effect_size: float,
-    interactions: float,
     shift: float,
     n_batches: int,
     batch_strength: float,
@@ -87,9 +88,7 @@ def design(
     effects -= np.log((part * np.exp(effects)).sum(axis=-1) / part.sum(axis=-1))[..., None] * affected
     first, second = np.triu_indices(n_singles, 1)
     chosen = np.sort(for_pairs.choice(first.size, n_doubles, replace=False)) if n_doubles else np.empty(0, np.intp)
-    planted = for_signs.random((n_doubles, n_genes)) < interactions
-    planted[:, -1] = False
-    sign = (planted * for_signs.choice([-1, 1], planted.shape)).astype(np.int8)
+    chance = for_signs.random((n_doubles, n_genes))
     in_batch = for_batch.normal(0, batch_strength, (n_batches, n_genes)) * (n_batches > 1)
     return Design(
         base=base,
@@ -97,7 +96,8 @@ def design(
         targets=targets,
         effects=effects,
         pairs=np.stack([first[chosen], second[chosen]], axis=1),
-        sign=sign,
+        chance=chance,
+        sign=for_signs.choice([-1, 1], chance.shape).astype(np.int8),
         shift=for_shift.normal(0, shift, n_genes),
         batch=in_batch - in_batch.mean(axis=0),
     )
@@ -110,19 +110,42 @@ def _change(
     return np.maximum(np.minimum(log_fold, _LARGEST) * slope, -most * level)
 
 
-def expected_profiles(truth: Design, scale: Scale, line: int, interaction_size: float) -> NDArray[np.float64]:
-    """Mean log-normalised expression in one line: control, singles, doubles; before batches and scaling of shares."""
+@dataclass(frozen=True, eq=False)
+class Effects:
+    """What perturbations do in one line, in mean log-normalised expression."""
+
+    level: NDArray[np.float64]
+    """Of the control, genes."""
+    perturbed: NDArray[np.float64]
+    """Of cells that share what all perturbed cells have, genes."""
+    single: NDArray[np.float64]
+    """Changes by single perturbations, targets x genes."""
+    total: NDArray[np.float64]
+    """Sums of two of them, doubles x genes."""
+    alike: NDArray[np.bool_]
+    """Where both of them go the same way."""
+
+    @property
+    def room(self) -> NDArray[np.float64]:
+        """How far the sums may yet fall, doubles x genes."""
+        return self.perturbed + self.total - (_LEFT + _BATCH) * self.level
+
+
+def expected_effects(truth: Design, scale: Scale, line: int) -> Effects:
+    """Effects in one line; before batches and scaling of shares."""
     level, slope = scale.mean(truth.base[line]), scale.slope(truth.base[line])
     single = _change(truth.effects[line], slope, level, _SINGLE)
     rows = np.arange(truth.targets.size)
     single[rows, truth.targets] = -_OWN * level[truth.targets]
-    double = single[truth.pairs[:, 0]] + single[truth.pairs[:, 1]]
+    first, second = single[truth.pairs[:, 0]], single[truth.pairs[:, 1]]
     perturbed = level + _change(truth.shift, slope, level, _SHIFT)
-    # What cannot go down that far goes up.
-    least = (_LEFT + _BATCH) * level
-    down = (truth.sign < 0) & (perturbed + double - interaction_size > least)
-    double += interaction_size * np.where(down, -1, truth.sign != 0)
-    return np.concatenate([level[None], perturbed + single, perturbed + double])
+    return Effects(level, perturbed, single, first + second, first * second > 0)
+
+
+def expected_profiles(effects: Effects, deviation: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean log-normalised expression: control, singles, doubles with their deviations from the sum."""
+    double = effects.total + deviation
+    return np.concatenate([effects.level[None], effects.perturbed + effects.single, effects.perturbed + double])
 
 
 def shares_by_batch(

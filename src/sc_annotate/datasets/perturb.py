@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from sc_annotate.datasets._molecules import draw_counts
+from sc_annotate.datasets._perturb_interactions import KINDS, planted
 from sc_annotate.datasets._perturb_noise import burst, burst_size, noise_levels
 from sc_annotate.datasets._perturb_scale import DEPTH_SD, Scale
-from sc_annotate.datasets._perturb_truth import design, expected_profiles, shares_by_batch
+from sc_annotate.datasets._perturb_truth import design, expected_effects, expected_profiles, shares_by_batch
 from sc_annotate.datasets._tree import apportion
 from sc_annotate.errors import InputError
 
@@ -30,6 +31,7 @@ def simulate_perturb_seq(
     effect_size: float = 0.3,
     interactions: float = 0.0,
     interaction_size: float = 0.6,
+    interaction_kind: Literal["random", "buffering", "synergistic"] = "random",
     shift: float = 0.0,
     gene_noise: float = 0.0,
     efficacy: float = 1.0,
@@ -73,7 +75,14 @@ def simulate_perturb_seq(
     interactions
         Share of all pairs of a gene and a double that deviate from the sum, 0 to 1.
     interaction_size
-        How much those deviate, in log-normalised expression; up or down at random, up where down would be below 0.
+        How much those deviate, in log-normalised expression.
+    interaction_kind
+        ``"random"``: any pair may deviate, up or down at random, up where down would be below 0. Nothing tells where.
+        ``"buffering"``: toward the control, by `interaction_size` but at most three quarters of the sum, so that the double lies
+        between no change and the sum. ``"synergistic"``: away from it. Both among the genes that the two single
+        perturbations move the same way (in both lines), with a probability in proportion to the sum. Large sums are
+        buffered in most measured doubles: a predictor that says "no change" then ranks interactions well, although it knows
+        nothing, and is hard to beat.
     shift
         Standard deviation over genes (natural log) of a change that all perturbed cells have, whatever the target, as
         from stress or selection. It gives every prediction that knows it a good correlation with the observed change. A
@@ -144,7 +153,7 @@ def simulate_perturb_seq(
     # Streams of their own, so that the truth stays the same when the number of cells changes.
     for_truth, for_noise, for_cells, for_molecules, for_bursts = np.random.default_rng(rng).spawn(5)
     n_lines = 1 + bool(second_line)
-    shape = {name: given[name] for name in ("rank", "similarity", "effect_size", "interactions", "shift")}
+    shape = {name: given[name] for name in ("rank", "similarity", "effect_size", "shift")}
     truth = design(
         n_genes,
         n_singles,
@@ -157,9 +166,11 @@ def simulate_perturb_seq(
     )
     fano, level = noise_levels(n_genes, gene_noise, for_noise)
     scale = Scale(fano, level, depth)
+    effects = [expected_effects(truth, scale, line) for line in range(n_lines)]
+    deviates, deviations = planted(truth, effects, interactions, interaction_size, interaction_kind)
     tables, means = [], []
     for line in range(n_lines):
-        profiles = expected_profiles(truth, scale, line, interaction_size)
+        profiles = expected_profiles(effects[line], deviations[line])
         shares, mean = shares_by_batch(profiles, truth, scale, line)
         tables.append(shares)
         means.append(mean)
@@ -193,7 +204,7 @@ def simulate_perturb_seq(
         "batch": pd.Categorical.from_codes(part % n_batches, pd.Index(_numbered("batch_", n_batches))),
     }
     known: dict[str, Any] = {"conditions": conditions.astype(object)}
-    known["interactions"] = np.concatenate([np.zeros((n_singles, n_genes), dtype=bool), truth.sign != 0])
+    known["interactions"] = np.concatenate([np.zeros((n_singles, n_genes), dtype=bool), deviates])
     known["interactions"][n_singles:, -1] = True
     for line, mean in enumerate(means):
         suffix = f"_line_{line + 1}" if line else ""
@@ -228,6 +239,10 @@ def _check(given: dict[str, Any]) -> None:
     for name in ("similarity", "interactions", "efficacy", "control_share"):
         if not 0 <= given[name] <= 1:
             raise InputError(f"{name} is {given[name]}, but is a share: it must lie between 0 and 1.")
+    if given["interaction_kind"] not in KINDS:
+        raise InputError(
+            f"interaction_kind is {given['interaction_kind']!r}, but must be one of {', '.join(map(repr, KINDS))}."
+        )
     if given["control_share"] in (0, 1):
         raise InputError(f"control_share is {given['control_share']}, but there must be control cells and others.")
     if given["n_singles"] > (given["n_genes"] - 1) // 2:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from sc_annotate._core import perturbation_slots as slots
-from sc_annotate.errors import InputError
+from sc_annotate.errors import InputError, StorageError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +29,8 @@ def perturbation(adata: AnnData, key: str = slots.DEFAULT_KEY) -> AnnData:
     AnnData, conditions x genes. ``X``, float32: predicted mean log-normalised expression; rows of NaN could not be
     predicted. ``layers``: ``delta`` (minus control), ``lower`` and ``upper`` (ends of the intervals), ``observed`` (NaN
     where not measured). ``obs``: ``reason`` (why a row is NaN, else empty), ``held_out`` (predicted by a model that had not
-    seen the measured condition). ``var``: ``control``. ``uns["verdict"]``: what the scores say of the method.
+    seen the measured condition), and, with several contexts, the covariates: rows are then named ``"KLF1|K562"``, ``delta`` is
+    beside the control of the row's own context, and ``var["control"]`` is the mean of these. ``var``: ``control``. ``uns["verdict"]``: what the scores say of the method.
 
     Raises
     ------
@@ -51,18 +52,23 @@ def perturbation(adata: AnnData, key: str = slots.DEFAULT_KEY) -> AnnData:
     names = pd.Index([str(name) for name in stored["conditions"]])
     parts = {part: np.asarray(adata.varm[key + part]).T.copy() for part in slots.PARTS}
     control = adata.var[f"{key}_control"].to_numpy()
+    obs = pd.DataFrame(
+        {
+            "reason": [str(text) for text in stored["reason"]],
+            "held_out": [bool(yes) for yes in stored["held_out"]],
+        },
+        index=names,
+    )
+    if "context" in stored:
+        context = np.atleast_1d(np.asarray(stored["context"], dtype=np.intp))
+        for column in map(str, np.atleast_1d(stored["covariate_keys"])):
+            obs[column] = np.asarray(stored["covariates"][column], dtype=object)[context]
     return AnnData(
         X=parts[""],
-        obs=pd.DataFrame(
-            {
-                "reason": [str(text) for text in stored["reason"]],
-                "held_out": [bool(yes) for yes in stored["held_out"]],
-            },
-            index=names,
-        ),
-        var=pd.DataFrame({"control": control}, index=adata.var_names),
+        obs=obs,
+        var=pd.DataFrame({"control": control}, index=pd.Index(np.asarray(adata.var_names, dtype=object))),
         layers={
-            "delta": parts[""] - control,
+            "delta": parts[""] - slots.control_of(adata, key, stored),
             "lower": parts["_lower"],
             "upper": parts["_upper"],
             "observed": parts["_observed"],
@@ -72,7 +78,11 @@ def perturbation(adata: AnnData, key: str = slots.DEFAULT_KEY) -> AnnData:
 
 
 def leaderboard(
-    adata: AnnData, key: str = slots.DEFAULT_KEY, *, kind: Literal["single", "double"] | None = None
+    adata: AnnData,
+    key: str = slots.DEFAULT_KEY,
+    *,
+    kind: Literal["single", "double"] | None = None,
+    context: str | None = None,
 ) -> pd.DataFrame:
     """Scores of all methods on held-out conditions.
 
@@ -84,6 +94,8 @@ def leaderboard(
         Its name.
     kind
         Conditions of one target (``"single"``) or of several (``"double"``); by default the latter, where they were scored.
+    context
+        One of several contexts, such as ``"K562"`` or ``"K562|24h"``; by default all of them together.
 
     Returns
     -------
@@ -94,7 +106,7 @@ def leaderboard(
     Raises
     ------
     sc_annotate.errors.StorageError
-        There is no such result.
+        There is no such result, or its scores were damaged.
     sc_annotate.errors.InputError
         Nothing of this kind was scored.
 
@@ -110,9 +122,38 @@ def leaderboard(
     from sc_annotate.evaluation import Leaderboard
 
     stored = slots.read_uns(adata, key)
+    if context is not None:
+        stored = _scores_in(stored, key, context)
     have = [name for name in ("double", "single") if name in stored]
     if not have:
         raise InputError(f"adata.uns[{key!r}] has no scores: too few conditions were held out, or evaluate=False.")
     if kind is not None and kind not in have:
         raise InputError(f"kind={kind!r} was not scored in adata.uns[{key!r}]; there is: {', '.join(have)}.")
-    return Leaderboard.from_dict(stored[kind or have[0]]).table()
+    which = kind or have[0]
+    try:
+        board = Leaderboard.from_dict(stored[which])
+        shape = len(board.methods), len(board.conditions)
+        wrong = [
+            name for name in ("methods", "metrics", "baselines", "conditions", "calls") if not getattr(board, name)
+        ]
+        wrong += [name for name, array in board.values.items() if array.shape != shape]
+        wrong += [name for name in board.metrics if name not in board.values and name != "sd_ratio"]
+        wrong += [] if board.predicted.shape == shape else ["predicted"]
+        table = None if wrong else board.table()
+    except (AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
+        wrong, table = [f"{type(error).__name__}: {error}"], None
+    if table is None:
+        raise StorageError(
+            f"adata.uns[{key!r}][{which!r}], the stored scores, was changed since it was written ({wrong[0]}). Predict again."
+        )
+    return table
+
+
+def _scores_in(stored: dict[str, Any], key: str, context: str) -> dict[str, Any]:
+    """The scores of one context, by kind."""
+    if "covariates" not in stored:
+        raise InputError(f"adata.uns[{key!r}] has one context only: leave context out.")
+    names = ["|".join(map(str, row)) for row in stored["covariates"].to_numpy()]
+    if context not in names:
+        raise InputError(f"adata.uns[{key!r}] has no context {context!r}; there are: {', '.join(map(repr, names))}.")
+    return dict(stored.get("context_scores", {}).get(str(names.index(context)), {}))

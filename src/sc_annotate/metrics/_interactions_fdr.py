@@ -158,8 +158,11 @@ def local_fdr(z: ArrayLike, null: EmpiricalNull, *, n_bins: int = 120, df: int =
     if not low < high:
         raise InputError("z has no spread around the null. Fit the null to the same values.")
     under_null = min(null.p0, 1.0) * norm.pdf(seen, null.delta0, null.sigma0)
+    # Between far-out values the fitted density can be 0 in all digits: then the null alone decides.
+    fitted = density(seen, low, high, n_bins, df)
+    ratio = np.divide(under_null, fitted, out=(under_null > 0).astype(np.float64), where=fitted > 0)
     out = np.full(values.shape, np.nan)
-    out[~np.isnan(values)] = np.minimum(under_null / density(seen, low, high, n_bins, df), 1)
+    out[~np.isnan(values)] = np.minimum(ratio, 1)
     return out
 
 

@@ -12,7 +12,8 @@ from sc_annotate.errors import InputError
 from sc_annotate.pl import _perturbation_words as words
 from sc_annotate.pl import _style as style
 from sc_annotate.pl._figure import finish
-from sc_annotate.pl._frame import beside, narrow, rows
+from sc_annotate.pl._frame import beside, narrow
+from sc_annotate.pl._method_rows import method_rows, width_of, without_number
 from sc_annotate.pl._perturbation_stored import read_board
 from sc_annotate.pl._several import given_axes, new_axes
 
@@ -98,29 +99,25 @@ def leaderboard(
     if not chosen:
         raise InputError("metrics is empty: name at least one metric, or leave it out to draw all.")
     columns = [board.at(m) for m in chosen]
-    names = words.in_words(board.methods)
-    axes, first = _axes(ax, board, names, len(chosen))
+    axes, first = _axes(ax, board, len(chosen))
     for i, (metric, j, one) in enumerate(zip(chosen, columns, axes, strict=True)):
-        rows(one, names if i in first else [""] * len(names), style.FONT)
+        method_rows(one, board, board.methods, named=i in first)
         _panel(one, board, metric, j)
-        if i in first:
-            for text, name in zip(one.get_yticklabels(), board.methods, strict=True):
-                text.set_fontweight("bold" if name == board.own else "normal")
     return finish(dict(zip(chosen, axes, strict=True)), show=show, return_fig=return_fig)
 
 
-def _axes(ax: Any, board: Board, names: list[str], n: int) -> tuple[list[Axes], set[int]]:
+def _axes(ax: Any, board: Board, n: int) -> tuple[list[Axes], set[int]]:
     """The caller's Axes, or those of a new figure with the verdict above; and which ones carry the names of methods."""
     if ax is not None:
         return given_axes(ax, n, "one for each metric"), {0}
     across = min(n, ACROSS)
     down = -(-n // across)
-    width = style.width_of(names, style.FONT) + across * (WIDE + 0.25) + 0.4
+    width = width_of(board.methods) + across * (WIDE + 0.25) + 0.4
     head = [board.what + "; dots: mean, bars: 95 % intervals", board.verdict]
     if "uninformative" in board.calls:
         head.append("hollow: uninformative, it does not tell perturbations apart")
     head = [row for line in head for row in wrap(line, int(width * 14))]
-    height = down * (PITCH * (len(names) + 2) + 0.95) + 0.16 * len(head) + 0.2
+    height = down * (PITCH * (len(board.methods) + 2) + 0.95) + 0.16 * len(head) + 0.2
     made = new_axes(down, across, width, height)
     for spare in made[n:]:
         spare.set_axis_off()
@@ -134,7 +131,6 @@ def _panel(ax: Axes, board: Board, metric: str, j: int) -> None:
     mean, low, high, n_scored = (
         np.asarray(board.summary[part], dtype=np.float64)[:, j] for part in ("mean", "low", "high", "n_scored")
     )
-    status = [str(s) for s in board.summary["status"][:, j]]
     fewer = int(board.scored.sum())
     ax.set_ylim(n + 0.1, -1.1)  # a row above and one below, for the words at the lines
     for i, color in enumerate(words.colors(board.methods)):
@@ -158,9 +154,8 @@ def _panel(ax: Axes, board: Board, metric: str, j: int) -> None:
             ax.axvline(value, color=color, lw=0.9, ls=(0, (4, 3)), zorder=1)
             _word(ax, name, value, row, color)
     for i in np.flatnonzero(~np.isfinite(mean)).tolist():
-        said = {"missing": "not predicted", "partly missing": "not predicted"}.get(status[i], "undefined")
         middle = float(np.mean(ax.get_xlim()))
-        ax.text(middle, i, said, ha="center", va="center", fontsize=style.SMALL, color="#6b6b6b", style="italic",
+        ax.text(middle, i, without_number(board, i, j), ha="center", va="center", fontsize=style.SMALL, color="#6b6b6b", style="italic",
                 bbox={"fc": "white", "lw": 0, "pad": 0.6}, zorder=4)  # fmt: skip
     ax.locator_params(axis="x", nbins=4)
     heading = "\n".join(narrow([about.words], 27))

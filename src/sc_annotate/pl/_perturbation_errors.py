@@ -11,7 +11,8 @@ from sc_annotate.errors import InputError
 from sc_annotate.pl import _perturbation_words as words
 from sc_annotate.pl import _style as style
 from sc_annotate.pl._figure import finish, one_axes
-from sc_annotate.pl._frame import beside, narrow, rows
+from sc_annotate.pl._frame import beside, narrow
+from sc_annotate.pl._method_rows import method_rows, width_of, without_number
 from sc_annotate.pl._perturbation_stored import read_board
 
 if TYPE_CHECKING:
@@ -95,7 +96,6 @@ def perturbation_errors(
     sign = 1 if about.good == words.LOWER else -1
     order = np.argsort(np.where(np.isfinite(mean), sign * mean, np.inf), kind="stable")
     methods = [board.methods[i] for i in order]
-    names = words.in_words(methods)
     against = next((name for name in AGAINST if name in board.baselines), None)
     shown = [_numbers(board, int(i), j, against) for i in order]
     title = [
@@ -105,14 +105,10 @@ def perturbation_errors(
     ]
     ax = one_axes(
         ax,
-        3.4
-        + style.width_of(names, style.FONT)
-        + style.width_of([line for text in shown for line in text], style.SMALL),
-        PITCH * len(names) + 1.4,
+        3.4 + width_of(methods) + style.width_of([line for text in shown for line in text], style.SMALL),
+        PITCH * len(methods) + 1.4,
     )
-    rows(ax, names, style.FONT)
-    for text, name in zip(ax.get_yticklabels(), methods, strict=True):
-        text.set_fontweight("bold" if name == board.own else "normal")
+    method_rows(ax, board, methods)
     _lines(ax, board.values[metric][order][:, board.scored])
     color = words.colors(board.methods)
     for row, i in enumerate(order.tolist()):
@@ -147,8 +143,7 @@ def _numbers(board: Board, i: int, j: int, against: str | None) -> list[str]:
     """What stands beside a method: its mean, and the difference to a baseline."""
     mean, low, high = (float(board.summary[part][i, j]) for part in ("mean", "low", "high"))
     if not np.isfinite(mean):
-        missing = "missing" in str(board.summary["status"][i, j])
-        return ["not predicted" if missing else "undefined"]
+        return [without_number(board, i, j)]
     out = [_interval(mean, low, high)]
     n, all_of = int(board.summary["n_scored"][i, j]), int(board.scored.sum())
     if n < all_of:

@@ -80,7 +80,7 @@ class Board:
 
 def read_predicted(adata: AnnData, key: str) -> Predicted:
     stored = slots.read_uns(adata, key)
-    control = np.asarray(adata.var[f"{key}_control"], dtype=np.float64)
+    control = slots.control_of(adata, key, stored).astype(np.float64)
     change, lower, upper, observed = (
         np.asarray(adata.varm[key + part], dtype=np.float64).T - control for part in slots.PARTS
     )

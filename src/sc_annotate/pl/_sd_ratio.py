@@ -10,7 +10,8 @@ from sc_annotate._core.perturbation_slots import DEFAULT_KEY
 from sc_annotate.pl import _perturbation_words as words
 from sc_annotate.pl import _style as style
 from sc_annotate.pl._figure import finish, one_axes
-from sc_annotate.pl._frame import beside, narrow, rows
+from sc_annotate.pl._frame import beside, narrow
+from sc_annotate.pl._method_rows import method_rows, width_of, without_number
 from sc_annotate.pl._perturbation_stored import read_board
 
 if TYPE_CHECKING:
@@ -82,25 +83,23 @@ def sd_ratio(
     ['linear', 'no change  (as the control)', 'mean  (of all perturbations)']
     """
     board = read_board(adata, key, kind)
-    names = words.in_words(board.methods)
+    n, j = len(board.methods), board.at("sd_ratio")
     known = board.sd_ratios[np.isfinite(board.sd_ratios)]
     top = float(np.clip(np.ceil(4 * known.max(initial=0)) / 4, 1.5, MOST))
     edges = np.linspace(0, top, round(BINS * top) + 1)
-    ax = one_axes(ax, 3.7 + style.width_of(names, style.FONT) + 0.9, max(0.5 * len(names), 1.0) + 1.5)
-    rows(ax, names, style.FONT)
-    ax.set_ylim(len(names) - 0.5, -0.75)
+    ax = one_axes(ax, 3.7 + width_of(board.methods) + 0.9, max(0.5 * n, 1.0) + 1.5)
+    method_rows(ax, board, board.methods)
+    ax.set_ylim(n - 0.5, -0.75)
     for row, (ratios, color) in enumerate(zip(board.sd_ratios, words.colors(board.methods), strict=True)):
         own = ratios[np.isfinite(ratios)]
         floor = row + 0.45
         ax.plot([0, top], [floor, floor], color="#c8c8c8", lw=0.6, zorder=1)
         if not own.size:
-            beside(ax, row + 0.2, "not predicted" if board.calls[row : row + 1] == ["missing"] else "undefined")
+            beside(ax, row + 0.2, without_number(board, row, j))
             continue
         heights = np.histogram(np.clip(own, 0, top), edges)[0]
         ax.stairs(floor - TALL * heights / heights.max(), edges, baseline=floor, fill=True, color=color, lw=0, zorder=2)
         beside(ax, row + 0.2, f"median {np.median(own):.2f}")
-    for text, name in zip(ax.get_yticklabels(), board.methods, strict=True):
-        text.set_fontweight("bold" if name == board.own else "normal")
     ax.axvline(1, color="#555555", lw=0.9, ls=(0, (4, 3)), zorder=3)
     ax.set_xlim(-0.02 * top, top)
     ax.text(1, 1.01, "as observed", ha="left", va="bottom", fontsize=style.SMALL, color=style.INK,
@@ -108,8 +107,8 @@ def sd_ratio(
     ax.text(0, 1.01, "the same for all", ha="left", va="bottom", fontsize=style.SMALL, color=style.INK,
             transform=ax.get_xaxis_transform())  # fmt: skip
     style.axis_names(ax, "SD between conditions, predicted / observed, of each gene")
-    n = int(np.isfinite(board.sd_ratios).any(axis=0).sum())
+    n_genes = int(np.isfinite(board.sd_ratios).any(axis=0).sum())
     beyond = int((known > top).sum())
     notes = [f"{beyond:,} ratios above {top:g} stand at the edge"] if beyond else []
-    style.title(ax, narrow([board.what, f"{n:,} genes", *notes], 64), pad=15)
+    style.title(ax, narrow([board.what, f"{n_genes:,} genes", *notes], 64), pad=15)
     return finish(ax, show=show, return_fig=return_fig)

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sc_annotate._core import registry
+from sc_annotate._core.arguments import whole
 from sc_annotate._core.conditions import as_targets, names_of
+from sc_annotate.errors import InputError
 from sc_annotate.pp._screen import check_profiles, screen_of
 
 if TYPE_CHECKING:
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 
     from sc_annotate.predictors import Screen
 
+EMBEDDINGS = ("gene_embedding", "perturbation_embedding")
+"""Parameters that may be given as tables."""
+
 
 def predictable(
     profiles: AnnData,
@@ -25,19 +30,27 @@ def predictable(
     *,
     method: str = "linear",
     method_kwargs: Mapping[str, Any] | None = None,
+    n_folds: int | None = None,
+    rng: int = 0,
 ) -> pd.DataFrame:
-    """Say for each condition whether a method could predict it without having seen it, and if not, why.
+    """Say for each condition whether :func:`sc_annotate.tl.predict_perturbation` would predict it, and if not, why.
+
+    A condition that was not measured is asked of the method fitted on all that were. A measured one is asked of the model
+    that has not seen its fold: neither the condition nor, of a single perturbation, any combination with its target. The
+    only condition of its kind is in no fold, and is asked of the model that has seen it.
 
     Parameters
     ----------
     profiles
         Of a screen, from :func:`sc_annotate.pp.perturbation_profiles`.
     conditions
-        Such as ``["KLF1", "KLF1+GATA1"]``; by default the measured ones, each as if it had not been.
+        Such as ``["KLF1", "KLF1+GATA1"]``; by default the measured ones.
     method
         A name among the ``perturbation`` methods.
     method_kwargs
-        Its parameters.
+        Its parameters, and with them the ``gene_embedding`` and ``perturbation_embedding``, where there are.
+    n_folds, rng
+        How measured conditions are held out: as they are handed to :func:`sc_annotate.tl.predict_perturbation`.
 
     Returns
     -------
@@ -46,7 +59,7 @@ def predictable(
     Raises
     ------
     sc_annotate.errors.InputError
-        No profiles, no such method, or what is no condition.
+        No profiles, no such method, one that trains on cells, or what is no condition.
 
     Examples
     --------
@@ -58,22 +71,37 @@ def predictable(
     """
     import pandas as pd
 
+    # The same rules as those of the prediction, which is made there.
+    from sc_annotate.tl._embeddings import embedding_of, parameters
+    from sc_annotate.tl._perturbation_folds import splits_of
+
+    if registry.get("perturbation", method).input == "cells":
+        raise InputError(
+            f"the method {method!r} trains on cells, so profiles cannot tell what it would predict; predict_perturbation on "
+            "the cells gives the reasons."
+        )
+    rng = whole(rng, "rng", least=0)
     screen, _ = screen_of(check_profiles(profiles))
+    kwargs = parameters(method_kwargs or {}, screen)
+    kwargs |= {name: embedding_of(kwargs[name], argument=name) for name in EMBEDDINGS if name in kwargs}
     targets = screen.targets
     asked = targets if conditions is None else as_targets(conditions)
-    measured = {each: i for i, each in enumerate(targets)}
+    measured = set(targets)
     reason = np.full(len(asked), "", dtype=object)
 
     def ask(train: Screen, which: list[int]) -> None:
-        model = registry.make("perturbation", method, dict(method_kwargs or {})).fit(train)
+        model = registry.make("perturbation", method, kwargs).fit(train, rng=rng)
         reason[which] = np.asarray(model.why_not([asked[i] for i in which]), dtype=object)
 
-    new = [i for i, each in enumerate(asked) if each not in measured]
-    if new:
-        ask(screen, new)
-    for i, each in enumerate(asked):
-        if each in measured and len(targets) > 1:
-            ask(screen.select(np.delete(np.arange(len(targets)), measured[each])), [i])
+    place = {each: i for i, each in enumerate(asked)}
+    left = set(range(len(asked)))
+    for split in splits_of(targets, n_folds, rng):
+        held = [place[targets[i]] for i in split.test if targets[i] in place]
+        if held:
+            ask(screen.select(split.train), held)
+            left -= set(held)
+    if left:
+        ask(screen, sorted(left))
     return pd.DataFrame(
         {
             "measured": [each in measured for each in asked],

@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 
     from sc_annotate._core.group_sums import GroupSums
 
+PROFILES = "perturbation_profiles"
+"""Key in ``uns`` of an object that holds profiles."""
+COLUMNS = (
+    "targets", "n_targets", "is_control", "n_cells", "n_guides", "guide_agreement", "efficacy", "n_escapers", "n_all_cells"
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Groups:
@@ -57,8 +63,9 @@ class Groups:
         guide_suffix: str | None,
         min_cells: int,
         rng: int,
+        keep: NDArray[np.bool_] | None = None,
     ) -> Self:
-        """Read the columns."""
+        """Read the columns; of the cells only those to `keep`."""
         import pandas as pd
 
         column = check_column(adata, perturbation_key, argument="perturbation_key")
@@ -78,7 +85,8 @@ class Groups:
             why.append(f"the condition of {missing} cells is missing")
         covariate, covariates = _combinations(adata, covariate_keys)
         replicate, n_replicates = _replicates(adata, replicate_key)
-        condition = np.where((covariate < 0) | (replicate < 0), -1, condition)
+        lost = (covariate < 0) | (replicate < 0)
+        condition = np.where(lost if keep is None else lost | ~keep, -1, condition)
         return cls._made(
             condition, covariate, replicate, n_replicates, known, covariates, covariate_keys, control, left_out, why,
             min_cells=min_cells, rng=rng,
@@ -177,13 +185,28 @@ class Groups:
             obs[key] = self.covariates[key].to_numpy()[self.covariate]
         return obs, mean, layers
 
+    @property
+    def row(self) -> NDArray[np.intp]:
+        """Profile of each cell, -1 of cells that are left out."""
+        return np.where(self.code < 0, -1, self.code // (2 * self.n_replicates)).astype(np.intp)
+
+    @property
+    def replicate(self) -> NDArray[np.intp]:
+        """Replicate of each cell that is used."""
+        return (self.code // 2 % self.n_replicates).astype(np.intp)
+
     def _controls(
         self, n: NDArray[np.int64], total: NDArray[np.float64], weights: NDArray[np.int64]
     ) -> NDArray[np.float64]:
-        """Mean of the control of each profile's covariate, by replicate as the profile's own cells are (`weights`)."""
-        out = np.empty((len(self.targets), total.shape[2]))
+        return self.matched(self.covariate, n, total, weights)
+
+    def matched(
+        self, of: NDArray[np.intp], n: NDArray[np.int64], total: NDArray[np.float64], weights: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """Mean of the control of each covariate in `of`, by replicate as the cells held against it are (`weights`)."""
+        out = np.empty((len(of), total.shape[2]))
         controls = {c: i for i, (name, c) in enumerate(zip(self.targets, self.covariate, strict=True)) if not name}
-        for row, c in enumerate(self.covariate):
+        for row, c in enumerate(of):
             own = controls[c]
             # A half may lack the few control cells of a replicate.
             weight = np.where(n[own] > 0, weights[row], 0)
@@ -215,7 +238,7 @@ def _combinations(adata: AnnData, keys: list[str]) -> tuple[NDArray[np.intp], pd
 
     if not keys:
         return np.zeros(adata.n_obs, dtype=np.intp), pd.DataFrame(index=range(1))
-    taken = [key for key in keys if key in ("targets", "n_targets", "is_control", "n_cells")]
+    taken = [key for key in keys if key in COLUMNS]
     if taken or len(set(keys)) < len(keys):
         raise InputError(
             f"covariate_keys: {taken or keys} are columns of the profiles, or named twice. Rename them in obs."
@@ -252,3 +275,10 @@ def _halves(row: NDArray[np.intp], replicate: NDArray[np.intp], rng: int) -> NDA
     half = np.empty(row.size, dtype=np.intp)
     half[by] = (np.arange(row.size) - start) % 2
     return half
+
+
+def names_only(adata: AnnData) -> pd.DataFrame:
+    """A table of genes without columns; strings that may be missing, as some files have them, cannot be written again."""
+    import pandas as pd
+
+    return pd.DataFrame(index=pd.Index(np.asarray(adata.var_names.astype(str), dtype=object)))

@@ -2,80 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from sc_annotate._core import conditions as parsing
 from sc_annotate._core import read
 from sc_annotate._core import transform as scales
+from sc_annotate._core.arguments import whole
 from sc_annotate._core.group_sums import group_sums
 from sc_annotate._core.lazy import with_tables
-from sc_annotate._core.matrix import check_adata, find
+from sc_annotate._core.matrix import check_adata
 from sc_annotate._core.progress import logger
 from sc_annotate._core.sanitize import sanitize
-from sc_annotate._core.storage import check_column
 from sc_annotate.errors import InputError
-from sc_annotate.pp._profile_groups import Groups
+from sc_annotate.pp._guides import guides_of
+from sc_annotate.pp._lfc import lfc_hint
+from sc_annotate.pp._mixscape import mixscape
+from sc_annotate.pp._profile_groups import PROFILES, Groups, names_only
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import pandas as pd
     from anndata import AnnData
 
     from sc_annotate._core.transform import Stated
 
-PROFILES = "perturbation_profiles"
-"""Key in ``uns`` of an object that holds profiles."""
 MIN_CELLS = 10
-
-
-def parse_conditions(
-    names: Sequence[Any], *, control: str, separator: str | Sequence[str] = "+", guide_suffix: str | None = None
-) -> pd.DataFrame:
-    r"""Read the names of perturbed conditions: which genes each stands for.
-
-    Parameters
-    ----------
-    names
-        Names as they stand in a column of ``obs``, such as ``"KLF1"``, ``"KLF1+GATA1"`` or ``"KLF1+ctrl"``.
-    control
-        The name of the control.
-    separator
-        What stands between two targets; of several the first that occurs in a name counts.
-    guide_suffix
-        Regular expression of what follows the gene in the name of a guide, such as ``r"_g\d+"`` or ``r"g\d+"``.
-
-    Returns
-    -------
-    One row for each different name, in order of appearance: ``name``; ``condition``, the targets in alphabetical order
-    joined by ``+``, empty for the control; ``n_targets``; ``problem``, why a name could not be read, else empty.
-
-    Raises
-    ------
-    sc_annotate.errors.InputError
-        A separator or a regular expression that is none.
-
-    Examples
-    --------
-    >>> import sc_annotate as sca
-    >>> sca.pp.parse_conditions(["ctrl", "KLF1+ctrl", "MAP2K6+ELMSAN1"], control="ctrl")["condition"].tolist()
-    ['', 'KLF1', 'ELMSAN1+MAP2K6']
-    """
-    import pandas as pd
-
-    found = parsing.parse(
-        pd.unique(pd.Series(names, dtype=object)), control=control, separator=separator, guide_suffix=guide_suffix
-    )
-    return pd.DataFrame(
-        {
-            "name": [each.name for each in found],
-            "condition": [each.canonical for each in found],
-            "n_targets": np.array([len(each.targets) for each in found], dtype=np.int64),
-            "problem": [each.problem for each in found],
-        }
-    )
 
 
 def perturbation_profiles(
@@ -87,6 +39,9 @@ def perturbation_profiles(
     replicate_key: str | None = None,
     separator: str | Sequence[str] = "+",
     guide_suffix: str | None = None,
+    guide_key: str | None = None,
+    efficacy: Literal["mixscape"] | None = None,
+    drop_escapers: bool = False,
     layer: str | None = None,
     total_counts_key: str | None = None,
     values: Stated | None = None,
@@ -116,6 +71,17 @@ def perturbation_profiles(
         as the condition's own cells are, and cells of replicates without control are left out.
     separator, guide_suffix
         See :func:`parse_conditions`.
+    guide_key
+        Column of ``obs`` with the guide of each cell. Guides of one condition are held against each other; one that
+        disagrees is reported, not dropped. Non-targeting guides are guides of the control.
+    efficacy
+        ``"mixscape"``: Mixscape of pertpy tells perturbed cells from escapers, which carry a guide and look like control,
+        on a dense copy of the cells; it needs ``pip install "sc-annotate[perturb]"``. Combinations are treated as any
+        other condition. By default nothing is told apart.
+    drop_escapers
+        Leave escapers out of the means. Mind that cells are then chosen by the very response that is to be measured and
+        predicted: effects, the agreement of halves and every score come out larger than they are, also where nothing was
+        perturbed. What is found on the survivors is no honest figure by itself: report that of all cells beside it.
     layer
         Layer with the values; by default ``X``.
     total_counts_key
@@ -131,25 +97,40 @@ def perturbation_profiles(
     -------
     AnnData, conditions x genes, the control(s) first; ``X`` float64, mean log-normalised expression.
 
-    ``obs``: ``targets`` (``"A+B"``; empty for control), ``n_targets``, ``is_control``, ``n_cells``, and the covariates.
+    ``obs``: ``targets`` (``"A+B"``; empty for control), ``n_targets``, ``is_control``, ``n_cells``, and the covariates. With
+    `guide_key`: ``n_guides`` and ``guide_agreement`` (median of the correlations below; NaN for control and with one
+    guide). With `efficacy`: ``efficacy``, the share of the cells that is perturbed (NaN for control, and where fewer than
+    five genes change, so that nothing can be told apart), and ``n_escapers``.
 
     ``layers``, float64: ``se``, standard error of the mean over cells; ``control``, the control that the row is held
     against; ``half_1`` and ``half_2``, means over random halves of the cells; ``control_half_1`` and ``control_half_2``,
     the same of the control. No cell is in both halves, so the two differences to control share nothing: sharing the control
     lets replicates look more alike than they are.
 
-    ``uns["perturbation_profiles"]``: what was read and left out.
+    With `drop_escapers`: the layer ``all_cells``, means over all cells, and ``obs["n_all_cells"]``.
+
+    ``uns["perturbation_profiles"]``: what was read and left out; with `efficacy` the names of the ``escapers``; with
+    `guide_key` the table ``guides``, from all cells, one row for each condition and guide: ``n_cells``; ``correlation`` of its
+    change with that of the other guides of the condition together, over all genes but the targets, each beside its own
+    half of the control; ``knock_down``, the mean log change of its targets where they are read out; ``status``: "agrees"
+    where the correlation is above 95 % of those with other conditions, or, of a clear change, above half of what noise
+    would leave of it; else "disagrees" where two other guides of the condition agree ("too few cells" where noise alone
+    could explain that), and "no shared change" where they do not; "only guide", "control", and "not judged" with too few
+    conditions to compare with.
 
     Raises
     ------
     sc_annotate.errors.InputError
         No such column, no such control (near names are named), no condition beside it, or other wrong arguments.
+    sc_annotate.errors.MissingExtraError
+        `efficacy` without pertpy.
     sc_annotate.errors.MatrixError
         Values that cannot be brought to the common scale.
 
     References
     ----------
-    Ahlmann-Eltze, Huber & Anders 2025, Nature Methods, doi:10.1038/s41592-025-02772-6.
+    Ahlmann-Eltze, Huber & Anders 2025, Nature Methods, doi:10.1038/s41592-025-02772-6. Mixscape: Papalexi et al. 2021,
+    Nature Genetics, doi:10.1038/s41588-021-00778-2; pertpy: Heumos et al. 2025, doi:10.1038/s41592-025-02909-7.
 
     Examples
     --------
@@ -164,28 +145,45 @@ def perturbation_profiles(
     from anndata import AnnData
 
     check_adata(adata, what="adata")
-    if isinstance(min_cells, bool) or not isinstance(min_cells, int) or min_cells < 1:
-        raise InputError(f"min_cells must be a whole number, 1 or more, not {min_cells!r}.")
-    if isinstance(rng, bool) or not isinstance(rng, int | np.integer) or rng < 0:
-        raise InputError(f"rng must be a whole number, 0 or more, not {rng!r}.")
+    min_cells, rng = whole(min_cells, "min_cells", least=1), whole(rng, "rng", least=0)
+    if efficacy not in (None, "mixscape"):
+        raise InputError(f"efficacy must be 'mixscape' or None, not {efficacy!r}.")
+    if drop_escapers and efficacy is None:
+        raise InputError("drop_escapers needs to know them: pass efficacy='mixscape'.")
     adata = with_tables(adata)
-    groups = Groups.of(
-        adata,
-        perturbation_key,
-        control,
-        covariate_keys=[covariate_keys] if isinstance(covariate_keys, str) else list(covariate_keys),
-        replicate_key=replicate_key,
-        separator=separator,
-        guide_suffix=guide_suffix,
-        min_cells=min_cells,
-        rng=rng,
-    )
-    found = read.open_input(adata, layer=layer)
-    totals = read.total_counts(adata, total_counts_key, what="adata")
-    plan = scales.plan(found.values, what="adata", stated=values, totals=totals, elsewhere=found.elsewhere)
+    how: dict[str, Any] = {
+        "covariate_keys": [covariate_keys] if isinstance(covariate_keys, str) else list(covariate_keys),
+        "replicate_key": replicate_key,
+        "separator": separator,
+        "guide_suffix": guide_suffix,
+        "min_cells": min_cells,
+        "rng": rng,
+    }
+    with lfc_hint(adata, perturbation_key, layer):
+        groups = Groups.of(adata, perturbation_key, control, **how)
+        found = read.open_input(adata, layer=layer)
+        totals = read.total_counts(adata, total_counts_key, what="adata")
+        plan = scales.plan(found.values, what="adata", stated=values, totals=totals, elsewhere=found.elsewhere)
     sums = group_sums(found.source.X, plan, groups.code, groups.n_codes, progress="averaging conditions")
     obs, X, layers = groups.profiles(sums)
-    out = AnnData(X=X, obs=obs, var=adata.var[[]].copy(), layers=layers)
+    about: dict[str, Any] = {}
+    if guide_key is not None:
+        columns, about["guides"] = guides_of(adata, guide_key, found.source.X, plan, groups, sums, obs)
+        obs = obs.assign(**columns)
+    if efficacy is not None:
+        columns, escaped = mixscape(found.source, plan, groups, rng=rng)
+        obs = obs.assign(**columns)
+        about |= {"efficacy": efficacy, "drop_escapers": drop_escapers}
+        about["escapers"] = np.asarray(adata.obs_names[escaped].astype(str), dtype=np.str_)
+        if drop_escapers:
+            groups = Groups.of(adata, perturbation_key, control, keep=~escaped, **how)
+            sums = group_sums(found.source.X, plan, groups.code, groups.n_codes, progress="averaging survivors")
+            kept, X_kept, layers = groups.profiles(sums)
+            before = obs.index.get_indexer(kept.index)
+            layers["all_cells"] = X[before]
+            more = obs.rename(columns={"n_cells": "n_all_cells"}).drop(columns=[c for c in kept if c != "n_cells"])
+            obs, X = kept.join(more), X_kept
+    out = AnnData(X=X, obs=obs, var=names_only(adata), layers=layers)
     for line in groups.left_out_lines():
         logger.warning(line)
     out.uns[PROFILES] = sanitize(
@@ -202,71 +200,6 @@ def perturbation_profiles(
             "min_cells": min_cells,
             "rng": rng,
         }
+        | about
     )
-    return out
-
-
-def profiles_from_lfc(adata: AnnData, perturbation_key: str | None = None, *, layer: str | None = None) -> AnnData:
-    """Profiles of a screen that comes as log fold changes, one row a condition: the control is 0.
-
-    Parameters
-    ----------
-    adata
-        Conditions x genes, log fold changes to control.
-    perturbation_key
-        Column of ``obs`` with the conditions; by default ``obs_names``.
-    layer
-        Layer with the values; by default ``X``.
-
-    Returns
-    -------
-    AnnData as :func:`perturbation_profiles` gives it, with a control row ``"control"`` of zeros, without cell numbers,
-    standard errors and halves. ``uns["perturbation_profiles"]["values"]`` is ``"lfc"``.
-
-    Raises
-    ------
-    sc_annotate.errors.InputError
-        Names that cannot be read or occur twice, or values that are not finite.
-
-    Examples
-    --------
-    >>> import anndata as ad
-    >>> import numpy as np
-    >>> import pandas as pd
-    >>> import sc_annotate as sca
-    >>> lfc = ad.AnnData(np.array([[-1.0, 0.2], [0.1, 2.0]]), obs=pd.DataFrame(index=["KLF1", "GATA1"]))
-    >>> sca.pp.profiles_from_lfc(lfc).obs_names.tolist()
-    ['control', 'KLF1', 'GATA1']
-    """
-    import pandas as pd
-    from anndata import AnnData
-
-    check_adata(adata, what="adata")
-    column = (
-        adata.obs_names
-        if perturbation_key is None
-        else check_column(adata, perturbation_key, argument="perturbation_key")
-    )
-    parsed = parsing.parse(list(column), control="control")
-    wrong = [each.name for each in parsed if each.problem or not each.targets]
-    if wrong:
-        raise InputError(
-            f"{', '.join(map(repr, wrong[:5]))} cannot be read as perturbed genes; leave such rows out of adata."
-        )
-    canonical = [each.canonical for each in parsed]
-    if len(set(canonical)) < len(canonical):
-        twice = next(name for name in canonical if canonical.count(name) > 1)
-        raise InputError(f"the condition {twice!r} occurs twice in adata. Average its rows, or choose one.")
-    source = find(adata, layer=layer).X
-    X = np.asarray(source.toarray() if hasattr(source, "toarray") else source, dtype=np.float64)
-    if not np.isfinite(X).all():
-        raise InputError("adata has log fold changes that are NaN or infinite. Leave those genes or conditions out.")
-    X = np.vstack([np.zeros(X.shape[1]), X])
-    n_targets = np.array([0, *(len(each.targets) for each in parsed)], dtype=np.int64)
-    obs = pd.DataFrame(
-        {"targets": ["", *canonical], "n_targets": n_targets, "is_control": n_targets == 0},
-        index=["control", *canonical],
-    )
-    out = AnnData(X=X, obs=obs, var=adata.var[[]].copy(), layers={"control": np.zeros_like(X)})
-    out.uns[PROFILES] = {"schema": 1, "control": "control", "values": "lfc", "covariate_keys": np.array([], dtype=str)}
     return out

@@ -8,7 +8,7 @@ import numpy as np
 
 from sc_annotate._core.conditions import targets_of
 from sc_annotate.errors import InputError
-from sc_annotate.pp._profiles import PROFILES
+from sc_annotate.pp._profile_groups import PROFILES
 from sc_annotate.predictors import Screen
 
 if TYPE_CHECKING:

@@ -99,11 +99,10 @@ class KernelRidge:
             errors[:, j] = np.linalg.norm(solution.dual[:n], axis=1) / scale
         return errors
 
-    def best(self, left_out: int | None) -> tuple[float, float]:
-        """The penalty with the smallest mean error over the other observations, the strongest of equals."""
+    def best(self) -> tuple[float, float]:
+        """The penalty with the smallest mean error over the observations, the strongest of equals."""
         if self._errors is None:
             return self._penalties[-1], float("nan")
-        errors = self._errors if left_out is None else np.delete(self._errors, left_out, axis=0)
-        mean = errors.mean(axis=0)
+        mean = self._errors.mean(axis=0)
         i = len(mean) - 1 - int(np.argmin(mean[::-1]))
         return self._penalties[i], float(mean[i])

@@ -28,12 +28,9 @@ class LeftOutErrors:
     values: NDArray[np.float64]
     """Conditions x settings; NaN for conditions that cannot be predicted."""
 
-    def best(self, left_out: int | None) -> tuple[Setting, float]:
-        """The setting with the smallest mean error over the other conditions; among equals the first."""
-        scored = ~np.isnan(self.values[:, 0])
-        if left_out is not None:
-            scored[left_out] = False
-        mean = self.values[scored].mean(axis=0)
+    def best(self) -> tuple[Setting, float]:
+        """The setting with the smallest mean error over the conditions; among equals the first."""
+        mean = self.values[~np.isnan(self.values[:, 0])].mean(axis=0)
         i = int(np.argmin(mean))
         return self.settings[i], float(mean[i])
 
@@ -68,7 +65,6 @@ def linear_folds(
     control: NDArray[np.float64],
     new: list[tuple[str, ...]],
     setting: Setting,
-    errors: LeftOutErrors | None,
 ) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
     """Predictions of each condition and of `new` ones, without that condition."""
     can = np.array([bool(t) and not parts.targets.missing(t) for t in new], dtype=np.bool_)
@@ -78,9 +74,7 @@ def linear_folds(
     block = max(1, 256 // (1 + len(new_rows)))
     for start in range(0, n, block):
         rows = range(start, min(start + block, n))
-        coefficients = [
-            _coefficients(parts, i, new_rows, setting if errors is None else errors.best(i)[0]) for i in rows
-        ]
+        coefficients = [_coefficients(parts, i, new_rows, setting) for i in rows]
         changes = np.split(
             np.concatenate(coefficients, axis=1).T @ parts.basis.T,
             np.cumsum([c.shape[1] for c in coefficients])[:-1],

@@ -115,7 +115,7 @@ class Linear(Predictor):
             self.notes_.append("with fewer than 3 conditions to learn from there is nothing to tune by.")
             return
         errors = left_out_errors(self._parts, self.n_components, self.penalty)
-        (self.n_components_, self.penalty_), error = errors.best(None)
+        (self.n_components_, self.penalty_), error = errors.best()
         self.notes_.append(
             f"leaving out each condition in turn chose n_components={self.n_components_} and "
             f"penalty={self.penalty_:g} (mean L2 over all genes {error:.3g})."
@@ -158,13 +158,12 @@ class Linear(Predictor):
     ) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
         """Exact, from one decomposition of the whole; see :func:`sc_annotate.predictors.leave_one_out`.
 
-        With ``tune=True``, what suits a condition's absence is chosen by the errors of the other conditions, each of
-        which was left out alone: the choice does not see the condition it is used for.
+        With ``tune=True`` every fold is fitted anew and chooses for itself: errors of the other conditions come from
+        models that learnt from the condition left out, so a choice by them would have seen it.
         """
         self._check()
+        if self.tune:
+            return super().leave_one_out(screen, targets, rng=rng)
         need_two(screen)
         new = as_targets(targets)
-        parts = self._of(screen, None)
-        tuned = self.tune and parts.n_known(None) >= 3
-        errors = left_out_errors(parts, self.n_components, self.penalty) if tuned else None
-        return linear_folds(parts, screen.control, new, (self.n_components, float(self.penalty)), errors)
+        return linear_folds(self._of(screen, None), screen.control, new, (self.n_components, float(self.penalty)))

@@ -77,7 +77,7 @@ class GeneSetRidge(Predictor):
             return
         self._training = [t for t, ok in zip(screen.targets, known, strict=True) if ok]
         ridge = KernelRidge(self._sets.kernel(self._training, self._training), screen.delta[known], self._penalties())
-        self.penalty_, error = ridge.best(None)
+        self.penalty_, error = ridge.best()
         self._solution = ridge.solution(self.penalty_)
         if self.penalty is None and len(self._training) > 1:
             self.notes_.append(
@@ -119,10 +119,13 @@ class GeneSetRidge(Predictor):
     ) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
         """In closed form; see :func:`sc_annotate.predictors.leave_one_out`.
 
-        Where the penalty is chosen, it is by the errors of the other conditions, each of which was left out alone:
-        the choice does not see the condition it is used for.
+        Where the penalty is chosen, every fold is fitted anew and chooses for itself: errors of the other conditions
+        come from models that learnt from the condition left out, so a choice by them would have seen it.
         """
         need_two(screen)
+        if self.penalty is None:
+            self._of(screen)
+            return super().leave_one_out(screen, targets, rng=rng)
         sets, known = self._of(screen)
         return self._folds(screen, as_targets(targets), sets, known)
 
@@ -140,7 +143,7 @@ class GeneSetRidge(Predictor):
             own, others = np.full(p, np.nan), np.full((len(new), p), np.nan)
             if ridge is not None and len(training) > int(has_sets):
                 left_out = int(position[i]) if has_sets else None
-                solution = ridge.solution(ridge.best(left_out)[0])
+                solution = ridge.solution(ridge.best()[0])
                 others[can] = screen.control + solution.changes(kernel, left_out)
                 if left_out is not None:
                     own = screen.control + solution.left_out(left_out)

@@ -8,17 +8,21 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from sc_annotate._core import conditions
+from sc_annotate._core.arguments import whole
 from sc_annotate.errors import InputError
 from sc_annotate.evaluation.leaderboard import Leaderboard, leaderboard
+from sc_annotate.pp._mixscape import SELECTED
 from sc_annotate.tl import _evaluate_perturbation_inputs as inputs
 from sc_annotate.tl._evaluate_perturbation_truth import (
     additive_baseline,
     halves_of,
+    linear_baseline,
     mean_baseline,
     read_truth,
     recorded,
     t_of,
 )
+from sc_annotate.tl._perturbation_scale import check_prediction
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -54,7 +58,8 @@ def evaluate_perturbation(
 
     Genes and conditions are matched by name, never by order: ``"B+A"`` and ``"A+B"`` are one condition, ``"A+ctrl"`` is
     ``"A"``. ``no_change``, ``mean`` and, where `truth` has combinations and their single perturbations, ``additive`` are
-    always added. A condition that some model does not predict is counted and named, not scored; see
+    always added, and with `training` also ``linear``, fitted on those conditions, where it can predict all that are scored
+    (their targets are among the genes) and `predictions` has none of that name. A condition that some model does not predict is counted and named, not scored; see
     :class:`~sc_annotate.evaluation.leaderboard.Leaderboard`. Nothing is stored, and the arguments are not changed.
 
     Parameters
@@ -74,8 +79,10 @@ def evaluate_perturbation(
     separator
         What stands between the targets of a combination.
     training
-        Conditions of `truth` that the models were fitted on: they are not scored, and ``mean`` is their mean. By default
-        all conditions are scored, and ``mean`` is theirs: then it has seen what it is scored on.
+        Conditions of `truth` that the models were fitted on: they are not scored, ``mean`` is their mean, and ``linear``
+        is fitted on them. By default all conditions are scored, and ``mean`` is theirs: then it has seen what it is scored
+        on, and nothing is left to fit a line on; hand in what :func:`sc_annotate.get.perturbation` says of held-out
+        conditions under the name ``"linear"``.
     reference
         Models, besides the baselines, that all others are held against.
     truth_is
@@ -122,11 +129,15 @@ def evaluate_perturbation(
     >>> board.methods, board.calls[0]
     (['shrunk', 'no_change', 'mean'], 'informative')
     """
+    if not hasattr(reference, "__iter__"):
+        raise InputError(f"reference must be the name of a model, or a list of them, not {reference!r}.")
+    n_boot, rng = whole(n_boot, "n_boot", least=1), whole(rng, "rng", least=0)
+    n_top = None if n_top is None else whole(n_top, "n_top", least=1)
     measured = read_truth(truth, control, perturbation_key, separator, truth_is, check_scale)
     table = measured.table
     tables, kinds = _read_predictions(predictions, truth, control, perturbation_key, separator, predictions_are)
     columns = inputs.shared_genes(table, list(tables.values()), genes)
-    notes = []
+    notes = [SELECTED] if recorded(truth, "drop_escapers", False) else []
     if columns.size < table.genes.size:
         notes.append(f"compared on {columns.size} of {table.genes.size} genes, those that all predictions have")
     seen = _training(training, table, separator, control or recorded(truth, "control", "control"))
@@ -154,6 +165,13 @@ def evaluate_perturbation(
     additive = additive_baseline(measured, scored, columns)
     if additive is not None:
         given["additive"] = additive
+    beside = [reference] if isinstance(reference, str) else [*reference]
+    if "linear" not in given:
+        linear, said = linear_baseline(measured, seen, scored, columns)
+        notes += said
+        if linear is not None:
+            given["linear"] = linear
+            beside.append("linear")
     if not base.any() and n_top is not None:
         n_top = None
         notes.append("truth holds changes, so no gene is highest in control: all genes are used")
@@ -165,7 +183,7 @@ def evaluate_perturbation(
         targets=[table.targets[i] for i in scored],
         genes=table.genes[columns],
         conditions=[table.names[i] for i in scored],
-        reference=reference,
+        reference=beside,
         n_top=n_top,
         halves=halves_of(measured, scored, columns),
         t=t_of(measured, scored, columns),
@@ -186,6 +204,8 @@ def _read_predictions(
     """The tables of all models, and whether each holds expression or changes."""
     if not hasattr(predictions, "items") or type(predictions).__name__ == "DataFrame":
         raise InputError("predictions must be a dict of models: {'my_model': conditions x genes}.")
+    if not isinstance(kinds, str) and not hasattr(kinds, "items"):
+        raise InputError(f"predictions_are must be 'expression' or 'delta', or a dict of them by model, not {kinds!r}.")
     tables, said = {}, {}
     for name, each in predictions.items():
         if not isinstance(name, str) or not name or name in OURS:
@@ -221,7 +241,7 @@ def _training(
     seen = np.zeros(len(table.names), dtype=bool)
     if names is None:
         return seen
-    if isinstance(names, str):
+    if isinstance(names, str) or not hasattr(names, "__iter__"):
         raise InputError(f"training must be a list of conditions, not {names!r}.")
     place = {name: i for i, name in enumerate(table.names)} | {key: i for i, key in enumerate(table.keys)}
     for name in map(str, names):
@@ -255,7 +275,8 @@ def _aligned(
     if (at < 0).all():
         raise InputError(
             f"{each.what} has none of the conditions to score: its rows are named {', '.join(each.names[:3])}, those of "
-            f"truth {', '.join(truth.names[i] for i in scored[:3])}. Name rows so, or name the column with perturbation_key."
+            f"truth {', '.join(truth.names[i] for i in scored[:3])}. Name rows so, or name the column with perturbation_key. "
+            f"{inputs.AVERAGE}"
         )
     out = np.full((scored.size, columns.size), np.nan)
     out[at >= 0] = each.X[at[at >= 0]][:, here]
@@ -263,7 +284,7 @@ def _aligned(
     if not controls:
         controls = {"": measured.control[0, columns]}
     if check_scale:
-        inputs.check_prediction(each.what, out, base, delta)
+        check_prediction(each.what, out, base, delta, truth.X[scored][:, columns])
         inputs.check_control(each, controls, here, delta)
     if delta:
         out += base

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from sc_annotate.tl._evaluate_perturbation_inputs import Table
 
 PROFILES = "perturbation_profiles"
+FEWEST = 3
+"""Training conditions that a line is fitted on."""
 HALVES = ("half_1", "half_2", "control_half_1", "control_half_2")
 
 
@@ -135,6 +137,30 @@ def additive_baseline(
             change = (table.X[rows] - measured.control[rows]).sum(axis=0)
             out[j] = (measured.control[i] + change)[columns]
     return out if np.isfinite(out).any() else None
+
+
+def linear_baseline(
+    measured: Truth, seen: NDArray[np.bool_], scored: NDArray[np.intp], columns: NDArray[np.intp]
+) -> tuple[NDArray[np.float64] | None, list[str]]:
+    """The linear model fitted on the training conditions of the same covariate; None where it cannot say all."""
+    from sc_annotate._core import registry
+    from sc_annotate.predictors import Screen
+
+    rows = np.flatnonzero(seen & (measured.covariate == measured.covariate[scored[0]]))
+    if rows.size < FEWEST:
+        return None, []
+    table, control = measured.table, measured.control[scored[0], columns]
+    targets = [table.targets[i] for i in scored]
+    changes = (table.X[rows] - measured.control[rows])[:, columns]
+    line: Any = registry.make("perturbation", "linear", {})
+    model = line.fit(Screen(table.genes[columns], control, control + changes, [table.targets[i] for i in rows]))
+    reasons = model.why_not(targets)
+    if (lost := np.flatnonzero(reasons != "")).size:
+        return None, [
+            f"linear is not among the baselines: it could not predict {lost.size} of {len(targets)} conditions, which would then "
+            f"not be scored ({table.names[scored[lost[0]]]}: {reasons[lost[0]]})"
+        ]
+    return model.predict(targets), [f"linear: {note}" for note in model.notes_]
 
 
 def halves_of(measured: Truth, scored: NDArray[np.intp], columns: NDArray[np.intp]) -> Any:

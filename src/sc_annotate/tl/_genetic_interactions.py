@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from sc_annotate._core.arguments import whole
 from sc_annotate._core.conditions import names_of
 from sc_annotate._core.progress import logger
 from sc_annotate._core.sanitize import sanitize
@@ -106,9 +107,11 @@ def genetic_interactions(
     Raises
     ------
     sc_annotate.errors.InputError
-        No profiles, no double with both singles, no standard errors, or predictions of another scale.
+        No profiles, no double with both singles, or no standard errors.
     sc_annotate.errors.GeneError
         Predictions that lack genes.
+    sc_annotate.errors.MatrixError
+        NaN in `profiles`, or predictions on another scale.
     sc_annotate.errors.StorageError
         A foreign entry under `key_added`.
 
@@ -127,6 +130,7 @@ def genetic_interactions(
     >>> profiles.uns["interactions"]["curves"]["methods"].tolist()
     ['no_change']
     """
+    n_top = whole(n_top, "n_top", least=1)
     _check_arguments(profiles, fdr, call_by, predictions_are, key_added)
     found, omitted = doubles(profiles, n_top, standardise)
     guesses = changes({} if predictions is None else predictions, found, predictions_are)

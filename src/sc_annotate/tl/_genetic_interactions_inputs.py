@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from sc_annotate._core.conditions import as_targets, targets_of
-from sc_annotate.errors import GeneError, InputError
+from sc_annotate.errors import GeneError, InputError, MatrixError
 from sc_annotate.metrics import top_expressed
+from sc_annotate.tl._perturbation_scale import check_prediction
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData
     from numpy.typing import NDArray
-
-# No log-normalised value is above log1p(10,000); one tenth is left to rounding and to other target sums.
-_HIGHEST = float(np.log1p(1e4)) * 1.1
 
 
 @dataclass(frozen=True)
@@ -65,6 +63,12 @@ def doubles(profiles: AnnData, n_top: int, standardise: bool) -> tuple[Doubles, 
         why = next(iter(reasons.values()), "no condition has two targets")
         raise InputError(f"profiles has no double with both of its singles: {why}.")
     X, matched = (np.asarray(x, dtype=np.float64) for x in (profiles.X, profiles.layers["control"]))
+    if not (np.isfinite(X).all() and np.isfinite(matched).all()):
+        lost = np.flatnonzero(~(np.isfinite(X).all(axis=1) & np.isfinite(matched).all(axis=1)))
+        raise MatrixError(
+            f"profiles has NaN or infinite values, such as in {str(profiles.obs_names[lost[0]])!r}. Leave those conditions, or "
+            "those genes, out of it."
+        )
     control_row = row[()]
     is_lfc = profiles.uns["perturbation_profiles"].get("values") == "lfc"
     p = profiles.n_vars
@@ -118,27 +122,11 @@ def changes(
         rows = np.array([place.get(each, -1) for each in found.targets])
         guess = np.full_like(found.both, np.nan)
         guess[rows >= 0] = values[rows[rows >= 0]]
-        if kind == "expression":
-            _check_scale(guess, found, what)
-            guess = guess - found.control
-        if str(name) != "no_change":
-            out[str(name)] = guess
+        if str(name) == "no_change":
+            continue
+        check_prediction(
+            what, guess, found.control, kind == "delta", found.both,
+            otherwise="changes to a model's own control can be passed with predictions_are='delta'.",
+        )  # fmt: skip
+        out[str(name)] = guess - found.control if kind == "expression" else guess
     return out
-
-
-def _check_scale(guess: NDArray[np.float64], found: Doubles, what: str) -> None:
-    """Refuse counts and changes where log-normalised expression was meant."""
-    # Profiles of log fold changes have a control of 0: expression and change are the same there.
-    if not found.control.any() or np.isnan(guess).all():
-        return
-    if np.nanmax(guess) > _HIGHEST:
-        raise InputError(
-            f"{what} goes up to {np.nanmax(guess):.3g}, more than log1p of counts per 10,000 can be. Bring it to the scale "
-            "of profiles.X."
-        )
-    # Linear models fall a little below 0; changes are below it in half of their values.
-    if np.nanmean(guess < 0) > 0.25:
-        raise InputError(
-            f"{what} is negative in {np.nanmean(guess < 0):.0%} of its values, so it looks like changes, not expression. "
-            "Pass predictions_are='delta' if it is."
-        )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sc_annotate.evaluation import leaderboard
-from sc_annotate.pp._profiles import PROFILES
+from sc_annotate.pp._profile_groups import PROFILES
 from sc_annotate.pp._screen import leveled
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
+    from sc_annotate.evaluation import Leaderboard
     from sc_annotate.predictors import Screen
     from sc_annotate.tl._perturbation_folds import HeldOut
 
@@ -35,14 +36,14 @@ def needed(targets: Sequence[tuple[str, ...]], asked: Sequence[tuple[str, ...]],
 
 def boards(
     held: HeldOut, screen: Screen, profiles: AnnData, rows: NDArray[np.bool_], label: str, *, n_top: int, rng: int
-) -> tuple[dict[str, Any], str]:
+) -> tuple[dict[str, Leaderboard], str]:
     """One leaderboard for conditions of one target and one for combinations, and what follows from them."""
     many = np.array([len(each) > 1 for each in screen.targets])
     parts = ("half_1", "half_2", "control_half_1", "control_half_2")
     layers = {name: np.asarray(profiles.layers[name], np.float64)[rows] for name in parts if name in profiles.layers}
     # Log fold changes have no gene that is highest in control.
     top = None if str(profiles.uns[PROFILES].get("values", "expression")) == "lfc" else n_top
-    scores: dict[str, Any] = {}
+    scores: dict[str, Leaderboard] = {}
     verdicts = []
     for name, kind, beside in (("single", ~many, "linear"), ("double", many, "additive")):
         at = np.flatnonzero(kind & (held.fold >= 0))
@@ -69,7 +70,7 @@ def boards(
             halves=halves,
             rng=rng,
         )
-        scores[name] = board.to_dict()
+        scores[name] = board
         verdicts.append(
             f"Held-out conditions of {'one target' if name == 'single' else 'several targets'}: {board.verdict}"
         )

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from sc_annotate._core import registry
+from sc_annotate._core.arguments import whole
 from sc_annotate._core.progress import track
-from sc_annotate.errors import InputError, MethodError
+from sc_annotate.errors import MethodError
 from sc_annotate.evaluation import condition_folds
 
 if TYPE_CHECKING:
@@ -75,9 +76,7 @@ def folds(n: int, n_folds: int | None) -> int:
     """How many folds of `n` conditions."""
     if n_folds is None:
         return n if n <= LEAVE_ONE_OUT else 10
-    if isinstance(n_folds, bool) or not isinstance(n_folds, int) or n_folds < 2:
-        raise InputError(f"n_folds must be a whole number, 2 or more, not {n_folds!r}.")
-    return min(n, n_folds)
+    return min(n, whole(n_folds, "n_folds", least=2))
 
 
 def splits_of(targets: Sequence[tuple[str, ...]], n_folds: int | None, rng: int) -> list[Split]:

@@ -7,31 +7,32 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sc_annotate._core import perturbation_slots as slots
+from sc_annotate._core import registry
+from sc_annotate._core.arguments import whole
 from sc_annotate._core.conditions import as_targets, names_of
 from sc_annotate._core.lazy import with_tables
 from sc_annotate._core.matrix import check_adata
 from sc_annotate._core.progress import logger
-from sc_annotate._core.sanitize import sanitize
-from sc_annotate.errors import InputError, StorageError
-from sc_annotate.evaluation import cv_coverage, cv_plus, error_quantile
+from sc_annotate.errors import InputError
+from sc_annotate.pp._mixscape import SELECTED
+from sc_annotate.pp._profile_groups import PROFILES
 from sc_annotate.pp._profiles import MIN_CELLS, perturbation_profiles
 from sc_annotate.pp._screen import check_profiles, is_profiles, screen_of
-from sc_annotate.tl._embeddings import check_shared, embedding_of, parameters
-from sc_annotate.tl._fit import check_rng
+from sc_annotate.tl._checks import check_rng
+from sc_annotate.tl._embeddings import embedding_of
+from sc_annotate.tl._perturbation_arguments import check_covariates, check_kwargs, plain
 from sc_annotate.tl._perturbation_cells import cells_of
-from sc_annotate.tl._perturbation_evaluation import boards, needed
-from sc_annotate.tl._perturbation_folds import hold_out, maker, predicted, reasons, splits_of
-from sc_annotate.tl._perturbation_notes import told
+from sc_annotate.tl._perturbation_contexts import asked_of, contexts_of, joined, predict_contexts
+from sc_annotate.tl._perturbation_folds import maker
+from sc_annotate.tl._perturbation_one import Plan, predict_one
 from sc_annotate.tl._trust import check_share
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from anndata import AnnData
-    from numpy.typing import NDArray
 
     from sc_annotate._core.transform import Stated
-    from sc_annotate.tl._perturbation_folds import HeldOut
 
 
 def predict_perturbation(
@@ -49,6 +50,7 @@ def predict_perturbation(
     n_folds: int | None = None,
     coverage: float = 0.9,
     n_top: int = 1000,
+    covariate_keys: Sequence[str] = (),
     replicate_key: str | None = None,
     separator: str | Sequence[str] = "+",
     guide_suffix: str | None = None,
@@ -92,6 +94,11 @@ def predict_perturbation(
         Share of the genes' true values that the intervals should hold.
     n_top
         Genes highest in control that errors are measured on.
+    covariate_keys
+        Columns of ``obs`` with contexts, such as cell line or time. All is done within each combination of theirs, and
+        conditions are named ``"KLF1|K562"``; one named ``"KLF1"`` is predicted in every context. With
+        ``method="transfer"`` and no source, each context is predicted from the mean changes in the others, and all
+        methods are scored so: knowing of a context its control alone. Profiles must have been made with the same.
     replicate_key, separator, guide_suffix, layer, total_counts_key, values, min_cells
         How cells are averaged: see :func:`sc_annotate.pp.perturbation_profiles`.
     key_added
@@ -111,13 +118,17 @@ def predict_perturbation(
         What was measured, where it was.
     ``var[f"{key_added}_control"]`` : float32
         Mean of the control.
+    ``varm[f"{key_added}_controls"]`` : float32, genes x contexts
+        With `covariate_keys`: the control of each; ``var[f"{key_added}_control"]`` is then their mean.
     ``uns[key_added]`` : dict
         ``conditions``, ``reason`` (why a condition could not be predicted, else empty), ``held_out``, ``method``,
         ``baseline``, ``params``, ``control``, ``coverage`` (what was asked, and the share of genes that the intervals hold on
         held-out conditions: on average, which is near what was asked by construction, and in the tenth of conditions where
         it is lowest), ``single`` and ``double`` (scores of all
         methods on held-out conditions of one and of several targets: :func:`sc_annotate.get.leaderboard`), ``verdict``,
-        ``notes``.
+        ``notes``. With `covariate_keys` also ``covariates`` (DataFrame, a row for each context), ``context`` (the row of
+        each condition), ``covariate_keys``, and ``context_scores``; ``single`` and ``double`` are then of all contexts
+        together, each condition scored among those of its own.
 
     Raises
     ------
@@ -141,10 +152,10 @@ def predict_perturbation(
     check_rng(rng)
     check_share(coverage, "coverage")
     slots.check_writable(adata, key_added)
-    if isinstance(n_top, bool) or not isinstance(n_top, int) or n_top < 1:
-        raise InputError(f"n_top must be a whole number, 1 or more, not {n_top!r}.")
-    new = None
-    if conditions is not None:
+    n_top = whole(n_top, "n_top", least=1)
+    n_folds = None if n_folds is None else whole(n_folds, "n_folds", least=2)
+    new = []
+    if conditions is not None and not covariate_keys:
         new = as_targets(conditions, control=control, separator=separator, guide_suffix=guide_suffix)
     how: dict[str, Any] = {
         "replicate_key": replicate_key,
@@ -155,146 +166,72 @@ def predict_perturbation(
         "values": values,
         "min_cells": min_cells,
     }
+    keys = check_covariates(covariate_keys)
+    kwargs = check_kwargs(method_kwargs)
     main = method or baseline
     embeddings = {
         "gene_embedding": embedding_of(gene_embedding, argument="gene_embedding"),
         "perturbation_embedding": embedding_of(perturbation_embedding, argument="perturbation_embedding"),
     }
-    given = any(value is not None for value in embeddings.values())
-    if method_kwargs is not None and not hasattr(method_kwargs, "items"):
-        raise InputError(f"method_kwargs must be a dict of parameters, not {method_kwargs!r}.")
     # What is wrong with them should show before anything is computed.
-    maker(main, dict(method_kwargs or {}), **embeddings)
-    label = f"{main} (own embedding)" if given else main
+    maker(main, kwargs, **embeddings)
+    given = any(value is not None for value in embeddings.values())
+    plan = Plan(
+        main,
+        f"{main} (own embedding)" if given else main,
+        baseline,
+        kwargs,
+        embeddings,
+        evaluate,
+        n_folds,
+        coverage,
+        n_top,
+        rng,
+    )
     tables = with_tables(adata)
     if is_profiles(tables):
-        profiles = check_profiles(tables, what="adata")
+        profiles = tables if keys else check_profiles(tables, what="adata")
     else:
-        profiles = perturbation_profiles(tables, perturbation_key, control, rng=rng, **how)
-    screen, rows = screen_of(profiles)
-    screen = cells_of(screen, tables, profiles, main, perturbation_key, control, **how)
-    asked = screen.targets if new is None else new
-    make = maker(main, parameters(method_kwargs or {}, screen), **embeddings)
-    check_shared(embeddings["gene_embedding"], screen.genes.tolist(), argument="gene_embedding", what="genes")
-    named = {target for each in [*screen.targets, *asked] for target in each}
-    check_shared(embeddings["perturbation_embedding"], named, argument="perturbation_embedding", what="targets")
-    makers = {label: make} | {
-        name: maker(name, {}) for name in needed(screen.targets, asked, baseline) if name != label
-    }
-    final = make().fit(screen.select(np.arange(len(screen.targets))), rng=rng)
-    values_of = predicted(final, asked, len(screen.genes))
-    reason = reasons(final, asked, values_of)
-    place = {targets: i for i, targets in enumerate(screen.targets)}
-    at = np.array([place.get(targets, -1) for targets in asked], dtype=np.intp)
-    unseen = np.flatnonzero(at < 0)
-    held: HeldOut | None = None
-    if evaluate:
-        held = hold_out(screen, makers, [asked[i] for i in unseen], splits_of(screen.targets, n_folds, rng), rng=rng)
-    own = at >= 0 if held is not None else np.zeros(len(asked), dtype=bool)
-    lower, upper = np.full((2, *values_of.shape), np.nan)
-    found_coverage: dict[str, float] = {}
-    if held is not None:
-        # The only condition of its kind is in no fold.
-        own &= held.fold[at] >= 0
-        values_of[own] = held.predicted[label][at[own]]
-        reason = np.where(own, held.why_not[label][at], reason)
-        lower, upper, found_coverage = _intervals(
-            held, label, screen.mean, screen.targets, asked, at, values_of, coverage
-        )
-    observed = np.full_like(values_of, np.nan)
-    observed[at >= 0] = screen.mean[at[at >= 0]]
-    scores, verdict = ({}, "") if held is None else boards(held, screen, profiles, rows, label, n_top=n_top, rng=rng)
-    notes = [str(note) for note in getattr(final, "notes_", [])]
-    notes += told(screen, asked, reason, upper, scores, main, evaluate=held is not None)
+        profiles = perturbation_profiles(tables, perturbation_key, control, covariate_keys=keys, rng=rng, **how)
+    names = {"control": control, "separator": separator, "guide_suffix": guide_suffix}
+    if keys:
+        if registry.get("perturbation", main).input == "cells":
+            raise InputError(
+                f"the method {main!r} trains on cells, which it does in one context at a time. Subset adata."
+            )
+        contexts, table, left_out = contexts_of(profiles, keys)
+        found, boards, verdict = predict_contexts(plan, contexts, asked_of(conditions, contexts, **names))
+        one, about = joined(found, table, list(contexts), keys)
+        one.notes.extend(left_out)
+    else:
+        screen, rows = screen_of(profiles)
+        screen = cells_of(screen, tables, profiles, main, perturbation_key, control, **how)
+        one = predict_one(plan, screen, profiles, rows, screen.targets if conditions is None else new)
+        boards, verdict, about = one.boards, one.verdict, {"conditions": names_of(one.asked)}
+    notes = one.notes + ([SELECTED] if profiles.uns[PROFILES].get("drop_escapers", False) else [])
     for note in notes:
         logger.warning(note)
     if verdict:
         logger.info(verdict)
-    parts = {"": values_of, "_lower": lower, "_upper": upper, "_observed": observed}
+    parts = {"": one.values, "_lower": one.lower, "_upper": one.upper, "_observed": one.observed}
+    if keys:
+        parts[slots.CONTROLS] = np.stack([screen.control for screen, _, _ in contexts.values()])
     slots.write(
         adata,
         key_added,
         {name: np.ascontiguousarray(part.T, dtype=np.float32) for name, part in parts.items()},
-        screen.control,
-        {
-            "conditions": names_of(asked),
-            "reason": reason,
-            "held_out": own,
-            "method": label,
+        one.control,
+        about
+        | {
+            "reason": one.reason,
+            "held_out": one.own,
+            "method": plan.label,
             "baseline": baseline,
-            "control": str(profiles.obs_names[~rows][0]),
-            "params": {
-                **how,
-                "method_kwargs": plain(method_kwargs or {}),
-                "n_folds": n_folds,
-                "n_top": n_top,
-                "rng": rng,
-            },
-            "coverage": {"asked": float(coverage)} | found_coverage,
+            "control": str(profiles.uns[PROFILES].get("control", control)),
+            "params": {**how, "method_kwargs": plain(kwargs), "n_folds": n_folds, "n_top": n_top, "rng": rng},
+            "coverage": {"asked": float(coverage)} | one.coverage,
             "verdict": verdict,
             "notes": notes,
         }
-        | scores,
+        | {kind: board.to_dict() for kind, board in boards.items()},
     )
-
-
-def plain(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Parameters as a file can hold them; of objects such as another screen only the kind."""
-    out: dict[str, Any] = {}
-    for name, value in params.items():
-        if isinstance(value, dict) and len(value) > 20:
-            out[str(name)] = f"<dict of {len(value)}>"
-            continue
-        try:
-            out[str(name)] = sanitize(value)
-        except StorageError:
-            out[str(name)] = f"<{type(value).__name__}>"
-    return out
-
-
-def _intervals(
-    held: HeldOut,
-    label: str,
-    truth: NDArray[np.float64],
-    targets: Sequence[tuple[str, ...]],
-    asked: Sequence[tuple[str, ...]],
-    at: NDArray[np.intp],
-    values: NDArray[np.float64],
-    coverage: float,
-) -> tuple[NDArray[np.float64], NDArray[np.float64], dict[str, float]]:
-    """Ends of the intervals, and the coverage on held-out conditions, by number of targets."""
-    errors = np.abs(held.predicted[label] - truth)
-    many: NDArray[np.bool_] = np.array([len(each) > 1 for each in targets])
-    usable: NDArray[np.bool_] = np.isfinite(errors).all(axis=1) & (held.fold >= 0)
-    lower, upper = np.full((2, *values.shape), np.nan)
-    found: dict[str, float] = {}
-    for name, kind in (("single", ~many), ("double", many)):
-        rows = np.flatnonzero(usable & kind)
-        if rows.size > 1:
-            share = cv_coverage(errors[rows], held.fold[rows], coverage)
-            if np.isfinite(share).all():
-                found |= {name: float(share.mean()), f"{name}_worst_tenth": float(np.quantile(share, 0.1))}
-    nth = np.cumsum(at < 0) - 1
-    widths: dict[tuple[bool, int], NDArray[np.float64]] = {}
-    for i, each in enumerate(asked):
-        several = len(each) > 1
-        rows = np.flatnonzero(usable & (many if several else ~many))
-        if not np.isfinite(values[i]).all():
-            continue
-        lower[i], upper[i] = -np.inf, np.inf
-        if not rows.size:
-            continue
-        if at[i] >= 0 and held.fold[at[i]] >= 0:
-            # Its own prediction is by one model; errors of its own fold would know it.
-            own = int(held.fold[at[i]])
-            if (several, own) not in widths:
-                widths[several, own] = error_quantile(errors[rows[held.fold[rows] != own]], coverage)
-            lower[i], upper[i] = values[i] - widths[several, own], values[i] + widths[several, own]
-        else:
-            if at[i] >= 0:
-                continue
-            says = held.new[:, nth[i]]
-            could = np.asarray(np.isfinite(says).all(axis=1))
-            rows = rows[could[held.fold[rows]]]
-            lower[i], upper[i] = cv_plus(errors[rows], held.fold[rows], np.nan_to_num(says), coverage)
-    return lower, upper, found
