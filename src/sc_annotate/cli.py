@@ -1,4 +1,4 @@
-"""The command line: ``sc-annotate demo | train | annotate | perturb | info | methods | inspect``."""
+"""The command line: ``sc-annotate demo | train | annotate | convert | perturb | info | methods | inspect``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sc_annotate import __version__, _cli_perturb
+from sc_annotate import __version__, _cli_convert, _cli_methods, _cli_perturb
 from sc_annotate._core.files import one_line, read_h5ad, write_h5ad, write_results
 from sc_annotate._core.settings import settings
 from sc_annotate.errors import InputError, ScAnnotateError
@@ -38,7 +38,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="sc-annotate", description="Name the cells of an AnnData (h5ad) file.")
+    parser = argparse.ArgumentParser(
+        prog="sc-annotate", description="Name the cells of an AnnData (h5ad) file, or predict perturbations."
+    )
     parser.add_argument("--version", action="version", version=f"sc-annotate {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
@@ -62,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     name.add_argument("query", help="cells to be named (.h5ad)")
     name.add_argument("output", help="file to write (.h5ad); never the query itself")
     source = name.add_mutually_exclusive_group()
-    source.add_argument("--model", help="a fitted model (.safetensors)")
+    source.add_argument("--model", help="a fitted model (.safetensors), or its https address")
     source.add_argument("--reference", help="labelled cells (.h5ad)")
     _training_options(name, required=False)
     name.add_argument("--layer", help="layer of the query")
@@ -72,14 +74,14 @@ def _parser() -> argparse.ArgumentParser:
     name.add_argument("--force", action="store_true", help="replace the output file if it exists")
     name.set_defaults(run=_annotate)
 
+    _cli_convert.add(commands)
     _cli_perturb.add(commands)
 
     info = commands.add_parser("info", help="show the card of a model file")
-    info.add_argument("model", help="a fitted model (.safetensors)")
+    info.add_argument("model", help="a fitted model (.safetensors), or its https address")
     info.set_defaults(run=_info)
 
-    methods = commands.add_parser("methods", help="list the annotation methods")
-    methods.set_defaults(run=_methods)
+    _cli_methods.add(commands)
 
     inspect = commands.add_parser("inspect", help="say what an h5ad file holds")
     inspect.add_argument("file", help="any .h5ad file; only a sample of it is read")
@@ -95,6 +97,7 @@ def _training_options(parser: argparse.ArgumentParser, *, required: bool) -> Non
     parser.add_argument("--labels-key", required=required, help="column of obs with the types")
     parser.add_argument("--batch-key", help="column of obs with batches or donors")
     parser.add_argument("--method", default="logreg", help="see `sc-annotate methods` (default: %(default)s)")
+    _cli_methods.add_param(parser)
     parser.add_argument("--n-top-genes", type=int, default=2000, help="variable genes used (default: %(default)s)")
     parser.add_argument("--min-cells", type=int, help="leave out types with fewer cells")
     parser.add_argument("--max-cells", type=int, help="reference cells to learn from (default: 30,000; 0: all)")
@@ -106,6 +109,7 @@ def _training_options(parser: argparse.ArgumentParser, *, required: bool) -> Non
 def _common(args: argparse.Namespace) -> dict[str, Any]:
     return {
         "method": args.method,
+        "method_kwargs": _cli_methods.params_of(args.param) or None,
         "batch_key": args.batch_key,
         "n_top_genes": args.n_top_genes,
         "min_cells": args.min_cells,
@@ -137,7 +141,7 @@ def _for_a_model(args: argparse.Namespace) -> dict[str, Any]:
     """Options that make sense with a fitted model; the others are handed on only where given, to be refused."""
     given = _common(args)
     keep = {"layer", "gene_symbols", "rng"} | {
-        name for name in ("batch_key", "min_cells", "max_cells") if given.get(name) is not None
+        name for name in ("batch_key", "min_cells", "max_cells", "method_kwargs") if given.get(name) is not None
     }
     return {k: v for k, v in given.items() if k in keep or (k == "method" and v != "logreg")}
 
@@ -182,16 +186,6 @@ def _info(args: argparse.Namespace) -> None:
     print(tl.load(args.model))
 
 
-def _methods(args: argparse.Namespace) -> None:
-    from sc_annotate import tl
-
-    table = tl.methods()
-    width = max(map(len, table.index))
-    for name, row in table.iterrows():
-        saved = "" if row["saves"] else " (cannot be saved)"
-        print(f"{name!s:<{width}}  {row['summary']}{saved}")
-
-
 def _inspect(args: argparse.Namespace) -> None:
     from sc_annotate import pp
 
@@ -201,7 +195,7 @@ def _inspect(args: argparse.Namespace) -> None:
 
 def _demo(args: argparse.Namespace) -> None:
     from sc_annotate.benchmark._demo import demo
-    from sc_annotate.tl._fit import check_rng
+    from sc_annotate.tl._checks import check_rng
 
     check_rng(args.seed)
     demo(Path(args.folder), rng=args.seed)

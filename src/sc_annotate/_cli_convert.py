@@ -1,0 +1,47 @@
+"""``sc-annotate convert``: a model of CellTypist as a model file of ours."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sc_annotate.errors import InputError
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add(commands: Any) -> None:
+    """Add the command to the parser."""
+    convert = commands.add_parser("convert", help="make a model file from a CellTypist model (.pkl)")
+    convert.add_argument("source", help="a CellTypist model (.pkl)")
+    convert.add_argument("model", help="file to write (.safetensors)")
+    convert.add_argument(
+        "--trust-pickle",
+        action="store_true",
+        help="read the pickle: nothing in it is run, and what is no part of a CellTypist model is refused",
+    )
+    convert.add_argument("--force", action="store_true", help="replace the model file if it exists")
+    convert.set_defaults(run=_convert)
+
+
+def _convert(args: argparse.Namespace) -> None:
+    from sc_annotate import tl
+
+    if not args.model.endswith(".safetensors"):
+        raise InputError(f"a model file ends in .safetensors, not {args.model!r}.")
+    if Path(args.model).exists() and not args.force:
+        raise InputError(f"{args.model!r} exists already; choose another name, or pass --force to replace it.")
+    if not args.trust_pickle:
+        raise InputError(
+            f"{args.source!r} would have to be a pickle, as CellTypist's models are; pass --trust-pickle if you know where it "
+            "comes from. Nothing in it is run."
+        )
+    with warnings.catch_warnings():
+        # The card says it too.
+        warnings.simplefilter("ignore", UserWarning)
+        model = tl.convert_celltypist(args.source, trust_pickle=True)
+    model.save(args.model)
+    print(model)
+    print(f"written to {args.model}")
