@@ -11,8 +11,8 @@ import numpy as np
 import sc_annotate as sca
 from sc_annotate._core.read import open_input
 from sc_annotate.evaluation import leave_one_group_out, missing_types, stratified
+from sc_annotate.tl._checks import N_TOP_GENES
 from sc_annotate.tl._evaluation import folds, held_out
-from sc_annotate.tl._fit import N_TOP_GENES
 from sc_annotate.tl._training import Training, labelled_cells, read_training
 from sc_annotate.trust import CALIBRATORS, Conformal, Temperature, cross_fit, make_calibrator
 

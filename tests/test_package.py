@@ -53,8 +53,10 @@ ALLOWED = {
     "benchmark": ARRAYS | METHODS | CALLS | {"pl", "datasets"},
     "accessor": ARRAYS | METHODS | CALLS | {"pl"},
     "testing": ARRAYS | METHODS | CALLS | {"datasets"},
-    "cli": ARRAYS | METHODS | CALLS | {"pl", "datasets", "benchmark", "_cli_perturb"},
-    "_cli_perturb": ARRAYS | METHODS | CALLS,
+    "cli": ARRAYS | METHODS | CALLS | {"pl", "datasets", "benchmark", "_cli_convert", "_cli_perturb", "_cli_methods"},
+    "_cli_perturb": ARRAYS | METHODS | CALLS | {"_cli_methods"},
+    "_cli_methods": ARRAYS | METHODS | CALLS,
+    "_cli_convert": ARRAYS | METHODS | CALLS,
     "__main__": {"cli"},
 }
 
@@ -198,13 +200,15 @@ PUBLIC = _public()
 # Calls that start from something else than the AnnData to annotate.
 FIRST = {
     "tl.fit_annotator": "reference",
-    "tl.load": "path",
+    "tl.convert_celltypist": "source",
+    "tl.load": "source",
     "tl.methods": None,
     "tl.evaluate_perturbation": "truth",
     "tl.genetic_interactions": "profiles",
     "pp.parse_conditions": "names",
     "pp.perturbation_embedding": "profiles",
     "pp.predictable": "profiles",
+    "pp.read_ontology": "source",
 }
 
 

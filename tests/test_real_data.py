@@ -11,8 +11,8 @@ import pytest
 import sc_annotate as sca
 from sc_annotate._core.read import open_input
 from sc_annotate.evaluation import leave_one_group_out
+from sc_annotate.tl._checks import N_TOP_GENES
 from sc_annotate.tl._evaluation import held_out
-from sc_annotate.tl._fit import N_TOP_GENES
 from sc_annotate.tl._training import labelled_cells, read_training
 
 if TYPE_CHECKING:

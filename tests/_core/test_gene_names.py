@@ -100,6 +100,26 @@ def test_genes_without_a_name_are_blank(missing: Any, dtype: Any):
     assert lists["var['symbol']"].tolist() == ["CD4", "", "LYZ"]
 
 
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("CD79A_ENSG00000105369", ("CD79A", "ENSG00000105369")),
+        ("HLA-A|ENSG00000206503.14", ("HLA-A", "ENSG00000206503.14")),
+        ("ENSMUSG00000000001_Gnai3", ("Gnai3", "ENSMUSG00000000001")),
+        ("A_B_ENSG00000206503", ("A_B", "ENSG00000206503")),
+        ("ENSG00000002586.18_PAR_Y", ("", "ENSG00000002586.18")),
+        ("ENSG00000002586", ("", "")),
+        ("_ENSG00000002586", ("", "")),
+        ("CD79A", ("", "")),
+        ("CD79A_ENSG1", ("", "")),
+        ("", ("", "")),
+    ],
+)
+def test_names_that_join_a_symbol_with_an_id(name: str, found: tuple[str, str]):
+    assert gene_names.parts(name) == found
+    assert gene_names.n_joined(np.array([name, "CD4", name])) == 2 * bool(found[0])
+
+
 def test_strip_version():
     names = np.array(
         ["ENSG00000000001.12", "ENSG00000000002", "AC004556.1", "ENSMUSG00000000003.1", "ENSG1.2", "RP11.34"]

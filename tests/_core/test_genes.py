@@ -153,10 +153,25 @@ def test_floor(n_query: int, n_reference: int, n_shared: int, min_fraction: floa
 @pytest.mark.parametrize(
     ("q", "r", "cure"),
     [
-        (np.char.capitalize(_names(80)), _names(80), "80 differ in case only.*reference's species"),
-        (_ensembl(80), _names(80), "uses ensembl names, the other symbol.*gene_symbols="),
+        (np.char.capitalize(_names(80)), _names(80), "80 differ in case only.*reference's species.*kind='orthologs'"),
+        (_ensembl(80), _names(80), r"uses ensembl names, the other symbol.*gene_symbols=.*map_genes\(adata, table\)"),
         (_ensembl(80, 3), _names(80), "ensembl versioned"),
-        (_names(80), _names(80, "OTHER"), "Keep all genes"),
+        (
+            np.char.replace(_ensembl(80), "ENS", "ENSMUS"),
+            _ensembl(80),
+            "has genes of mouse, the atlas of human.*orthologs",
+        ),
+        (
+            np.char.add(np.char.add(_names(80), "_"), _ensembl(80)),
+            _names(80),
+            r"80 names of the query join .*genes\(adata\)",
+        ),
+        (
+            np.array([f"SEPT{i}" for i in range(80)]),
+            _names(80),
+            r"older release \(SEPT0, SEPT1, SEPT2\).*kind='aliases'",
+        ),
+        (_names(80), _names(80, "OTHER"), "Keep all genes.*Where symbols are old.*kind='aliases'"),
     ],
 )
 def test_too_few_says_why(q: np.ndarray, r: np.ndarray, cure: str):
@@ -165,6 +180,11 @@ def test_too_few_says_why(q: np.ndarray, r: np.ndarray, cure: str):
     # Both sides' names are shown.
     assert f"the query has 80 such as {q[0]}, {q[1]}, {q[2]}" in str(caught.value)
     assert f"the atlas has 80 such as {r[0]}, {r[1]}, {r[2]}" in str(caught.value)
+
+
+def test_the_cure_names_the_object():
+    with pytest.raises(GeneError, match=r"`query = sca\.pp\.map_genes\(query, table\)`"):
+        match(_lists(_ensembl(80)), _lists(_names(80)), what=("query", "the model"))
 
 
 # ---- any lists at all

@@ -20,6 +20,10 @@ def test_slots(key: str):
         f"{key}_disagreement",
         f"{key}_voted",
         f"{key}_voted_share",
+        f"{key}_markers_agree",
+        f"{key}_rollup",
+        f"{key}_rollup_confidence",
+        f"{key}_rollup_ontology_term_id",
         f"{key}_model",
     )
     assert slots.obsm == (f"{key}_proba", f"{key}_dissent")

@@ -17,7 +17,11 @@ CALLS = {
     "annotation": lambda a, **kw: sca.pl.annotation(a, **kw),
     "confusion": lambda a, **kw: sca.pl.confusion(a, "truth", **kw),
     "consensus": lambda a, **kw: sca.pl.consensus(a, key="agreed", **kw),
+    "evidence": lambda a, **kw: sca.pl.evidence(a, **kw),
+    "levels": lambda a, **kw: sca.pl.levels(a, key="layered", **kw),
+    "markers_agree": lambda a, **kw: sca.pl.markers_agree(a, **kw),
     "methods": lambda a, **kw: sca.pl.methods(a, **kw),
+    "ontology": lambda a, **kw: sca.pl.ontology(a, key="layered", **kw),
     "probabilities": lambda a, **kw: sca.pl.probabilities(a, **kw),
     "reliability": lambda a, **kw: sca.pl.reliability(a, **kw),
     "risk_coverage": lambda a, **kw: sca.pl.risk_coverage(a, **kw),
@@ -27,10 +31,27 @@ CALLS = {
 }
 
 
+LYMPHOID = ("CD19+ B", "CD56+ NK", "CD4+/", "CD8+")
+
+
+@pytest.fixture(scope="module")
+def _drawable(_agreed: AnnData, _pbmc: AnnData) -> AnnData:
+    adata = _agreed.copy()
+    reference = _pbmc[~_pbmc.obs_names.isin(adata.obs_names)].copy()
+    reference.obs["branch"] = [
+        "lymphoid" if label.startswith(LYMPHOID) else "other" for label in reference.obs["cell_type"]
+    ]
+    sca.tl.annotate(adata, reference, ["branch", "cell_type"], key_added="layered", cv=0)
+    sca.tl.rollup(adata, "layered")
+    sca.tl.evidence(adata)
+    sca.tl.markers_agree(adata, markers={"CD19+ B": ["CD79A", "CD79B", "MS4A1"], "CD56+ NK": ["NKG7", "GNLY", "GZMB"]})
+    return adata
+
+
 @pytest.fixture
-def annotated(agreed: AnnData) -> AnnData:
-    """With a consensus, which one of the pictures needs."""
-    return agreed
+def annotated(_drawable: AnnData) -> AnnData:
+    """With all that some of the pictures need: a consensus, levels, evidence, marker lists."""
+    return _drawable.copy()
 
 
 def test_every_plot_is_here() -> None:

@@ -80,6 +80,69 @@ def test_as_values_that_can_be_stored(counts: ad.AnnData, tmp_path: Path):
     assert list(back["genes"]["examples"]) == ["GENE0", "GENE1", "GENE2", "GENE3", "GENE4"]
 
 
+@pytest.mark.parametrize(
+    ("change", "advice"),
+    [
+        (lambda i: f"ENSG{i:011d}", ["Ensembl ids; for a reference with symbols: sca.pp.map_genes(adata, table)"]),
+        (
+            lambda i: f"ENSMUSG{i:011d}",
+            [
+                "Ensembl ids; for a reference with symbols: sca.pp.map_genes(adata, table)",
+                "genes of mouse; for a human reference: sca.pp.map_genes(adata, orthologs, kind='orthologs')",
+            ],
+        ),
+        (
+            lambda i: f"Gene{i}",
+            ["genes of mouse; for a human reference: sca.pp.map_genes(adata, orthologs, kind='orthologs')"],
+        ),
+        (
+            lambda i: f"GENE{i}_ENSG{i:011d}",
+            ["symbols joined with their Ensembl ids, 200: sca.pp.map_genes(adata) takes the ids off"],
+        ),
+        (
+            lambda i: "IL8" if i == 3 else f"GENE{i}",
+            ["symbols of an older release, 1 at least (IL8): sca.pp.map_genes(adata, hgnc_table, kind='aliases')"],
+        ),
+        (
+            lambda i: "1-Mar" if i == 3 else f"GENE{i}",
+            ["names that a spreadsheet turned into dates, 1 (1-Mar): read the genes anew"],
+        ),
+        (lambda i: f"GENE{i}", []),
+    ],
+)
+def test_what_may_need_renaming(counts: ad.AnnData, change: Any, advice: list[str]):
+    counts.var_names = [change(i) for i in range(200)]
+    report = sca.pp.inspect(counts)
+    assert report.gene_advice == advice
+    assert [line.split("rename?     ")[1] for line in repr(report).splitlines() if "rename?" in line] == advice
+    assert report.to_dict()["gene_advice"] == advice
+
+
+def test_a_column_of_symbols_is_named(counts: ad.AnnData):
+    counts.var["feature_name"] = counts.var_names
+    counts.var_names = [f"ENSG{i:011d}" for i in range(200)]
+    assert sca.pp.inspect(counts).gene_advice == [
+        "Ensembl ids; for a reference with symbols: sca.pp.map_genes(adata, column='feature_name')"
+    ]
+    assert sca.pp.map_genes(counts, column="feature_name").var_names[0] == "GENE0"
+
+
+def test_real_names(shared_data: Path):
+    """Kang's symbols carry ids and are of 2016; other data need other advice, or none."""
+    advice = {
+        name: sca.pp.inspect(ad.read_h5ad(shared_data / f"{name}.h5ad")).gene_advice
+        for name in ("kang2018_pbmc_ifnb", "scmixology_celseq2_dropseq", "wang2016_pancreas")
+    }
+    assert [line.partition(":")[0].partition(" (")[0] for line in advice["kang2018_pbmc_ifnb"]] == [
+        "symbols joined with their Ensembl ids, 91",
+        "symbols of an older release, 37 at least",
+    ]
+    assert advice["scmixology_celseq2_dropseq"] == [
+        "Ensembl ids; for a reference with symbols: sca.pp.map_genes(adata, table)"
+    ]
+    assert advice["wang2016_pancreas"] == []
+
+
 @pytest.mark.parametrize("kwargs", [{}, {"layer": "a"}, {"use_raw": True}, {"use_rep": "pca"}, {"gene_symbols": "s"}])
 def test_nothing_is_changed(counts: ad.AnnData, kwargs: dict[str, Any]):
     counts.layers["a"] = counts.X.tocsc()

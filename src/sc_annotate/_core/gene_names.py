@@ -30,6 +30,8 @@ SYMBOL_COLUMNS = (
 ID_COLUMNS = ("gene_ids", "gene_id", "ensembl_id", "ensembl_ids", "ensembl", "feature_id", "ensembl_gene_id")
 
 _ENSEMBL = re.compile(r"ENS([A-Z]*)G\d{11}(\.\d+)?")
+_JOINED = re.compile(r"(.+?)[_|](ENS[A-Z]*G\d{11}(?:\.\d+)?)")
+_JOINED_BEFORE = re.compile(r"(ENS[A-Z]*G\d{11}(?:\.\d+)?)[_|](.+)")
 _SPECIES = {
     "": "human",
     "MUS": "mouse",
@@ -98,11 +100,11 @@ def _species(prefixes: list[str], symbols: list[str]) -> str:
 def _alternatives(var: pd.DataFrame, gene_symbols: str | None) -> list[tuple[NDArray[np.str_], str]]:
     """Other names of the genes, from the named column or from the customary ones."""
     columns = [gene_symbols] if gene_symbols is not None else [*SYMBOL_COLUMNS, *ID_COLUMNS]
-    return [(_texts(var[c]), c) for c in columns if c in var.columns]
+    return [(texts(var[c]), c) for c in columns if c in var.columns]
 
 
-def _texts(column: pd.Series) -> NDArray[np.str_]:
-    """A column as strings; genes without a name there get "", which no gene of another object matches."""
+def texts(column: pd.Series | pd.Index) -> NDArray[np.str_]:
+    """A column or an index as strings; genes without a name there get "", which no gene of another object matches."""
     values = np.asarray(column, dtype=object)
     return np.where(np.asarray(column.isna(), dtype=bool), "", values.astype(str))
 
@@ -118,6 +120,21 @@ def named(
     if var is not None:
         lists |= {f"var[{column!r}]": values for values, column in _alternatives(var, gene_symbols)}
     return lists
+
+
+def parts(name: str) -> tuple[str, str]:
+    """Symbol and Ensembl id of a name that joins both, ``CD79A_ENSG00000105369``, in either order; empty for others."""
+    if found := _JOINED.fullmatch(name):
+        return found[1], found[2]
+    if found := _JOINED_BEFORE.fullmatch(name):
+        # The copy of a gene on the Y chromosome, as GENCODE marks it, is no symbol.
+        return ("" if found[2] == "PAR_Y" else found[2]), found[1]
+    return "", ""
+
+
+def n_joined(names: NDArray[np.str_]) -> int:
+    """How many names join a symbol with an id."""
+    return sum(bool(parts(name)[0]) for name in names.tolist())
 
 
 def strip_version(names: NDArray[np.str_]) -> NDArray[np.str_]:

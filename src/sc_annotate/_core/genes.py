@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sc_annotate._core.gene_names import look, strip_version
+from sc_annotate._core.gene_names import look, n_joined, strip_version
+from sc_annotate._core.gene_releases import old_symbols
 from sc_annotate.errors import GeneError
 
 if TYPE_CHECKING:
@@ -115,6 +116,7 @@ def _too_few(
     what: tuple[str, str],
 ) -> str:
     q, r = query["var_names"], next(iter(reference.values()))
+    mapped = f"{what[0]} = sca.pp.map_genes({what[0]}" if what[0].isidentifier() else "sca.pp.map_genes(adata"
     text = (
         f"{what[0]} and {what[1]} have {n} genes in common; at least {floor} are needed. "
         f"{what[0]} has {len(q):,} such as {', '.join(q[:3])}; {what[1]} has {len(r):,} such as {', '.join(r[:3])}. "
@@ -124,11 +126,28 @@ def _too_few(
     if same_but_case >= floor:
         return text + (
             f"{same_but_case} differ in case only, as mouse (Cd4) and human (CD4) symbols do: "
-            "map the genes to the reference's species first."
+            f"map the genes to the reference's species first, with `{mapped}, orthologs, kind='orthologs')`."
         )
     if q_report.id_type != r_report.id_type:
         return text + (
             f"One side uses {q_report.id_type.replace('_', ' ')} names, the other {r_report.id_type.replace('_', ' ')}: "
-            "name the var column that holds the other kind with gene_symbols=."
+            f"name the var column that holds the other kind with gene_symbols=, or rename them with `{mapped}, table)`, where "
+            "table leads from ids to symbols."
         )
-    return text + "Keep all genes of both objects instead of variable genes only, or choose another reference."
+    if q_report.species != r_report.species and "unknown" not in (q_report.species, r_report.species):
+        return text + (
+            f"{what[0]} has genes of {q_report.species}, {what[1]} of {r_report.species}: map them to the reference's species "
+            f"first, with `{mapped}, orthologs, kind='orthologs')`."
+        )
+    joined, old = n_joined(q), old_symbols(q)
+    if joined >= 0.1 * len(q):
+        return (
+            text + f"{joined:,} names of {what[0]} join a symbol with an Ensembl id: take them apart with `{mapped})`."
+        )
+    told = (
+        f"Some symbols of {what[0]} are of an older release ({', '.join(old[:3])})" if old else "Where symbols are old"
+    )
+    return text + (
+        "Keep all genes of both objects instead of variable genes only, or choose another reference. "
+        f"{told}: `{mapped}, hgnc_table, kind='aliases')` brings them up to date."
+    )

@@ -34,6 +34,13 @@ BUILT_IN: tuple[Method, ...] = (
         saves=False,
     ),
     Method("mlp", "annotation", f"{_A}.mlp:MLP", "Multilayer perceptron with one hidden layer"),
+    Method(
+        "celltypist",
+        "annotation",
+        f"{_A}.celltypist:CellTypist",
+        "One-vs-rest logistic regression on clipped values, the form of CellTypist's models",
+        reference="10.1126/science.abl5197",
+    ),
     Method("majority", "annotation", f"{_A}.majority:Majority", "The commonest type for every cell: the floor"),
 )
 
@@ -48,6 +55,12 @@ PREDICTORS: tuple[Method, ...] = (
     _predictor("no_change", "no_change:NoChange", "The control's profile for every condition: the floor", _AHLMANN),
     _predictor("mean", "mean:Mean", "The mean effect of the training conditions, for every condition", _AHLMANN),
     _predictor("additive", "additive:Additive", "The control plus the sum of the single effects", _AHLMANN),
+    _predictor(
+        "latent_additive",
+        "latent_additive:LatentAdditive",
+        "Vectors of targets that add up, learnt from singles and combinations at once (PerturBench's idea)",
+        "10.48550/arXiv.2408.10609",
+    ),
     _predictor(
         "matching_mean",
         "matching_mean:MatchingMean",

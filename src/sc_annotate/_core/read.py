@@ -55,12 +55,12 @@ def open_input(
     """
     check_adata(adata, what=what)
     source = find(adata, layer=layer, use_raw=use_raw, use_rep=use_rep, what=what)
-    report = values.look(source, recorded_base=_recorded_base(adata))
+    report = values.look(source, recorded_base=recorded_base(adata))
     notes: list[str] = []
     by_default = layer is None and use_raw is None and use_rep is None
     if by_default and report.kind in ("scaled", "negative") and adata.raw is not None:
         raw = find(adata, use_raw=True, what=what)
-        raw_report = values.look(raw, recorded_base=_recorded_base(adata))
+        raw_report = values.look(raw, recorded_base=recorded_base(adata))
         if raw_report.kind in ("counts", "log1p", "linear"):
             notes.append(f"{what}.X is {report.kind}; {what}.raw ({raw_report.kind}) was taken instead")
             logger.info(notes[-1])
@@ -98,7 +98,8 @@ def _elsewhere(adata: AnnData, source: Source, what: str, layer_argument: str) -
     return f"{what} has no other layer and no .raw: go back to the object as it was before, and keep its values there."
 
 
-def _recorded_base(adata: AnnData) -> float | None:
+def recorded_base(adata: AnnData) -> float | None:
+    """The base of the logarithm that ``uns["log1p"]`` names, as scanpy leaves it there."""
     recorded = adata.uns.get("log1p")
     base = recorded.get("base") if isinstance(recorded, Mapping) else None
     # Whatever else somebody keeps there says nothing about the values.

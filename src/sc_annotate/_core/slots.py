@@ -68,6 +68,22 @@ class Slots:
         return f"{self.key}_voted_share"
 
     @property
+    def markers_agree(self) -> str:
+        return f"{self.key}_markers_agree"
+
+    @property
+    def rollup(self) -> str:
+        return f"{self.key}_rollup"
+
+    @property
+    def rollup_confidence(self) -> str:
+        return f"{self.key}_rollup_confidence"
+
+    @property
+    def rollup_id(self) -> str:
+        return f"{self.key}_rollup_ontology_term_id"
+
+    @property
     def obs(self) -> tuple[str, ...]:
         """Every column of ``obs`` that an annotation may own."""
         return (
@@ -80,6 +96,10 @@ class Slots:
             self.disagreement,
             self.voted,
             self.voted_share,
+            self.markers_agree,
+            self.rollup,
+            self.rollup_confidence,
+            self.rollup_id,
             self.model,
         )
 

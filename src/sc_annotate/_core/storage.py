@@ -14,6 +14,8 @@ from sc_annotate._core.slots import SCHEMA, Slots
 from sc_annotate.errors import InputError, StorageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
     from anndata import AnnData
     from numpy.typing import NDArray
@@ -39,16 +41,21 @@ def check_key(key: Any) -> Slots:
     return Slots(key)
 
 
-def check_writable(adata: AnnData, key: str) -> None:
-    """Refuse to overwrite anything that this package did not write."""
+def check_writable(adata: AnnData, key: str, columns: Sequence[str] = ()) -> None:
+    """Refuse to overwrite anything that this package did not write; `columns` of ``obs`` come beside the usual ones."""
     slots = check_key(key)
-    if adata.obs.index.name in slots.obs:
+    names = [*slots.obs, *(name for name in columns if name not in slots.obs)]
+    if adata.obs.index.name in names:
         raise StorageError(
             f"the index of adata.obs is named {adata.obs.index.name!r}, as a column of the result would be, which no file can "
             "hold. Choose another key_added, or rename the index."
         )
     stored = adata.uns.get(slots.uns)
     if _schema(stored) is None and slots.uns not in adata.uns and _left_over(adata, slots):
+        ours = {*slots.obs, *(name for name in columns if _level_left_over(adata, name))}
+        foreign = [f"obs[{name!r}]" for name in names if name in adata.obs and name not in ours]
+        if foreign:
+            raise StorageError(_not_ours(foreign, key))
         return
     if _schema(stored) is not None:
         if _schema(stored) != SCHEMA:
@@ -57,7 +64,7 @@ def check_writable(adata: AnnData, key: str) -> None:
                 "Choose another key_added, or delete the old result."
             )
         ours = {str(name) for name in stored.get("written", [*slots.obs, *slots.obsm])}
-        since = [f"obs[{name!r}]" for name in slots.obs if name in adata.obs and name not in ours]
+        since = [f"obs[{name!r}]" for name in names if name in adata.obs and name not in ours]
         since += [f"obsm[{name!r}]" for name in slots.obsm if name in adata.obsm and name not in ours]
         if since:
             raise StorageError(
@@ -66,18 +73,36 @@ def check_writable(adata: AnnData, key: str) -> None:
             )
         return
     foreign = [f"uns[{slots.uns!r}]"] if slots.uns in adata.uns else []
-    foreign += [f"obs[{name!r}]" for name in slots.obs if name in adata.obs]
+    foreign += [f"obs[{name!r}]" for name in names if name in adata.obs]
     foreign += [f"obsm[{name!r}]" for name in slots.obsm if name in adata.obsm]
     if foreign:
-        raise StorageError(
-            f"{', '.join(foreign)} exist already and were not written by sc_annotate. Choose another key_added than "
-            f"{key!r}, or rename or delete them."
-        )
+        raise StorageError(_not_ours(foreign, key))
+
+
+def _not_ours(names: Sequence[str], key: str) -> str:
+    return (
+        f"{', '.join(names)} exist already and were not written by sc_annotate. Choose another key_added than "
+        f"{key!r}, or rename or delete them."
+    )
 
 
 def _left_over(adata: AnnData, slots: Slots) -> bool:
     """Whether these are columns of a result whose account went, as ``ad.concat`` leaves them."""
     return all(name in adata.obs for name in (slots.call, slots.confidence, slots.model))
+
+
+def _level_left_over(adata: AnnData, name: str) -> bool:
+    """Whether a column and its confidence are there together, as a level of a result whose account went leaves them."""
+    call = name.removesuffix("_confidence")
+    return call in adata.obs and f"{call}_confidence" in adata.obs
+
+
+def _written_columns(adata: AnnData, slots: Slots) -> list[str]:
+    """Columns of ``obs`` that an earlier result under this key owns, those of its levels included."""
+    stored = adata.uns.get(slots.uns)
+    more = stored.get("written", []) if isinstance(stored, dict) and _schema(stored) is not None else []
+    others = [str(name) for name in more if str(name) not in (*slots.obs, *slots.obsm)]
+    return [name for name in (*slots.obs, *others) if name in adata.obs]
 
 
 def _schema(stored: Any) -> int | None:
@@ -90,7 +115,7 @@ def _schema(stored: Any) -> int | None:
 
 def write(adata: AnnData, key: str, annotation: Annotation) -> None:
     """Store an annotation; columns of an earlier one under the same key go."""
-    check_writable(adata, key)
+    check_writable(adata, key, list(annotation.obs))
     slots = Slots(key)
     if annotation.proba is not None and annotation.proba.shape[:1] != (adata.n_obs,):
         raise StorageError(f"{annotation.proba.shape} probabilities do not fit the {adata.n_obs} cells of adata.")
@@ -101,7 +126,7 @@ def write(adata: AnnData, key: str, annotation: Annotation) -> None:
     about = {"schema": SCHEMA, "written": [*annotation.obs, *proba, *annotation.obsm], "wrote_colors": paint}
     uns = sanitize(about | annotation.uns, where=f"uns[{key!r}]")
     table = adata.obs.to_memory() if is_lazy(adata) else adata.obs
-    obs = table.drop(columns=[name for name in slots.obs if name in adata.obs])
+    obs = table.drop(columns=_written_columns(adata, slots))
     for name, column in annotation.obs.items():
         obs[name] = column
     obs_was, obsm_was = adata.obs, _kept(adata.obsm, slots.obsm)
@@ -189,17 +214,44 @@ def check_column(adata: AnnData, column: str, *, argument: str, what: str = "ada
     return values if isinstance(values, pd.Series) else pd.Series(np.asarray(values), index=adata.obs_names)
 
 
-def add_columns(adata: AnnData, key: str, columns: dict[str, Any], entry: str, account: dict[str, Any]) -> None:
-    """Add columns to an annotation that is there, and an entry to its account; earlier ones of the same name go."""
+def add_columns(
+    adata: AnnData,
+    key: str,
+    columns: dict[str, Any],
+    entry: str,
+    account: dict[str, Any],
+    *,
+    drop: Sequence[str] = (),
+) -> None:
+    """Add columns to an annotation that is there, and an entry to its account; earlier ones of the same name go.
+
+    Columns named in `drop`, of an earlier call, go too. All of it is done or nothing; a view becomes an object of its own.
+    """
     stored = read_uns(adata, key)
-    foreign = [f"obs[{name!r}]" for name in columns if name in adata.obs and entry not in stored]
+    written = [str(name) for name in stored.get("written", Slots(key).obs)]
+    foreign = [f"obs[{name!r}]" for name in columns if name in adata.obs and name not in written]
     if foreign:
         raise StorageError(
             f"{', '.join(foreign)} exist already and were not written by sc_annotate. Rename or delete them."
         )
-    account = sanitize(account, where=f"uns[{key!r}][{entry!r}]")
+    if adata.obs.index.name in columns:
+        raise StorageError(
+            f"the index of adata.obs is named {adata.obs.index.name!r}, as the new column would be. Rename the index."
+        )
+    gone = [name for name in drop if name in written and name in adata.obs and name not in columns]
+    names = [*(name for name in written if name not in gone), *(name for name in columns if name not in written)]
+    added = {"written": sanitize(names), entry: sanitize(account, where=f"uns[{key!r}][{entry!r}]")}
+    obs_was = adata.obs
+    obs = (obs_was.to_memory() if is_lazy(adata) else obs_was).drop(columns=gone)
     for name, column in columns.items():
-        adata.obs[name] = column
-    written = [str(name) for name in stored.get("written", [])]
-    adata.uns[key]["written"] = sanitize([*written, *(name for name in columns if name not in written)])
-    adata.uns[key][entry] = account
+        obs[name] = column
+    try:
+        if columns or gone or adata.is_view:
+            adata.obs = obs
+        # The account of a view, and of a shallow copy, is that of its parent: a new one takes its place.
+        adata.uns[key] = {**stored, **added}
+    except BaseException:
+        # Ctrl-C may come at any time.
+        adata.obs = obs_was
+        adata.uns[key] = stored
+        raise

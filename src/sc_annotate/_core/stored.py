@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from sc_annotate._core.lazy import is_lazy
 from sc_annotate._core.matrix import check_adata
 from sc_annotate._core.slots import Slots
 from sc_annotate._core.storage import check_key, model_ids, read_uns
@@ -31,6 +32,9 @@ def read_calls(adata: AnnData, key: str) -> pd.DataFrame:
         slots.disagreement: "disagreement",
         slots.voted: "voted",
         slots.voted_share: "voted_share",
+        slots.rollup: "rollup",
+        slots.rollup_confidence: "rollup_confidence",
+        slots.rollup_id: "rollup_ontology_term_id",
         slots.model: "model",
     }
     if slots.call not in adata.obs or slots.model not in adata.obs:
@@ -38,7 +42,8 @@ def read_calls(adata: AnnData, key: str) -> pd.DataFrame:
         raise StorageError(
             f"adata.obs lacks {slots.call!r} or {slots.model!r}: columns of the result were deleted. Annotate again."
         )
-    found = cast("pd.DataFrame", adata.obs[[name for name in names if name in adata.obs]])
+    table = adata.obs.to_memory() if is_lazy(adata) else adata.obs
+    found = cast("pd.DataFrame", table[[name for name in names if name in table]])
     return found.rename(columns=names)
 
 
@@ -133,6 +138,14 @@ def read_familiarity(adata: AnnData, key: str) -> dict[str, Any]:
         cure = f"Look at one of its members, such as key={members[0]!r}" if members else "Annotate again"
         why = "a consensus has none" if members else "it was annotated with false_alarms=None, or calibration=None"
         raise StorageError(f"adata.uns[{key!r}] has no scores of unfamiliarity: {why}. {cure}.")
+    return found
+
+
+def read_evidence(adata: AnnData, key: str) -> dict[str, Any]:
+    """What ``sca.tl.evidence`` found."""
+    found = read_uns(adata, key).get("evidence")
+    if not isinstance(found, dict) or "table" not in found:
+        raise StorageError(f"adata.uns[{key!r}] has no evidence. Run `sca.tl.evidence(adata, key={key!r})` first.")
     return found
 
 

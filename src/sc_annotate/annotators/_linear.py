@@ -10,12 +10,13 @@ from scipy.special import expit, softmax
 
 from sc_annotate.annotators._base import Annotator
 from sc_annotate.annotators._inputs import check_predict, need_fitted
+from sc_annotate.annotators._linear_evidence import check_codes, linear_evidence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Self
 
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     from sc_annotate.annotators._base import Arrays, Matrix
 
@@ -81,6 +82,38 @@ class LinearAnnotator(Annotator):
         """Probabilities, cells x types, float32, columns in ``classes_`` order."""
         score = self.decision(X).astype(np.float64)
         return normalise(expit(score)) if self.link == "sigmoid" else softmax(score, axis=1).astype(np.float32)
+
+    def coefficients(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Coefficients (classes x genes) and intercept of :meth:`decision`; a subclass with another one gives its own."""
+        need_fitted(self, "coef_")
+        return self.coef_, self.intercept_
+
+    def gene_evidence(self, X: Matrix, codes: ArrayLike) -> Matrix:
+        """How much each gene pushed each cell towards a type: slope of the log-odds times the gene's value.
+
+        The log-odds are those of the type against all others, before calibration, in natural units. Setting a gene to 0
+        lowers them by this number: exactly so for two types and a softmax, to first order otherwise.
+
+        Parameters
+        ----------
+        X
+            Cells x genes, as for :meth:`predict_proba`.
+        codes
+            The type in question, one number a cell, in ``classes_`` order.
+
+        Returns
+        -------
+        Cells x genes, float32, CSR where `X` is sparse; 0 wherever `X` is.
+
+        References
+        ----------
+        Gradient times input: Shrikumar et al. 2016, Not just a black box, arXiv 1605.01713.
+        """
+        coef = self.coefficients()[0]
+        matrix = check_predict(X, coef.shape[1])
+        numbers = check_codes(codes, matrix.shape[0], len(coef))
+        found: Matrix = linear_evidence(matrix, self.decision(matrix), coef, numbers, self.link)
+        return found
 
     def to_arrays(self) -> tuple[Arrays, dict[str, Any]]:
         """Coefficients and intercept; the hyperparameters are the JSON part."""

@@ -146,6 +146,11 @@ class LinearSVM(LinearAnnotator):
         """Log-odds of each type against the rest, cells x classes: the margins, through Platt's line."""
         return super().decision(X) * self.platt_slope_ + self.platt_offset_
 
+    def coefficients(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Coefficients (classes x genes) and intercept of the log-odds, Platt's line folded in."""
+        coef, intercept = super().coefficients()
+        return coef * self.platt_slope_[:, None], intercept * self.platt_slope_ + self.platt_offset_
+
     def to_arrays(self) -> tuple[Arrays, dict[str, Any]]:
         """Coefficients, intercept, and the slope and offset of each sigmoid."""
         arrays, meta = super().to_arrays()

@@ -14,10 +14,11 @@ from sc_annotate.annotators._inputs import check_fit, need_choice, need_positive
 from sc_annotate.annotators._linear import LinearAnnotator
 from sc_annotate.annotators._moments import class_weights, inverse_or_zero, mean_and_sd
 from sc_annotate.annotators._penalty import USUAL, choose_C, penalty
+from sc_annotate.annotators._tree import common_ancestors
 from sc_annotate.errors import ScAnnotateWarning
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Self
 
     from numpy.typing import NDArray
@@ -50,6 +51,19 @@ class LogReg(LinearAnnotator):
         Steps of the solver (L-BFGS). A :class:`~sc_annotate.errors.ScAnnotateWarning` says when they were too few.
     tol
         The solver stops when the largest entry of the gradient is below this.
+    tree
+        Ancestors of each type, by name, in any order and number, the root left out: ``{"CD4 T": ["T", "lymphocyte"], ...}``.
+        A mistake within an ancestor then costs less than one across: to the loss of a cell comes, for every ancestor of
+        its type, minus the logarithm of the summed probability of the types under it. Ancestors with the same types
+        count once; those with one type or all types say nothing. None: all mistakes cost the same. Where several columns of
+        labels are learned from, :func:`sc_annotate.tl.annotate` takes the word ``"levels"`` for their tree. On the data sets
+        tried so far it makes no mistake milder than the plain loss does: see :doc:`/levels`.
+    tree_weight
+        Weight of each ancestor's term against that of the type itself; the sum is scaled so that `C` keeps its meaning.
+
+    References
+    ----------
+    The loss over a tree of types: Nature Computational Science 2026, 10.1038/s43588-025-00945-z.
 
     Examples
     --------
@@ -65,6 +79,8 @@ class LogReg(LinearAnnotator):
     class_weight: Literal["balanced", "sqrt"] | None = "balanced"
     max_iter: int = 1000
     tol: float = 1e-4
+    tree: Mapping[str, Sequence[str]] | None = None
+    tree_weight: float = 0.25
 
     if TYPE_CHECKING:
         C_: float = field(init=False)  # the one that was used
@@ -81,7 +97,9 @@ class LogReg(LinearAnnotator):
         """Learn coefficients; `rng` and `batch` serve the choice of `C` alone."""
         need_positive(self, *(["C"] if self.C is not None else []), "max_iter", "tol")
         need_choice(self, "class_weight", ("balanced", "sqrt", None))
+        need_positive(self, "tree_weight")
         matrix, codes, classes = check_fit(X, y, genes, batch)
+        above = None if self.tree is None else self.tree_weight * common_ancestors(self.tree, classes)
         if not issparse(matrix) and np.count_nonzero(matrix) < _SPARSE * matrix.size:
             matrix = csr_array(matrix)
         mean, sd = mean_and_sd(matrix)
@@ -93,7 +111,14 @@ class LogReg(LinearAnnotator):
         self.C_ = self.C if self.C is not None else choose_C(matrix, codes, batch=batch, rng=rng, **moments)
         k = len(classes)
         model = softmax_regression(
-            matrix, codes, k, penalty=penalty(self.C_, k), max_iter=self.max_iter, tol=self.tol, **moments
+            matrix,
+            codes,
+            k,
+            penalty=penalty(self.C_, k),
+            max_iter=self.max_iter,
+            tol=self.tol,
+            above=above if above is not None and len(above) else None,
+            **moments,
         )
         if model.n_iter >= self.max_iter:
             warnings.warn(
@@ -103,6 +128,13 @@ class LogReg(LinearAnnotator):
                 stacklevel=2,
             )
         return self._set(classes, model.coef.T, model.intercept - (mean * scale) @ model.coef, scale=scale)
+
+    def params(self) -> dict[str, Any]:
+        """Hyperparameters, by name; those of a tree only where there is one."""
+        params = super().params()
+        if self.tree is None:
+            return {name: value for name, value in params.items() if name not in ("tree", "tree_weight")}
+        return params | {"tree": {str(name): [str(a) for a in above] for name, above in self.tree.items()}}
 
     def to_arrays(self) -> tuple[Arrays, dict[str, Any]]:
         """Coefficients and intercept; the hyperparameters and the `C` that was chosen are the JSON part."""

@@ -10,8 +10,8 @@ from sc_annotate._core import registry
 from sc_annotate._core.progress import track
 from sc_annotate._core.read import open_input
 from sc_annotate.errors import InputError
+from sc_annotate.tl._checks import N_TOP_GENES, check_n_top_genes, check_rng
 from sc_annotate.tl._evaluation import BASELINES, check_cv, choose_splits, held_out, score_groups, scores
-from sc_annotate.tl._fit import N_TOP_GENES, check_n_top_genes, check_rng
 from sc_annotate.tl._training import labelled_cells, read_training
 
 if TYPE_CHECKING:

@@ -1,8 +1,20 @@
 """Getters: stored results as labelled tables, and as a report to read."""
 
 from sc_annotate.get._annotation import annotation, probabilities
+from sc_annotate.get._evidence import evidence
+from sc_annotate.get._gene_mapping import gene_mapping
 from sc_annotate.get._perturbation import leaderboard, perturbation
 from sc_annotate.get._report import Report, report
 from sc_annotate.get._sets import sets
 
-__all__ = ["Report", "annotation", "leaderboard", "perturbation", "probabilities", "report", "sets"]
+__all__ = [
+    "Report",
+    "annotation",
+    "evidence",
+    "gene_mapping",
+    "leaderboard",
+    "perturbation",
+    "probabilities",
+    "report",
+    "sets",
+]

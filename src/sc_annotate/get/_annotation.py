@@ -57,7 +57,8 @@ def annotation(adata: AnnData, key: str = DEFAULT_KEY) -> pd.DataFrame:
     Returns
     -------
     One row a cell, with the columns that there are of ``label``, ``confidence``, ``status``, ``set_size``,
-    ``unfamiliarity``, ``low_quality``, ``disagreement``, ``voted``, ``voted_share``, ``model``. Works for concatenated objects too: ``model`` says which model named a cell.
+    ``unfamiliarity``, ``low_quality``, ``disagreement``, ``voted``, ``voted_share``, ``rollup``,
+    ``rollup_confidence``, ``rollup_ontology_term_id``, ``model``. Works for concatenated objects too: ``model`` says which model named a cell.
 
     Raises
     ------

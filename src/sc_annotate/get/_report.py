@@ -67,7 +67,7 @@ def report(adata: AnnData, key: str = DEFAULT_KEY) -> Report:
     if "status" in calls:
         counts = calls["status"].value_counts()
         lines.append("  status      " + ", ".join(f"{name} {n:,}" for name, n in counts.items() if n))
-    lines += _trusted(stored) + _scores(stored.get("baseline", {}))
+    lines += _trusted(stored) + _scores(stored.get("baseline", {})) + _levels(stored)
     for place in ("input", "reference"):
         for name in ("problems", "notes"):
             lines += [f"  {name[:-1]:<11} {text}" for text in np.ravel(stored.get(place, {}).get(name, []))]
@@ -97,6 +97,15 @@ def _trusted(stored: dict[str, Any]) -> list[str]:
         f"error {float(scores['expected_calibration_error']):.3f} ({float(scores['of_a_perfect_model']):.3f} if perfect)",
         f"  sets        asked to hold the true type in {float(sets['coverage']):.0%} of the cells; at {float(row['asked']):.0%}, "
         f"held out, {float(row['coverage']):.1%} did, of the worst type ({row['worst_type']}) {float(row['worst_coverage']):.0%}",
+    ]
+
+
+def _levels(stored: dict[str, Any]) -> list[str]:
+    if "level_scores" not in stored:
+        return []
+    return ["  levels      calls of held-out cells, coarse to fine"] + [
+        f"    {row['level']:<18} accuracy {row['accuracy']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
+        for row in stored["level_scores"].to_dict("records")
     ]
 
 

@@ -60,6 +60,9 @@ def sets(adata: AnnData, key: str = DEFAULT_KEY) -> pd.DataFrame:
     scores = nonconformity(p, score, penalty=float(how["penalty"]), free=int(how["free"]))
     chosen = scores <= np.asarray(how["thresholds"])
     chosen[np.arange(len(p)), p.argmax(axis=1)] = True
+    # Of several levels the call need not be the likeliest type.
+    calls = proba.columns.get_indexer(adata.obs[key].astype(str))[named]
+    chosen[np.flatnonzero(calls >= 0), calls[calls >= 0]] = True
     if partly and (chosen.sum(axis=1) != adata.obs[Slots(key).set_size].to_numpy()[named]).any():
         raise StorageError(
             f"some sets hold types that are not among the {TOP_K} whose probabilities were kept (store_proba='topk'). "

@@ -8,6 +8,7 @@ from sc_annotate.metrics.calibration import (
     reliability,
 )
 from sc_annotate.metrics.classification import accuracy, balanced_accuracy, confusion, macro_f1, per_type
+from sc_annotate.metrics.deletion import DeletionCurve, deletion_curve
 from sc_annotate.metrics.interactions import (
     EmpiricalNull,
     average_precision,
@@ -16,6 +17,13 @@ from sc_annotate.metrics.interactions import (
     interaction_curve,
     local_fdr,
     tail_area_q,
+)
+from sc_annotate.metrics.ontology import (
+    HierarchicalScores,
+    hierarchical_precision_recall_f1,
+    ontology_accuracy,
+    ontology_distance,
+    ontology_match,
 )
 from sc_annotate.metrics.openset import auroc, found_at
 from sc_annotate.metrics.perturbation import (
@@ -40,7 +48,9 @@ from sc_annotate.metrics.selective import risk_coverage, with_rejection
 from sc_annotate.metrics.sets import set_coverage
 
 __all__ = [
+    "DeletionCurve",
     "EmpiricalNull",
+    "HierarchicalScores",
     "accuracy",
     "auroc",
     "average_precision",
@@ -49,11 +59,13 @@ __all__ = [
     "centroid_accuracy",
     "confusion",
     "de_weights",
+    "deletion_curve",
     "empirical_null",
     "energy_distance",
     "expected_calibration_error",
     "expected_calibration_error_floor",
     "found_at",
+    "hierarchical_precision_recall_f1",
     "interaction_class",
     "interaction_curve",
     "inverse_rank",
@@ -61,6 +73,9 @@ __all__ = [
     "local_fdr",
     "log_loss",
     "macro_f1",
+    "ontology_accuracy",
+    "ontology_distance",
+    "ontology_match",
     "overlap_at_n",
     "pearson_delta",
     "per_type",

@@ -4,9 +4,13 @@ from sc_annotate.pl._annotation import annotation
 from sc_annotate.pl._confusion import confusion
 from sc_annotate.pl._consensus import consensus
 from sc_annotate.pl._effects import effects
+from sc_annotate.pl._evidence import evidence
 from sc_annotate.pl._interactions import interactions
 from sc_annotate.pl._leaderboard import leaderboard
+from sc_annotate.pl._levels import levels
+from sc_annotate.pl._markers_agree import markers_agree
 from sc_annotate.pl._methods import methods
+from sc_annotate.pl._ontology import ontology
 from sc_annotate.pl._perturbation import perturbation
 from sc_annotate.pl._perturbation_errors import perturbation_errors
 from sc_annotate.pl._probabilities import probabilities
@@ -22,9 +26,13 @@ __all__ = [
     "confusion",
     "consensus",
     "effects",
+    "evidence",
     "interactions",
     "leaderboard",
+    "levels",
+    "markers_agree",
     "methods",
+    "ontology",
     "perturbation",
     "perturbation_errors",
     "probabilities",

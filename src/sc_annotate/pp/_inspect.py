@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from sc_annotate._core.gene_mapping import listed
+from sc_annotate._core.gene_names import n_joined
+from sc_annotate._core.gene_releases import dates, old_symbols
 from sc_annotate._core.lazy import with_tables
 from sc_annotate._core.matrix import check_adata
 from sc_annotate._core.read import open_input
 
 if TYPE_CHECKING:
+    import numpy as np
     from anndata import AnnData
+    from numpy.typing import NDArray
 
     from sc_annotate._core.gene_names import GeneReport
     from sc_annotate._core.values import ValueReport
@@ -28,6 +33,9 @@ class Inspection:
         The gene names; None for a representation.
     notes
         What was assumed or chosen.
+    gene_advice
+        What of the gene names may need :func:`map_genes` before they meet those of a reference: Ensembl ids, symbols of an
+        older release, another species, symbols joined with ids, names that a spreadsheet turned into dates.
 
     Examples
     --------
@@ -39,6 +47,7 @@ class Inspection:
     values: ValueReport
     genes: GeneReport | None
     notes: list[str]
+    gene_advice: list[str] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values that ``uns`` can hold."""
@@ -46,6 +55,7 @@ class Inspection:
             "values": self.values.to_dict(),
             "genes": None if self.genes is None else self.genes.to_dict(),
             "notes": self.notes,
+            "gene_advice": self.gene_advice,
         }
 
     def __repr__(self) -> str:
@@ -71,6 +81,7 @@ class Inspection:
             )
             if g.n_duplicated:
                 lines.append(f"  duplicates  {g.n_duplicated} names occur more than once: {', '.join(g.duplicated)}")
+            lines += [f"  rename?     {line}" for line in self.gene_advice]
         return "\n".join([*lines, *(f"  note        {note}" for note in self.notes)])
 
 
@@ -116,4 +127,28 @@ def inspect(
     """
     check_adata(adata, what="adata")
     found = open_input(with_tables(adata), layer=layer, use_raw=use_raw, use_rep=use_rep, gene_symbols=gene_symbols)
-    return Inspection(found.values, found.genes, found.notes)
+    advice = [] if found.genes is None else _advice(found.genes, found.source.names)
+    return Inspection(found.values, found.genes, found.notes, advice)
+
+
+def _advice(genes: GeneReport, names: NDArray[np.str_]) -> list[str]:
+    """What may need renaming, each with the call that does it."""
+    out = []
+    if genes.id_type != "symbol":
+        table = f"column={genes.other_column!r}" if genes.other_column else "table"
+        kind = "mixed ids and symbols" if genes.id_type == "mixed" else "Ensembl ids"
+        out.append(f"{kind}; for a reference with symbols: sca.pp.map_genes(adata, {table})")
+    if genes.species not in ("human", "unknown"):
+        out.append(
+            f"genes of {genes.species}; for a human reference: sca.pp.map_genes(adata, orthologs, kind='orthologs')"
+        )
+    if n := n_joined(names):
+        out.append(f"symbols joined with their Ensembl ids, {n:,}: sca.pp.map_genes(adata) takes the ids off")
+    if old := old_symbols(names):
+        out.append(
+            f"symbols of an older release, {len(old):,} at least ({listed(old)}): "
+            "sca.pp.map_genes(adata, hgnc_table, kind='aliases')"
+        )
+    if wrong := dates(names):
+        out.append(f"names that a spreadsheet turned into dates, {len(wrong):,} ({listed(wrong)}): read the genes anew")
+    return out

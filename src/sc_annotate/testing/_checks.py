@@ -10,6 +10,7 @@ import numpy as np
 from scipy.sparse import csr_array, csr_matrix
 
 from sc_annotate.errors import ScAnnotateWarning
+from sc_annotate.testing._evidence_check import evidence_faults
 from sc_annotate.testing._run import global_random_state
 from sc_annotate.testing._task import easy_task
 
@@ -184,6 +185,10 @@ class AnnotatorChecks:
         again = self.cls.from_arrays(copies, json.loads(json.dumps(meta)), np.asarray(self.model.classes_))
         require(np.asarray(again.classes_).tolist() == np.asarray(self.model.classes_).tolist(), "classes_ changed")
         require(np.array_equal(self.proba(model=again), self.proba()), "a model read back gives other probabilities")
+
+    def check_gene_evidence(self) -> None:
+        faults = evidence_faults(self.model, self.task.test_X, self.proba)
+        require(not faults, "; ".join(faults))
 
     def check_better_than_majority(self) -> None:
         types, counts = np.unique(self.task.y, return_counts=True)

@@ -8,6 +8,8 @@ import numpy as np
 
 from sc_annotate._core import storage
 from sc_annotate._core.slots import AMBIGUOUS, CONFIDENT, GIVEN, LOW_QUALITY, STATUSES, UNFAMILIAR, Slots
+from sc_annotate.tl._coefficients import kept_coefficients
+from sc_annotate.tl._levels import add_levels
 from sc_annotate.tl._quality import REASONS
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ def account(
 
     slots = Slots(key)
     proba = answer.proba
+    levels = model.levels if given is None else given.levels
     mask = np.zeros(adata.n_obs, dtype=bool) if given is None else given.given
     confidence = answer.confidence
     obs: dict[str, Any] = {}
@@ -98,10 +101,15 @@ def account(
             "versions": about["versions"],
         },
         **trusted(model, answer, coverage, false_alarms),
+        **kept_coefficients(model),
         "quality": answer.quality,
         "baseline": {} if model.evaluation is None else model.evaluation.to_uns(),
     }
-    return storage.Annotation(columns, proba, uns)
+    annotation = storage.Annotation(columns, proba, uns)
+    if levels is not None and answer.level_confidence is not None:
+        place = np.searchsorted(levels.labels[:, -1], names)
+        add_levels(annotation, key, levels, place[codes], answer.level_confidence, mask, model.level_scores)
+    return annotation
 
 
 def categorical(codes: NDArray[Any], names: Sequence[str] | NDArray[np.str_]) -> Any:

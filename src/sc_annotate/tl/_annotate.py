@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, get_args
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sc_annotate._core import genes, storage
 from sc_annotate._core.lazy import with_tables
 from sc_annotate._core.matrix import check_adata
-from sc_annotate._core.progress import logger
-from sc_annotate._core.read import open_counts
 from sc_annotate._core.slots import DEFAULT_KEY, TOP_K
-from sc_annotate.errors import InputError, MethodError
-from sc_annotate.tl._account import account, colors
+from sc_annotate.errors import InputError
 from sc_annotate.tl._block import Keep, largest
+from sc_annotate.tl._checks import N_TOP_GENES, check_min_overlap, check_rng, check_several, check_store_proba
 from sc_annotate.tl._consensus import combine, learn_weights, member
 from sc_annotate.tl._evaluation import check_cv
-from sc_annotate.tl._fit import N_TOP_GENES, check_rng
-from sc_annotate.tl._predict import predict
-from sc_annotate.tl._quality import check_counts, check_wanted
-from sc_annotate.tl._reference import Options, model_and_query
+from sc_annotate.tl._levels import add_levels_of_consensus, check_free, level_names
+from sc_annotate.tl._markers import annotate_by_markers
+from sc_annotate.tl._named import Asked, named
+from sc_annotate.tl._quality import check_wanted
+from sc_annotate.tl._reference import Options
 from sc_annotate.tl._training import MAX_CELLS, check_max_cells
 from sc_annotate.tl._trust import COVERAGE, FALSE_ALARMS, By, Calibration, Scheme, Score, TrustOptions, check_share
 
@@ -35,22 +34,15 @@ if TYPE_CHECKING:
     from sc_annotate.tl._model import AnnotationModel
 
 
-@dataclass(frozen=True)
-class Asked:
-    """What is asked about the cells of the query."""
-
-    false_alarms: float | None
-    check_quality: bool | None
-    keep: Keep = "all"
-
-
 def annotate(
     adata: AnnData,
     reference: AnnData | AnnotationModel | str | os.PathLike[str] | None = None,
-    labels_key: str | None = None,
+    labels_key: str | Sequence[str] | None = None,
     *,
     method: str | Sequence[str] = "logreg",
     method_kwargs: Mapping[str, Any] | None = None,
+    markers: Any = None,
+    groupby: str | None = None,
     batch_key: str | None = None,
     n_top_genes: int | None = N_TOP_GENES,
     min_cells: int | None = None,
@@ -86,16 +78,20 @@ def annotate(
     adata
         Cells to be named, cells x genes; in memory or backed.
     reference
-        Labelled cells; or a fitted model (:func:`fit_annotator`); or the path of a saved one. Without it, the cells of
+        Labelled cells; or a fitted model (:func:`fit_annotator`); or the path or https address of a saved one. Without it, the cells of
         `adata` that have a label in `labels_key` name those that have none.
     labels_key
-        Column of ``reference.obs`` (of ``adata.obs`` without a reference) with the types.
+        Column of ``reference.obs`` (of ``adata.obs`` without a reference) with the types. Or several, coarse to fine, such as
+        ``["lineage", "cell_type"]``: cells are named at every level, without contradiction, see :doc:`/levels`.
     method
         A name in :func:`sc_annotate.tl.methods`. With a fitted model, the model's own counts. A list of names: each
         result is stored under ``f"{key_added}_{name}"``, and their :func:`consensus` under `key_added`, with weights
         learned on held-out reference cells.
     method_kwargs
         Parameters of the method, by name.
+    markers, groupby
+        For ``method="markers"``, which needs no reference: genes of each type, as a dict, a table, the path of a CSV file or the
+        name of a packaged list; and a column of ``obs`` with groups of cells that are named as a whole.
     batch_key
         Column of the reference's ``obs`` with batches or donors; whole ones are held out for the scores.
     n_top_genes
@@ -176,6 +172,11 @@ def annotate(
         quality was checked.
     ``obs[f"{key_added}_model"]`` : categorical
         Short id of the model that named the cell.
+    ``obs[f"{key_added}_{level}"]``, ``obs[f"{key_added}_{level}_confidence"]`` : categorical, float32
+        For each coarser column of `labels_key`: its call, which is always the one that the type lies under, and its
+        probability. With several levels the call of a cell is the type whose labels are right at the most levels in
+        expectation; ``uns[key_added]["levels"]`` holds the label of each type at each level, ``["level_scores"]`` the
+        held-out accuracy of each level with its 95 % interval.
     ``obsm[f"{key_added}_proba"]`` : float32, cells x types
         Probabilities; read them with :func:`sc_annotate.get.probabilities`.
     ``uns[key_added]`` : dict
@@ -213,11 +214,10 @@ def annotate(
     if false_alarms is not None:
         check_share(false_alarms, "false_alarms")
     check_wanted(check_quality)
-    storage.check_writable(adata, key_added)
-    if store_proba not in get_args(Keep) or store_proba == 0 and store_proba is not False:
-        raise InputError(f"store_proba must be 'all', 'topk' or False, not {store_proba!r}.")
-    if isinstance(min_overlap, bool) or not isinstance(min_overlap, int | float) or not 0 <= min_overlap <= 1:
-        raise InputError(f"min_overlap must be a share between 0 and 1, not {min_overlap!r}.")
+    coarser = () if labels_key is None else level_names(labels_key)[:-1]
+    check_free(adata, key_added, coarser)
+    check_store_proba(store_proba)
+    check_min_overlap(min_overlap)
     options = Options(
         method if isinstance(method, str) else "",
         method_kwargs,
@@ -235,103 +235,51 @@ def annotate(
         trust,
     )
     asked = Asked(None if false_alarms is None else float(false_alarms), check_quality)
+    if method == "markers":
+        annotate_by_markers(
+            adata,
+            markers,
+            groupby=groupby,
+            method_kwargs=method_kwargs,
+            refused={"reference": reference, "labels_key": labels_key, "batch_key": batch_key, "use_rep": use_rep},
+            layer=layer,
+            use_raw=use_raw,
+            gene_symbols=gene_symbols,
+            total_counts_key=total_counts_key,
+            values=values,
+            store_proba=store_proba,
+            key_added=key_added,
+            rng=rng,
+        )
+        return
+    if markers is not None or groupby is not None:
+        raise InputError("markers and groupby are for method='markers'; leave them out, or choose that method.")
     target, adata = adata, with_tables(adata)
     if hasattr(reference, "obs") and reference is not None:
         reference = adata if reference is target else with_tables(reference)
     place = {"layer": layer, "use_raw": use_raw, "use_rep": use_rep}
     if isinstance(method, str):
         asked = replace(asked, keep=store_proba)
-        results = {key_added: named(adata, reference, labels_key, options, place, key_added, asked)[0]}
+        results = {key_added: named(adata, reference, labels_key, options, place, key_added, asked).result}
     else:
         names = check_several(method, reference)
         keys = {name: f"{key_added}_{name}" for name in names}
         for key in keys.values():
-            storage.check_writable(adata, key)
+            check_free(adata, key, coarser)
         found = {
             key: named(adata, reference, labels_key, replace(options, method=name), place, key, asked)
             for name, key in keys.items()
         }
-        results = {key: result for key, (result, _) in found.items()}
-        weights = learn_weights([model.trust for _, model in found.values()])
+        results = {key: one.result for key, one in found.items()}
+        weights = learn_weights([one.model.trust for one in found.values()])
         members = [member(key, result) for key, result in results.items()]
         results[key_added] = combine(members, key=key_added, weights=weights)
+        levels = next(iter(found.values())).levels
+        if levels is not None:
+            add_levels_of_consensus(results[key_added], key_added, levels)
     for key, result in results.items():
         if isinstance(result.proba, np.ndarray) and store_proba != "all":
             # A consensus is made from all of them.
             result.proba = largest(result.proba, TOP_K) if store_proba == "topk" else None
             result.uns["proba"] = store_proba or "none"
         storage.write(target, key, result)
-
-
-def check_several(method: Sequence[str], reference: Any) -> list[str]:
-    """Names of several methods, each once."""
-    if not isinstance(method, list | tuple):
-        raise MethodError(f"method must be a name such as 'logreg', or a list of names, not {method!r}.")
-    names = list(method)
-    if len(names) < 2 or len(set(names)) < len(names) or not all(isinstance(name, str) for name in names):
-        raise InputError(f"method must be a name, or a list of at least two different names, not {method!r}.")
-    if not hasattr(reference, "obs") and reference is not None:
-        raise InputError("a fitted model has one method; pass the labelled reference to fit several.")
-    return names
-
-
-def named(
-    adata: AnnData,
-    reference: Any,
-    labels_key: str | None,
-    options: Options,
-    place: dict[str, Any],
-    key: str,
-    asked: Asked,
-) -> tuple[storage.Annotation, AnnotationModel]:
-    """One method's result, ready to be stored, and its model."""
-    model, query, given, problems = model_and_query(adata, reference, labels_key, options, place)
-    if asked.check_quality and model.trust is None:
-        raise InputError(
-            "check_quality=True needs a model with calibration, which is switched off or had too few cells."
-        )
-    counts = open_counts(adata, query)
-    answer = predict(
-        adata,
-        query,
-        model,
-        stated=options.values,
-        total_counts_key=options.total_counts_key,
-        min_overlap=options.min_overlap,
-        coverage=options.trust.coverage,
-        false_alarms=asked.false_alarms,
-        counts=check_counts(counts, asked.check_quality, elsewhere=query.elsewhere),
-        keep=asked.keep,
-        need_counts=bool(asked.check_quality),
-        given=None if given is None else given.given,
-        rng=options.rng,
-    )
-    answer = replace(answer, problems=[*problems, *answer.problems])
-    for problem in answer.problems:
-        logger.warning(problem)
-    used = {
-        "labels_key": model.about["labels_key"],
-        **model.about["params"],
-        **place,
-        "reference_layer": options.reference_layer,
-        "gene_symbols": options.gene_symbols,
-        "total_counts_key": options.total_counts_key,
-        "values": options.values,
-        "min_overlap": float(options.min_overlap),
-        "coverage": float(options.trust.coverage),
-        "false_alarms": asked.false_alarms,
-        "check_quality": None if asked.check_quality is None else bool(asked.check_quality),
-    }
-    result = account(
-        adata,
-        model,
-        query,
-        answer,
-        given,
-        params=used,
-        key=key,
-        coverage=float(options.trust.coverage),
-        false_alarms=asked.false_alarms,
-    )
-    result.colors = colors(reference, model, result.obs[key])
-    return result, model

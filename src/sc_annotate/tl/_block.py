@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sc_annotate._core.transform import Transform
     from sc_annotate.tl._trust import Trust
-    from sc_annotate.trust import Familiarity, Profiles
+    from sc_annotate.trust import Familiarity, Levels, Profiles
     from sc_annotate.trust._company import Company
 
 
@@ -50,6 +50,8 @@ class BlockAnswer:
     quality: dict[str, NDArray[np.float64]] | None
     trouble: str | None = None
     """Why the quality could not be looked at."""
+    level_confidence: NDArray[np.float32] | None = None
+    """Probability of the call's label at each level, coarse to fine; only for a model of several."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,7 @@ class AskBlock:
     check_quality: bool
     profiles: Profiles | None
     totals: NDArray[np.float64] | None
+    levels: Levels | None = None
 
     def __call__(self, where: slice, block: Any, counts: Any = None) -> BlockAnswer:
         cells = prepare(block, where, self.transform, self.columns, self.fill)
@@ -82,7 +85,13 @@ class AskBlock:
         set_size = familiarity = quality = trouble = None
         if self.trust is not None:
             proba = self.trust.calibration.transform(proba)
-            set_size = self.trust.sets.sets(proba, self.coverage).sum(axis=1).astype(np.int32)
+        code = proba.argmax(axis=1) if self.levels is None else self.levels.decide(proba)
+        if self.trust is not None:
+            sets = self.trust.sets.sets(proba, self.coverage)
+            if self.levels is not None:
+                # The call need not be the likeliest type, and is in its set nevertheless.
+                sets[np.arange(len(code)), code] = True
+            set_size = sets.sum(axis=1).astype(np.int32)
         if self.familiarity is not None:
             familiarity = self.familiarity.measure(cells, self.company, self._own(where))
         if self.check_quality:
@@ -91,7 +100,7 @@ class AskBlock:
             except InputError as error:
                 # A sample of the counts looked sound; that these do not is no reason to name no cells.
                 trouble = str(error)
-        code = proba.argmax(axis=1)
+        of_levels = None if self.levels is None else self.levels.confidence(proba, code).astype(np.float32)
         return BlockAnswer(
             code=code.astype(np.int32),
             confidence=proba[np.arange(len(code)), code],
@@ -101,6 +110,7 @@ class AskBlock:
             familiarity=familiarity,
             quality=quality,
             trouble=trouble,
+            level_confidence=of_levels,
         )
 
     def _own(self, where: slice) -> NDArray[np.intp]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,20 +14,21 @@ if TYPE_CHECKING:
 def card(model: AnnotationModel) -> str:
     """What the model is, what it learned from, how well it did on held-out cells."""
     about = model.about
-    params = ", ".join(f"{k}={v!r}" for k, v in about["params"]["method_kwargs"].items()) or "defaults"
+    kwargs = {k: v for k, v in about["params"]["method_kwargs"].items() if k != "tree"}
+    params = ", ".join([f"{k}={v!r}" for k, v in kwargs.items()] + _tree(about)) or "defaults"
     names = model.names["var_names"]
     genes = about["genes"] or {"id_type": "dimension", "species": "unknown"}
     lines = [
         f"Annotation model {model.id} ({model.method})",
         f"  parameters  {params}",
-        f"  reference   {about['n_cells']:,} cells labelled by {about['labels_key']!r}; {about['values']['where']} "
-        f"held {about['values']['kind']}",
+        f"  reference   {_cells(about)}; {about['values']['where']} held {about['values']['kind']}",
         f"  genes       {len(names):,} of {about['n_genes']:,}, as {genes['id_type'].replace('_', ' ')}"
         f" ({genes['species']}): {', '.join(names[:4])}, ...",
         f"  expects     {_EXPECTS[model.input]}",
         f"  types       {len(model.classes)}: " + ", ".join(_types(model)),
         *_scores(model.evaluation),
-        *(f"  note        {note}" for note in about["notes"]),
+        *_levels(model.level_scores),
+        *(f"  note        {note}" for note in [*about["notes"], *about.get("problems", [])]),
         f"  made with   {', '.join(f'{k} {v}' for k, v in about['versions'].items())}",
     ]
     return "\n".join(lines)
@@ -40,9 +41,31 @@ _EXPECTS = {
 }
 
 
+def _cells(about: dict[str, Any]) -> str:
+    """How many cells were learned from, and by which labels, where the model knows."""
+    if not about["n_cells"]:
+        return "cells that are not told"
+    return f"{about['n_cells']:,} cells labelled by {about['labels_key']!r}"
+
+
+def _tree(about: dict[str, Any]) -> list[str]:
+    """That there is a tree, which is too long to be printed."""
+    tree = about["params"]["method_kwargs"].get("tree")
+    return [] if tree is None else [f"tree of {len(set(tree['ancestor']))} ancestors"]
+
+
+def _levels(scores: dict[str, list[Any]] | None) -> list[str]:
+    if scores is None:
+        return []
+    rows = zip(scores["level"], scores["accuracy"], scores["low"], scores["high"], strict=True)
+    return ["  levels      calls of held-out cells, coarse to fine"] + [
+        f"    {name:<18} accuracy {value:.3f} [{low:.3f}, {high:.3f}]" for name, value, low, high in rows
+    ]
+
+
 def _types(model: AnnotationModel, most: int = 12) -> list[str]:
     order = np.argsort(-model.counts, kind="stable")
-    shown = [f"{model.classes[i]} ({model.counts[i]:,})" for i in order[:most]]
+    shown = [f"{model.classes[i]}" + (f" ({model.counts[i]:,})" if model.counts[i] else "") for i in order[:most]]
     return shown if len(order) <= most else [*shown, f"and {len(order) - most} more"]
 
 

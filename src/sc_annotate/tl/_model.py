@@ -13,6 +13,7 @@ import numpy as np
 from sc_annotate._core import modelfile, registry
 from sc_annotate.errors import MethodError, ModelFileError, ScAnnotateError
 from sc_annotate.tl._evaluation import Evaluation
+from sc_annotate.tl._levels import restored
 from sc_annotate.tl._trust import Trust
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from sc_annotate.trust import Levels
 
 
 @dataclass(frozen=True, repr=False)
@@ -53,6 +56,12 @@ class AnnotationModel:
     trust
         Calibration, prediction sets and familiarity, learned on held-out cells; None where switched off, or where
         there were too few cells.
+    levels
+        Under which label of each coarser column every type lies, where several columns of labels were learned from; else
+        None.
+    level_scores
+        Held-out accuracy of each level with its 95 % interval, the mean confidence and its calibration error, as columns of
+        a table; None for one level, and where nothing was held out.
 
     Examples
     --------
@@ -74,6 +83,8 @@ class AnnotationModel:
     evaluation: Evaluation | None
     annotator: Any
     trust: Trust | None
+    levels: Levels | None = None
+    level_scores: dict[str, list[Any]] | None = None
 
     @cached_property
     def id(self) -> str:
@@ -86,6 +97,9 @@ class AnnotationModel:
             json.dumps(self.about["params"], sort_keys=True),
         ):
             digest.update(text.encode() + b"\0")
+        if self.levels is not None:
+            for text in (*self.levels.names, *self.levels.labels.ravel()):
+                digest.update(str(text).encode() + b"\0")
         digest.update(self.means.tobytes())
         if not self.saves:
             # What keeps no arrays is told apart by what it says of one cell.
@@ -166,6 +180,12 @@ class AnnotationModel:
             "state": state,
             "trust": trust,
         }
+        if self.levels is not None:
+            meta["levels"] = {
+                "names": list(self.levels.names),
+                "labels": self.levels.labels.tolist(),
+                "scores": self.level_scores,
+            }
         return modelfile.save(path, arrays, meta)
 
     def __repr__(self) -> str:
@@ -177,31 +197,8 @@ class AnnotationModel:
         return card(self)
 
 
-def load(path: str | os.PathLike[str]) -> AnnotationModel:
-    """Read a model file written by :meth:`AnnotationModel.save`.
-
-    Everything in the file is checked, and nothing in it is executed.
-
-    Parameters
-    ----------
-    path
-        A ``.safetensors`` file.
-
-    Raises
-    ------
-    ModelFileError
-        The file is absent, damaged, of another kind (a pickle, say), or made by a newer version.
-    MethodError, MissingExtraError
-        The method of the model is not installed.
-
-    Examples
-    --------
-    >>> import sc_annotate as sca
-    >>> sca.load("pbmc.pkl")
-    Traceback (most recent call last):
-    ...
-    sc_annotate.errors.ModelFileError: there is no model file 'pbmc.pkl'.
-    """
+def read(path: str | os.PathLike[str]) -> AnnotationModel:
+    """A model file, checked whole; :func:`sc_annotate.tl.load` is what users call."""
     arrays, meta = modelfile.load(path)
     try:
         return _rebuild(arrays, meta)
@@ -254,6 +251,7 @@ def _rebuild(arrays: dict[str, NDArray[Any]], meta: dict[str, Any]) -> Annotatio
         evaluation,
         annotator,
         trust,
+        *restored(meta.get("levels"), classes),
     )
 
 

@@ -51,6 +51,7 @@ class Answer:
     quality: dict[str, Any]
     notes: list[str]
     problems: list[str]
+    level_confidence: NDArray[np.float32] | None = None
 
 
 def predict(
@@ -124,6 +125,7 @@ def predict(
         check_quality=counts is not None and trust is not None,
         profiles=profiles,
         totals=None if apart else totals,
+        levels=model.levels,
     )
     matrices = [found.source.X]
     if ask.check_quality and apart and counts is not None:
@@ -132,6 +134,7 @@ def predict(
     most: list[Any] = []
     code, confidence = np.empty(n, dtype=np.int32), np.empty(n, dtype=np.float32)
     zero = np.zeros(n, dtype=bool)
+    of_levels = None if model.levels is None else np.empty((n, len(model.levels.names)), dtype=np.float32)
     size = None if trust is None else np.zeros(n, dtype=np.int32)
     trouble: str | None = None
     familiarity: dict[str, NDArray[np.float32]] = {}
@@ -144,6 +147,8 @@ def predict(
             proba[where] = part.proba
         elif part.proba is not None:
             most.append(part.proba)
+        if of_levels is not None:
+            of_levels[where] = part.level_confidence
         if size is not None and part.set_size is not None:
             size[where] = part.set_size
         _gather(familiarity, part.familiarity, where, n)
@@ -186,7 +191,20 @@ def predict(
     notes = [*found.notes, *plan.notes]
     kept = sparse.csr_matrix(sparse.vstack(most)) if most else proba
     return Answer(
-        code, confidence, kept, size, unfamiliarity, p_familiar, n_shared, shared.how, zero, low, told, notes, problems
+        code,
+        confidence,
+        kept,
+        size,
+        unfamiliarity,
+        p_familiar,
+        n_shared,
+        shared.how,
+        zero,
+        low,
+        told,
+        notes,
+        problems,
+        of_levels,
     )
 
 

@@ -11,13 +11,15 @@ from sc_annotate._core import genes, registry
 from sc_annotate._core.matrix import check_adata
 from sc_annotate._core.read import Input, check_representations, open_input, total_counts
 from sc_annotate.errors import InputError, LabelError
-from sc_annotate.tl._fit import learn
-from sc_annotate.tl._model import AnnotationModel, load
+from sc_annotate.tl._learn import learn
+from sc_annotate.tl._levels import level_names
+from sc_annotate.tl._load import load
+from sc_annotate.tl._model import AnnotationModel
 from sc_annotate.tl._predict import same_cells
 from sc_annotate.tl._training import MAX_CELLS, LabelledCells, is_panel, labelled_cells, read_training, sample_size
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from anndata import AnnData
 
@@ -49,7 +51,7 @@ Place = dict[str, Any]
 
 
 def model_and_query(
-    adata: AnnData, reference: Any, labels_key: str | None, options: Options, place: Place
+    adata: AnnData, reference: Any, labels_key: str | Sequence[str] | None, options: Options, place: Place
 ) -> tuple[AnnotationModel, Input, LabelledCells | None, list[str]]:
     """The model to ask, fitted where it has to be, and the query as it was found."""
     if isinstance(reference, AnnotationModel | str) or hasattr(reference, "__fspath__"):
@@ -60,7 +62,8 @@ def model_and_query(
             )
         model = reference if isinstance(reference, AnnotationModel) else load(reference)
         _refuse_fitting(model, labels_key, options)
-        return model, open_input(adata, gene_symbols=options.gene_symbols, **place), None, []
+        problems = list(model.about.get("problems", []))
+        return model, open_input(adata, gene_symbols=options.gene_symbols, **place), None, problems
     if reference is None and labels_key is None:
         raise InputError(
             "annotate needs something to learn from. Pass a labelled reference and its column, "
@@ -79,7 +82,7 @@ def model_and_query(
     return _across(adata, reference, labels_key, options, place, record)
 
 
-def _refuse_fitting(model: AnnotationModel, labels_key: str | None, options: Options) -> None:
+def _refuse_fitting(model: AnnotationModel, labels_key: str | Sequence[str] | None, options: Options) -> None:
     """A fitted model learns nothing more; arguments that would tell it how are a misunderstanding."""
     told = {
         "labels_key": labels_key is not None,
@@ -97,7 +100,7 @@ def _refuse_fitting(model: AnnotationModel, labels_key: str | None, options: Opt
         )
 
 
-def _cells(adata: AnnData, found: Input, labels_key: str, options: Options, what: str) -> LabelledCells:
+def _cells(adata: AnnData, found: Input, labels_key: str | Sequence[str], options: Options, what: str) -> LabelledCells:
     n, stream = sample_size(adata, found, options.method, options.max_cells)
     return labelled_cells(
         adata,
@@ -112,21 +115,21 @@ def _cells(adata: AnnData, found: Input, labels_key: str, options: Options, what
 
 
 def _within(
-    adata: AnnData, labels_key: str, options: Options, place: Place, record: registry.Method
+    adata: AnnData, labels_key: str | Sequence[str], options: Options, place: Place, record: registry.Method
 ) -> tuple[AnnotationModel, Input, LabelledCells, list[str]]:
     """Labelled cells of an object name its unlabelled ones."""
     query = open_input(adata, gene_symbols=options.gene_symbols, **place)
     cells = _cells(adata, query, labels_key, options, "adata")
     if cells.given.all():
         raise LabelError(
-            f"every cell of adata has a label in obs[{labels_key!r}], so there is none to name. Set the labels of the cells "
+            f"every cell of adata has a label in obs[{cells.labels_key!r}], so there is none to name. Set the labels of the cells "
             "in question to NaN, or pass the labelled object as reference."
         )
     training = read_training(
         adata,
         query,
         cells,
-        labels_key=labels_key,
+        labels_key=cells.labels_key,
         wanted=cast("Wanted", record.input),
         stated=options.values,
         total_counts_key=options.total_counts_key,
@@ -136,7 +139,12 @@ def _within(
 
 
 def _across(
-    adata: AnnData, reference: Any, labels_key: str, options: Options, place: Place, record: registry.Method
+    adata: AnnData,
+    reference: Any,
+    labels_key: str | Sequence[str],
+    options: Options,
+    place: Place,
+    record: registry.Method,
 ) -> tuple[AnnotationModel, Input, None, list[str]]:
     """A labelled object names another, by the genes that both have."""
     check_adata(reference, what="reference")
@@ -144,9 +152,10 @@ def _across(
     in_either = [o for o in (adata, reference) if column is not None and column in o.var]
     if column is not None and not in_either:
         raise InputError(f"neither adata.var nor reference.var has a column {column!r} (gene_symbols).")
-    if labels_key not in reference.obs and labels_key in adata.obs:
+    columns = level_names(labels_key)
+    if swapped := [name for name in columns if name not in reference.obs and name in adata.obs]:
         raise InputError(
-            f"reference.obs has no column {labels_key!r}, but adata.obs has: are adata and reference swapped? "
+            f"reference.obs has no column {swapped[0]!r}, but adata.obs has: are adata and reference swapped? "
             "The order is annotate(cells to be named, labelled reference, labels_key)."
         )
     query = open_input(adata, gene_symbols=column if column in adata.var else None, **place)
@@ -172,7 +181,7 @@ def _across(
         reference,
         found,
         cells,
-        labels_key=labels_key,
+        labels_key=cells.labels_key,
         wanted=cast("Wanted", record.input),
         columns=match.reference,
         panel=panel,

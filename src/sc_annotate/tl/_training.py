@@ -13,16 +13,20 @@ from sc_annotate._core.labels import read_batches, read_labels, usable
 from sc_annotate._core.read import open_counts, read_rows, total_counts
 from sc_annotate._core.stream import in_memory
 from sc_annotate.errors import InputError
+from sc_annotate.tl._levels import level_names, read_levels
 from sc_annotate.tl._streaming import Everything, streams
 from sc_annotate.trust._sampling import sample
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from anndata import AnnData
     from numpy.typing import NDArray
 
     from sc_annotate._core.matrix import Source
     from sc_annotate._core.read import Input
     from sc_annotate._core.transform import Stated, Transform, Wanted
+    from sc_annotate.trust import Levels
 
 
 MAX_CELLS = 30_000
@@ -49,6 +53,7 @@ class Training:
     plain: NDArray[np.bool_]
     everything: Everything | None
     labels_key: str
+    levels: Levels | None
     found: Input
     counts: tuple[Source, NDArray[np.intp], NDArray[np.intp]] | None
     notes: list[str]
@@ -61,7 +66,11 @@ class Training:
 
 @dataclass(frozen=True)
 class LabelledCells:
-    """Which cells of an object to learn from, checked before its matrix is read."""
+    """Which cells of an object to learn from, checked before its matrix is read.
+
+    `labels_key` is the column of the finest level; `levels` says under which coarser labels all its types lie, those
+    left out included, where several columns were named.
+    """
 
     rows: NDArray[np.intp]
     plain: NDArray[np.bool_]
@@ -69,6 +78,8 @@ class LabelledCells:
     batch: NDArray[np.str_] | None
     given: NDArray[np.bool_]
     labels: NDArray[np.str_]
+    labels_key: str
+    levels: Levels | None
     notes: list[str]
     everything: tuple[NDArray[np.intp], NDArray[np.str_] | None] | None = None
     """Rows of all labelled cells, and their batches, where `rows` is a sample and all are to be learned from."""
@@ -76,7 +87,7 @@ class LabelledCells:
 
 def labelled_cells(
     adata: AnnData,
-    labels_key: str,
+    labels_key: str | Sequence[str],
     *,
     batch_key: str | None,
     min_cells: int | None,
@@ -89,8 +100,11 @@ def labelled_cells(
 
     With `stream`, the sample is for scores and trust only, and the others are remembered.
     """
-    labels, given = read_labels(adata, labels_key, what=what)
-    kept, notes = usable(labels, given, min_cells=min_cells, key=labels_key, what=what)
+    names = level_names(labels_key)
+    labels, given = read_labels(adata, names[-1], what=what)
+    levels, told = read_levels(adata, names, labels, given, what=what)
+    kept, notes = usable(labels, given, min_cells=min_cells, key=names[-1], what=what)
+    notes += told
     batch = read_batches(adata, batch_key, what=what)
     rows = np.flatnonzero(kept)
     plain = np.ones(len(rows), dtype=bool)
@@ -106,7 +120,7 @@ def labelled_cells(
         )
         rows = rows[drawn]
     batch = None if batch is None else batch[rows]
-    return LabelledCells(rows, plain, labels[rows], batch, given, labels, notes, everything)
+    return LabelledCells(rows, plain, labels[rows], batch, given, labels, names[-1], levels, notes, everything)
 
 
 def sample_size(adata: AnnData, found: Input, method: str, max_cells: int | None) -> tuple[int | None, bool]:
@@ -177,6 +191,7 @@ def read_training(
         plain=cells.plain,
         everything=_everything(found, cells, scale, columns),
         labels_key=labels_key,
+        levels=cells.levels,
         found=found,
         counts=None if counts is None else (counts.source, cells.rows, columns),
         notes=[*found.notes, *scale.notes],

@@ -7,9 +7,11 @@ from sc_annotate.trust.conformal import Conformal
 from sc_annotate.trust.consensus import Consensus, consensus, disagreement
 from sc_annotate.trust.familiarity import Familiarity
 from sc_annotate.trust.isotonic import Isotonic
+from sc_annotate.trust.levels import Levels
 from sc_annotate.trust.nonconformity import nonconformity
 from sc_annotate.trust.profiles import Profiles
 from sc_annotate.trust.quality import low_quality, quality_measures
+from sc_annotate.trust.rollup import common_term, roll_up
 from sc_annotate.trust.temperature import Temperature
 from sc_annotate.trust.venn_abers import VennAbers
 from sc_annotate.trust.voting import Votes, vote
@@ -22,10 +24,12 @@ __all__ = [
     "Consensus",
     "Familiarity",
     "Isotonic",
+    "Levels",
     "Profiles",
     "Temperature",
     "VennAbers",
     "Votes",
+    "common_term",
     "consensus",
     "cross_fit",
     "disagreement",
@@ -34,5 +38,6 @@ __all__ = [
     "nonconformity",
     "pool_weights",
     "quality_measures",
+    "roll_up",
     "vote",
 ]

@@ -1,0 +1,113 @@
+"""Which genes pushed the calls: dots of all groups side by side, or signed bars of each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from sc_annotate._core.slots import DEFAULT_KEY
+from sc_annotate._core.stored import read_calls, read_evidence
+from sc_annotate.errors import InputError
+from sc_annotate.pl import _style as style
+from sc_annotate.pl._evidence_bars import bars
+from sc_annotate.pl._evidence_dots import dots
+from sc_annotate.pl._evidence_rows import chosen_rows
+from sc_annotate.pl._figure import finish
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from anndata import AnnData
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def evidence(
+    adata: AnnData,
+    *,
+    key: str = DEFAULT_KEY,
+    kind: Literal["dots", "bars"] = "dots",
+    groups: str | Sequence[str] | None = None,
+    n_genes: int | None = None,
+    gene_symbols: str | None = None,
+    ax: Any = None,
+    show: bool | None = None,
+    return_fig: bool = False,
+) -> Axes | dict[str, Axes] | Figure:
+    """Draw the genes that pushed the calls, from :func:`sc_annotate.tl.evidence`.
+
+    ``"dots"``: genes (rows) against groups (columns). The genes of a column are the ones that spoke most for it; a gene
+    that speaks for several stands with the first. The colour of a dot is the gene's mean contribution to the log-odds of
+    the call: red speaks for it, blue against it. Its size is the share of the cells that express the gene. Colours end
+    at the 98th percentile, so that one gene does not outshine the others.
+
+    ``"bars"``: a panel a group, with the genes that spoke most for the call above and those that spoke most against it
+    below. All panels share one scale.
+
+    Parameters
+    ----------
+    adata
+        An annotated object, after ``sca.tl.evidence``. Not changed.
+    key
+        Name of the result (``key_added``).
+    kind
+        ``"dots"`` or ``"bars"``.
+    groups
+        Groups or types to draw, in this order. By default all; as dots, groups with the same
+        evidence next to each other.
+    n_genes
+        Genes of each group (and, for bars, each direction). By default 5 of up to 12 groups, 3 of up to 24, else 2 for
+        dots; 5 for bars.
+    gene_symbols
+        Column of ``adata.var`` with names of the genes to write.
+    ax
+        Axes to draw on; for bars of several groups, as many. A new figure otherwise.
+    show
+        Whether to show the figure; by default only where matplotlib is interactive.
+    return_fig
+        Return the figure instead of the Axes.
+
+    Returns
+    -------
+    The Axes; for bars, a dict of Axes by the name of the group. Or the figure.
+
+    Raises
+    ------
+    StorageError
+        No such result, no evidence, or too many groups and genes to have been kept.
+    InputError
+        No such group, column or kind.
+
+    Examples
+    --------
+    >>> import sc_annotate as sca
+    >>> adata = sca.datasets.pbmc68k()
+    >>> query = adata[500:].copy()
+    >>> sca.tl.annotate(query, adata[:500].copy(), "cell_type", method="nearest_centroid", cv=0)
+    >>> sca.tl.evidence(query)
+    >>> ax = sca.pl.evidence(query, n_genes=3, show=False)
+    >>> len(ax.get_xticklabels()) == query.obs["annotation"].nunique()
+    True
+    """
+    stored = read_evidence(adata, key)
+    calls = read_calls(adata, key)["label"]
+    if kind not in ("dots", "bars"):
+        raise InputError(f"kind must be 'dots' or 'bars', not {kind!r}.")
+    if n_genes is not None and (isinstance(n_genes, bool) or not isinstance(n_genes, int) or n_genes < 1):
+        raise InputError(f"n_genes must be a whole number, 1 or more, not {n_genes!r}.")
+    symbols: dict[str, str] = {}
+    if gene_symbols is not None:
+        if gene_symbols not in adata.var:
+            raise InputError(
+                f"adata.var has no column {gene_symbols!r} (gene_symbols); there are: "
+                f"{', '.join(map(repr, adata.var)) or 'none'}."
+            )
+        column = adata.var[gene_symbols]
+        symbols = {str(g): str(s) for g, s in column.dropna().items()}
+    found = chosen_rows(stored, groups, symbols)
+    colors = style.type_colors(adata, key, calls) if hasattr(calls, "cat") else {}
+    drawn: Any
+    if kind == "dots":
+        drawn = dots(ax, stored, found, colors, key, n_genes)
+    else:
+        drawn = bars(ax, found, colors, key, n_genes or 5)
+    return finish(drawn, show=show, return_fig=return_fig)

@@ -1,0 +1,190 @@
+"""Rename the genes of an object: ids, symbols of other years, other species."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sc_annotate._core.gene_mapping import GENE_MAPPING, SCHEMA, UNKNOWN, GeneMapping, Merge, assign, listed
+from sc_annotate._core.gene_names import texts
+from sc_annotate._core.lazy import with_tables
+from sc_annotate._core.matrix import check_adata
+from sc_annotate._core.progress import logger
+from sc_annotate._core.sanitize import sanitize
+from sc_annotate.errors import GeneError, InputError, StorageError
+from sc_annotate.pp._mapped import mapped
+from sc_annotate.pp._new_names import NewNames, check, new_names
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from anndata import AnnData
+
+    from sc_annotate._core.gene_tables import Kind, Table
+
+FEW_ORTHOLOGS = 0.1
+"""Below this share of genes with an ortholog the table is of other species, or has other ids."""
+
+
+def map_genes(
+    adata: AnnData,
+    table: Table | None = None,
+    *,
+    kind: Kind = "ids",
+    column: str | None = None,
+    from_column: str | None = None,
+    to_column: str | None = None,
+    one_to_one: bool = True,
+    merge: Merge = "sum",
+    drop_unknown: bool = False,
+) -> AnnData:
+    """Rename genes: Ensembl ids to symbols, old symbols to those of today, mouse genes to their human orthologs.
+
+    Three sentences, three calls. "My data has Ensembl ids": ``map_genes(adata, column="gene_name")`` with the column of
+    ``adata.var`` that holds the symbols, or ``map_genes(adata, "ids.csv")`` with a table of ids and symbols. "My data has
+    old symbols": ``map_genes(adata, "hgnc_complete_set.txt", kind="aliases")``. "My data has mouse genes":
+    ``map_genes(adata, "mart_export.txt", kind="orthologs")``. `adata` stays as it is.
+
+    Every gene gets one of five verdicts. ``kept``: its name is right as it is. ``renamed``. ``merged``: another gene got
+    the same name, and their values were added. ``unknown``: the table does not have it; it keeps its name, as it harms
+    nobody and belongs to the total of its cell. ``lost``: left out, because its name means several genes, or because it has
+    no ortholog: under its old name it could be taken for another gene of the new species (mouse C3 and human C3).
+
+    A current symbol is never replaced, whatever it is an alias of. A previous symbol comes before an alias. An alias is
+    followed only where it belongs to one gene, and no other gene of `adata` claims that gene's name. Ids match with or
+    without their Ensembl versions, and a symbol joined with an id by either.
+
+    Parameters
+    ----------
+    adata
+        Cells x genes; in memory or dask. One that is backed is refused with the cure.
+    table
+        DataFrame, dict from old to new names, or path of a CSV or TSV (``.gz`` too). None to use `column`.
+    kind
+        What the table is. ``"ids"``: two columns of names. ``"aliases"``: current, previous and alias symbols, as HGNC's
+        complete set has them (``symbol``, ``prev_symbol``, ``alias_symbol``, several separated by ``|``). ``"orthologs"``:
+        genes of two species, one pair a row, as BioMart exports them.
+    column
+        Column of ``adata.var`` with the new names, in place of a table. Without either, a customary column of symbols is
+        taken where the genes are Ensembl ids, and symbols joined with ids (``CD79A_ENSG00000105369``) lose the ids.
+    from_column, to_column
+        Columns of the table with old and new names. By default ``from`` and ``to`` where it has these; else the only one
+        that shares names with `adata`, and the only other one of the right kind.
+    one_to_one
+        Of orthologs: leave out genes that have several, on either side. With False several genes of one ortholog are
+        merged, and of several orthologs the one with the same name in capitals is taken.
+    merge
+        Of genes that get one name. ``"sum"`` adds their counts; logarithms are undone before and taken again after.
+        ``"first"`` keeps the one that has the name already, else the first, and leaves out the others.
+    drop_unknown
+        Leave out genes that the table does not have.
+
+    Returns
+    -------
+    A new object, ``var_names`` unique, genes in the order in which they first occur. ``obs``, ``obsm`` and ``obsp`` are
+    copies; ``X``, layers and ``raw`` are mapped alike, sparse ones stay sparse, and dask ones lazy. A gene's row of
+    ``var`` goes along (of merged genes: of the one with the right name already, else of the first); ids that are replaced
+    stay in ``var["gene_ids"]`` where there is no such column. ``varm`` and ``varp`` go along unless genes are merged,
+    for then they would be wrong; that of ``raw`` stays behind. What ``uns`` says of genes keeps the old names.
+
+    ``uns["gene_mapping"]`` holds ``schema``, ``kind``, ``how``, ``merge``, ``n_genes_before``, ``n_genes``, ``n_kept``,
+    ``n_renamed``, ``n_merged``, ``n_unknown``, ``n_lost``, ``notes``, and ``table``, one row for each old gene:
+    :func:`sc_annotate.get.gene_mapping` reads it. An earlier mapping stands in its ``before``.
+
+    Raises
+    ------
+    sc_annotate.errors.GeneError
+        The table has none of the genes, or nearly none of the orthologs.
+    sc_annotate.errors.InputError
+        A column or file that is not there, columns that could be several, arguments that contradict each other.
+    sc_annotate.errors.MatrixError
+        Genes would be merged whose values cannot be added: scaled or negative ones, or such with NaN.
+    sc_annotate.errors.StorageError
+        ``uns["gene_mapping"]`` is there and not ours.
+
+    References
+    ----------
+    Seal et al. 2023, Nucleic Acids Research, doi:10.1093/nar/gkac888 (HGNC); Kinsella et al. 2011, Database,
+    doi:10.1093/database/bar030 (BioMart).
+
+    Examples
+    --------
+    >>> import sc_annotate as sca
+    >>> adata = sca.datasets.pbmc68k()
+    >>> renamed = sca.pp.map_genes(adata, {"TNFRSF4": "OX40", "FYB": "FYB1"})
+    >>> {name: int(renamed.uns["gene_mapping"][name]) for name in ("n_renamed", "n_merged", "n_lost")}
+    {'n_renamed': 2, 'n_merged': 0, 'n_lost': 0}
+    >>> adata.var_names[1], renamed.var_names[1]
+    ('TNFRSF4', 'OX40')
+    """
+    check_adata(adata, what="adata")
+    check(table, kind, column, from_column, to_column, one_to_one, merge, drop_unknown)
+    if adata.isbacked:
+        raise InputError(
+            "adata is backed, and map_genes makes a new object in memory. Pass `adata.to_memory()`; for data larger than "
+            "memory pass what `anndata.experimental.read_lazy` reads, which stays where it is."
+        )
+    before = adata.uns.get(GENE_MAPPING)
+    if before is not None and not (isinstance(before, dict) and "schema" in before and "table" in before):
+        raise StorageError(f"adata.uns[{GENE_MAPPING!r}] exists already and was not written by sc_annotate. Rename it.")
+    adata = with_tables(adata)
+    names = texts(adata.var_names)
+    source = new_names(adata, names, table, kind, column, (from_column, to_column), one_to_one=one_to_one)
+    drop = drop_unknown or kind == "orthologs"
+    found = source.answers(names, adata.var)
+    mapping = assign(names, found, merge=merge, drop_unknown=drop, absent=source.absent)
+    _check_found(mapping, source, kind)
+    out, notes = mapped(adata, mapping, _raw(adata, source, merge=merge, drop=drop))
+    entry = {
+        "schema": SCHEMA,
+        "kind": kind,
+        "how": source.how,
+        "merge": merge,
+        "n_genes_before": len(names),
+        "n_genes": out.n_vars,
+        **mapping.counts,
+        "notes": notes,
+        "table": _table(mapping),
+        "before": before or {},
+    }
+    out.uns[GENE_MAPPING] = sanitize(entry, where=f"uns[{GENE_MAPPING!r}]")
+    counts = ", ".join(f"{n:,} {status.removeprefix('n_')}" for status, n in mapping.counts.items() if n)
+    logger.info(f"map_genes: {len(names):,} genes became {out.n_vars:,} by {source.how}: {counts}")
+    return out
+
+
+def _check_found(mapping: GeneMapping, source: NewNames, kind: Kind) -> None:
+    n = len(mapping.names)
+    found = int(((mapping.status != UNKNOWN) & (mapping.reason != source.absent)).sum())
+    hint = f"adata has {listed(mapping.names.tolist())}. Is it a table of another species, or of other ids?"
+    if found == 0:
+        raise GeneError(f"{source.how} knows none of the {n:,} genes of adata. {hint}")
+    if kind == "orthologs" and len(mapping.genes) < FEW_ORTHOLOGS * n:
+        raise GeneError(
+            f"only {len(mapping.genes):,} of the {n:,} genes of adata have an ortholog by {source.how}. {hint}"
+        )
+    # A short list is of what its maker wanted renamed.
+    if found < n / 2 <= source.size:
+        logger.warning(f"map_genes: {source.how} knows {found:,} of the {n:,} genes of adata only")
+
+
+def _raw(adata: AnnData, source: NewNames, *, merge: Merge, drop: bool) -> GeneMapping | None:
+    """New names of the genes of ``raw``, which may be others than those of ``X``."""
+    if adata.raw is None:
+        return None
+    names = texts(adata.raw.var_names)
+    return assign(names, source.answers(names, adata.raw.var), merge=merge, drop_unknown=drop, absent=source.absent)
+
+
+def _table(mapping: GeneMapping) -> pd.DataFrame:
+    import pandas as pd
+
+    columns = {"from": mapping.names, "to": mapping.to, "status": mapping.status, "reason": mapping.reason}
+    return pd.DataFrame(
+        {name: values.astype(object) for name, values in columns.items()}, index=_numbers(len(mapping.to))
+    )
+
+
+def _numbers(n: int) -> pd.Index:
+    """Row numbers as text, as a file gives them back."""
+    import pandas as pd
+
+    return pd.Index([str(i) for i in range(n)], dtype=object)
