@@ -49,6 +49,8 @@ def test_train_info_annotate(files: Path, capsys: pytest.CaptureFixture[str]) ->
     shown = capsys.readouterr().out
     assert shown.count("Annotation model") == 2
     assert run("annotate", files / "query.h5ad", files / "out.h5ad", "--model", files / "m.safetensors") == 0
+    # The rights of any new file, not of a temporary one.
+    assert (files / "out.h5ad").stat().st_mode == (files / "query.h5ad").stat().st_mode
     assert (
         run("annotate", files / "query.h5ad", files / "direct.h5ad", "--reference", files / "reference.h5ad", *options)
         == 0
@@ -203,3 +205,19 @@ def test_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
     table = pd.read_csv(folder / "methods.csv").set_index("method")
     assert f"{table.loc['logreg', 'macro_f1']:.3f}" in "".join(shown)
     assert run("demo") == 0, "a second run replaces its own files"
+
+
+@pytest.mark.parametrize("backed", [(), ("--backed",)])
+def test_several_levels(files: Path, backed: tuple[str, ...]) -> None:
+    reference = ad.read_h5ad(files / "reference.h5ad")
+    reference.obs["lineage"] = ["T" if str(t)[:3] in ("CD4", "CD8") else "other" for t in reference.obs["cell_type"]]
+    reference.write_h5ad(files / "reference.h5ad")
+    options = ("--labels-key", "lineage", "--labels-key", "cell_type", "--method", "nearest_centroid", "--cv", 0)
+    source = ("--reference", files / "reference.h5ad")
+    assert run("annotate", files / "query.h5ad", files / "out.h5ad", *source, *options, *backed) == 0
+    out = ad.read_h5ad(files / "out.h5ad")
+    sca.tl.rollup(out)
+    assert set(out.obs["annotation_lineage"].astype(str)) == {"T", "other"}
+    assert run("train", files / "reference.h5ad", files / "m.safetensors", *options) == 0
+    assert run("annotate", files / "query.h5ad", files / "by_model.h5ad", "--model", files / "m.safetensors") == 0
+    assert "annotation_lineage" in ad.read_h5ad(files / "by_model.h5ad").obs

@@ -107,9 +107,9 @@ def _make(app: Sphinx, config: Config) -> None:
 
 
 def _escape_types(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
-    """``np.str_`` in the type of an attribute is no reference to a target called ``np.str``."""
+    """``np.str_`` in the type of an attribute or parameter is no reference to a target called ``np.str``."""
     for i, line in enumerate(lines):
-        if line.startswith(":vartype "):
+        if line.startswith((":vartype ", ":type ")):
             lines[i] = re.sub(r"(\w)_(?=\W|$)", r"\1\\_", line)
 
 

@@ -94,7 +94,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _training_options(parser: argparse.ArgumentParser, *, required: bool) -> None:
-    parser.add_argument("--labels-key", required=required, help="column of obs with the types")
+    parser.add_argument(
+        "--labels-key",
+        action="append",
+        required=required,
+        help="column of obs with the types; give it again for each finer level, coarse to fine",
+    )
     parser.add_argument("--batch-key", help="column of obs with batches or donors")
     parser.add_argument("--method", default="logreg", help="see `sc-annotate methods` (default: %(default)s)")
     _cli_methods.add_param(parser)
@@ -104,6 +109,12 @@ def _training_options(parser: argparse.ArgumentParser, *, required: bool) -> Non
     parser.add_argument("--cv", type=int, default=1, help="1: one hold-out; k: k folds; 0: no scores")
     parser.add_argument("--gene-symbols", help="column of var with other gene names")
     parser.add_argument("--seed", type=int, default=0)
+
+
+def _labels_key(args: argparse.Namespace) -> Any:
+    """One name, several, or None."""
+    keys = args.labels_key
+    return keys[0] if keys and len(keys) == 1 else keys
 
 
 def _common(args: argparse.Namespace) -> dict[str, Any]:
@@ -131,7 +142,7 @@ def _train(args: argparse.Namespace) -> None:
         raise InputError(f"{args.model!r} exists already; choose another name, or pass --force to replace it.")
     if not registry.get("annotation", args.method).saves:
         raise InputError(f"a {args.method!r} model cannot be saved; `sc-annotate methods` lists those that can.")
-    model = tl.fit_annotator(read_h5ad(args.reference, backed=args.backed), args.labels_key, **_common(args))
+    model = tl.fit_annotator(read_h5ad(args.reference, backed=args.backed), _labels_key(args), **_common(args))
     model.save(args.model)
     print(model)
     print(f"written to {args.model}")
@@ -165,7 +176,7 @@ def _annotate(args: argparse.Namespace) -> None:
     tl.annotate(
         adata,
         reference,
-        args.labels_key,
+        _labels_key(args),
         reference_layer=args.reference_layer,
         key_added=args.key_added,
         **(_common(args) if not args.model else _for_a_model(args)),

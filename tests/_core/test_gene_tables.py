@@ -86,6 +86,9 @@ def test_broken_files(tmp_path: Path):
     broken[12:20] = b"12345678"
     for name, content in (
         ("a.csv.gz", b"no gzip"),
+        ("e.csv.zip", b"no archive"),
+        ("f.csv.xz", b"no archive"),
+        ("g.csv", b"id,symbol\nENSG1,A,1\nENSG2,B,2\n"),
         ("d.csv.gz", broken),
         ("b.csv", b"\xff\xfe\x00\x01"),
         ("c.csv", b""),

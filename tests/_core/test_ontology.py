@@ -346,3 +346,28 @@ def test_slims(shared_data: Path) -> None:
     assert found.find("veiled cell").id == "", "a related synonym is not used"
     assert "CL:0000000" in found.ancestors("CL:0000236")
     assert found.lowest_common_ancestor(["CL:0000084", "CL:0000236"]) == "CL:0000542"
+
+
+def test_none_is_a_root_and_what_is_no_name_is_refused() -> None:
+    tree = Ontology.from_tree({"a": "b", "b": None})
+    assert tree.ancestors("a") == ["a", "b"]
+    for parent in (5, float("nan"), {"b": {}}, b"b"):
+        with pytest.raises(InputError, match="the parent of 'a' is"):
+            Ontology.from_tree({"a": parent})
+    with pytest.raises(InputError, match="named by its id"):
+        tree.ancestors(["a"])
+    with pytest.raises(LabelError, match="not a int"):
+        Ontology.from_levels(5)
+
+
+def test_a_renamed_label_does_not_take_the_name_of_another() -> None:
+    found = Ontology.from_levels({"broad": ["T", "T", "B", "B"], "fine": ["T", "NK", "B", "T (broad)"]})
+    assert found.lowest_common_ancestor(["B", "T (broad)"]) == "B (broad)"
+    assert found.lowest_common_ancestor(["T", "NK"]) == "(T (broad))"
+    assert found.lowest_common_ancestor(["T", "T (broad)"]) == ANY
+    several = Ontology.from_tree({"x": ANY, "y": f"({ANY})"})
+    assert several.lowest_common_ancestor(["x", "y"]) == f"(({ANY}))"
+
+
+def test_an_ontology_of_lists() -> None:
+    assert Ontology(["a", "b"], ["A", "B"], [[], [0]]).ancestors("b") == ["b", "a"]

@@ -161,8 +161,17 @@ def test_nests_cost_neither_time_nor_memory():
     doubled = b")" + b"q\x00h\x00\x86" * 200
     found = read(doubled + b".")
     assert isinstance(found, tuple)
-    with pytest.raises(ModelFileError, match="neither a string nor a number"):
+    with pytest.raises(ModelFileError, match="neither a string nor a small number"):
         read(b"}" + doubled + b"K\x01s.")
+
+
+def test_numbers_of_one_hash_are_no_keys():
+    """A dict of 100,000 of them would take hours."""
+    prime = 2**61 - 1
+    keys = b"".join(b"\x8a\x0a" + (prime * i).to_bytes(10, "little", signed=True) + b"N" for i in range(1, 100))
+    with pytest.raises(ModelFileError, match="neither a string nor a small number"):
+        read(b"\x80\x04}(" + keys + b"u.")
+    assert read(pickle.dumps({0: 1, True: 2, None: 3, "a": 4, -7: 5})) == {0: 1, True: 2, None: 3, "a": 4, -7: 5}
 
 
 def test_too_many_instructions(monkeypatch: pytest.MonkeyPatch):
@@ -229,6 +238,48 @@ def test_arrays_that_are_none(shape: tuple[Any, ...], code: str, raw: Any):
 
 
 VALID = pickle.dumps({"x": np.arange(4.0), "y": np.array(["a", "b"], dtype=object), "z": [1, None, True, 0.5, b"b"]})
+
+
+def nested(width: int, depth: int) -> np.ndarray:
+    """An array of arrays of arrays; each level is in the file once."""
+    out: Any = "a"
+    for _ in range(depth):
+        outer = np.empty(width, dtype=object)
+        outer[:] = [None] * width
+        for i in range(width):
+            outer[i] = out
+        out = outer
+    return out
+
+
+@pytest.mark.parametrize(("width", "depth"), [(10, 40), (1, 40), (1, 2)])
+def test_arrays_in_arrays_are_not_followed(width: int, depth: int):
+    found = read(pickle.dumps(nested(width, depth)))
+    with pytest.raises(ValueError, match="neither numbers nor strings"):
+        pickled_arrays.value(found)
+
+
+def test_an_array_in_itself():
+    array = np.empty(1, dtype=object)
+    array[0] = array
+    with pytest.raises(ValueError, match="neither numbers nor strings"):
+        pickled_arrays.value(read(pickle.dumps(array)))
+
+
+def test_scalars_in_an_array_are_read():
+    array = np.array([np.float64(0.5), np.str_("b"), None, "c", 3], dtype=object)
+    assert pickled_arrays.value(read(pickle.dumps(array))).tolist() == array.tolist()
+
+
+def test_strings_of_what_is_no_character():
+    with pytest.raises(ValueError, match="no character"):
+        pickled_arrays.value(_array((1,), "U1", b"\xff\xff\xff\xff"))
+
+
+@pytest.mark.parametrize("name", ["x" * 501, "\ud800", "a\0b"], ids=["long", "half a character", "zero byte"])
+def test_names_that_no_array_or_file_can_hold(name: str):
+    with pytest.raises(ValueError, match="500 characters|surrogates not allowed|zero byte"):
+        pickled_arrays.texts(["MS4A1", name])
 
 
 @settings(max_examples=300, deadline=None)

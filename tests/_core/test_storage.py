@@ -207,3 +207,56 @@ def test_check_column(adata: ad.AnnData):
     for absent in ("yours", None, ["mine"]):
         with pytest.raises(InputError, match=r"q\.obs has no column .*\(labels_key\)\..* There are: 'mine'"):
             storage.check_column(adata, absent, argument="labels_key", what="q")  # type: ignore[arg-type]
+
+
+# ---- adding to a result
+
+
+@pytest.mark.parametrize("columns", [{}, {"annotation_voted": np.array([1.0, 2.0, 3.0])}])
+def test_what_is_added_to_a_view_does_not_reach_its_parent(adata: ad.AnnData, columns: dict[str, Any]):
+    storage.write(adata, "annotation", _annotation("confidence"))
+    before, written = adata.obs.copy(), list(adata.uns["annotation"]["written"])
+    part = adata[:2]
+    storage.add_columns(part, "annotation", {k: v[:2] for k, v in columns.items()}, "more", {"a": 1})
+    assert not part.is_view
+    assert part.uns["annotation"]["more"] == {"a": 1}
+    assert set(columns) <= set(part.obs)
+    assert "more" not in adata.uns["annotation"]
+    assert list(adata.uns["annotation"]["written"]) == written
+    pd.testing.assert_frame_equal(adata.obs, before)
+
+
+def test_columns_of_an_earlier_call_go_and_foreign_ones_stay(adata: ad.AnnData):
+    storage.write(adata, "annotation", _annotation("confidence"))
+    values = np.zeros(3)
+    storage.add_columns(adata, "annotation", {"annotation_rollup": values, "annotation_id": values}, "rollup", {})
+    storage.add_columns(adata, "annotation", {"annotation_rollup": values + 1}, "rollup", {}, drop=["annotation_id"])
+    assert "annotation_id" not in adata.obs
+    assert "annotation_id" not in list(adata.uns["annotation"]["written"])
+    assert adata.obs["annotation_rollup"].tolist() == [1, 1, 1]
+    adata.obs["annotation_id"] = "mine"
+    with pytest.raises(StorageError, match="not written by sc_annotate"):
+        storage.add_columns(adata, "annotation", {"annotation_id": values}, "rollup", {})
+    assert adata.obs["annotation_id"].tolist() == ["mine"] * 3
+    adata.obs.index.name = "annotation_other"
+    with pytest.raises(StorageError, match="Rename the index"):
+        storage.add_columns(adata, "annotation", {"annotation_other": values}, "rollup", {})
+
+
+def test_an_interrupted_addition_leaves_nothing(adata: ad.AnnData, monkeypatch: pytest.MonkeyPatch):
+    storage.write(adata, "annotation", _annotation("confidence"))
+    before, account = adata.obs.copy(), dict(adata.uns["annotation"])
+    setter = ad.AnnData.obs.fset
+    calls = []
+
+    def interrupted(self: ad.AnnData, value: pd.DataFrame) -> None:
+        setter(self, value)
+        calls.append(1)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(ad.AnnData, "obs", property(ad.AnnData.obs.fget, interrupted))
+    with pytest.raises(KeyboardInterrupt):
+        storage.add_columns(adata, "annotation", {"annotation_voted": np.ones(3)}, "vote", {})
+    pd.testing.assert_frame_equal(adata.obs, before)
+    assert same(account, dict(adata.uns["annotation"]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -41,6 +41,7 @@ def test_ids_are_those_of_the_ontology(shared_data: Path) -> None:
     assert [names[table[t]] for t in same] == same
 
 
-def test_unknown_name() -> None:
+@pytest.mark.parametrize("name", ["liver", None, ["pbmc"]])
+def test_unknown_name(name: Any) -> None:
     with pytest.raises(InputError, match="'pbmc'"):
-        sca.datasets.marker_lists("liver")
+        sca.datasets.marker_lists(name)

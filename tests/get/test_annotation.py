@@ -62,3 +62,16 @@ def test_tables_say_what_is_missing(pair: tuple[AnnData, AnnData]) -> None:
     del query.obs["annotation_model"]
     with pytest.raises(StorageError, match="deleted"):
         sca.get.annotation(query)
+
+
+def test_levels_stand_beside_the_calls(pair: tuple[AnnData, AnnData]) -> None:
+    reference, query = pair
+    for name in ("lineage", "label"):
+        reference.obs[name] = ["T" if str(t)[:3] in ("CD4", "CD8") else "other" for t in reference.obs["cell_type"]]
+    sca.tl.annotate(query, reference, ["label", "lineage", "cell_type"], **FAST)
+    table = sca.get.annotation(query)
+    # "label" is the finest call; a level of that name keeps the name of its column.
+    more = ["annotation_label", "label_confidence", "lineage", "lineage_confidence"]
+    assert list(table) == ["label", "confidence", "model", *more]
+    np.testing.assert_array_equal(table["lineage"].astype(str), query.obs["annotation_lineage"].astype(str))
+    np.testing.assert_array_equal(table["label"].astype(str), query.obs["annotation"].astype(str))

@@ -27,6 +27,12 @@ def test_report_says_what_is_stored(pair: tuple[AnnData, AnnData]) -> None:
     for method, f1 in stored["baseline"]["scores"][["method", "macro_f1"]].to_numpy():
         assert any(method in line and f"macro-F1 {f1:.3f}" in line for line in text.splitlines())
     assert "do not rely on these calls" in text
+    shared = stored["input"]["n_genes_shared"]
+    assert f"{shared:,} of the model's {stored['input']['n_genes_of_model']:,} are in adata" in text
+    # What is told of both objects is told of each by name.
+    notes = [line for line in text.splitlines() if line.startswith("  note")]
+    assert len(notes) == len(set(notes))
+    assert {line.split()[1] for line in notes} == {"cells:", "reference:"}
 
 
 def test_report_of_little(pair: tuple[AnnData, AnnData]) -> None:

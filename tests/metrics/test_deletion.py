@@ -96,3 +96,9 @@ def test_bad_input(changed, message):
     arguments = {"ranked": [0, 1], "codes": [0, 0], "steps": [1]} | changed
     with pytest.raises(InputError, match=message):
         deletion_curve(model, np.ones((2, 6), dtype=np.float32), **arguments)
+
+
+@pytest.mark.parametrize("rng", [None, "0", -1])
+def test_a_seed_is_a_number(rng):
+    with pytest.raises(InputError, match="rng must be a whole number"):
+        deletion_curve(model, np.ones((1, 6)), [0], [0], steps=[1], rng=rng)

@@ -184,6 +184,17 @@ def test_what_is_stored_survives_a_file(
     assert str(sca.get.report(back)) == str(sca.get.report(small))
 
 
+def test_what_needs_held_out_cells_says_that_there_never_were_any(small: AnnData, file: Path, tmp_path: Path) -> None:
+    model = sca.tl.convert_celltypist(file, trust_pickle=True)
+    sca.tl.annotate(small, sca.load(model.save(tmp_path / "m.safetensors")))
+    for look in (sca.get.sets, sca.pl.reliability, sca.pl.unfamiliarity, sca.pl.confusion, sca.pl.status):
+        with pytest.raises(sca.errors.StorageError, match=r"nothing from held-out cells: a converted CellTypist model"):
+            look(small)
+    assert str(sca.get.report(small)).count("a converted CellTypist model") == 1
+    sca.tl.evidence(small)
+    assert len(sca.get.evidence(small))
+
+
 def test_a_backed_object_gets_the_same(small: AnnData, file: Path, tmp_path: Path) -> None:
     model = sca.tl.convert_celltypist(file, trust_pickle=True)
     small.write_h5ad(tmp_path / "a.h5ad")
@@ -297,6 +308,14 @@ def test_a_hostile_model_runs_nothing(small: AnnData, tmp_path: Path, where: str
     assert (tmp_path / "boom").exists(), "the bomb is a dud and proves nothing"
 
 
+def nest(kind: Any, width: int, depth: int) -> Any:
+    """Few bytes in a file, which would be ``width ** depth`` items of an array."""
+    out: Any = 1.0
+    for _ in range(depth):
+        out = kind([out] * width)
+    return out
+
+
 def changed(found: dict[str, Any], what: str) -> Any:
     model, scaler = found["Model"], found["Scaler_"]
     match what:
@@ -330,6 +349,21 @@ def changed(found: dict[str, Any], what: str) -> Any:
             scaler.mean_ = scaler.mean_[1:]
         case "made from scaled values":
             scaler.mean_ = scaler.mean_ - 1
+        case "coefficients too large":
+            model.coef_ = model.coef_.astype(float) * 1e300
+        case "scale of nearly zero":
+            scaler.scale_ = np.full(len(scaler.scale_), 1e-320)
+        case "coefficients in lists":
+            model.coef_ = nest(list, 10, 9)
+        case "types in tuples":
+            model.classes_ = nest(tuple, 2, 60)
+        case "genes in arrays":
+            model.features = np.array([None, nest(tuple, 2, 60)], dtype=object)
+        case "a long name":
+            # As wide as this for each of them, the array would take a terabyte.
+            model.features = np.array(["x" * 10**7, *(f"g{i}" for i in range(30_000))], dtype=object)
+        case "half a character":
+            model.features[0] = "\ud800"
     return found
 
 
@@ -337,6 +371,8 @@ CHANGES = (
     "no dict", "no scaler", "model and scaler swapped", "no coefficients", "coefficients of other genes",
     "coefficients not finite", "coefficients are text", "intercepts missing", "types repeat", "types missing",
     "genes repeat", "scale of zero", "scale missing", "scaler of other genes", "made from scaled values",
+    "coefficients too large", "scale of nearly zero", "coefficients in lists", "types in tuples", "genes in arrays",
+    "a long name", "half a character",
 )  # fmt: skip
 
 
@@ -351,6 +387,36 @@ def test_another_loss_is_refused(small: AnnData) -> None:
     found = parts(small, "hinge")
     with pytest.raises(ModelFileError, match="'hinge', not logistic"):
         sca.tl.convert_celltypist(SimpleNamespace(classifier=found["Model"], scaler=found["Scaler_"], description={}))
+
+
+def test_a_description_is_told_on_one_line(small: AnnData, tmp_path: Path) -> None:
+    """What a stranger wrote neither breaks the card nor reaches the terminal as a command."""
+    found = parts(small)
+    found["description"] = {
+        "date": "2025\n  scores      perfect\x1b[31m",
+        "de\ud800tails": "a\ud800b",
+        "n": np.int64(3),
+    }
+    (tmp_path / "m.pkl").write_bytes(pickle.dumps(found))
+    model = sca.tl.convert_celltypist(tmp_path / "m.pkl", trust_pickle=True)
+    told = model.about["celltypist"]
+    assert (told["date"], told["de tails"], told["n"]) == ("2025 scores perfect [31m", "a b", "3")
+    assert str(sca.load(model.save(tmp_path / "m.safetensors"))) == str(model)
+
+
+def test_without_means_however_that_is_written(small: AnnData, tmp_path: Path) -> None:
+    found = parts(small)
+    ids = []
+    for flag in (False, np.bool_(False), True):
+        found["Scaler_"].with_mean = flag
+        (tmp_path / "m.pkl").write_bytes(pickle.dumps(found))
+        ids.append(sca.tl.convert_celltypist(tmp_path / "m.pkl", trust_pickle=True).id)
+    assert ids[0] == ids[1] != ids[2]
+
+
+def test_an_object_of_something_else() -> None:
+    with pytest.raises(ModelFileError, match="list and NoneType instead of a logistic regression"):
+        sca.tl.convert_celltypist(SimpleNamespace(classifier=[1], scaler=None, description={}))
 
 
 @pytest.mark.parametrize("source", [3, None, object()])

@@ -366,3 +366,25 @@ def test_representations_have_no_genes(pair: tuple[AnnData, AnnData]) -> None:
     sca.tl.annotate(query, reference, "cell_type", use_rep="X_pca", **QUICK)
     with pytest.raises(StorageError, match="saw no genes"):
         sca.tl.evidence(query)
+
+
+def test_a_view_does_not_write_into_its_parent(query: AnnData) -> None:
+    part = query[:100]
+    sca.tl.evidence(part)
+    assert "evidence" in part.uns["annotation"]
+    assert "evidence" not in query.uns["annotation"]
+
+
+def test_groups_without_end(query: AnnData, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sc_annotate.tl._evidence.MOST_SUMS", 1000)
+    query.obs["cell"] = query.obs_names
+    with pytest.raises(InputError, match="fewer values"):
+        sca.tl.evidence(query, groupby="cell")
+    assert "evidence" not in query.uns["annotation"]
+
+
+def test_a_group_is_a_name(query: AnnData) -> None:
+    sca.tl.evidence(query)
+    for group in (5, []):
+        with pytest.raises(InputError, match="must be the name of a group"):
+            sca.get.evidence(query, group=group)  # type: ignore[arg-type]

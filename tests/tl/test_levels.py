@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import anndata as ad
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -300,3 +301,72 @@ def test_confidence_of_the_broad_level_means_what_it_says(shared_data: Path, fil
     error = sca.metrics.expected_calibration_error(truth, two, np.array(["right", "wrong"]))
     assert hit.mean() > 0.97
     assert error < 0.02
+
+
+# ---- results that are read back, combined or in each other's way
+
+
+@pytest.mark.parametrize("kind", ["h5ad", "zarr", "backed", "lazy", "view"])
+def test_what_is_read_back_can_be_asked_further(two: tuple[AnnData, AnnData], kind: str, tmp_path: Path) -> None:
+    sca.tl.annotate(two[1], two[0], THREE, method="nearest_centroid")
+    if kind == "view":
+        query = two[1][:]
+    elif kind == "zarr":
+        two[1].write_zarr(tmp_path / "cells.zarr")
+        query = ad.read_zarr(tmp_path / "cells.zarr")
+    else:
+        two[1].write_h5ad(tmp_path / "cells.h5ad")
+        if kind == "lazy":
+            pytest.importorskip("xarray")
+            query = ad.experimental.read_lazy(tmp_path / "cells.h5ad")
+        else:
+            query = ad.read_h5ad(tmp_path / "cells.h5ad", backed="r" if kind == "backed" else None)
+    pd.testing.assert_frame_equal(sca.get.sets(query), sca.get.sets(two[1]))
+    for adata in (query, two[1]):
+        sca.tl.rollup(adata)
+        sca.tl.evidence(adata)
+        sca.tl.vote(adata, groupby="louvain")
+        sca.pl.confusion(adata, show=False)
+        sca.pl.levels(adata, show=False)
+        sca.pl.ontology(adata, show=False)
+    plt.close("all")
+    for give in (sca.get.annotation, sca.get.evidence, sca.get.probabilities):
+        pd.testing.assert_frame_equal(
+            give(query), give(two[1]), check_dtype=False, check_categorical=False, check_column_type=False
+        )
+
+
+def test_names_of_levels_in_any_order_are_refused_and_columns_of_pandas_are_names(
+    two: tuple[AnnData, AnnData],
+) -> None:
+    reference, query = two
+    sca.tl.annotate(query, reference, pd.Index(THREE), **FAST)
+    agree(query)
+    for wrong in (set(THREE), dict.fromkeys(THREE, 1)):
+        with pytest.raises(InputError, match="list of names, coarse to fine"):
+            sca.tl.annotate(query, reference, wrong, **FAST)  # type: ignore[arg-type]
+
+
+def test_a_level_may_not_be_called_like_a_method(two: tuple[AnnData, AnnData]) -> None:
+    reference, query = two
+    reference.obs["knn"] = reference.obs["lineage"]
+    before = list(query.obs)
+    with pytest.raises(InputError, match="parts of two results"):
+        sca.tl.annotate(query, reference, ["knn", "cell_type"], method=["nearest_centroid", "knn"], cv=0)
+    assert list(query.obs) == before
+    assert not [name for name in query.uns if str(name).startswith("annotation")]
+
+
+def test_a_consensus_has_the_levels_that_its_members_share(two: tuple[AnnData, AnnData], tmp_path: Path) -> None:
+    reference, query = two
+    for method in ("nearest_centroid", "naive_bayes"):
+        sca.tl.annotate(query, reference, THREE, method=method, cv=0, key_added=method)
+    query.write_h5ad(tmp_path / "cells.h5ad")
+    query = ad.read_h5ad(tmp_path / "cells.h5ad")
+    sca.tl.consensus(query, ["nearest_centroid", "naive_bayes"])
+    agree(query, "consensus")
+    sca.tl.rollup(query, "consensus")
+    sca.tl.annotate(query, reference, THREE[1:], method="naive_bayes", cv=0, key_added="naive_bayes")
+    sca.tl.consensus(query, ["nearest_centroid", "naive_bayes"])
+    assert "levels" not in query.uns["consensus"]
+    assert "consensus_lineage" not in query.obs

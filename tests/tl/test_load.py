@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -150,11 +152,21 @@ def test_what_is_no_model_is_not_kept(web: Web, content: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["http://lab.example/m.safetensors", "ftp://lab.example/m", "file:///etc/passwd", "https://"]
+    "url",
+    [
+        *("http://lab.example/m.safetensors", "ftp://lab.example/m", "file:///etc/passwd", "https://"),
+        *("https://[lab/m.safetensors", "https://\ud800.example/m"),
+    ],
 )
 def test_addresses_that_are_refused(url: str) -> None:
-    with pytest.raises(InputError, match=r"not https|only http and https"):
+    with pytest.raises(InputError, match=r"not https|only http and https|no whole address"):
         sca.load(url)
+
+
+def test_a_host_that_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(download.CACHE_VARIABLE, str(tmp_path))
+    with pytest.raises(ModelFileError, match="cannot be downloaded"):
+        sca.load(f"https://{'a' * 300}.example/m")
 
 
 def test_http_goes_with_a_checksum_only(web: Web, models: Models, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,6 +200,8 @@ def test_a_path_with_a_checksum(models: Models, tmp_path: Path) -> None:
         sca.load(path, sha256="0" * 64)
     with pytest.raises(ModelFileError, match="there is no model file"):
         sca.load(tmp_path / "none.safetensors", sha256="0" * 64)
+    with pytest.raises(ModelFileError, match=r"needs its list: sca.load\('pbmc', registry=...\)"):
+        sca.load("pbmc")
     with pytest.raises(InputError, match="must be a path"):
         sca.load(3)  # type: ignore[arg-type]
 
@@ -246,12 +260,29 @@ def test_a_list_in_a_file(models: Models, tmp_path: Path) -> None:
         f"p {'0' * 64} m\np {'0' * 64} m",
         "'pbmc",
         b"\xff\xfe",
+        f"'' {'0' * 64} m",
+        f"pbmc {'0' * 64} ''",
     ],
 )
 def test_what_is_no_list(text: str | bytes, tmp_path: Path) -> None:
     (tmp_path / "models.txt").write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(InputError, match="is no list of models"):
         sca.load("pbmc", registry=tmp_path / "models.txt")
+
+
+def test_a_list_that_an_editor_marked(models: Models, tmp_path: Path) -> None:
+    """Some editors put a byte order mark before the text, and end lines in another way."""
+    (tmp_path / "m").write_bytes(models[0][1])
+    sha256 = hashlib.sha256(models[0][1]).hexdigest()
+    for text in (f"pbmc {sha256} m\r\n", f"# ours\r\npbmc\t{sha256}\tm"):
+        (tmp_path / "models.txt").write_text(text, encoding="utf-8-sig", newline="")
+        assert sca.load("pbmc", registry=tmp_path / "models.txt").id == models[0][0].id
+
+
+@pytest.mark.parametrize("registry", [5, True, b"models.txt", []])
+def test_what_is_no_registry(registry: Any) -> None:
+    with pytest.raises(InputError, match="must be the path or address of a list"):
+        sca.load("pbmc", registry=registry)
 
 
 def test_a_web_page_in_the_place_of_a_list(web: Web, models: Models) -> None:
@@ -262,6 +293,61 @@ def test_a_web_page_in_the_place_of_a_list(web: Web, models: Models) -> None:
     web.put("models.txt", "<html>Please log in</html>")
     with pytest.raises(InputError, match="is no list of models"):
         sca.load("pbmc", registry=f"{web.address}/models.txt")
+
+
+# ---- the folder of downloads
+
+
+def test_a_folder_that_cannot_be_used(
+    web: Web, models: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    web.put("m.safetensors", models[0][1])
+    (tmp_path / "file").write_text("no folder")
+    for place in (tmp_path / "file", tmp_path / "file" / "below"):
+        monkeypatch.setenv(download.CACHE_VARIABLE, str(place))
+        with pytest.raises(InputError, match=f"cannot be kept in .*{download.CACHE_VARIABLE}"):
+            sca.load(f"{web.address}/m.safetensors")
+
+
+def test_others_may_read_what_is_kept(web: Web, models: Models, tmp_path: Path) -> None:
+    """The folder may be one that a lab shares."""
+    web.put("m.safetensors", models[0][1])
+    sca.load(f"{web.address}/m.safetensors")
+    (tmp_path / "any").touch()
+    assert {p.stat().st_mode for p in download.cache_folder().iterdir()} == {(tmp_path / "any").stat().st_mode}
+
+
+def test_a_long_name_in_another_script(web: Web, models: Models) -> None:
+    """A name of a file has at most 255 bytes, and each of these characters has three."""
+    name = "細" * 80
+    web.put(name, models[0][1])
+    assert sca.load(f"{web.address}/{name}").id == models[0][0].id
+    assert sca.load(f"{web.address}/{'%E7%B4%B0' * 80}").id == models[0][0].id
+
+
+def test_a_copy_that_is_kept_is_told(web: Web, models: Models) -> None:
+    sha256 = web.put("m.safetensors", models[0][1])
+    url = f"{web.address}/m.safetensors"
+    sca.load(url)
+    (web.folder / "m.safetensors").unlink()
+    with pytest.raises(ModelFileError, match=f"404.*the copy kept here has sha256 {sha256}"):
+        sca.load(url, refresh=True)
+    assert sca.load(url, sha256=sha256).id == models[0][0].id
+
+
+def test_two_processes_at_once(web: Web, models: Models) -> None:
+    """Each gets a whole model, and leaves no half files behind."""
+    web.put("m.safetensors", models[0][1])
+    code = f"import sc_annotate as sca\nfor _ in range(20): print(sca.load('{web.address}/m.safetensors', refresh=True).id)"
+    running = [
+        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    for process in running:
+        out, err = process.communicate(timeout=120)
+        assert process.returncode == 0, err
+        assert out.split() == [models[0][0].id] * 20
+    assert len(list(download.cache_folder().iterdir())) == 2
 
 
 # ---- the ways in

@@ -135,3 +135,16 @@ def test_real_labels(shared_data: Path, file: str, overrides: dict | None, accep
     adata = ad.read_h5ad(shared_data / f"{file}.h5ad")
     sca.tl.map_labels(adata, "cell_type", overrides=overrides)
     assert _table(adata)["term_id"].to_dict() == accepted
+
+
+def test_ids_of_an_earlier_result_go_with_it(pair: tuple[AnnData, AnnData]) -> None:
+    """Otherwise ids of other calls would stand beside the new ones."""
+    reference, query = pair
+    tree = {"B cell": "cell", "dendritic cell": "cell"}
+    sca.tl.annotate(query, reference, "cell_type", method="nearest_centroid", cv=0)
+    sca.tl.map_labels(query, "annotation", ontology=tree, overrides={"CD19+ B": "B cell"})
+    sca.tl.map_labels(query, "cell_type", ontology=tree)
+    sca.tl.annotate(query, reference, "cell_type", method="naive_bayes", cv=0)
+    assert "annotation_ontology_term_id" not in query.obs
+    assert "annotation_ontology" not in query.uns
+    assert "cell_type_ontology_term_id" in query.obs, "labels of the user stay as they were, and so do their ids"

@@ -352,6 +352,12 @@ def test_other_scores(pbmc: AnnData, score: str) -> None:
         ({"markers": LISTS, "method_kwargs": {"min_support": 2}}, InputError, "min_support=2"),
         ({"markers": pd.DataFrame({"type": ["B"], "gene": ["CD79A"], "sign": ["?"]})}, InputError, "positive or negative"),
         ({"markers": pd.DataFrame({"type": ["B"], "gene": ["CD79A"], "weight": ["x"]})}, InputError, "no finite number"),
+        ({"markers": pd.DataFrame({"type": ["B"], "gene": ["CD79A"], "weight": [0]})}, InputError, "all weights"),
+        ({"markers": pd.DataFrame([["B", "CD79A", "x"]], columns=["type", "gene", "gene"])}, InputError, "several columns"),
+        ({"markers": {"B": {"CD79A": None}, "T": ["CD3D"]}}, InputError, "finite number"),
+        ({"markers": {"B": {"CD79A": 1e308}, "T": ["CD3D"]}}, InputError, "at most 1e\\+06"),
+        ({"markers": LISTS, "method_kwargs": ["ulm"]}, InputError, "must be a dict"),
+        ({"markers": LISTS, "method_kwargs": "ulm"}, InputError, "must be a dict"),
     ],
 )  # fmt: skip
 def test_bad_input(pbmc: AnnData, kwargs: dict[str, Any], error: type[Exception], match: str) -> None:
@@ -360,6 +366,69 @@ def test_bad_input(pbmc: AnnData, kwargs: dict[str, Any], error: type[Exception]
         sca.tl.annotate(pbmc, method="markers", **kwargs)
     assert list(pbmc.obs) == list(before.obs)
     assert set(pbmc.uns) == set(before.uns)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv.gz", b"plain"),
+        ("a.csv.zip", b"plain"),
+        ("a.csv.xz", b"plain"),
+        ("a.csv", b""),
+        ("a.csv", b"type,gene\nB,CD79A,1\nT,CD3D,1\n"),
+    ],
+)
+def test_files_that_are_no_tables(pbmc: AnnData, tmp_path: Path, name: str, content: bytes) -> None:
+    """Of rows that are longer than the header, the first field would be taken for row names."""
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match="cannot be read as a table of markers"):
+        sca.tl.annotate(pbmc, method="markers", markers=tmp_path / name)
+
+
+def test_a_dash_means_the_same_in_a_dict_of_weights(pbmc: AnnData) -> None:
+    from sc_annotate._core.marker_lists import read_markers
+
+    for genes in ({"CD79A": 1, "CD3D": -2}, {"CD79A": 1, "-CD3D": 2}):
+        lists = read_markers({"B": genes, "T": ["CD3D"]})
+        assert dict(zip(lists.genes[:2].tolist(), lists.weights[:2].tolist(), strict=True)) == {"CD79A": 1, "CD3D": -2}
+
+
+@pytest.mark.parametrize("change", ["one cell", "all alike", "all alike, dense"])
+def test_cells_that_do_not_differ(pbmc: AnnData, change: str) -> None:
+    """Rounding must not pass for a difference."""
+    if change == "one cell":
+        pbmc = pbmc[:1].copy()
+    else:
+        first = pbmc.X[[0] * pbmc.n_obs]
+        pbmc.X = first.toarray() if "dense" in change else first
+    with pytest.raises(InputError, match="every cell of adata has the same values"):
+        sca.tl.annotate(pbmc, method="markers", markers=LISTS)
+
+
+def test_what_needs_held_out_cells_says_that_there_never_were_any(pbmc: AnnData) -> None:
+    sca.tl.annotate(pbmc, method="markers", markers=LISTS)
+    assert "calibrated on nothing" in repr(sca.get.report(pbmc))
+    for look in (sca.get.sets, sca.pl.reliability, sca.pl.unfamiliarity, sca.pl.confusion):
+        with pytest.raises(StorageError, match=r"nothing from held-out cells: markers are calibrated on nothing"):
+            look(pbmc)
+
+
+def test_equal_lists_make_no_confident_call(pbmc: AnnData) -> None:
+    lists = {"B": ["CD79A", "CD79B"], "B again": ["CD79A", "CD79B"], "NK": ["GNLY"], "Monocyte": ["LYZ"]}
+    sca.tl.annotate(pbmc, method="markers", markers=lists, groupby="louvain")
+    called = pbmc.obs["annotation"] == "B"
+    assert (pbmc.obs["annotation_confidence"][called] <= 0.5).all()
+    assert (pbmc.obs["annotation_confidence"][called] > 0.4999).any()
+    assert not (pbmc.obs["annotation_status"][called] == "confident").any()
+
+
+def test_markers_among_other_methods(pbmc: AnnData) -> None:
+    for call in (
+        lambda: sca.tl.annotate(pbmc, pbmc.copy(), "cell_type", method=["logreg", "markers"]),
+        lambda: sca.tl.fit_annotator(pbmc, "cell_type", method="markers"),
+    ):
+        with pytest.raises(MethodError, match="Markers learn nothing from a reference"):
+            call()
 
 
 def test_unusable_values(pbmc: AnnData) -> None:

@@ -151,6 +151,7 @@ def test_the_same_lists_agree_with_their_own_calls(pbmc: AnnData) -> None:
         ({"markers": "pbmc", "types": {"CD19+ B": "B cells"}}, LabelError, "Did you mean 'B cell'"),
         ({"markers": "pbmc", "types": ["B cell"]}, LabelError, "must be a dict"),
         ({"markers": "pbmc"}, LabelError, "no call has a list"),
+        ({"markers": "pbmc", "types": {"CD19+ B": ["B cell"]}}, LabelError, "does not exist"),
         ({"markers": None}, InputError, "needs markers="),
         ({"markers": "pbmc", "types": TYPES, "groupby": "leiden"}, InputError, "groupby"),
         ({"key": "nothing", "markers": "pbmc"}, StorageError, "no annotation 'nothing'"),
@@ -159,6 +160,14 @@ def test_the_same_lists_agree_with_their_own_calls(pbmc: AnnData) -> None:
 def test_bad_input(query: AnnData, kwargs: dict[str, Any], error: type[Exception], match: str) -> None:
     with pytest.raises(error, match=match):
         sca.tl.markers_agree(query, **kwargs)
+    assert "annotation_markers_agree" not in query.obs
+
+
+def test_a_group_without_a_name(query: AnnData) -> None:
+    """The table has "" for all cells of a call."""
+    query.obs["sample"] = np.where(np.arange(query.n_obs) < 100, "", "a")
+    with pytest.raises(InputError, match="empty name"):
+        sca.tl.markers_agree(query, markers="pbmc", types=TYPES, groupby="sample")
     assert "annotation_markers_agree" not in query.obs
 
 

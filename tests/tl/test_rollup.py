@@ -264,3 +264,10 @@ def test_right_in_nine_of_ten_and_fine_in_most(shared_data: Path, file: str, bat
         print(f"{file} {batch} {source}: right {right:.3f}, at a type {fine:.3f}")
         assert right >= 0.9
         assert fine > 0.5
+
+
+def test_a_column_that_came_since_stays(query: AnnData) -> None:
+    sca.tl.rollup(query, ontology=TREE)
+    query.obs["annotation_rollup_ontology_term_id"] = "mine"
+    sca.tl.rollup(query, ontology=TREE)
+    assert (query.obs["annotation_rollup_ontology_term_id"] == "mine").all()

@@ -77,3 +77,19 @@ def test_at_puts_types_in_order() -> None:
 def test_what_is_no_tree_is_refused(names: tuple[str, ...], labels: list[list[str]], says: str) -> None:
     with pytest.raises(InputError, match=says):
         Levels(names, np.array(labels))
+
+
+def test_lists_are_levels_too_and_other_things_are_refused() -> None:
+    levels = Levels(["broad", "fine"], [["B", "B"], ["T", "CD4"], ["T", "CD8"]])
+    assert levels.names == ("broad", "fine")
+    assert levels.decide([[0.40, 0.35, 0.25]]).tolist() == [1]
+    with pytest.raises(InputError, match="a label for each type"):
+        Levels(("broad", "fine"), np.array([["B", None]], dtype=object))
+    with pytest.raises(InputError, match="at least one name"):
+        Levels((), np.empty((0, 0), dtype=str))
+    for wrong in ([[0.5, 0.5]], [0.4, 0.3, 0.3], [["a", "b", "c"]]):
+        with pytest.raises(InputError, match="proba must be numbers"):
+            levels.decide(wrong)
+    for codes in ([3], [-1], [0, 0]):
+        with pytest.raises(InputError, match="codes must be 1 numbers"):
+            levels.confidence([[0.4, 0.3, 0.3]], np.array(codes))

@@ -95,3 +95,10 @@ def test_bad_input(p, terms, options, message: str) -> None:
 def test_bad_sets() -> None:
     with pytest.raises(InputError, match="sets"):
         common_term([[0.5, 0, 0]], TERMS)
+
+
+def test_infinite_probabilities_and_depths_that_are_no_numbers() -> None:
+    with pytest.raises(InputError, match="infinite"):
+        roll_up([[np.inf, 0, 0]], TERMS)
+    with pytest.raises(InputError, match="depth must be 5 numbers"):
+        roll_up([[1, 0, 0]], TERMS, depth=list("abcde"))

@@ -7,16 +7,18 @@ import json
 import os
 import re
 import tempfile
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urljoin, urlsplit
 
+from sc_annotate._core.files import usual_rights
 from sc_annotate._core.progress import logger
 from sc_annotate.errors import InputError, ModelFileError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 CACHE_VARIABLE = "SC_ANNOTATE_CACHE"
 """Environment variable with another folder for downloaded files."""
@@ -56,7 +58,11 @@ def cache_folder() -> Path:
 
 def check_url(url: str, *, checked: bool) -> None:
     """Refuse addresses whose content anyone on the way could change, unless a checksum tells."""
-    parts = urlsplit(url)
+    try:
+        url.encode()
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise InputError(f"{url!r} is no whole address ({error}). Correct it, or pass the path of a file.") from error
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise InputError(
             f"{url!r} cannot be downloaded: only http and https addresses can. Pass the path of a file instead."
@@ -89,7 +95,8 @@ class Kept:
 
 def kept(url: str) -> Kept:
     """Where the file of an address is kept."""
-    name = re.sub(r"[^\w.-]", "_", unquote(Path(urlsplit(url).path).name))[-80:] or "file"
+    # Names of files have so many bytes at most, not characters.
+    name = re.sub(r"[^\w.-]", "_", unquote(Path(urlsplit(url).path).name), flags=re.ASCII)[-80:] or "file"
     return Kept(cache_folder() / f"{hashlib.sha256(url.encode()).hexdigest()[:16]}-{name}")
 
 
@@ -107,12 +114,15 @@ def fetch(
     before = place.sha256()
     if before is not None and not refresh and sha256 in (None, before):
         return place.path
-    place.path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=place.path.parent, prefix=".download-")
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        _download(url, temporary, checked=sha256 is not None)
+    with _new_file(place.path.parent) as temporary:
+        try:
+            _download(url, temporary, checked=sha256 is not None)
+        except _Failed as error:
+            have = "and no copy of it is kept here" if before is None else f"and the copy kept here has sha256 {before}"
+            raise ModelFileError(
+                f"{url!r} cannot be downloaded ({error}), {have}. Check the address and the connection; or download it elsewhere "
+                "and pass its path."
+            ) from error
         found = sha256_of(temporary)
         if sha256 is not None and found != sha256:
             raise ModelFileError(
@@ -130,16 +140,40 @@ def fetch(
             logger.warning(f"{url!r} holds another file than before: its sha256 is {found}, and was {before}")
         elif sha256 is None:
             logger.warning(f"{url!r} downloaded; to have this very file every time, pass sha256={found!r}")
+        usual_rights(temporary)
         temporary.replace(place.path)
         place.note.write_text(json.dumps({"url": url, "sha256": found}), encoding="utf-8")
-    finally:
-        temporary.unlink(missing_ok=True)
     return place.path
+
+
+@contextmanager
+def _new_file(folder: Path) -> Iterator[Path]:
+    """A file in the folder of downloads, gone afterwards unless it was moved."""
+    temporary = None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=folder, prefix=".download-")
+        os.close(handle)
+        temporary = Path(name)
+        yield temporary
+    except OSError as error:
+        raise InputError(
+            f"downloads cannot be kept in {str(folder)!r} ({error}). Name another folder in the environment variable "
+            f"{CACHE_VARIABLE}."
+        ) from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+class _Failed(Exception):
+    """Why an address gave nothing."""
 
 
 def _download(url: str, target: Path, *, checked: bool) -> None:
     import pooch
     import requests
+    from urllib3.exceptions import HTTPError
 
     def look(response: requests.Response, *_: Any, **__: Any) -> None:
         # An https address may lead on to another one, which is refused before it is asked.
@@ -149,8 +183,8 @@ def _download(url: str, target: Path, *, checked: bool) -> None:
     logger.info(f"downloading {url!r}")
     try:
         pooch.HTTPDownloader(chunk_size=2**16, timeout=_TIMEOUT, hooks={"response": look})(url, str(target), None)
-    except (requests.RequestException, OSError) as error:
-        raise ModelFileError(
-            f"{url!r} cannot be downloaded ({type(error).__name__}: {str(error)[:200]}), and no copy of it is kept here. Check "
-            f"the address and the connection; or download it elsewhere and pass its path."
-        ) from error
+    except InputError:
+        raise
+    # Some of what urllib3 says of an address comes through as it is.
+    except (requests.RequestException, HTTPError, OSError, ValueError) as error:
+        raise _Failed(f"{type(error).__name__}: {str(error)[:200]}") from error

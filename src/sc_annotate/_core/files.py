@@ -22,6 +22,13 @@ def one_line(error: BaseException) -> str:
     return " ".join(str(error).split())
 
 
+def usual_rights(path: Path) -> None:
+    """Give a temporary file, which its owner alone may read, the rights that a new file has."""
+    umask = os.umask(0)
+    os.umask(umask)
+    path.chmod(0o666 & ~umask)
+
+
 def read_h5ad(path: str, *, backed: bool = False) -> AnnData:
     """An h5ad file; its matrices stay in it where `backed`."""
     import anndata as ad
@@ -72,6 +79,7 @@ def _temporary(output: Path) -> Iterator[Path]:
         # Files of newer versions hold strings of a kind that older ones read, but write only when told to.
         with ad.settings.override(allow_write_nullable_strings=True):
             yield temporary
+        usual_rights(temporary)
         temporary.replace(output)
     except (OSError, KeyboardInterrupt):
         raise

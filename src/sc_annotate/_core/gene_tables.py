@@ -13,6 +13,7 @@ import numpy as np
 
 from sc_annotate._core.gene_mapping import listed
 from sc_annotate._core.gene_names import look, strip_version
+from sc_annotate._core.text_tables import read_text
 from sc_annotate.errors import GeneError, InputError
 
 if TYPE_CHECKING:
@@ -59,8 +60,6 @@ def read_table(table: Any, names: NDArray[np.str_]) -> pd.DataFrame:
 
 
 def _read_file(path: Path, names: set[str]) -> pd.DataFrame:
-    import pandas as pd
-
     if not path.is_file():
         raise InputError(f"there is no table of genes at {str(path)!r}.")
     try:
@@ -73,9 +72,7 @@ def _read_file(path: Path, names: set[str]) -> pd.DataFrame:
         separator = max("\t,;", key=line.count)
         fields = [field.strip().strip('"') for field in line.split(separator)]
         header = None if names.intersection(fields) else 0
-        return pd.read_csv(
-            path, sep=separator, header=header, dtype=str, keep_default_na=False, encoding="utf-8-sig", index_col=False
-        )
+        return read_text(path, sep=separator, header=header)
     except (OSError, ValueError, EOFError, zlib.error) as error:
         raise InputError(
             f"{path.name} cannot be read as a table (CSV or TSV, or either with .gz): {' '.join(str(error).split())[:200]}"

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -18,6 +18,10 @@ from sc_annotate.errors import InputError, LabelError
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
+
+
+MAX_WEIGHT: Final = 1e6
+"""Sums of squares of larger weights lose the smaller ones, or overflow."""
 
 
 @dataclass(frozen=True)
@@ -87,17 +91,14 @@ def _from_mapping(markers: Mapping[Any, Any]) -> pd.DataFrame:
             raise InputError(
                 f"the markers of {name!r} must be a list of genes, or a dict of weights, not {genes!r}. Write [{genes!r}]."
             )
-        pairs = genes.items() if isinstance(genes, Mapping) else ((gene, None) for gene in genes)
-        for gene, weight in pairs:
+        weighted = isinstance(genes, Mapping)
+        for gene, weight in genes.items() if weighted else ((gene, 1.0) for gene in genes):
             if not isinstance(gene, str) or not gene.strip().lstrip("-"):
                 raise InputError(f"the markers of {name!r} hold {gene!r}, which is no name of a gene.")
-            if weight is None:
-                text = gene.strip()
-                rows.append((name, text.removeprefix("-"), -1.0 if text.startswith("-") else 1.0, ""))
-                continue
             if isinstance(weight, bool) or not isinstance(weight, int | float | np.number) or not np.isfinite(weight):
                 raise InputError(f"the weight of {gene!r} for {name!r} must be a finite number, not {weight!r}.")
-            rows.append((name, gene.strip(), float(weight), ""))
+            text = gene.strip()
+            rows.append((name, text.removeprefix("-"), -float(weight) if text.startswith("-") else float(weight), ""))
     table = pd.DataFrame(rows, columns=["type", "gene", "weight", "term_id"])
     # A dict is written by hand: a gene that is there twice is no second source.
     return table.drop_duplicates()
@@ -108,6 +109,12 @@ def _lists(table: pd.DataFrame, source: str, min_support: int, notes: list[str])
     if not len(table):
         raise InputError(f"{source} holds no markers: give at least two types with genes.")
     table = table[table["weight"] != 0]
+    if not len(table):
+        raise InputError(f"all weights of {source} are 0: give those of markers that speak for or against a type.")
+    if (wide := table["weight"].abs().max()) > MAX_WEIGHT:
+        raise InputError(
+            f"a weight of {source} is {wide:g}; sizes of at most {MAX_WEIGHT:g} are taken. Divide them all."
+        )
     rows = table.assign(towards=table["weight"] > 0, size=table["weight"].abs())
     votes = rows.groupby(["type", "gene", "towards"], sort=True)["size"].agg(["size", "mean"]).reset_index()
     votes = votes.sort_values(["type", "gene", "size"], kind="stable")

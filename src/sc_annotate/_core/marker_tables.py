@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from sc_annotate._core.text_tables import read_text
 from sc_annotate.errors import InputError
 
 if TYPE_CHECKING:
@@ -39,15 +40,12 @@ _SIGNS: Final = dict.fromkeys(("positive", "pos", "+", "up", "1", "1.0"), 1.0) |
 
 def read_table(path: Path) -> pd.DataFrame:
     """A CSV file, or one with tabs (``.tsv``, ``.txt``), plain or compressed."""
-    import pandas as pd
-
     endings = [s.lower() for s in path.suffixes]
     try:
-        # "NA" may be a gene, and an empty field is none.
-        return pd.read_csv(path, sep="\t" if {".tsv", ".txt"} & set(endings) else ",", keep_default_na=False, dtype=str)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, OSError, EOFError) as error:
+        return read_text(path, sep="\t" if {".tsv", ".txt"} & set(endings) else ",")
+    except ValueError as error:
         raise InputError(
-            f"{str(path)!r} cannot be read as a table of markers ({' '.join(str(error).split())[:200]}). Pass a CSV file, or "
+            f"{str(path)!r} cannot be read as a table of markers ({error}). Pass a CSV file, or "
             "one with tabs whose name ends in .tsv."
         ) from error
 
@@ -56,6 +54,8 @@ def from_table(table: pd.DataFrame, columns: Mapping[str, str | None], *, what: 
     """Columns ``type``, ``gene``, ``weight`` (signed) and ``term_id``, one row a statement."""
     import pandas as pd
 
+    if twice := sorted({str(c) for c in table.columns[table.columns.duplicated()]}):
+        raise InputError(f"{what} has several columns named {', '.join(map(repr, twice))}. Rename all but one.")
     place = {role: _column(table, role, columns.get(role), what) for role in CANDIDATES}
     for role in ("type", "gene"):
         if place[role] is None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sc_annotate._core.files import usual_rights
 from sc_annotate.errors import InputError, ModelFileError
 
 if TYPE_CHECKING:
@@ -50,9 +51,7 @@ def save(path: str | os.PathLike[str], arrays: Mapping[str, NDArray[Any]], meta:
     os.close(handle)
     try:
         save_file({k: np.asarray(v, order="C") for k, v in arrays.items()}, temporary, metadata={"sc_annotate": text})
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(temporary).chmod(0o666 & ~umask)
+        usual_rights(Path(temporary))
         Path(temporary).replace(target)
     finally:
         with contextlib.suppress(FileNotFoundError):

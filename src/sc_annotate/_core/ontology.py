@@ -68,6 +68,9 @@ class Ontology:
     version: str = ""
 
     def __post_init__(self) -> None:
+        for name, plain in (("ids", self.ids), ("names", self.names)):
+            object.__setattr__(self, name, np.asarray(plain, dtype=str))
+        object.__setattr__(self, "parents", [np.asarray(p, dtype=np.intp) for p in self.parents])
         if not len(self.ids) or not len(self.ids) == len(self.names) == len(self.parents):
             raise InputError(
                 f"an ontology needs terms with a name and parents each, not {len(self.ids)} ids, {len(self.names)} names and "

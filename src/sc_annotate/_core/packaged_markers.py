@@ -67,7 +67,7 @@ LISTS: Final = {"pbmc": _PBMC}
 
 def packaged(name: str) -> dict[str, list[str]] | None:
     """A packaged list as columns ``type``, ``gene``, ``weight`` (1 or -1) and ``term_id``; None for an unknown name."""
-    found = LISTS.get(name)
+    found = LISTS.get(name) if isinstance(name, str) else None
     if found is None:
         return None
     rows = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -77,6 +78,8 @@ def _numbers(raw: Any, dtype: np.dtype[Any], shape: Any, *, fortran: bool = Fals
         if not isinstance(raw, bytes | bytearray) or len(raw) != size * dtype.itemsize:
             raise ValueError("an array whose length is not its shape")
         out = np.frombuffer(raw, dtype=dtype, count=size).astype(dtype.newbyteorder("="))
+        if dtype.kind == "U" and out.size and dtype.itemsize and out.view(np.uint32).max() > sys.maxunicode:
+            raise ValueError("an array of strings with what is no character")
     return out.reshape(shape, order="F" if fortran else "C")
 
 

@@ -9,6 +9,7 @@ the caller are refused before anything is built on them.
 from __future__ import annotations
 
 import pickletools
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from sc_annotate._core.pickle_machine import Machine, Name, Refused, Thing
@@ -51,12 +52,15 @@ def read(data: bytes, permit: Permit, *, what: str) -> Any:
         raise ModelFileError(f"{what} has {len(data):,} bytes; at most {MAX_BYTES:,} are read.")
     machine = Machine(permit)
     try:
-        for step, (code, argument, _) in enumerate(pickletools.genops(data)):
-            if step >= MAX_STEPS:
-                raise Refused(f"has more than {MAX_STEPS:,} instructions")
-            if code.name == "STOP":
-                return machine.result()
-            machine.do(code.name, argument)
+        with warnings.catch_warnings():
+            # Of a damaged file: escapes in a name that Python does not know.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            for step, (code, argument, _) in enumerate(pickletools.genops(data)):
+                if step >= MAX_STEPS:
+                    raise Refused(f"has more than {MAX_STEPS:,} instructions")
+                if code.name == "STOP":
+                    return machine.result()
+                machine.do(code.name, argument)
     except Refused as refused:
         raise ModelFileError(f"{what} {refused}, so it is refused; nothing in it was run.") from None
     except (ValueError, IndexError, KeyError, TypeError, OverflowError, MemoryError, RecursionError) as error:

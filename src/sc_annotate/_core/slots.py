@@ -52,6 +52,16 @@ class Slots:
         return f"{self.key}_low_quality"
 
     @property
+    def term_id(self) -> str:
+        """Column of ``obs`` with the ontology ids of labels; of any column of labels, not of annotations alone."""
+        return f"{self.key}_ontology_term_id"
+
+    @property
+    def terms(self) -> str:
+        """Key in ``uns`` with how these ids were found."""
+        return f"{self.key}_ontology"
+
+    @property
     def model(self) -> str:
         return f"{self.key}_model"
 

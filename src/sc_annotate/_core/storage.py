@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sc_annotate._core.lazy import is_lazy
+from sc_annotate._core.lazy import in_memory, obs_of
 from sc_annotate._core.sanitize import sanitize
 from sc_annotate._core.slots import SCHEMA, Slots
 from sc_annotate.errors import InputError, StorageError
@@ -50,7 +50,7 @@ def check_writable(adata: AnnData, key: str, columns: Sequence[str] = ()) -> Non
             f"the index of adata.obs is named {adata.obs.index.name!r}, as a column of the result would be, which no file can "
             "hold. Choose another key_added, or rename the index."
         )
-    stored = adata.uns.get(slots.uns)
+    stored = in_memory(adata.uns.get(slots.uns))
     if _schema(stored) is None and slots.uns not in adata.uns and _left_over(adata, slots):
         ours = {*slots.obs, *(name for name in columns if _level_left_over(adata, name))}
         foreign = [f"obs[{name!r}]" for name in names if name in adata.obs and name not in ours]
@@ -99,7 +99,7 @@ def _level_left_over(adata: AnnData, name: str) -> bool:
 
 def _written_columns(adata: AnnData, slots: Slots) -> list[str]:
     """Columns of ``obs`` that an earlier result under this key owns, those of its levels included."""
-    stored = adata.uns.get(slots.uns)
+    stored = in_memory(adata.uns.get(slots.uns))
     more = stored.get("written", []) if isinstance(stored, dict) and _schema(stored) is not None else []
     others = [str(name) for name in more if str(name) not in (*slots.obs, *slots.obsm)]
     return [name for name in (*slots.obs, *others) if name in adata.obs]
@@ -125,12 +125,17 @@ def write(adata: AnnData, key: str, annotation: Annotation) -> None:
     proba = [] if annotation.proba is None else [slots.proba]
     about = {"schema": SCHEMA, "written": [*annotation.obs, *proba, *annotation.obsm], "wrote_colors": paint}
     uns = sanitize(about | annotation.uns, where=f"uns[{key!r}]")
-    table = adata.obs.to_memory() if is_lazy(adata) else adata.obs
-    obs = table.drop(columns=_written_columns(adata, slots))
+    old = _written_columns(adata, slots)
+    # Ids of the earlier calls would stand beside the new ones.
+    mapped = is_label_map(adata.uns.get(slots.terms))
+    if mapped and slots.term_id in adata.obs:
+        old.append(slots.term_id)
+    obs = obs_of(adata).drop(columns=old)
     for name, column in annotation.obs.items():
         obs[name] = column
     obs_was, obsm_was = adata.obs, _kept(adata.obsm, slots.obsm)
-    uns_was = _kept(adata.uns, (slots.uns, slots.colors))
+    entries = (slots.uns, slots.colors, slots.terms)
+    uns_was = _kept(adata.uns, entries)
     try:
         adata.obs = obs
         for name in slots.obsm:
@@ -140,6 +145,8 @@ def write(adata: AnnData, key: str, annotation: Annotation) -> None:
         for name, array in annotation.obsm.items():
             adata.obsm[name] = array
         adata.uns[slots.uns] = uns
+        if mapped:
+            del adata.uns[slots.terms]
         if paint:
             adata.uns[slots.colors] = annotation.colors
         elif own_colors:
@@ -148,8 +155,13 @@ def write(adata: AnnData, key: str, annotation: Annotation) -> None:
         # Everything that can fail has been computed before, but Ctrl-C may come at any time.
         adata.obs = obs_was
         _restore(adata.obsm, slots.obsm, obsm_was)
-        _restore(adata.uns, (slots.uns, slots.colors), uns_was)
+        _restore(adata.uns, entries, uns_was)
         raise
+
+
+def is_label_map(stored: Any) -> bool:
+    """Whether an entry of ``uns`` says how labels were mapped to an ontology."""
+    return isinstance(stored, dict) and {"schema", "table", "n_cells_unmapped"} <= set(stored)
 
 
 def _restore(mapping: Any, names: tuple[str, ...], kept: dict[str, Any]) -> None:
@@ -168,7 +180,7 @@ def read_uns(adata: AnnData, key: str) -> dict[str, Any]:
     from sc_annotate._core.matrix import check_adata
 
     check_adata(adata, what="adata")
-    stored = adata.uns.get(check_key(key).uns)
+    stored = in_memory(adata.uns.get(check_key(key).uns))
     number = _schema(stored)
     if number is None:
         have = [name for name, value in adata.uns.items() if _schema(value) is not None]
@@ -194,7 +206,7 @@ def model_ids(adata: AnnData, key: str) -> list[str]:
     """Short ids of the models that named the cells of this object."""
     if Slots(key).model not in adata.obs:
         raise StorageError(f"adata.obs lacks {Slots(key).model!r}: a column of the result was deleted. Annotate again.")
-    column = adata.obs[Slots(key).model]
+    column = obs_of(adata)[Slots(key).model]
     return sorted({str(v) for v in column.dropna().unique()})
 
 
@@ -242,7 +254,7 @@ def add_columns(
     names = [*(name for name in written if name not in gone), *(name for name in columns if name not in written)]
     added = {"written": sanitize(names), entry: sanitize(account, where=f"uns[{key!r}][{entry!r}]")}
     obs_was = adata.obs
-    obs = (obs_was.to_memory() if is_lazy(adata) else obs_was).drop(columns=gone)
+    obs = obs_of(adata).drop(columns=gone)
     for name, column in columns.items():
         obs[name] = column
     try:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sc_annotate._core.lazy import is_lazy
+from sc_annotate._core.lazy import in_memory, obs_of
 from sc_annotate._core.matrix import check_adata
 from sc_annotate._core.slots import Slots
 from sc_annotate._core.storage import check_key, model_ids, read_uns
@@ -42,9 +42,18 @@ def read_calls(adata: AnnData, key: str) -> pd.DataFrame:
         raise StorageError(
             f"adata.obs lacks {slots.call!r} or {slots.model!r}: columns of the result were deleted. Annotate again."
         )
-    table = adata.obs.to_memory() if is_lazy(adata) else adata.obs
-    found = cast("pd.DataFrame", table[[name for name in names if name in table]])
-    return found.rename(columns=names)
+    table = obs_of(adata)
+    names |= _level_columns(adata, slots, taken=set(names.values()))
+    return table[[name for name in names if name in table]].rename(columns=names)
+
+
+def _level_columns(adata: AnnData, slots: Slots, taken: set[str]) -> dict[str, str]:
+    """Columns of coarser levels, by the name of the level; by their own where that is another part of the result."""
+    stored = in_memory(adata.uns.get(slots.uns))
+    levels = stored.get("levels") if isinstance(stored, dict) else None
+    names = [] if levels is None else [str(name) for name in levels.columns[:-1]]
+    parts = [part for name in names for part in (name, f"{name}_confidence")]
+    return {f"{slots.key}_{part}": f"{slots.key}_{part}" if part in taken else part for part in parts}
 
 
 def read_probabilities(adata: AnnData, key: str, *, whole: bool = False) -> pd.DataFrame:
@@ -79,20 +88,21 @@ def read_probabilities(adata: AnnData, key: str, *, whole: bool = False) -> pd.D
             )
         kept = kept.toarray()
         # Cells that no model named have none.
-        kept[np.asarray(adata.obs[slots.model].isna())] = np.nan
+        kept[np.asarray(obs_of(adata)[slots.model].isna())] = np.nan
     values: NDArray[Any] = np.asarray(kept)
     if values.ndim != 2 or values.shape[1] != len(classes):
         raise StorageError(
             f"adata.obsm[{slots.proba!r}] has shape {values.shape}, and adata.uns[{key!r}] names {len(classes)} types. "
             "Annotate again."
         )
-    return pd.DataFrame(values, index=adata.obs_names, columns=classes)
+    return pd.DataFrame(values, index=obs_of(adata).index, columns=classes)
 
 
 def read_baseline(adata: AnnData, key: str) -> dict[str, Any]:
     """The held-out scores of an annotation."""
     baseline = read_uns(adata, key).get("baseline")
     if not isinstance(baseline, dict) or "scores" not in baseline or "confusion" not in baseline:
+        refuse_uncalibrated(adata, key)
         raise StorageError(
             f"adata.uns[{key!r}]['baseline'] has no held-out scores: it was annotated with cv=0, or with a model that was "
             "fitted so. Annotate again with cv=1 (one hold-out) or more folds."
@@ -105,6 +115,7 @@ def read_calibration(adata: AnnData, key: str, *parts: str) -> dict[str, Any]:
     found = read_uns(adata, key).get("calibration")
     if isinstance(found, dict) and all(part in found for part in parts):
         return found
+    refuse_uncalibrated(adata, key)
     members = member_names(adata, key)
     if members:
         raise StorageError(
@@ -116,6 +127,18 @@ def read_calibration(adata: AnnData, key: str, *parts: str) -> dict[str, Any]:
         "calibration=None, or too few cells were held out to learn it from. Annotate again with "
         "calibration='temperature' and, where types are small, more reference cells."
     )
+
+
+def refuse_uncalibrated(adata: AnnData, key: str) -> None:
+    """Say so where there never were held-out cells: of markers, and of models that came without any."""
+    stored = adata.uns.get(key)
+    calibration = stored.get("calibration") if isinstance(stored, dict) else None
+    note = calibration.get("note") if isinstance(calibration, dict) else None
+    if note is not None:
+        raise StorageError(
+            f"adata.uns[{key!r}] has nothing from held-out cells: {note}. For that, annotate with labelled cells as the "
+            "reference, or with a model that `sca.tl.fit_annotator` fitted on them."
+        )
 
 
 def read_sets(adata: AnnData, key: str) -> dict[str, Any]:
@@ -134,6 +157,7 @@ def read_familiarity(adata: AnnData, key: str) -> dict[str, Any]:
     """Where the line to unfamiliar lies, and the quantiles of the reference's held-out scores."""
     found = read_uns(adata, key).get("familiarity")
     if not isinstance(found, dict) or "threshold" not in found or "reference" not in found:
+        refuse_uncalibrated(adata, key)
         members = member_names(adata, key)
         cure = f"Look at one of its members, such as key={members[0]!r}" if members else "Annotate again"
         why = "a consensus has none" if members else "it was annotated with false_alarms=None, or calibration=None"
@@ -174,6 +198,6 @@ def read_dissent(adata: AnnData, key: str) -> pd.DataFrame:
 
 def member_names(adata: AnnData, key: str) -> list[str]:
     """Names of the members of a consensus, in the order of their columns; none where it is no consensus."""
-    stored = adata.uns.get(key)
+    stored = in_memory(adata.uns.get(key))
     members = stored.get("members") if isinstance(stored, dict) and "schema" in stored else None
     return [] if members is None else [str(m) for m in np.atleast_1d(members)]

@@ -58,7 +58,8 @@ def annotation(adata: AnnData, key: str = DEFAULT_KEY) -> pd.DataFrame:
     -------
     One row a cell, with the columns that there are of ``label``, ``confidence``, ``status``, ``set_size``,
     ``unfamiliarity``, ``low_quality``, ``disagreement``, ``voted``, ``voted_share``, ``rollup``,
-    ``rollup_confidence``, ``rollup_ontology_term_id``, ``model``. Works for concatenated objects too: ``model`` says which model named a cell.
+    ``rollup_confidence``, ``rollup_ontology_term_id``, ``model``; then each coarser level by its name, with
+    ``{level}_confidence``. Works for concatenated objects too, without the levels: ``model`` says which model named a cell.
 
     Raises
     ------

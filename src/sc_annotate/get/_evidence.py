@@ -51,6 +51,8 @@ def evidence(adata: AnnData, key: str = DEFAULT_KEY, *, group: str | None = None
     """
     table: pd.DataFrame = read_evidence(adata, key)["table"].copy()
     if group is not None:
+        if not isinstance(group, str):
+            raise InputError(f"group must be the name of a group or type, not {group!r}.")
         rows = table["group"].astype(str).eq(group)
         rows = rows if rows.any() else table["type"].astype(str).eq(group)
         if not rows.any():

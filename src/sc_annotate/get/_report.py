@@ -68,10 +68,21 @@ def report(adata: AnnData, key: str = DEFAULT_KEY) -> Report:
         counts = calls["status"].value_counts()
         lines.append("  status      " + ", ".join(f"{name} {n:,}" for name, n in counts.items() if n))
     lines += _trusted(stored) + _scores(stored.get("baseline", {})) + _levels(stored)
-    for place in ("input", "reference"):
+    lines += _input(stored.get("input", {}))
+    for place, whose in (("input", "cells"), ("reference", "reference")):
         for name in ("problems", "notes"):
-            lines += [f"  {name[:-1]:<11} {text}" for text in np.ravel(stored.get(place, {}).get(name, []))]
+            texts = np.ravel(stored.get(place, {}).get(name, []))
+            # A problem names its object; a note is about what was found in one of the two.
+            lines += [f"  {name[:-1]:<11} {f'{whose}: ' if name == 'notes' else ''}{text}" for text in texts]
     return Report(tuple(lines))
+
+
+def _input(found: dict[str, Any]) -> list[str]:
+    """How many genes the model and the cells share."""
+    if not {"n_genes_shared", "n_genes_of_model", "matched_by"} <= set(found):
+        return []
+    shared, known = int(found["n_genes_shared"]), int(found["n_genes_of_model"])
+    return [f"  genes       {shared:,} of the model's {known:,} are in adata, matched by {found['matched_by']}"]
 
 
 def _calls(calls: pd.DataFrame, most: int = 20) -> list[str]:
@@ -88,7 +99,9 @@ def _calls(calls: pd.DataFrame, most: int = 20) -> list[str]:
 def _trusted(stored: dict[str, Any]) -> list[str]:
     sets, calibration = stored.get("sets"), stored.get("calibration", {})
     if not sets:
-        return []
+        note = str(calibration.get("note", ""))
+        told = np.ravel(stored.get("input", {}).get("problems", [])).tolist()
+        return [f"  calibration {note}"] if note and note not in told else []
     overall = calibration["sets"]["overall"]
     row = overall.iloc[int(np.argmin(np.abs(overall["asked"].astype(float) - float(sets["coverage"]))))]
     scores = calibration["scores"].iloc[-1]

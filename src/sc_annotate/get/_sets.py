@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
 
+from sc_annotate._core.lazy import obs_of
 from sc_annotate._core.slots import DEFAULT_KEY, TOP_K, Slots
 from sc_annotate._core.storage import read_uns
 from sc_annotate._core.stored import read_probabilities, read_sets
@@ -46,6 +47,8 @@ def sets(adata: AnnData, key: str = DEFAULT_KEY) -> pd.DataFrame:
     >>> bool((found.sum(axis=1) == query.obs["annotation_set_size"]).all())
     True
     """
+    import pandas as pd
+
     proba = read_probabilities(adata, key)
     stored = read_uns(adata, key)
     how = read_sets(adata, key)
@@ -60,10 +63,11 @@ def sets(adata: AnnData, key: str = DEFAULT_KEY) -> pd.DataFrame:
     scores = nonconformity(p, score, penalty=float(how["penalty"]), free=int(how["free"]))
     chosen = scores <= np.asarray(how["thresholds"])
     chosen[np.arange(len(p)), p.argmax(axis=1)] = True
+    table = obs_of(adata)
     # Of several levels the call need not be the likeliest type.
-    calls = proba.columns.get_indexer(adata.obs[key].astype(str))[named]
+    calls = proba.columns.get_indexer(pd.Index(table[key].astype(str)))[named]
     chosen[np.flatnonzero(calls >= 0), calls[calls >= 0]] = True
-    if partly and (chosen.sum(axis=1) != adata.obs[Slots(key).set_size].to_numpy()[named]).any():
+    if partly and (chosen.sum(axis=1) != table[Slots(key).set_size].to_numpy()[named]).any():
         raise StorageError(
             f"some sets hold types that are not among the {TOP_K} whose probabilities were kept (store_proba='topk'). "
             "Annotate again with store_proba='all'."

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.sparse import csr_matrix, issparse
 
+from sc_annotate._core.arguments import whole
 from sc_annotate.errors import InputError
 from sc_annotate.metrics._deletion_inputs import as_cells, check_ranking, check_steps, places
 
@@ -80,6 +81,7 @@ def deletion_curve(
         Cells x genes, CSR or dense, float32. Not modified.
     ranked
         Column numbers of genes, the most important first, shape (n, m) or, the same for all cells, (m,); -1 for none.
+        Of a gene that is named twice the first place counts.
     codes
         The call of each cell, as a number of a column of the probabilities, shape (n,).
     steps
@@ -124,8 +126,8 @@ def deletion_curve(
     calls = np.asarray(codes)
     if calls.shape != (n,) or calls.dtype.kind not in "iu":
         raise InputError(f"codes must be {n} integers, one a cell, not {calls.dtype} of shape {calls.shape}.")
-    if isinstance(n_random, bool) or not isinstance(n_random, int | np.integer) or n_random < 1:
-        raise InputError(f"n_random must be an integer of 1 or more, not {n_random!r}.")
+    whole(n_random, "n_random", least=1)
+    whole(rng, "rng", least=0)
     sparse = issparse(X)
 
     def called(cells: csr_matrix) -> NDArray[np.float64]:

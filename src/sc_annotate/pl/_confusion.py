@@ -111,7 +111,7 @@ def confusion(
 
 def _held_out(adata: AnnData, key: str) -> Table:
     stored, baseline = read_uns(adata, key), read_baseline(adata, key)
-    types = np.asarray(baseline.get("classes", stored["classes"])).astype(str)
+    types = np.array([str(c) for c in baseline.get("classes", stored["classes"])])
     counts = np.asarray(baseline["confusion"], dtype=np.int64)
     if counts.shape != (len(types), len(types)):
         raise StorageError(

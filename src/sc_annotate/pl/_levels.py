@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sc_annotate._core.lazy import obs_of
 from sc_annotate._core.slots import DEFAULT_KEY, Slots
 from sc_annotate._core.storage import read_uns
 from sc_annotate._core.stored import read_calls
@@ -146,9 +147,10 @@ def _columns(adata: AnnData, key: str) -> tuple[list[str], pd.DataFrame, list[pd
     if gone := [c for name in calls for c in (name, f"{name}_confidence") if c not in adata.obs]:
         raise StorageError(f"adata.obs lacks {', '.join(map(repr, gone))}: columns were deleted. Annotate again.")
     own = read_calls(adata, key)
-    columns = [*(adata.obs[name] for name in calls), own["label"]]
+    obs = obs_of(adata)
+    columns = [*(obs[name] for name in calls), own["label"]]
     table = pd.DataFrame({i: np.asarray(column.astype(str), dtype=object) for i, column in enumerate(columns)})
-    sure = [*(adata.obs[f"{name}_confidence"] for name in calls), own["confidence"]]
+    sure = [*(obs[f"{name}_confidence"] for name in calls), own["confidence"]]
     return names, table, [pd.Series(np.asarray(s, dtype=float)) for s in sure]
 
 
@@ -212,7 +214,7 @@ def _colors(adata: AnnData, key: str, names: Sequence[str]) -> list[dict[str, st
         if level < len(names) - 1 and Slots(column).colors not in adata.uns:
             found.append({})
             continue
-        found.append(style.type_colors(adata, column, adata.obs[column].astype("category")))
+        found.append(style.type_colors(adata, column, obs_of(adata)[column].astype("category")))
     return found
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sc_annotate._core.slots import DEFAULT_KEY, STATUSES
-from sc_annotate._core.stored import read_calls
+from sc_annotate._core.stored import read_calls, refuse_uncalibrated
 from sc_annotate.errors import InputError, StorageError
 from sc_annotate.pl._annotation import _axes, _basis, _label, _places
 from sc_annotate.pl._figure import finish
@@ -77,6 +77,7 @@ def status(
     """
     frame = read_calls(adata, key)
     if "status" not in frame or frame["status"].isna().all():
+        refuse_uncalibrated(adata, key)
         raise StorageError(
             f"no cell has a status in {key!r}: the model was fitted with calibration=None, or the column was deleted. "
             "Annotate again with calibration='temperature'."

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sc_annotate._core.lazy import in_memory
 from sc_annotate._core.slots import AMBIGUOUS, CONFIDENT, GIVEN, LOW_QUALITY, UNFAMILIAR, Slots
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ def type_colors(adata: AnnData, key: str, column: pd.Series) -> dict[str, str]:
     from matplotlib.colors import is_color_like, to_hex
 
     names = [str(c) for c in column.cat.categories]
-    stored = adata.uns.get(Slots(key).colors)
+    stored = in_memory(adata.uns.get(Slots(key).colors))
     own = list(stored) if isinstance(stored, Sequence | np.ndarray) else []
     usable = len(own) >= len(names) and all(is_color_like(c) for c in own)
     return dict(zip(names, map(to_hex, own) if usable else palette(len(names)), strict=False))

@@ -151,7 +151,8 @@ def statuses(answer: Answer, false_alarms: float | None) -> NDArray[np.int8]:
 def trusted(model: AnnotationModel, answer: Answer, coverage: float, false_alarms: float | None) -> dict[str, Any]:
     """The entries of ``uns`` about calibration, sets and familiarity."""
     if model.trust is None:
-        return {"calibration": {"method": "none"}}
+        note = model.about.get("uncalibrated")
+        return {"calibration": {"method": "none"} | ({} if note is None else {"note": str(note)})}
     sets = model.trust.sets
     fell = sets.fallback(coverage)
     return {

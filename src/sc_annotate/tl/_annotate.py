@@ -16,7 +16,7 @@ from sc_annotate.tl._block import Keep, largest
 from sc_annotate.tl._checks import N_TOP_GENES, check_min_overlap, check_rng, check_several, check_store_proba
 from sc_annotate.tl._consensus import combine, learn_weights, member
 from sc_annotate.tl._evaluation import check_cv
-from sc_annotate.tl._levels import add_levels_of_consensus, check_free, level_names
+from sc_annotate.tl._levels import add_levels_of_consensus, check_apart, check_free, level_names
 from sc_annotate.tl._markers import annotate_by_markers
 from sc_annotate.tl._named import Asked, named
 from sc_annotate.tl._quality import check_wanted
@@ -264,6 +264,7 @@ def annotate(
     else:
         names = check_several(method, reference)
         keys = {name: f"{key_added}_{name}" for name in names}
+        check_apart([key_added, *keys.values()], coarser)
         for key in keys.values():
             check_free(adata, key, coarser)
         found = {

@@ -63,7 +63,7 @@ def _lists(names: dict[str, NDArray[np.str_]]) -> dict[str, Any]:
 
 def _names(lists: dict[str, Any]) -> dict[str, NDArray[np.str_]]:
     called = [str(name) for name in np.ravel(lists["called"])]
-    return {name: np.asarray(lists[f"list_{i}"]).astype(str) for i, name in enumerate(called)}
+    return {name: np.array([str(v) for v in lists[f"list_{i}"]]) for i, name in enumerate(called)}
 
 
 def known_model(adata: AnnData, key: str, stored: dict[str, Any], model: Any) -> Known:

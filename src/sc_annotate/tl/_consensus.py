@@ -12,6 +12,7 @@ from sc_annotate._core.slots import AMBIGUOUS, CONFIDENT, GIVEN, LOW_QUALITY, ST
 from sc_annotate._core.storage import Annotation, check_writable, read_uns, write
 from sc_annotate._core.stored import read_calls, read_probabilities
 from sc_annotate.errors import InputError, StorageError
+from sc_annotate.tl._levels import add_levels_of_consensus, levels_of_members
 from sc_annotate.trust import consensus as average
 from sc_annotate.trust import pool_weights
 
@@ -78,6 +79,8 @@ def consensus(
         Jensen-Shannon divergence between the members: 0, all say the same; 1, each is certain of another type.
     ``obsm[f"{key_added}_dissent"]`` : bool, cells x members
         Which members call the cell otherwise; columns in the order of ``uns[key_added]["members"]``.
+    ``obs[f"{key_added}_{level}"]``, ``obs[f"{key_added}_{level}_confidence"]``
+        Where all members have the same coarser levels: those of the call, see :func:`annotate`.
     ``uns[key_added]`` : dict
         ``members``, ``weights``, and ``dissent``, the number of cells that each member calls otherwise.
 
@@ -117,7 +120,14 @@ def consensus(
             Member(key, proba.to_numpy(), np.asarray(proba.columns, dtype=str), status, labels, stored, color)
         )
     check_weights(weights, len(keys))
-    write(adata, key_added, combine(members, key=key_added, absent=absent, weights=weights))
+    result = combine(members, key=key_added, absent=absent, weights=weights)
+    levels = levels_of_members(
+        [m.account.get("levels") for m in members],
+        np.unique(np.asarray(result.obs[key_added], dtype=object).astype(str)).tolist(),
+    )
+    if levels is not None:
+        add_levels_of_consensus(result, key_added, levels)
+    write(adata, key_added, result)
 
 
 def check_weights(weights: Any, n: int) -> None:

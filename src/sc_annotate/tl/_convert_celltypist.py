@@ -129,6 +129,7 @@ def _model(parts: Parts, where: str, problems: list[str]) -> AnnotationModel:
                 f"converted from CellTypist ({where}{', ' + date if date else ''}), trained by {parts.trained_by}"
             ],
             "problems": problems,
+            "uncalibrated": UNCALIBRATED,
             "celltypist": {"source": where, "trained_by": parts.trained_by, **parts.description},
             "versions": versions(),
         },

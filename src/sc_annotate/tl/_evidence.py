@@ -34,6 +34,9 @@ FEW = 20
 AGREE = 0.9
 """Share of calls that the model has to repeat; below, the matrix is hardly the one that was named."""
 
+MOST_SUMS = 100_000_000
+"""Groups times genes that are summed at once: several such tables are in memory, of 8 bytes a number."""
+
 
 def evidence(
     adata: AnnData,
@@ -130,6 +133,11 @@ def evidence(
     most = max_cells if max_cells is not None else None if quick else FEW
     pair = sample(pair, most, rng)
     matrix = reread(tables, stored["params"], known)
+    if len(groups) * len(known.means) > MOST_SUMS:
+        raise InputError(
+            f"obs[{groupby!r}] (groupby) and the calls make {len(groups):,} groups, too many to sum {len(known.means):,} genes in "
+            "each. Name a column with fewer values, such as samples."
+        )
     ask = AskEvidence(known.annotator, matrix.transform, matrix.columns, known.means, code, pair, len(groups))
     parallel = bool(getattr(known.annotator, "parallel", False))
     sums = reduce(add, (s for _, s in each_block(ask, [matrix.X], progress="gathering evidence", parallel=parallel)))

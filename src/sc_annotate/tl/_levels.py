@@ -29,11 +29,16 @@ MOST_NAMED = 3
 
 def level_names(labels_key: Any) -> tuple[str, ...]:
     """One name or several, coarse to fine, as a tuple; what cannot name columns of results is refused."""
-    if isinstance(labels_key, np.ndarray):
-        labels_key = labels_key.tolist()
-    if not isinstance(labels_key, list | tuple):
+    if isinstance(labels_key, str | bytes) or not hasattr(labels_key, "__iter__"):
         return (labels_key,)  # what is no name is refused where the column is looked for
-    if not labels_key or not all(isinstance(key, str) for key in labels_key):
+    if hasattr(labels_key, "tolist"):
+        labels_key = labels_key.tolist()  # an array, or an index or column of pandas
+    # A set has no order, and a dict says something else.
+    if (
+        not isinstance(labels_key, list | tuple)
+        or not labels_key
+        or not all(isinstance(key, str) for key in labels_key)
+    ):
         raise InputError(
             f"labels_key must be the name of a column of obs, or a list of names, coarse to fine, not {labels_key!r}."
         )
@@ -66,6 +71,18 @@ def _check_names(names: tuple[str, ...]) -> None:
 def level_columns(key: str, name: str) -> tuple[str, str]:
     """Columns of ``obs`` with the calls of a coarser level and their confidence."""
     return f"{key}_{name}", f"{key}_{name}_confidence"
+
+
+def check_apart(keys: Sequence[str], coarser: Sequence[str]) -> None:
+    """Refuse levels whose columns under one key would be those of a result under another key."""
+    owner: dict[str, str] = {}
+    for key in keys:
+        for column in (*Slots(key).obs, *(c for name in coarser for c in level_columns(key, name))):
+            if owner.setdefault(column, key) != key:
+                raise InputError(
+                    f"obs[{column!r}] would hold parts of two results, {owner[column]!r} and {key!r}. Choose another key_added, "
+                    "or rename the level (labels_key) in the reference."
+                )
 
 
 def check_free(adata: AnnData, key: str, coarser: Sequence[str]) -> None:
@@ -224,6 +241,21 @@ def add_levels_of_consensus(annotation: Annotation, key: str, levels: Levels) ->
     whole[:, np.searchsorted(types, classes)] = np.nan_to_num(np.asarray(annotation.proba))
     confidence = levels.confidence(whole, codes).astype(np.float32)
     add_levels(annotation, key, levels, codes, confidence, given, None)
+
+
+def levels_of_members(tables: Sequence[Any], labels: Sequence[str]) -> Levels | None:
+    """The levels that all members of a consensus share, if these are known for all `labels`; None otherwise."""
+    import pandas as pd
+
+    if any(table is None for table in tables) or len({tuple(map(str, table)) for table in tables}) > 1:
+        return None
+    rows = pd.concat([table.astype(str) for table in tables]).drop_duplicates()
+    rows = rows.sort_values(str(rows.columns[-1]))
+    try:
+        levels = Levels(tuple(map(str, rows)), rows.to_numpy(dtype=str))
+    except InputError:  # one member has a type under another label than the others
+        return None
+    return levels if set(labels) <= set(levels.labels[:, -1].tolist()) else None
 
 
 def restored(

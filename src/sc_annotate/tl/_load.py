@@ -79,4 +79,9 @@ def load(
         raise ModelFileError(
             f"{str(where)!r} is another file than the one asked for: its sha256 is {found}, not {wanted}."
         )
+    if registry is None and not Path(where).suffix and not Path(where).exists():
+        raise ModelFileError(
+            f"there is no model file {str(where)!r}. A name of a shared model needs its list: "
+            f"sca.load({str(where)!r}, registry=...)."
+        )
     return read(where)

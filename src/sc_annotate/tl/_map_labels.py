@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sc_annotate._core.lazy import is_lazy
+from sc_annotate._core.lazy import obs_of
 from sc_annotate._core.map_names import map_names
 from sc_annotate._core.matrix import check_adata
 from sc_annotate._core.ontology import read
 from sc_annotate._core.sanitize import sanitize
 from sc_annotate._core.slots import SCHEMA
-from sc_annotate._core.storage import check_column, check_key
+from sc_annotate._core.storage import check_column, check_key, is_label_map
 from sc_annotate.errors import StorageError
 
 if TYPE_CHECKING:
@@ -93,8 +93,8 @@ def map_labels(
 
     check_adata(adata, what="adata")
     values = check_column(adata, key, argument="key")
-    check_key(key)
-    column, entry = f"{key}_ontology_term_id", f"{key}_ontology"
+    slots = check_key(key)
+    column, entry = slots.term_id, slots.terms
     _check_free(adata, column, entry)
     found = read(ontology)
     labels = values.astype(object).where(values.notna().to_numpy(), None)
@@ -112,7 +112,7 @@ def map_labels(
         "n_cells_unmapped": int((term == UNKNOWN).sum()),
         "table": table,
     }
-    obs = adata.obs.to_memory() if is_lazy(adata) else adata.obs.copy()
+    obs = obs_of(adata).copy()
     obs[column] = pd.Categorical(term, categories=sorted(set(term.tolist())))
     adata.obs = obs
     adata.uns[entry] = sanitize(account, where=f"uns[{entry!r}]")
@@ -120,8 +120,7 @@ def map_labels(
 
 def _check_free(adata: AnnData, column: str, entry: str) -> None:
     """Refuse to overwrite what this function did not write."""
-    stored = adata.uns.get(entry)
-    ours = isinstance(stored, dict) and "schema" in stored and "table" in stored and "n_cells_unmapped" in stored
+    ours = is_label_map(adata.uns.get(entry))
     foreign = [f"obs[{column!r}]"] if column in adata.obs and not ours else []
     foreign += [f"uns[{entry!r}]"] if entry in adata.uns and not ours else []
     if foreign:

@@ -58,6 +58,8 @@ class Rule:
 
 def read_rule(method_kwargs: Mapping[str, Any] | None) -> Rule:
     """The parameters, checked."""
+    if method_kwargs is not None and not hasattr(method_kwargs, "keys"):
+        raise InputError(f"method_kwargs must be a dict of parameters, not {method_kwargs!r}.")
     given = dict(method_kwargs or {})
     known = [f.name for f in fields(Rule)]
     if wrong := sorted(str(k) for k in given if k not in known):
@@ -78,7 +80,10 @@ def groups_of(adata: AnnData, groupby: str) -> tuple[NDArray[np.str_], NDArray[n
     """Names of the groups, and the group of each cell."""
     column: pd.Series = storage.check_column(adata, groupby, argument="groupby")
     if column.isna().any():
-        raise InputError(f"adata.obs[{groupby!r}] (groupby) is missing for {int(column.isna().sum())} cells.")
+        raise InputError(
+            f"adata.obs[{groupby!r}] (groupby) is missing for {int(column.isna().sum())} cells. Give them a group, or leave "
+            "them out."
+        )
     names, code = np.unique(np.asarray(column.astype(str), dtype=str), return_inverse=True)
     return names, code.astype(np.int32)
 

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from sc_annotate.tl._markers_scored import Scored
 
 HALF: Final = 0.5
-"""A call with less than this share is ambiguous: the other types together have more."""
+"""A call with no more than this share is ambiguous: the other types together have as much."""
 
 WORDS: Final = (
-    "calibrated on nothing: no labelled cells were there. The confidence is the softmax of the scores of the lists, and says "
-    "how far the best list stands out of the others, not how often such calls are right"
+    "markers are calibrated on nothing: no labelled cells were there. The confidence is the softmax of the scores of the "
+    "lists, and says how far the best list stands out of the others, not how often such calls are right"
 )
 
 
@@ -53,7 +53,7 @@ def account(
     matched, row = scored.matched, named.row
     code = named.proba.argmax(axis=1)
     confidence = named.proba[np.arange(len(code)), code]
-    status = np.where(confidence < HALF, STATUSES.index(AMBIGUOUS), STATUSES.index(CONFIDENT))
+    status = np.where(confidence <= HALF, STATUSES.index(AMBIGUOUS), STATUSES.index(CONFIDENT))
     status[named.fits_none] = STATUSES.index(UNFAMILIAR)
     status = status[row]
     status[named.silent] = STATUSES.index(LOW_QUALITY)
@@ -76,7 +76,7 @@ def account(
     told: dict[str, Any] = {
         "source": lists.source,
         "rule": f"score of decoupler on (value - mean of the gene) / (standard deviation + {SPREAD:g}); softmax of "
-        f"score / {SOFTNESS:g}; unfamiliar: best score no rarer than {LINE:g} by chance; ambiguous: share below {HALF:g}",
+        f"score / {SOFTNESS:g}; unfamiliar: best score no rarer than {LINE:g} by chance; ambiguous: share of {HALF:g} or less",
         "table": table,
     }
     if named.groups is not None:

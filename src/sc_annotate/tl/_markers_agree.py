@@ -12,6 +12,7 @@ from sc_annotate._core.progress import logger
 from sc_annotate._core.slots import DEFAULT_KEY, Slots
 from sc_annotate._core.storage import add_columns, read_uns
 from sc_annotate._core.stored import read_calls
+from sc_annotate.errors import InputError
 from sc_annotate.tl._account import categorical
 from sc_annotate.tl._markers import groups_of, read_rule
 from sc_annotate.tl._markers_scored import score_cells
@@ -110,6 +111,8 @@ def markers_agree(
     lists = read_markers(markers, min_support=rule.min_support, columns=rule.columns)
     tables = with_tables(adata)
     groups = None if groupby is None else groups_of(tables, groupby)
+    if groups is not None and "" in groups[0]:
+        raise InputError(f"a group of adata.obs[{groupby!r}] (groupby) has an empty name. Give it one.")
     scored = score_cells(
         tables,
         lists,

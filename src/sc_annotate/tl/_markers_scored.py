@@ -85,8 +85,10 @@ def score_cells(
     X, n = found.source.X, found.source.n_cells
     one = np.zeros(n, dtype=np.int32) if group is None else group
     sums = group_sums(X, plan, one, n_groups if group is not None else 1, progress="means of the genes")
-    mean = sums.sums.sum(axis=0) / n
-    sd = np.sqrt(np.maximum(sums.squares.sum(axis=0) / n - mean**2, 0))
+    mean, square = sums.sums.sum(axis=0) / n, sums.squares.sum(axis=0) / n
+    variance = square - mean**2
+    # What rounding (squares of sparse values have seven digits) leaves of a gene with one value in all cells is none.
+    sd = np.sqrt(np.where(variance > 1e-6 * square, variance, 0))
     # A gene without any value is no background either.
     keep = np.flatnonzero((sd > 0) | genes.weights.any(axis=1)).astype(np.intp)
     if not (sd > 0).any():

@@ -29,7 +29,7 @@ def lists_of_calls(
             near = difflib.get_close_matches(str(call), called, n=1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
             raise LabelError(f"types names {call!r}, and no cell is called so.{hint} Calls: {', '.join(called)}.")
-        if name not in place:
+        if not isinstance(name, str) or name not in place:
             why = "has too few genes in adata" if name in every.tolist() else "does not exist"
             near = difflib.get_close_matches(str(name), list(place), n=1)
             hint = f" Did you mean {near[0]!r}?" if near else ""

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import os
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
 from sc_annotate._core.download import check_sha256, fetch, is_url, kept
 from sc_annotate._core.progress import logger
 from sc_annotate.errors import InputError, ModelFileError
-
-if TYPE_CHECKING:
-    import os
 
 _MOST = 10 * 2**20
 """A list of models with more bytes is none."""
@@ -41,6 +38,8 @@ def look_up(name: str, registry: str | os.PathLike[str]) -> Shared:
 
 
 def _read(registry: str | os.PathLike[str]) -> dict[str, Shared]:
+    if not isinstance(registry, str | os.PathLike):
+        raise InputError(f"registry must be the path or address of a list of models, not {type(registry).__name__}.")
     text = str(registry)
     try:
         path = _latest(text) if is_url(text) else Path(registry)
@@ -69,12 +68,12 @@ def parse(path: Path, where: str) -> dict[str, Shared]:
         raise InputError(f"{where!r} is too long for a list of models (registry).")
     found: dict[str, Shared] = {}
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
         for number, line in enumerate(lines, start=1):
             fields = shlex.split(line, comments=True)
             if not fields:
                 continue
-            if len(fields) != 3 or fields[0] in found:
+            if len(fields) != 3 or not all(fields) or fields[0] in found:
                 raise ValueError(f"line {number} is no new name, sha256 and address")
             sha256 = check_sha256(fields[1])
             found[fields[0]] = Shared(str(sha256), _absolute(fields[2], where))

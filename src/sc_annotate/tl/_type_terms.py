@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from sc_annotate._core.map_names import map_names
@@ -10,7 +11,7 @@ from sc_annotate._core.type_tree import TypeTree, type_tree
 from sc_annotate.errors import LabelError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
 
@@ -33,8 +34,9 @@ def tree_of(
     if lost:
         shown = "; ".join(f"{m.label!r}" + (f" (near: {m.near})" if m.near else f" ({m.how})") for m in lost[:8])
         more = f" and {len(lost) - 8} more" if len(lost) > 8 else ""
+        own = "Add them to the tree, or say" if isinstance(ontology, Mapping) else "Say"
         raise LabelError(
-            f"{len(lost)} of the {len(classes)} types of {key!r} have no term in {found!r}: {shown}{more}. Say which they are: "
-            f"overrides={{{lost[0].label!r}: 'CL:...'}}, with the id or the name of a term."
+            f"{len(lost)} of the {len(classes)} types of {key!r} have no term in {found!r}: {shown}{more}. {own} which they are: "
+            f"overrides={{{lost[0].label!r}: ...}}, with the id or the name of a term."
         )
     return type_tree(classes, [m.id for m in mapped], found), found, repr(found)

@@ -50,6 +50,11 @@ class Levels:
     labels: NDArray[np.str_]
 
     def __post_init__(self) -> None:
+        labels = np.asarray(self.labels)
+        if not len(self.names) or any(label is None or label != label for label in labels.ravel().tolist()):
+            raise InputError("levels need at least one name, and a label for each type.")
+        object.__setattr__(self, "names", tuple(self.names))
+        object.__setattr__(self, "labels", labels.astype(str))
         if self.labels.ndim != 2 or self.labels.shape[1] != len(self.names) or len(set(self.names)) < len(self.names):
             raise InputError(
                 f"{self.labels.shape} labels do not fit the {len(self.names)} levels {', '.join(map(repr, self.names))}."
@@ -77,9 +82,18 @@ class Levels:
         """The place in :meth:`of` of the label that types with these `codes` have at a level."""
         return self._codes[level][1][codes]
 
+    def _checked(self, proba: ArrayLike) -> NDArray[np.float64]:
+        """Probabilities, cells x types."""
+        p = np.asarray(proba)
+        if p.ndim != 2 or p.shape[1] != len(self.labels) or p.dtype.kind not in "biuf":
+            raise InputError(
+                f"proba must be numbers of shape (cells, {len(self.labels)}), not {p.dtype} of shape {p.shape}."
+            )
+        return p.astype(np.float64, copy=False)
+
     def sums(self, proba: ArrayLike, level: int) -> NDArray[np.float64]:
         """Probability of each label of a level: the sum over the types under it, float64, shape (n, labels)."""
-        p = np.asarray(proba, dtype=np.float64)
+        p = self._checked(proba)
         names, codes = self._codes[level]
         # One column after the other: a product of matrices rounds differently with the number of cells.
         out = np.zeros((len(p), len(names)))
@@ -94,18 +108,20 @@ class Levels:
         that are wrong. As the labels of the coarser levels are those of the type, no two levels contradict each other.
         Of equals the first is taken. With one level it is the plain ``argmax``.
         """
-        p = np.asarray(proba)
+        p = self._checked(proba)
         if len(self.names) == 1:
             return p.argmax(axis=1)
-        gain = np.asarray(p, dtype=np.float64).copy()
+        gain = p.copy()
         for level in range(len(self.names) - 1):
             gain += self.sums(p, level)[:, self._codes[level][1]]
         return gain.argmax(axis=1)
 
     def confidence(self, proba: ArrayLike, codes: NDArray[np.intp]) -> NDArray[np.float64]:
         """Probability of the label of types `codes` at each level, shape (n, levels), never smaller at a coarser one."""
-        p = np.asarray(proba, dtype=np.float64)
+        p = self._checked(proba)
         each = np.arange(len(p))
+        if np.shape(codes) != each.shape or (each.size and not 0 <= np.min(codes) <= np.max(codes) < p.shape[1]):
+            raise InputError(f"codes must be {len(p)} numbers of types from 0 to {p.shape[1] - 1}, one a cell.")
         out = np.empty((len(p), len(self.names)))
         out[:, -1] = p[each, codes]
         for level in range(len(self.names) - 1):

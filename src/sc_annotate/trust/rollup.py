@@ -60,6 +60,8 @@ def roll_up(
     if not isinstance(coverage, int | float | np.number) or isinstance(coverage, bool) or not 0 < coverage <= 1:
         raise InputError(f"coverage must be a share above 0 and up to 1, not {coverage!r}.")
     values = np.asarray(p)
+    if values.dtype.kind == "f" and np.isinf(values).any():
+        raise InputError("p holds infinite values: probabilities are needed.")
     under, order, top = _terms(membership, depth, values)
     sizes = under.sum(axis=1)
     term = np.full(len(values), -1, dtype=np.intp)
@@ -139,9 +141,9 @@ def _terms(
         )
     if not under.any(axis=1).all():
         raise InputError(f"the term at position {int(np.argmin(under.any(axis=1)))} of membership holds no type.")
-    deep = np.zeros(len(under)) if depth is None else np.asarray(depth, dtype=np.float64)
-    if deep.shape != (len(under),):
-        raise InputError(f"depth has shape {deep.shape}, and membership {len(under)} terms.")
+    deep = np.zeros(len(under)) if depth is None else np.asarray(depth)
+    if deep.shape != (len(under),) or deep.dtype.kind not in "biuf":
+        raise InputError(f"depth must be {len(under)} numbers, one a term, not {deep.dtype} of shape {deep.shape}.")
     order = np.lexsort((np.arange(len(under)), -deep, under.sum(axis=1)))
     # Of terms with the same types only the deepest is left: their masses are one number, but for rounding.
     _, first = np.unique(under[order], axis=0, return_index=True)
