@@ -55,6 +55,8 @@ def test_from_file_to_file(screen: Path, tmp_path: Path, capsys: pytest.CaptureF
         (["--method", "linaer"], "Did you mean 'linear'"),
         (["--output", "out.csv"], "is an .h5ad file"),
         (["--output", "nowhere/out.h5ad"], "folder that does not exist"),
+        (["--scores", "nowhere/scores.csv"], "folder that does not exist"),
+        (["--scores", "scores.csv", "--no-scores"], "leave out one of them"),
         (["--predict", "A+"], "a part of the name is empty"),
         (["--param", "n_components"], "such as --param n_components=5"),
         (["--param", "penalty=1", "--param", "penalty=2"], "--param penalty is given twice"),

@@ -62,6 +62,10 @@ def run(args: argparse.Namespace) -> None:
     output = None if args.output is None else Path(args.output)
     if output is not None:
         _check_output(output, Path(args.screen), force=args.force)
+    if args.scores is not None and args.no_scores:
+        raise InputError("--scores names a file for scores, and --no-scores makes none; leave out one of them.")
+    if args.scores is not None and not Path(args.scores).parent.is_dir():
+        raise InputError(f"{args.scores!r} is in a folder that does not exist.")
     adata = _screen(args.screen, args)
     kwargs = _cli_methods.params_of(args.param)
     # Another screen is a file here: profiles, or what they are made of, as of the screen itself.

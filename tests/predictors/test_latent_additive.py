@@ -127,6 +127,15 @@ def test_bad_parameters(wrong: dict[str, Any], message: str) -> None:
         LatentAdditive(**wrong).fit(screen(SINGLES + PAIRS))
 
 
+def test_too_few_combinations_leave_the_sum_of_single_effects() -> None:
+    rng = np.random.default_rng(0)
+    targets = [("A",), ("B",), ("C",), ("A", "B"), ("A", "C")]
+    few = Screen([f"G{i}" for i in range(30)], np.ones(30), 1 + rng.normal(size=(5, 30)), targets)
+    model = LatentAdditive().fit(few)
+    assert "the sum of single effects" in model.notes_[0]
+    np.testing.assert_allclose(model.predict([("B", "C")])[0], 1 + few.delta[1] + few.delta[2], atol=0.02)
+
+
 @pytest.mark.parametrize(
     "kwargs", [{}, {"shift": 0.3}, {"rank": 40, "similarity": 0}], ids=["plain", "shift", "rank 40"]
 )

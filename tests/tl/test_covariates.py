@@ -177,6 +177,106 @@ def test_pictures_stand_on_the_control_of_the_context(done: AnnData) -> None:
     )
 
 
+def test_transfer_intervals_do_not_depend_on_what_was_asked(screen: AnnData) -> None:
+    sca.tl.predict_perturbation(screen, method="transfer", **KEYS)
+    everything = sca.get.perturbation(screen)
+    name = everything.obs_names[2]
+    for asked in ([name.split("|")[0]], [name]):
+        sca.tl.predict_perturbation(screen, method="transfer", conditions=asked, **KEYS)
+        some = sca.get.perturbation(screen)
+        assert name in some.obs_names
+        for layer in ("lower", "upper"):
+            np.testing.assert_array_equal(some[name].layers[layer], everything[name].layers[layer])
+        assert np.isfinite(some[name].layers["upper"]).all()
+    assert "in 1 contexts" not in screen.uns["perturbation"]["verdict"]
+
+
+def test_nothing_of_another_context_or_of_the_condition_itself_is_seen(screen: AnnData) -> None:
+    profiles = sca.pp.perturbation_profiles(screen, **{**KEYS})
+    rows = (profiles.obs["line"] == "RPE1").to_numpy() & ~profiles.obs["is_control"].to_numpy()
+    changed, one = profiles.copy(), profiles.copy()
+    changed.X[rows] += 5 * np.random.default_rng(0).random((int(rows.sum()), 80))
+    for method in ("linear", "latent_additive", "matching_mean"):
+        for each in (profiles, changed):
+            sca.tl.predict_perturbation(each, method=method, n_folds=4, **KEYS)
+        was, now = sca.get.perturbation(profiles), sca.get.perturbation(changed)
+        mine = (was.obs["line"] == "K562").to_numpy()
+        np.testing.assert_array_equal(was.X[mine], now.X[mine])
+        np.testing.assert_array_equal(was.layers["upper"][mine], now.layers["upper"][mine])
+        before, after = (sca.get.leaderboard(each, context="K562") for each in (profiles, changed))
+        pd.testing.assert_frame_equal(before, after)
+    name = profiles.obs_names[5]
+    one.X[5] += 5 * np.random.default_rng(1).random(80)
+    for each in (profiles, one):
+        sca.tl.predict_perturbation(each, method="transfer", **KEYS)
+    was, now = sca.get.perturbation(profiles)[name], sca.get.perturbation(one)[name]
+    np.testing.assert_array_equal(was.X, now.X)
+    np.testing.assert_array_equal(was.layers["upper"], now.layers["upper"])
+
+
+def test_names_with_bars(screen: AnnData) -> None:
+    screen.obs["line"] = screen.obs["line"].replace({"RPE1": "RPE|1"})
+    sca.tl.predict_perturbation(screen, evaluate=False, conditions=["G50|RPE|1"], **KEYS)
+    assert sca.get.perturbation(screen).obs_names.tolist() == ["G50|RPE|1"]
+    half = np.arange(screen.n_obs) % 2 == 0
+    screen.obs["x"], screen.obs["y"] = np.where(half, "a|b", "a"), np.where(half, "c", "b|c")
+    with pytest.raises(InputError, match="both written 'a|b|c'".replace("|", r"\|")):
+        sca.pp.perturbation_profiles(screen, covariate_keys=["x", "y"])
+
+
+def test_columns_that_can_be_read_once_and_arrays(screen: AnnData) -> None:
+    for keys in ((key for key in ["line", "hours"]), np.array(["line", "hours"])):
+        sca.tl.predict_perturbation(screen, covariate_keys=keys, conditions=["G50"], evaluate=False)
+        assert sca.get.perturbation(screen).n_obs == 4
+    for wrong in (None, 3, {"line"}, [3]):
+        with pytest.raises(InputError, match="covariate_keys must be a list"):
+            sca.pp.perturbation_profiles(screen, covariate_keys=wrong)
+
+
+def test_views_and_lazy_objects(screen: AnnData, done: AnnData, tmp_path: Path) -> None:
+    want = sca.get.perturbation(done).X
+    view = screen[:]
+    sca.tl.predict_perturbation(view, n_folds=4, **KEYS)
+    np.testing.assert_array_equal(sca.get.perturbation(view).X, want)
+    assert not screen.uns
+    if not hasattr(ad.experimental, "read_lazy"):
+        pytest.skip("this anndata reads nothing lazily")
+    pytest.importorskip("xarray")
+    screen.write_h5ad(tmp_path / "s.h5ad")
+    lazy = ad.experimental.read_lazy(tmp_path / "s.h5ad")
+    sca.tl.predict_perturbation(lazy, n_folds=4, **KEYS)
+    np.testing.assert_allclose(sca.get.perturbation(lazy).X, want, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("part", ["covariates", "context", "covariate_keys", "context_scores", "short", "high"])
+def test_damaged_contexts_are_told(part: str, done: AnnData) -> None:
+    stored = done.uns["perturbation"]
+    if part == "context_scores":
+        stored[part] = 3
+        with pytest.raises(StorageError, match="context_scores"):
+            sca.get.leaderboard(done, context="RPE1")
+        return
+    if part in stored:
+        del stored[part]
+    else:
+        stored["context"] = stored["context"][:2] if part == "short" else stored["context"] + 5
+    with pytest.raises(StorageError, match=part if part in ("covariates", "covariate_keys") else "context"):
+        sca.get.perturbation(done)
+
+
+def test_pictures_know_the_targets_of_a_context(screen: AnnData) -> None:
+    from sc_annotate.pl._perturbation_stored import read_predicted
+
+    screen.obs["line"] = screen.obs["line"].replace({"RPE1": "CD4+|T"})
+    sca.tl.predict_perturbation(screen, conditions=["G50", "G50+G60"], evaluate=False, **KEYS)
+    found = read_predicted(screen, "perturbation")
+    assert [found.targets(i) for i in range(4)] == [["G50"], ["G50", "G60"]] * 2
+    assert found.row("G50|CD4+|T") == found.conditions.index("G50|CD4+|T")
+    assert found.row("G60+G50|CD4+|T") == found.conditions.index("G50+G60|CD4+|T")
+    with pytest.raises(InputError, match="was not predicted"):
+        found.row("G50")
+
+
 BAD: dict[str, tuple[dict[str, Any], str]] = {
     "column": ({"covariate_keys": "lines"}, "Did you mean 'line'"),
     "type": ({"covariate_keys": 3}, "list of columns"),

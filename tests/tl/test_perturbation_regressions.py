@@ -270,3 +270,24 @@ def test_a_gene_named_as_a_control_elsewhere_is_kept(name: str, control: str, ta
 def test_a_short_name_of_a_control_on_its_own_is_no_gene() -> None:
     table = sca.pp.parse_conditions(["NT", "neg", "NT+NT"], control="control")
     assert table["problem"].str.contains("it names no gene").all()
+
+
+# ---- a screen that is its own source
+
+
+def test_what_was_measured_here_is_no_source(cells: AnnData, profiles: AnnData) -> None:
+    for given in (
+        {"method": "transfer", "method_kwargs": {"source": profiles.copy()}},
+        {"perturbation_embedding": sca.pp.perturbation_embedding(profiles, 5)},
+    ):
+        with pytest.raises(InputError, match="predicted from themselves"):
+            sca.tl.predict_perturbation(profiles, **given)
+    assert "perturbation" not in profiles.uns
+    other = sca.pp.perturbation_profiles(cells[::2].copy())
+    sca.tl.predict_perturbation(profiles, perturbation_embedding=sca.pp.perturbation_embedding(other, 5), n_folds=3)
+
+
+def test_words_are_no_switches(profiles: AnnData) -> None:
+    for method, kwargs in (("linear", {"tune": "no"}), ("transfer", {"per_gene": "maybe"})):
+        with pytest.raises(InputError, match="must be True or False"):
+            sca.tl.predict_perturbation(profiles, method=method, method_kwargs=kwargs, evaluate=False)

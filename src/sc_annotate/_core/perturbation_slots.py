@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from sc_annotate._core.lazy import with_tables
 from sc_annotate._core.sanitize import sanitize
 from sc_annotate._core.storage import check_key
 from sc_annotate.errors import StorageError
@@ -23,6 +24,8 @@ CONTROLS: Final = "_controls"
 """The same, genes x contexts, where there are several."""
 
 
+CONTEXTS: Final = ("context", "covariates", "covariate_keys")
+"""In ``uns``, where there are several."""
 ALL: Final = (*PARTS, CONTROLS)
 
 
@@ -60,12 +63,14 @@ def write(
     uns = sanitize({"schema": SCHEMA, "task": TASK, "written": written} | about, where=f"uns[{key!r}]")
     varm_was = {key + part: adata.varm[key + part] for part in ALL if key + part in adata.varm}
     var_was, uns_was = adata.var, adata.uns.get(key)
+    var = with_tables(adata).var
     try:
+        # First, as it makes a view an object of its own, silently.
+        adata.var = var.assign(**{f"{key}_control": np.asarray(control, dtype=np.float32)})
         for name in varm_was:
             del adata.varm[name]
         for part, values in parts.items():
             adata.varm[key + part] = values
-        adata.var = adata.var.assign(**{f"{key}_control": np.asarray(control, dtype=np.float32)})
         adata.uns[key] = uns
     except BaseException:
         # Everything that can fail has been computed before, but Ctrl-C may come at any time.
@@ -102,11 +107,25 @@ def read_uns(adata: AnnData, key: str) -> dict[str, Any]:
     n = len(np.atleast_1d(stored.get("conditions", ())))
     lacking += [name for name in ("conditions", "reason", "held_out", "verdict") if name not in stored]
     lacking += [name for name in names[:-1] if name in adata.varm and adata.varm[name].shape[1] != n]
-    if "context" in stored and key + CONTROLS not in adata.varm:
-        lacking.append(key + CONTROLS)
+    if any(name in stored for name in CONTEXTS):
+        lacking += [name for name in CONTEXTS if name not in stored]
+        lacking += [] if key + CONTROLS in adata.varm else [key + CONTROLS]
+        lacking += [] if lacking or _contexts_fit(stored, adata.varm[key + CONTROLS].shape[1], n) else ["context"]
     if lacking:
         raise StorageError(f"adata lost {', '.join(map(repr, lacking))} of the result {key!r}. Predict again.")
     return dict(stored)
+
+
+def _contexts_fit(stored: dict[str, Any], n_contexts: int, n_conditions: int) -> bool:
+    """Whether the parts that tell contexts apart are of one result."""
+    context, table = np.atleast_1d(np.asarray(stored["context"])), stored["covariates"]
+    return (
+        context.shape == (n_conditions,)
+        and context.dtype.kind in "iu"
+        and bool((context >= 0).all() and (context < n_contexts).all())
+        and len(table) == n_contexts
+        and all(str(name) in table for name in np.atleast_1d(stored["covariate_keys"]))
+    )
 
 
 def control_of(adata: AnnData, key: str, stored: dict[str, Any]) -> NDArray[np.float32]:

@@ -156,4 +156,9 @@ def _scores_in(stored: dict[str, Any], key: str, context: str) -> dict[str, Any]
     names = ["|".join(map(str, row)) for row in stored["covariates"].to_numpy()]
     if context not in names:
         raise InputError(f"adata.uns[{key!r}] has no context {context!r}; there are: {', '.join(map(repr, names))}.")
-    return dict(stored.get("context_scores", {}).get(str(names.index(context)), {}))
+    try:
+        return dict(stored.get("context_scores", {}).get(str(names.index(context)), {}))
+    except (AttributeError, TypeError, ValueError) as error:
+        raise StorageError(
+            f"adata.uns[{key!r}]['context_scores'], the stored scores, was changed since it was written ({error}). Predict again."
+        ) from error

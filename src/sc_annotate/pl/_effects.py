@@ -112,7 +112,7 @@ def effects(
             f"none of the {rows.size} conditions has a value{LAYERS[layer]}: nothing can be drawn. Choose others"
             + (", or layer='delta'." if layer != "delta" else ".")
         )
-    own = np.array([np.isin(found.genes, found.conditions[i].split("+")) for i in rows])
+    own = np.array([np.isin(found.genes, found.targets(i)) for i in rows])
     genes, order = _layout(predicted, observed, own, min(n_genes, len(found.genes)))
     rows = rows[order]
     maps = {"predicted": predicted[order][:, genes]}
@@ -162,7 +162,7 @@ def _draw(
         axes = given_axes(ax, len(maps), f"for {' and '.join(maps)}")
     known = np.abs(np.concatenate([values[np.isfinite(values)] for values in maps.values()]))
     top = float(np.percentile(known, STRONG)) or float(known.max()) or 1.0
-    own = np.array([np.isin(found.genes[genes], found.conditions[i].split("+")) for i in rows])
+    own = np.array([np.isin(found.genes[genes], found.targets(i)) for i in rows])
     for k, (name, values) in enumerate(maps.items()):
         one = axes[k]
         image = one.imshow(values, cmap=COLORS, vmin=-top, vmax=top, aspect="auto", interpolation="nearest")

@@ -118,7 +118,7 @@ def _named(found: Predicted, i: int, change: NDArray[np.float64], n: int) -> NDA
 
 
 def _targets(found: Predicted, i: int) -> NDArray[np.intp]:
-    return np.flatnonzero(np.isin(found.genes, found.conditions[i].split("+")))
+    return np.flatnonzero(np.isin(found.genes, found.targets(i)))
 
 
 def _intervals(found: Predicted, i: int) -> tuple[NDArray[np.float64], NDArray[np.float64], bool]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sc_annotate._core import perturbation_slots as slots
-from sc_annotate._core.conditions import as_targets, names_of
+from sc_annotate._core.conditions import SEPARATOR, as_targets, names_of
 from sc_annotate.errors import InputError
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ class Predicted:
 
     genes: NDArray[np.str_]
     conditions: list[str]
+    contexts: list[str]
+    """Of each condition, ``""`` where there is only one: what stands behind the bar in its name."""
     reason: list[str]
     held_out: NDArray[np.bool_]
     method: str
@@ -36,16 +38,26 @@ class Predicted:
 
     def row(self, condition: str) -> int:
         """Where a condition stands; ``"B+A"`` is ``"A+B"``."""
-        (name,) = names_of(as_targets([condition]))
-        if str(name) in self.conditions:
-            return self.conditions.index(str(name))
-        near = difflib.get_close_matches(str(name), self.conditions, n=1, cutoff=0.6)
+        if condition in self.conditions:
+            return self.conditions.index(condition)
+        written = condition if isinstance(condition, str) else ""
+        end = max((f"|{each}" for each in self.contexts if each and written.endswith(f"|{each}")), key=len, default="")
+        (name,) = names_of(as_targets([condition.removesuffix(end) if end else condition]))
+        name = f"{name}{end}"
+        if name in self.conditions:
+            return self.conditions.index(name)
+        near = difflib.get_close_matches(name, self.conditions, n=1, cutoff=0.6)
         hint = f"Did you mean {near[0]!r}? " if near else ""
         shown = ", ".join(map(repr, self.conditions[:8])) + (", …" if len(self.conditions) > 8 else "")
         raise InputError(
             f"{condition!r} was not predicted. {hint}There are {len(self.conditions)} conditions: {shown}. Predict it with "
             f"sca.tl.predict_perturbation(adata, ..., conditions=[{condition!r}])."
         )
+
+    def targets(self, i: int) -> list[str]:
+        """Genes that were perturbed in a condition."""
+        end = f"|{self.contexts[i]}" if self.contexts[i] else ""
+        return self.conditions[i].removesuffix(end).split(SEPARATOR)
 
 
 @dataclass(frozen=True)
@@ -84,9 +96,15 @@ def read_predicted(adata: AnnData, key: str) -> Predicted:
     change, lower, upper, observed = (
         np.asarray(adata.varm[key + part], dtype=np.float64).T - control for part in slots.PARTS
     )
+    conditions = [str(name) for name in np.ravel(stored["conditions"])]
+    contexts = [""] * len(conditions)
+    if "context" in stored:
+        labels = ["|".join(map(str, row)) for row in stored["covariates"].to_numpy()]
+        contexts = [labels[i] for i in np.atleast_1d(stored["context"])]
     return Predicted(
         genes=np.asarray(adata.var_names, dtype=str),
-        conditions=[str(name) for name in np.ravel(stored["conditions"])],
+        conditions=conditions,
+        contexts=contexts,
         reason=[str(why) for why in np.ravel(stored["reason"])],
         held_out=np.ravel(np.asarray(stored["held_out"], dtype=bool)),
         method=str(stored["method"]),

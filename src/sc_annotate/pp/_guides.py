@@ -10,6 +10,7 @@ from sc_annotate._core.group_sums import group_sums
 from sc_annotate._core.progress import logger
 from sc_annotate._core.storage import check_column
 from sc_annotate.errors import InputError
+from sc_annotate.pp._guide_noise import control_noise, expected_correlation
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,6 +53,7 @@ def guides_of(
     in_replicate = np.zeros((pairs.size, groups.n_replicates), dtype=np.int64)
     np.add.at(in_replicate, (pair, groups.replicate[used]), 1)
     change, others, whole = _changes(groups, sums, total, in_replicate, row)
+    of_control = control_noise(groups, sums, in_replicate, row)
     is_control = obs["is_control"].to_numpy(dtype=bool)
     n_guides = np.bincount(row, minlength=len(obs))
     targets = [str(text).split("+") if text else [] for text in obs["targets"]]
@@ -70,7 +72,7 @@ def guides_of(
             "knock_down": [float(change[k, own[k]].mean()) if own[k] else np.nan for k in range(len(row))],
             "status": _statuses(
                 correlation,
-                _expected(total, others, row),
+                expected_correlation(total, others, row, own, of_control),
                 row,
                 judged,
                 is_control,
@@ -118,20 +120,6 @@ def _changes(
         whole = all_sums / all_cells[:, None]
     others = rest - beside(1, covariate, all_weights[row] - in_replicate)
     return change, others, whole - beside(1, groups.covariate, all_weights)
-
-
-def _expected(total: GroupSums, others: NDArray[np.float64], row: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Correlation that a guide of so few cells would have if it did what the others do; 0 for a single cell."""
-    n = total.n.astype(np.float64)
-    cells = n[:, None]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        noise = (np.maximum(total.squares / cells - np.square(total.sums / cells), 0) / (cells - 1)).mean(axis=1)
-        noise[n < 2] = np.inf
-        known = np.where(n < 2, 0, np.square(n) * noise)
-        of_others = (np.bincount(row, known)[row] - known) / np.square(np.bincount(row, n)[row] - n)
-        spread = others.var(axis=1)
-        signal = np.maximum(spread - of_others, 0)
-        return np.nan_to_num(np.sqrt(signal / (signal + noise) * signal / spread))
 
 
 def _correlation(one: NDArray[np.float64], other: NDArray[np.float64], without: list[int]) -> float:

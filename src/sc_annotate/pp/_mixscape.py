@@ -68,7 +68,7 @@ def _classes(
     cells = AnnData(dense, obs=obs)
     cells.uns["log1p"] = {"base": None}
     # Importing pertpy changes the warning filters of the whole process; they are put back here.
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
+    with warnings.catch_warnings(), np.errstate(all="ignore"), _seeded(rng):
         warnings.simplefilter("ignore")
         try:
             from pertpy.tools import Mixscape
@@ -90,6 +90,17 @@ def _classes(
             ) from error
     called = np.array([str(name).endswith(" KO") for name in cells.obs["mixscape_class"]], dtype=bool)
     return called, np.nan_to_num(cells.obs["mixscape_class_p_ko"].to_numpy(dtype=np.float64))
+
+
+@contextmanager
+def _seeded(rng: int) -> Iterator[None]:
+    """Seed numpy's global generator, which parts of pertpy draw from, also at its import, and put it back."""
+    state = np.random.get_state()  # noqa: NPY002
+    np.random.seed(rng % 2**32)  # noqa: NPY002
+    try:
+        yield
+    finally:
+        np.random.set_state(state)  # noqa: NPY002
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -253,6 +254,10 @@ def _combinations(adata: AnnData, keys: list[str]) -> tuple[NDArray[np.intp], pd
     new = np.full(len(values) + 1, -1, dtype=np.intp)
     new[used] = np.arange(used.size)
     rows: Any = [values[i] for i in used]
+    if alike := [name for name, n in Counter("|".join(row) for row in rows).items() if n > 1]:
+        raise InputError(
+            f"covariate_keys: two combinations are both written {alike[0]!r}, as their values hold '|'. Rename them in obs."
+        )
     return np.where(missing, -1, new[code]), pd.DataFrame(rows, columns=keys)
 
 

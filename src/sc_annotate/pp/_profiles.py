@@ -8,7 +8,7 @@ import numpy as np
 
 from sc_annotate._core import read
 from sc_annotate._core import transform as scales
-from sc_annotate._core.arguments import whole
+from sc_annotate._core.arguments import columns, whole
 from sc_annotate._core.group_sums import group_sums
 from sc_annotate._core.lazy import with_tables
 from sc_annotate._core.matrix import check_adata
@@ -148,11 +148,13 @@ def perturbation_profiles(
     min_cells, rng = whole(min_cells, "min_cells", least=1), whole(rng, "rng", least=0)
     if efficacy not in (None, "mixscape"):
         raise InputError(f"efficacy must be 'mixscape' or None, not {efficacy!r}.")
+    if not isinstance(drop_escapers, bool | np.bool_):
+        raise InputError(f"drop_escapers must be True or False, not {drop_escapers!r}.")
     if drop_escapers and efficacy is None:
         raise InputError("drop_escapers needs to know them: pass efficacy='mixscape'.")
     adata = with_tables(adata)
     how: dict[str, Any] = {
-        "covariate_keys": [covariate_keys] if isinstance(covariate_keys, str) else list(covariate_keys),
+        "covariate_keys": columns(covariate_keys, "covariate_keys"),
         "replicate_key": replicate_key,
         "separator": separator,
         "guide_suffix": guide_suffix,
@@ -168,11 +170,11 @@ def perturbation_profiles(
     obs, X, layers = groups.profiles(sums)
     about: dict[str, Any] = {}
     if guide_key is not None:
-        columns, about["guides"] = guides_of(adata, guide_key, found.source.X, plan, groups, sums, obs)
-        obs = obs.assign(**columns)
+        added, about["guides"] = guides_of(adata, guide_key, found.source.X, plan, groups, sums, obs)
+        obs = obs.assign(**added)
     if efficacy is not None:
-        columns, escaped = mixscape(found.source, plan, groups, rng=rng)
-        obs = obs.assign(**columns)
+        added, escaped = mixscape(found.source, plan, groups, rng=rng)
+        obs = obs.assign(**added)
         about |= {"efficacy": efficacy, "drop_escapers": drop_escapers}
         about["escapers"] = np.asarray(adata.obs_names[escaped].astype(str), dtype=np.str_)
         if drop_escapers:

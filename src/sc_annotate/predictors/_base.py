@@ -55,6 +55,11 @@ class Predictor(ABC):
         """
         if not isinstance(screen, Screen):
             raise InputError(f"{type(self).__name__} learns from a Screen, not from {type(screen).__name__}.")
+        for f in fields(self):
+            if isinstance(f.default, bool) and not isinstance(getattr(self, f.name), bool | np.bool_):
+                raise MethodError(
+                    f"{type(self).__name__}: {f.name} must be True or False, not {getattr(self, f.name)!r}."
+                )
         self.genes_, self.control_, self.notes_ = screen.genes, screen.control, []
         self._fit(screen, rng)
         return self

@@ -83,6 +83,10 @@ class LatentAdditive(Predictor):
         design = self._design(screen.targets) * np.append(np.ones(len(self.names_)), float(learns))
         n_cells = np.ones(len(design)) if screen.n_cells is None else np.asarray(screen.n_cells, dtype=np.float64)
         weight = n_cells / n_cells.mean()
+        if not learns:
+            # They would pull the vectors of their targets away from the single effects.
+            alone = {each[0] for each in screen.targets if len(each) == 1}
+            weight[[i for i in several if alone.issuperset(screen.targets[i])]] = 0
         # In the space of the training changes; nothing is lost, and genes are many.
         delta = screen.delta
         left, values, basis = (

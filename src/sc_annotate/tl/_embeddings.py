@@ -9,7 +9,7 @@ import numpy as np
 
 from sc_annotate.errors import InputError
 from sc_annotate.pp._screen import check_profiles, is_profiles, screen_of
-from sc_annotate.predictors import Embedding, Screen, read_gmt
+from sc_annotate.predictors import Embedding, Screen, read_gmt, screen_embedding
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -35,6 +35,36 @@ def parameters(given: Mapping[str, Any], screen: Screen) -> dict[str, Any]:
         else:
             out[name] = value
     return out
+
+
+def check_source(name: str, other: Any, screen: Screen) -> None:
+    """A screen that is its own source would predict held-out conditions from themselves."""
+    if not isinstance(other, Screen) or not np.array_equal(other.genes, screen.genes):
+        return
+    row = {targets: i for i, targets in enumerate(other.targets)}
+    for targets, here in zip(screen.targets, screen.delta, strict=True):
+        if targets in row and here.any() and np.allclose(other.delta[row[targets]], here, rtol=1e-6, atol=1e-9):
+            raise InputError(
+                f"method_kwargs[{name!r}] holds what was measured here: the change of {'+'.join(targets)} is the same in both, so "
+                "that held-out conditions would be predicted from themselves. Pass another screen."
+            )
+
+
+def check_elsewhere(embedding: Embedding | None, screen: Screen) -> None:
+    """Components of this very screen hold the conditions that are to be held out."""
+    single = [len(each) == 1 for each in screen.targets]
+    if embedding is None or sum(single) < 2 or not screen.delta[single].any():
+        return
+    own = screen_embedding(screen, embedding.values.shape[1])
+    at = embedding.rows(own.names)
+    if own.values.shape[1] == embedding.values.shape[1] and (at >= 0).all():
+        # Signs of components are arbitrary.
+        size = np.abs(own.values)
+        if np.allclose(np.abs(embedding.values[at]), size, rtol=1e-5, atol=1e-7 * float(size.max(initial=1))):
+            raise InputError(
+                "perturbation_embedding was made of this screen, with the conditions that are to be held out, which would be "
+                "predicted from themselves. Take that of another screen, or leave it out."
+            )
 
 
 def check_shared(embedding: Embedding | None, names: Collection[str], *, argument: str, what: str) -> None:

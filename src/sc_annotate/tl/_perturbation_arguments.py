@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sc_annotate._core.arguments import columns
 from sc_annotate._core.sanitize import sanitize
 from sc_annotate.errors import InputError, StorageError
 
@@ -23,11 +24,7 @@ def check_kwargs(method_kwargs: Any) -> dict[str, Any]:
 
 def check_covariates(covariate_keys: Any) -> list[str]:
     """Names of columns with contexts."""
-    if isinstance(covariate_keys, str):
-        covariate_keys = [covariate_keys]
-    if not hasattr(covariate_keys, "__iter__") or not all(isinstance(key, str) for key in covariate_keys):
-        raise InputError(f"covariate_keys must be a list of columns of obs, not {covariate_keys!r}.")
-    keys = list(covariate_keys)
+    keys = columns(covariate_keys, "covariate_keys")
     if taken := [key for key in keys if key in TAKEN]:
         raise InputError(f"covariate_keys: {taken[0]!r} is a column of the result. Rename it in obs.")
     return keys

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,11 +9,10 @@ import numpy as np
 from sc_annotate._core.conditions import as_targets, names_of
 from sc_annotate._core.storage import check_column
 from sc_annotate.errors import InputError
-from sc_annotate.evaluation import Leaderboard, error_quantile
 from sc_annotate.evaluation._leaderboard_pool import pooled
 from sc_annotate.pp._profile_groups import PROFILES
 from sc_annotate.pp._screen import check_profiles, screen_of
-from sc_annotate.predictors import Screen
+from sc_annotate.tl._perturbation_elsewhere import elsewhere_of, ends_from_elsewhere
 from sc_annotate.tl._perturbation_one import One, Plan, predict_one
 
 if TYPE_CHECKING:
@@ -22,9 +20,9 @@ if TYPE_CHECKING:
 
     import pandas as pd
     from anndata import AnnData
-    from numpy.typing import NDArray
 
-    Context = tuple[Screen, AnnData, NDArray[np.bool_]]
+    from sc_annotate.evaluation import Leaderboard
+    from sc_annotate.tl._perturbation_elsewhere import Context
 
 
 def contexts_of(profiles: AnnData, keys: list[str]) -> tuple[dict[str, Context], pd.DataFrame, list[str]]:
@@ -75,11 +73,14 @@ def asked_of(
         as_targets(conditions, **how)
     out: dict[str, list[tuple[str, ...]]] = {label: [] for label in contexts}
     for condition in conditions:
-        head, mark, tail = condition.partition("|") if isinstance(condition, str) else (condition, "", "")
-        if mark and tail not in contexts:
+        written = condition if isinstance(condition, str) else ""
+        named = [label for label in contexts if written.endswith(f"|{label}")]
+        # "|" may stand between targets, too.
+        if not named and "|" in written and "|" not in how.get("separator", ""):
             raise InputError(f"{condition!r} names no context; there are: {', '.join(map(repr, contexts))}.")
-        (targets,) = as_targets([head], **how)
-        for label in [tail] if mark else contexts:
+        named = [max(named, key=len)] if named else []
+        (targets,) = as_targets([written[: -1 - len(named[0])] if named else condition], **how)
+        for label in named or contexts:
             if targets not in out[label]:
                 out[label].append(targets)
     if not any(out.values()):
@@ -96,61 +97,21 @@ def predict_contexts(
     for label, (screen, profiles, rows) in contexts.items():
         if not asked[label]:
             continue
-        elsewhere = _elsewhere(label, contexts) if across else None
+        elsewhere = elsewhere_of(label, contexts) if across else None
         found[label] = predict_one(plan, screen, profiles, rows, asked[label], elsewhere=elsewhere)
     if across and plan.evaluate:
-        found = _ends(found, plan.coverage)
+        found = ends_from_elsewhere(plan, contexts, found)
     boards: dict[str, Leaderboard] = {}
     verdicts = []
     for kind, words in (("single", "one target"), ("double", "several targets")):
         parts = {label: one.boards[kind] for label, one in found.items() if kind in one.boards}
         if parts:
             boards[kind] = pooled(parts, rng=plan.rng)
-            among = f"in {len(parts)} contexts" + (", each predicted from the others" if across else "")
+            among = (f"in {len(parts)} contexts" if len(parts) > 1 else f"in {next(iter(parts))}") + (
+                ", each predicted from the others" if across else ""
+            )
             verdicts.append(f"Held-out conditions of {words} {among}: {boards[kind].verdict}")
     return found, boards, " ".join(verdicts)
-
-
-def _elsewhere(label: str, contexts: dict[str, Context]) -> Screen:
-    """Mean changes in the other contexts, each condition by those that have it, on the control of this one."""
-    here = contexts[label][0]
-    sums: dict[tuple[str, ...], list[NDArray[np.float64]]] = {}
-    for other, (screen, _, _) in contexts.items():
-        if other != label:
-            for targets, change in zip(screen.targets, screen.delta, strict=True):
-                sums.setdefault(targets, []).append(change)
-    mean = here.control + np.stack([np.mean(changes, axis=0) for changes in sums.values()])
-    return Screen(here.genes, here.control, mean, list(sums))
-
-
-def _ends(found: dict[str, One], coverage: float) -> dict[str, One]:
-    """Intervals of a context from the errors in the others, which were predicted in the same way.
-
-    Not from those of the condition itself: what A lacks of B, B lacks of A.
-    """
-    out = {}
-    for label, one in found.items():
-        lower, upper = np.full((2, *one.values.shape), np.nan)
-        shares: dict[str, list[float]] = {"single": [], "double": []}
-        others = [other for name, other in found.items() if name != label]
-        errors = np.concatenate([np.abs(other.values - other.observed) for other in others])
-        whose = [each for other in others for each in other.asked]
-        known = np.concatenate([other.own for other in others]) & np.isfinite(errors).all(axis=1)
-        for i, each in enumerate(one.asked):
-            if not np.isfinite(one.values[i]).all():
-                continue
-            alike = np.array([w != each and (len(w) > 1) == (len(each) > 1) for w in whose], dtype=bool)
-            width = np.full(one.values.shape[1], np.inf)
-            if (alike & known).any():
-                width = error_quantile(errors[alike & known], coverage)
-            lower[i], upper[i] = one.values[i] - width, one.values[i] + width
-            if one.own[i] and np.isfinite(width).all():
-                inside = np.abs(one.values[i] - one.observed[i]) <= width
-                shares["double" if len(each) > 1 else "single"].append(float(inside.mean()))
-        held = {kind: float(np.mean(share)) for kind, share in shares.items() if len(share) > 1}
-        held |= {f"{kind}_worst_tenth": float(np.quantile(s, 0.1)) for kind, s in shares.items() if len(s) > 1}
-        out[label] = replace(one, lower=lower, upper=upper, coverage=held)
-    return out
 
 
 def joined(

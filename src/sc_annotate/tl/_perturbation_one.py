@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sc_annotate.tl._embeddings import check_shared, parameters
+from sc_annotate.tl._embeddings import check_elsewhere, check_shared, check_source, parameters
 from sc_annotate.tl._perturbation_evaluation import boards, needed
 from sc_annotate.tl._perturbation_folds import hold_out, maker, predicted, reasons, splits_of
 from sc_annotate.tl._perturbation_intervals import intervals
@@ -72,10 +72,15 @@ def predict_one(
     """
     kwargs = plan.method_kwargs if elsewhere is None else plan.method_kwargs | {"source": elsewhere}
     label, rng = plan.label, plan.rng
-    make = maker(plan.method, parameters(kwargs, screen), **plan.embeddings)
+    params = parameters(kwargs, screen)
+    make = maker(plan.method, params, **plan.embeddings)
     check_shared(plan.embeddings["gene_embedding"], screen.genes.tolist(), argument="gene_embedding", what="genes")
     named = {target for each in [*screen.targets, *asked] for target in each}
     check_shared(plan.embeddings["perturbation_embedding"], named, argument="perturbation_embedding", what="targets")
+    if plan.evaluate:
+        for name, value in params.items() if elsewhere is None else ():
+            check_source(name, value, screen)
+        check_elsewhere(plan.embeddings["perturbation_embedding"], screen)
     makers = {label: make} | {
         name: maker(name, {}) for name in needed(screen.targets, asked, plan.baseline) if name != label
     }

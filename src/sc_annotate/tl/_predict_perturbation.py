@@ -79,7 +79,8 @@ def predict_perturbation(
         A name in the registry's ``perturbation`` methods; None: the baseline is the method.
     method_kwargs
         Parameters of the method. Profiles of another screen stand for it (``transfer``: ``{"source": profiles}``), the path
-        of a GMT file for its gene sets (``ridge``: ``{"gene_sets": "go_bp.gmt.gz"}``).
+        of a GMT file for its gene sets (``ridge``: ``{"gene_sets": "go_bp.gmt.gz"}``). With `evaluate`, a source that holds what
+        was measured here is refused.
     baseline
         The simple method that `method` is held against.
     gene_embedding, perturbation_embedding
@@ -154,8 +155,9 @@ def predict_perturbation(
     slots.check_writable(adata, key_added)
     n_top = whole(n_top, "n_top", least=1)
     n_folds = None if n_folds is None else whole(n_folds, "n_folds", least=2)
+    keys = check_covariates(covariate_keys)
     new = []
-    if conditions is not None and not covariate_keys:
+    if conditions is not None and not keys:
         new = as_targets(conditions, control=control, separator=separator, guide_suffix=guide_suffix)
     how: dict[str, Any] = {
         "replicate_key": replicate_key,
@@ -166,7 +168,6 @@ def predict_perturbation(
         "values": values,
         "min_cells": min_cells,
     }
-    keys = check_covariates(covariate_keys)
     kwargs = check_kwargs(method_kwargs)
     main = method or baseline
     embeddings = {
