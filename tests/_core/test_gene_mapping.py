@@ -12,9 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from sc_annotate._core.gene_mapping import STATUSES, Answer, GeneMapping, assign
-from sc_annotate._core.gene_merge import Columns, remap
-from sc_annotate._core.gene_rules import aliases_rule, ids_rule, is_one2one, orthologs_rule, symbol_of_parts, with_parts
+from sc_annotate._core.gene_ids.mapping import STATUSES, Answer, GeneMapping, assign
+from sc_annotate._core.gene_ids.merge import Columns, remap
+from sc_annotate._core.gene_ids.rules import (
+    aliases_rule,
+    ids_rule,
+    is_one2one,
+    orthologs_rule,
+    symbol_of_parts,
+    with_parts,
+)
 from sc_annotate.errors import InputError
 
 if TYPE_CHECKING:

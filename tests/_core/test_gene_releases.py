@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sc_annotate._core.gene_releases import dates, old_symbols
+from sc_annotate._core.gene_ids.releases import dates, old_symbols
 
 
 @pytest.mark.parametrize(

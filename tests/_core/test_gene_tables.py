@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sc_annotate._core.gene_tables import check_columns, pair_of_columns, read_table
+from sc_annotate._core.gene_ids.tables import check_columns, pair_of_columns, read_table
 from sc_annotate.errors import GeneError, InputError
 
 if TYPE_CHECKING:

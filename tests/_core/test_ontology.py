@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import sc_annotate as sca
-from sc_annotate._core.ontology import ANY, Ontology, read
-from sc_annotate._core.term_names import spelling
-from sc_annotate._core.type_tree import type_tree
+from sc_annotate._core.terms.names import spelling
+from sc_annotate._core.terms.ontology import ANY, Ontology, read
+from sc_annotate._core.terms.type_tree import type_tree
 from sc_annotate.errors import InputError, LabelError
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sc_annotate._core import pickled_arrays, restricted_pickle
+from sc_annotate._core.pickles import arrays as pickled_arrays
+from sc_annotate._core.pickles import read as restricted_pickle
 from sc_annotate.errors import ModelFileError
 
 PROTOCOLS = range(3, pickle.HIGHEST_PROTOCOL + 1)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sc_annotate._core.gene_ids.releases import old_symbols
 from sc_annotate._core.gene_names import look, n_joined, strip_version
-from sc_annotate._core.gene_releases import old_symbols
 from sc_annotate.errors import GeneError
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sc_annotate._core.gene_mapping import GENE_MAPPING
+from sc_annotate._core.gene_ids.mapping import GENE_MAPPING
 from sc_annotate._core.matrix import check_adata
 from sc_annotate.errors import StorageError
 

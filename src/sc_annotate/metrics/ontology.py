@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from sc_annotate._core.ontology import Ontology, read
+from sc_annotate._core.terms.ontology import Ontology, read
 from sc_annotate.metrics._labels import encode, same_length
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sc_annotate._core.gene_mapping import listed
+from sc_annotate._core.gene_ids.mapping import listed
+from sc_annotate._core.gene_ids.releases import dates, old_symbols
 from sc_annotate._core.gene_names import n_joined
-from sc_annotate._core.gene_releases import dates, old_symbols
 from sc_annotate._core.lazy import with_tables
 from sc_annotate._core.matrix import check_adata
 from sc_annotate._core.read import open_input

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sc_annotate._core.gene_mapping import GENE_MAPPING, SCHEMA, UNKNOWN, GeneMapping, Merge, assign, listed
+from sc_annotate._core.gene_ids.mapping import GENE_MAPPING, SCHEMA, UNKNOWN, GeneMapping, Merge, assign, listed
 from sc_annotate._core.gene_names import texts
 from sc_annotate._core.lazy import with_tables
 from sc_annotate._core.matrix import check_adata
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData
 
-    from sc_annotate._core.gene_tables import Kind, Table
+    from sc_annotate._core.gene_ids.tables import Kind, Table
 
 FEW_ORTHOLOGS = 0.1
 """Below this share of genes with an ortholog the table is of other species, or has other ids."""

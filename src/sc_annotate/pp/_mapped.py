@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sc_annotate._core import values
-from sc_annotate._core.gene_mapping import MERGED, GeneMapping, listed
-from sc_annotate._core.gene_merge import remap
+from sc_annotate._core.gene_ids.mapping import MERGED, GeneMapping, listed
+from sc_annotate._core.gene_ids.merge import remap
 from sc_annotate._core.gene_names import look
 from sc_annotate._core.judge import BASES
 from sc_annotate._core.matrix import Source, rows

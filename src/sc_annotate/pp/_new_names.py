@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
-from sc_annotate._core import gene_rules, gene_tables
-from sc_annotate._core.gene_mapping import Answer, Merge
+from sc_annotate._core.gene_ids import rules as gene_rules
+from sc_annotate._core.gene_ids import tables as gene_tables
+from sc_annotate._core.gene_ids.mapping import Answer, Merge
+from sc_annotate._core.gene_ids.tables import Kind
 from sc_annotate._core.gene_names import SYMBOL_COLUMNS, look, parts, texts
-from sc_annotate._core.gene_tables import Kind
 from sc_annotate.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
-    from sc_annotate._core.gene_rules import Rule
+    from sc_annotate._core.gene_ids.rules import Rule
 
 
 @dataclass(frozen=True)

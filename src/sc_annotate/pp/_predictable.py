@@ -72,8 +72,8 @@ def predictable(
     import pandas as pd
 
     # The same rules as those of the prediction, which is made there.
-    from sc_annotate.tl._embeddings import embedding_of, parameters
-    from sc_annotate.tl._perturbation_folds import splits_of
+    from sc_annotate.tl._perturbation.embeddings import embedding_of, parameters
+    from sc_annotate.tl._perturbation.folds import splits_of
 
     if registry.get("perturbation", method).input == "cells":
         raise InputError(

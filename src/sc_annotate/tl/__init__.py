@@ -1,19 +1,19 @@
-"""Tools: name cells, fit models, vote, agree, list methods."""
+"""Tools: name cells, fit models, say why, predict perturbations, list methods."""
 
 from sc_annotate.tl._annotate import annotate
 from sc_annotate.tl._consensus import consensus
-from sc_annotate.tl._convert_celltypist import convert_celltypist
-from sc_annotate.tl._evaluate_perturbation import evaluate_perturbation
-from sc_annotate.tl._evidence import evidence
+from sc_annotate.tl._evidence.evidence import evidence
 from sc_annotate.tl._fit import fit_annotator
-from sc_annotate.tl._genetic_interactions import genetic_interactions
-from sc_annotate.tl._load import load
-from sc_annotate.tl._map_labels import map_labels
-from sc_annotate.tl._markers_agree import markers_agree
+from sc_annotate.tl._foreign.convert_celltypist import convert_celltypist
+from sc_annotate.tl._foreign.load import load
+from sc_annotate.tl._markers.agree import markers_agree
 from sc_annotate.tl._methods import methods
 from sc_annotate.tl._model import AnnotationModel
-from sc_annotate.tl._predict_perturbation import predict_perturbation
-from sc_annotate.tl._rollup import rollup
+from sc_annotate.tl._perturbation.evaluate import evaluate_perturbation
+from sc_annotate.tl._perturbation.interactions import genetic_interactions
+from sc_annotate.tl._perturbation.predict import predict_perturbation
+from sc_annotate.tl._terms.map_labels import map_labels
+from sc_annotate.tl._terms.rollup import rollup
 from sc_annotate.tl._vote import vote
 
 __all__ = [

@@ -8,7 +8,7 @@ import numpy as np
 
 from sc_annotate._core import storage
 from sc_annotate._core.slots import AMBIGUOUS, CONFIDENT, GIVEN, LOW_QUALITY, STATUSES, UNFAMILIAR, Slots
-from sc_annotate.tl._coefficients import kept_coefficients
+from sc_annotate.tl._evidence.coefficients import kept_coefficients
 from sc_annotate.tl._levels import add_levels
 from sc_annotate.tl._quality import REASONS
 

@@ -17,7 +17,7 @@ from sc_annotate.tl._checks import N_TOP_GENES, check_min_overlap, check_rng, ch
 from sc_annotate.tl._consensus import combine, learn_weights, member
 from sc_annotate.tl._evaluation import check_cv
 from sc_annotate.tl._levels import add_levels_of_consensus, check_apart, check_free, level_names
-from sc_annotate.tl._markers import annotate_by_markers
+from sc_annotate.tl._markers.annotate import annotate_by_markers
 from sc_annotate.tl._named import Asked, named
 from sc_annotate.tl._quality import check_wanted
 from sc_annotate.tl._reference import Options

@@ -11,9 +11,9 @@ from sc_annotate._core import genes, registry
 from sc_annotate._core.matrix import check_adata
 from sc_annotate._core.read import Input, check_representations, open_input, total_counts
 from sc_annotate.errors import InputError, LabelError
+from sc_annotate.tl._foreign.load import load
 from sc_annotate.tl._learn import learn
 from sc_annotate.tl._levels import level_names
-from sc_annotate.tl._load import load
 from sc_annotate.tl._model import AnnotationModel
 from sc_annotate.tl._predict import same_cells
 from sc_annotate.tl._training import MAX_CELLS, LabelledCells, is_panel, labelled_cells, read_training, sample_size

@@ -1,0 +1,1 @@
+"""Gene names mapped onto others."""

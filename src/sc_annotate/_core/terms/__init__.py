@@ -1,0 +1,1 @@
+"""Terms and what lies under what."""

@@ -1,0 +1,1 @@
+"""Names from lists of markers, and what such lists say of an annotation."""

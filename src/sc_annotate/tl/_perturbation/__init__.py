@@ -1,0 +1,1 @@
+"""Predict perturbations and score predictions: the rooms behind the public calls."""
