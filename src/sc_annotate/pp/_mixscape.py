@@ -71,13 +71,13 @@ def _classes(
     with warnings.catch_warnings(), np.errstate(all="ignore"), _seeded(rng):
         warnings.simplefilter("ignore")
         try:
-            from pertpy.tools import Mixscape
+            make: Any = import_module("pertpy.tools").Mixscape
         except ImportError as error:
             raise MissingExtraError(
                 f"efficacy='mixscape' needs pertpy ({error}). Cure: pip install \"sc-annotate[perturb]\""
             ) from error
         try:
-            tool: Any = Mixscape()  # type: ignore[no-untyped-call]
+            tool = make()
             tool.perturbation_signature(
                 cells, "perturbation", CONTROL, ref_selection_mode="split_by", split_by="replicate"
             )
