@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 # Type, Cell Ontology id, genes that speak for it, genes that speak against it. Canonical markers of human blood, as they
 # are used in the papers that `datasets.marker_lists` cites; symbols of HGNC, with older spellings beside where data
@@ -65,7 +65,7 @@ _PBMC: Final = (
 LISTS: Final = {"pbmc": _PBMC}
 
 
-def packaged(name: str) -> dict[str, list[str]] | None:
+def packaged(name: str) -> dict[str, list[Any]] | None:
     """A packaged list as columns ``type``, ``gene``, ``weight`` (1 or -1) and ``term_id``; None for an unknown name."""
     found = LISTS.get(name) if isinstance(name, str) else None
     if found is None:
@@ -76,7 +76,5 @@ def packaged(name: str) -> dict[str, list[str]] | None:
         for weight, genes in ((1.0, towards), (-1.0, against))
         for gene in genes.split()
     ]
-    return {
-        column: [row[i] for row in rows]  # type: ignore[misc]
-        for i, column in enumerate(("type", "gene", "weight", "term_id"))
-    }
+    columns: list[list[Any]] = [list(column) for column in zip(*rows, strict=True)]
+    return dict(zip(("type", "gene", "weight", "term_id"), columns, strict=True))
