@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+# In tests/, which is on the path of modules (pyproject.toml).
+pytest_plugins = ["matrices"]
+
+
 @pytest.fixture(autouse=True)
 def _no_picture_stays() -> Iterator[None]:
     """Examples draw pictures and do not close them; matplotlib warns of more than twenty."""

@@ -9,11 +9,11 @@ import anndata as ad
 import numpy as np
 
 import sc_annotate as sca
-from sc_annotate._core.read import open_input
+from sc_annotate._data.read import open_input
+from sc_annotate.annotation.checks import N_TOP_GENES
+from sc_annotate.annotation.held_out import folds, held_out
+from sc_annotate.annotation.training import Training, labelled_cells, read_training
 from sc_annotate.evaluation import leave_one_group_out, missing_types, stratified
-from sc_annotate.tl._checks import N_TOP_GENES
-from sc_annotate.tl._evaluation import folds, held_out
-from sc_annotate.tl._training import Training, labelled_cells, read_training
 from sc_annotate.trust import CALIBRATORS, Conformal, Temperature, cross_fit, make_calibrator
 
 if TYPE_CHECKING:

@@ -13,15 +13,15 @@ from sklearn.decomposition import PCA
 
 import sc_annotate as sca
 from sc_annotate import metrics
-from sc_annotate._core.slots import Slots
-from sc_annotate._core.storage import Annotation, write
+from sc_annotate._store.slots import Slots
+from sc_annotate._store.storage import Annotation, write
 from sc_annotate.evaluation import paired_difference
 from sc_annotate.trust import CALIBRATORS, Conformal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from sc_annotate.tl._training import Training
+    from sc_annotate.annotation.training import Training
 
     Tests = dict[str, list[Told]]  # by data set
     Found = dict[str, Tests]  # by method

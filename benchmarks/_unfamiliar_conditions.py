@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 import sc_annotate as sca
-from sc_annotate._core.variable_genes import variable_genes
+from sc_annotate.annotators.variable_genes import variable_genes
 from sc_annotate.evaluation import leave_one_type_out
 from sc_annotate.trust import Familiarity
 

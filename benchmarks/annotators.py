@@ -27,7 +27,7 @@ from scipy.sparse import csr_array
 
 from sc_annotate import __version__
 from sc_annotate._core import registry
-from sc_annotate._core.variable_genes import variable_genes
+from sc_annotate.annotators.variable_genes import variable_genes
 from sc_annotate.evaluation import cross_validate, leave_one_group_out, stratified
 from sc_annotate.metrics import accuracy, log_loss, macro_f1
 

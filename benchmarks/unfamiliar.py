@@ -15,11 +15,11 @@ import numpy as np
 from _unfamiliar_conditions import LEAST, OWN, batches, shares
 
 import sc_annotate as sca
-from sc_annotate._core.read import open_input
-from sc_annotate._core.variable_genes import variable_genes
+from sc_annotate._data.read import open_input
+from sc_annotate.annotation.training import labelled_cells, read_training
 from sc_annotate.annotators.logreg import LogReg
+from sc_annotate.annotators.variable_genes import variable_genes
 from sc_annotate.evaluation import leave_one_type_out
-from sc_annotate.tl._training import labelled_cells, read_training
 from sc_annotate.trust import Familiarity
 from sc_annotate.trust.familiarity import PARTS
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 import sc_annotate as sca
-from sc_annotate._core.read import open_input
+from sc_annotate._data.read import open_input
+from sc_annotate.annotation.checks import N_TOP_GENES
+from sc_annotate.annotation.held_out import held_out
+from sc_annotate.annotation.training import labelled_cells, read_training
 from sc_annotate.evaluation import leave_one_group_out
-from sc_annotate.tl._checks import N_TOP_GENES
-from sc_annotate.tl._evaluation import held_out
-from sc_annotate.tl._training import labelled_cells, read_training
 
 if TYPE_CHECKING:
     from pathlib import Path

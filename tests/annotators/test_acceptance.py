@@ -12,8 +12,8 @@ from scipy.sparse import csr_matrix
 from sklearn.metrics import f1_score
 from sklearn.model_selection import StratifiedKFold
 
-from sc_annotate._core.variable_genes import variable_genes
 from sc_annotate.annotators.logreg import LogReg
+from sc_annotate.annotators.variable_genes import variable_genes
 
 
 def calls_and_truth(X, y, genes, train, test):

@@ -7,8 +7,8 @@ import pytest
 from scipy.sparse import csr_matrix, issparse
 
 from sc_annotate._core import registry
-from sc_annotate.annotators._given_coefficients import given_coefficients
-from sc_annotate.annotators._occlusion import log_odds, occlusion
+from sc_annotate.annotators.given_coefficients import given_coefficients
+from sc_annotate.annotators.occlusion import log_odds, occlusion
 from sc_annotate.errors import InputError, MethodError
 from sc_annotate.testing._task import easy_task
 

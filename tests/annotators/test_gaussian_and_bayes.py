@@ -12,7 +12,7 @@ from sklearn.covariance import ledoit_wolf
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.naive_bayes import MultinomialNB
 
-from sc_annotate.annotators import _covariance
+from sc_annotate.annotators import covariance as _covariance
 from sc_annotate.annotators._moments import class_means, mean_and_sd, typical_sd, within_sd
 from sc_annotate.annotators.lda import LDA
 from sc_annotate.annotators.naive_bayes import NaiveBayes

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from sc_annotate.annotators._marker_scores import fits_none, marker_scores, shares, standardise
+from sc_annotate.annotators.marker_scores import fits_none, marker_scores, shares, standardise
 from sc_annotate.errors import MethodError
 
 pytest.importorskip("decoupler", minversion="2", reason="markers are scored by decoupler 2")

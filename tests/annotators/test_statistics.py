@@ -15,8 +15,9 @@ from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from sc_annotate._core import registry
-from sc_annotate.annotators import _covariance, _moments, _statistics
-from sc_annotate.annotators._covariance import Distances
+from sc_annotate.annotators import _moments
+from sc_annotate.annotators import covariance as _covariance
+from sc_annotate.annotators import statistics as _statistics
 from sc_annotate.annotators._from_statistics import (
     class_means,
     components_from_statistics,
@@ -24,10 +25,11 @@ from sc_annotate.annotators._from_statistics import (
     typical_sd,
     within_covariance,
 )
-from sc_annotate.annotators._statistics import Statistics
+from sc_annotate.annotators.covariance import Distances
 from sc_annotate.annotators.lda import LDA
 from sc_annotate.annotators.naive_bayes import NaiveBayes
 from sc_annotate.annotators.nearest_centroid import NearestCentroid
+from sc_annotate.annotators.statistics import Statistics
 from sc_annotate.errors import GeneError, InputError, LabelError, MatrixError
 from sc_annotate.testing._task import easy_task
 

@@ -14,9 +14,9 @@ from scipy.special import log_softmax
 
 from sc_annotate._core import softmax_regression as module
 from sc_annotate._core.softmax_regression import softmax_regression
-from sc_annotate.annotators._selected import OnVariableGenes
 from sc_annotate.annotators._tree import common_ancestors
 from sc_annotate.annotators.logreg import LogReg
+from sc_annotate.annotators.on_variable_genes import OnVariableGenes
 from sc_annotate.errors import MethodError
 
 if TYPE_CHECKING:
@@ -124,8 +124,8 @@ def test_distance_of_mistakes_on_batches_left_out(shared_data: Path, file: str) 
     A distance is the number of edges between the true and the called type. Every batch in turn is named by a model of the
     others; cells are resampled in pairs.
     """
-    from sc_annotate._core.read import open_input
-    from sc_annotate.tl._training import labelled_cells, read_training
+    from sc_annotate._data.read import open_input
+    from sc_annotate.annotation.training import labelled_cells, read_training
 
     adata = ad.read_h5ad(shared_data / file)
     cells = labelled_cells(adata, "cell_type", batch_key="batch", min_cells=None, what="adata")

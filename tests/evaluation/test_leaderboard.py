@@ -11,7 +11,7 @@ import pytest
 
 from sc_annotate.errors import InputError
 from sc_annotate.evaluation import Leaderboard, _leaderboard_intervals, leaderboard
-from sc_annotate.evaluation._leaderboard_de import t_against_rest
+from sc_annotate.evaluation.leaderboard_de import t_against_rest
 from sc_annotate.metrics import perturbation as metrics
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from matplotlib import pyplot as plt
 
 import sc_annotate as sca
 from comparing import same
-from sc_annotate._core.storage import Annotation, write
+from sc_annotate._store.storage import Annotation, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -166,7 +166,7 @@ def _held_out(rng: np.random.Generator, classes: np.ndarray) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def _trusted() -> Callable[[int], AnnData]:
-    from sc_annotate._core.slots import STATUSES
+    from sc_annotate._store.slots import STATUSES
 
     @functools.cache
     def make(k: int) -> AnnData:

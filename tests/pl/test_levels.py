@@ -13,7 +13,7 @@ from matplotlib.colors import to_hex
 from matplotlib.patches import PathPatch, Rectangle
 
 import sc_annotate as sca
-from sc_annotate._core.storage import Annotation, write
+from sc_annotate._store.storage import Annotation, write
 from sc_annotate.errors import StorageError
 
 if TYPE_CHECKING:

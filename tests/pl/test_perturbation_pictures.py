@@ -16,8 +16,8 @@ from matplotlib.figure import Figure
 
 import sc_annotate as sca
 from comparing import same
-from sc_annotate._core import perturbation_slots as slots
-from sc_annotate._core.sanitize import sanitize
+from sc_annotate._core.codec import sanitize
+from sc_annotate._store import perturbation_slots as slots
 from sc_annotate.errors import InputError, StorageError
 from sc_annotate.evaluation.leaderboard import leaderboard
 

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
 
 import sc_annotate as sca
-from sc_annotate._core.slots import STATUSES
+from sc_annotate._store.slots import STATUSES
 from sc_annotate.errors import InputError, StorageError
 from sc_annotate.pl._style import STATUS_COLORS as COLORS
 

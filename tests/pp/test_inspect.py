@@ -12,7 +12,7 @@ from scipy import sparse
 
 import sc_annotate as sca
 from comparing import same, snapshot
-from sc_annotate._core.sanitize import sanitize
+from sc_annotate._core.codec import sanitize
 from sc_annotate.errors import InputError
 
 if TYPE_CHECKING:

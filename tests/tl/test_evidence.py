@@ -11,11 +11,11 @@ import pytest
 from scipy.sparse import csr_matrix
 
 import sc_annotate as sca
-from sc_annotate._core.read import prepare
+from sc_annotate._data.read import prepare
+from sc_annotate.annotation.evidence.coefficients import known_model
+from sc_annotate.annotation.evidence.reread import reread
 from sc_annotate.errors import InputError, MethodError, StorageError
 from sc_annotate.evaluation._leaderboard_intervals import draws, of_means
-from sc_annotate.tl._evidence.coefficients import known_model
-from sc_annotate.tl._evidence.reread import reread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -354,7 +354,7 @@ def test_a_hook_that_returns_nonsense(knn: AnnotationModel, pair: tuple[AnnData,
 
 
 def test_large_models_keep_no_coefficients(monkeypatch: pytest.MonkeyPatch, pair: tuple[AnnData, AnnData]) -> None:
-    monkeypatch.setattr("sc_annotate.tl._evidence.coefficients.MOST_NUMBERS", 100)
+    monkeypatch.setattr("sc_annotate.annotation.evidence.coefficients.MOST_NUMBERS", 100)
     model = sca.tl.fit_annotator(pair[0], "cell_type", **QUICK)
     sca.tl.annotate(pair[1], model)
     assert "coefficients" not in pair[1].uns["annotation"]
@@ -376,7 +376,7 @@ def test_a_view_does_not_write_into_its_parent(query: AnnData) -> None:
 
 
 def test_groups_without_end(query: AnnData, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sc_annotate.tl._evidence.evidence.MOST_SUMS", 1000)
+    monkeypatch.setattr("sc_annotate.annotation.evidence.evidence.MOST_SUMS", 1000)
     query.obs["cell"] = query.obs_names
     with pytest.raises(InputError, match="fewer values"):
         sca.tl.evidence(query, groupby="cell")

@@ -11,7 +11,7 @@ import pytest
 
 import sc_annotate as sca
 from sc_annotate.errors import GeneError, InputError, StorageError
-from sc_annotate.tl._perturbation.interactions import genetic_interactions
+from sc_annotate.perturbation.interactions import genetic_interactions
 
 if TYPE_CHECKING:
     from pathlib import Path

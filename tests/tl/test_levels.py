@@ -148,7 +148,7 @@ def test_a_model_keeps_its_levels(two: tuple[AnnData, AnnData], tmp_path: Path) 
 
 
 def test_a_file_whose_levels_do_not_fit_is_refused(two: tuple[AnnData, AnnData], tmp_path: Path) -> None:
-    from sc_annotate._core import modelfile
+    from sc_annotate._store import modelfile
 
     path = sca.tl.fit_annotator(two[0], THREE, **FAST).save(tmp_path / "m.safetensors")
     arrays, meta = modelfile.load(path)

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import sc_annotate as sca
-from sc_annotate._core import download
+from sc_annotate._data import download
 from sc_annotate.cli import main
 from sc_annotate.errors import InputError, ModelFileError
 

@@ -250,7 +250,7 @@ def test_support_counts(pbmc: AnnData) -> None:
     assert pbmc.uns["annotation"]["markers"]["table"]["genes"].tolist() == ["CD79A LYZ", "LYZ"]
     sca.tl.annotate(pbmc, method="markers", markers=table, method_kwargs={"min_support": 2})
     assert pbmc.uns["annotation"]["markers"]["table"]["genes"].tolist() == ["CD79A", "LYZ"]
-    from sc_annotate._core.marker_lists.lists import read_markers
+    from sc_annotate._vocabulary.marker_lists.lists import read_markers
 
     np.testing.assert_allclose(read_markers(table).weights, [np.log2(3), 1, np.log2(3)])
 
@@ -305,7 +305,7 @@ def test_settings_of_matplotlib_stay() -> None:
     """decoupler changes them when it is imported, so that a fresh process has to look."""
     code = (
         "import matplotlib as mpl; before = dict(mpl.rcParams)\n"
-        "from sc_annotate.annotators._marker_scores import load_decoupler; load_decoupler()\n"
+        "from sc_annotate.annotators.marker_scores import load_decoupler; load_decoupler()\n"
         "print(dict(mpl.rcParams) == before)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -386,7 +386,7 @@ def test_files_that_are_no_tables(pbmc: AnnData, tmp_path: Path, name: str, cont
 
 
 def test_a_dash_means_the_same_in_a_dict_of_weights(pbmc: AnnData) -> None:
-    from sc_annotate._core.marker_lists.lists import read_markers
+    from sc_annotate._vocabulary.marker_lists.lists import read_markers
 
     for genes in ({"CD79A": 1, "CD3D": -2}, {"CD79A": 1, "-CD3D": 2}):
         lists = read_markers({"B": genes, "T": ["CD3D"]})

@@ -12,7 +12,7 @@ import pytest
 import sc_annotate as sca
 from comparing import assert_same_tree
 from sc_annotate.errors import InputError, LabelError, StorageError
-from sc_annotate.metrics._wilson import wilson
+from sc_annotate.metrics.wilson import wilson
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,8 +66,8 @@ def test_labels_that_are_contradicted_with_reason(query: AnnData) -> None:
 
 def test_every_cell_by_the_rule(query: AnnData) -> None:
     sca.tl.markers_agree(query, "swapped", markers="pbmc", types=TYPES)
-    from sc_annotate._core.marker_lists.lists import read_markers
-    from sc_annotate.tl._markers.scored import score_cells
+    from sc_annotate._vocabulary.marker_lists.lists import read_markers
+    from sc_annotate.annotation.markers.scored import score_cells
 
     nothing: dict[str, Any] = dict.fromkeys(("layer", "use_raw", "gene_symbols", "total_counts_key", "values", "group"))
     found = score_cells(query, read_markers("pbmc"), n_groups=0, score="zscore", min_genes=1, **nothing)

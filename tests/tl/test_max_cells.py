@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import sc_annotate as sca
+from sc_annotate.annotation.training import labelled_cells
 from sc_annotate.errors import InputError
-from sc_annotate.tl._training import labelled_cells
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -96,7 +96,7 @@ def test_streams_all_cells_from_a_file(
     options = {"method": method, "cv": 0, "n_top_genes": 60, "max_cells": None, "batch_key": batch_key}
     whole = sca.tl.fit_annotator(adata, "cell_type", **options)
     adata.write_h5ad(tmp_path / "cells.h5ad")
-    monkeypatch.setattr("sc_annotate.tl._training.MAX_CELLS", 300)
+    monkeypatch.setattr("sc_annotate.annotation.training.MAX_CELLS", 300)
     with sca.settings.override(block_size=128):
         backed = ad.read_h5ad(tmp_path / "cells.h5ad", backed="r")
         streamed = sca.tl.fit_annotator(backed, "cell_type", **options)
@@ -114,7 +114,7 @@ def test_streams_all_cells_from_a_file(
 
 def test_what_does_not_stream_is_read(atlas: ad.AnnData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     atlas.write_h5ad(tmp_path / "cells.h5ad")
-    monkeypatch.setattr("sc_annotate.tl._training.MAX_CELLS", 300)
+    monkeypatch.setattr("sc_annotate.annotation.training.MAX_CELLS", 300)
     backed = ad.read_h5ad(tmp_path / "cells.h5ad", backed="r")
     model = sca.tl.fit_annotator(backed, "cell_type", method="knn", cv=0, max_cells=None, calibration=None)
     assert model.counts.sum() == atlas.n_obs

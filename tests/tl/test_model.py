@@ -175,7 +175,7 @@ def test_arrays_that_were_changed_are_refused(model: AnnotationModel, tmp_path: 
 
 
 def test_model_of_an_unknown_method_says_so(model: AnnotationModel, tmp_path: Path) -> None:
-    from sc_annotate._core import modelfile
+    from sc_annotate._store import modelfile
 
     path = model.save(tmp_path / "m.safetensors")
     arrays, meta = modelfile.load(path)

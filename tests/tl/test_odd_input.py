@@ -240,7 +240,10 @@ def test_interrupt_leaves_the_object_alone(
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    place = {"each_block": "sc_annotate.tl._predict.each_block", "learn": "sc_annotate.tl._reference.learn"}[step]
+    place = {
+        "each_block": "sc_annotate.annotation.predict.each_block",
+        "learn": "sc_annotate.annotation.reference.learn",
+    }[step]
     monkeypatch.setattr(place, interrupted)
     with pytest.raises(KeyboardInterrupt):
         sca.tl.annotate(query, reference, "cell_type", **FAST)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import sc_annotate as sca
-from sc_annotate._core.conditions import parse
+from sc_annotate._vocabulary.conditions import parse
 from sc_annotate.errors import InputError, MatrixError, StorageError
 from sc_annotate.predictors import Screen, leave_one_out
 from sc_annotate.predictors.linear import Linear

@@ -185,7 +185,7 @@ def test_bad_input(query: AnnData, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(StorageError, match="no annotation 'other'"):
         sca.tl.rollup(query, "other", ontology=TREE)
     monkeypatch.setitem(__import__("sys").modules, "cellxgene_ontology_guide.supported_versions", None)
-    from sc_annotate._core.terms.sources import from_guide
+    from sc_annotate._vocabulary.terms.sources import from_guide
 
     from_guide.cache_clear()
     with pytest.raises(MissingExtraError, match=r"sc-annotate\[ontology\]"):

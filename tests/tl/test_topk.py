@@ -10,8 +10,8 @@ import pytest
 from scipy import sparse
 
 import sc_annotate as sca
+from sc_annotate.annotation.block import largest
 from sc_annotate.errors import InputError, StorageError
-from sc_annotate.tl._block import largest
 
 if TYPE_CHECKING:
     from pathlib import Path

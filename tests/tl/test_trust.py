@@ -90,9 +90,9 @@ def test_calibrated_models_survive_the_file(
 
 def test_calibration_is_that_of_the_array_functions(pair: tuple[AnnData, AnnData]) -> None:
     """The pieces put together by hand give the same numbers."""
-    from sc_annotate._core.read import open_input
-    from sc_annotate.tl._evaluation import folds, held_out
-    from sc_annotate.tl._training import labelled_cells, read_training
+    from sc_annotate._data.read import open_input
+    from sc_annotate.annotation.held_out import folds, held_out
+    from sc_annotate.annotation.training import labelled_cells, read_training
 
     reference, query = pair
     model = sca.tl.fit_annotator(reference, "cell_type", rng=2, **QUICK)

@@ -11,8 +11,8 @@ from sklearn.neighbors import NearestNeighbors
 
 from sc_annotate.errors import InputError
 from sc_annotate.trust import Familiarity
-from sc_annotate.trust._company import ALIGN, Company, align
 from sc_annotate.trust._kernels import smallest
+from sc_annotate.trust.neighbourhood import ALIGN, Company, align
 
 
 def cells(n: int = 300, p: int = 60, k: int = 3, seed: int = 0) -> tuple[Any, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sc_annotate._core.registry import Method
+from sc_annotate._core.records import Method
 
 _A = "sc_annotate.annotators"
 _P = "sc_annotate.predictors"

@@ -7,47 +7,24 @@ packages, and the ``register_*`` decorators for notebooks. Nothing is imported b
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from importlib import import_module
 from importlib.metadata import entry_points
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, cast
 
+from sc_annotate._core.methods import BUILT_IN, PREDICTORS
+from sc_annotate._core.records import Method, Task
 from sc_annotate.errors import MethodError, MissingExtraError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-Task = Literal["annotation", "perturbation", "encoding"]
-# The first three are what cells are given as; the others what predictors of perturbations learn from.
-Input = Literal["log", "counts", "embedding", "profiles", "cells"]
 
 ENTRY_POINT_GROUPS: dict[Task, str] = {
     "annotation": "sc_annotate.annotators",
     "perturbation": "sc_annotate.predictors",
     "encoding": "sc_annotate.encoders",
 }
-
-
-@dataclass(frozen=True)
-class Method:
-    """One line of the registry.
-
-    ``input`` is what the method is given: ``"log"`` (log1p of counts per 10,000), ``"counts"`` or
-    ``"embedding"``; a predictor of perturbations ``"profiles"``, or ``"cells"`` where it trains on these. ``kind`` is ``"array"``, or ``"adapter"`` for tools that insist on an AnnData. ``saves``
-    says whether a fitted model can be written to a file.
-    """
-
-    name: str
-    task: Task
-    target: str
-    summary: str
-    input: Input = "log"
-    kind: Literal["array", "adapter"] = "array"
-    extra: str | None = None
-    reference: str | None = None
-    saves: bool = True
-    source: str = "sc_annotate"
 
 
 # What a decorator may say of a method; the rest follows from where it stands.
@@ -73,9 +50,7 @@ def _from_entry_points(task: Task) -> dict[str, Method]:
 
 def table(task: Task) -> dict[str, Method]:
     """All methods of a task, by name."""
-    from sc_annotate._core import methods as built_in
-
-    methods = {m.name: m for m in (*built_in.BUILT_IN, *built_in.PREDICTORS) if m.task == task}
+    methods = {m.name: m for m in (*BUILT_IN, *PREDICTORS) if m.task == task}
     registered = {m.name: m for m, _ in _registered.values() if m.task == task}
     for more in (_from_entry_points(task), registered):
         for name, method in more.items():

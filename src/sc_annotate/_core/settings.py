@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,8 @@ from sc_annotate.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+MOST_THREADS = 8
 
 
 class Settings:
@@ -90,3 +93,11 @@ class Settings:
 
 
 settings = Settings()
+
+
+def n_threads() -> int:
+    """How many blocks are worked on at once."""
+    if settings.n_threads is not None:
+        return settings.n_threads
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(MOST_THREADS, cores)

@@ -10,8 +10,8 @@ from scipy.optimize import minimize
 from scipy.sparse import issparse
 from scipy.special import logsumexp
 
-from sc_annotate._core.matrix import rows
-from sc_annotate._core.stream import n_threads
+from sc_annotate._core.arrays import rows
+from sc_annotate._core.settings import n_threads
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

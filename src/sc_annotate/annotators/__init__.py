@@ -1,0 +1,1 @@
+"""Cell typing methods: arrays in, arrays out, one file a method."""

@@ -14,7 +14,7 @@ from sc_annotate.errors import GeneError, InputError, LabelError, MatrixError
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from sc_annotate.annotators._statistics import Statistics
+    from sc_annotate.annotators.statistics import Statistics
 
 
 class Components(NamedTuple):

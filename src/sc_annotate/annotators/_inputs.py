@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from scipy.sparse import csr_array, issparse
 
-from sc_annotate._core.matrix import as_csr_array
+from sc_annotate._core.arrays import as_csr_array
 from sc_annotate.errors import GeneError, InputError, LabelError, MatrixError, MethodError
 
 if TYPE_CHECKING:

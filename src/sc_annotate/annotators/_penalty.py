@@ -8,7 +8,7 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
-from sc_annotate._core.matrix import rows
+from sc_annotate._core.arrays import rows
 from sc_annotate._core.softmax_regression import Softmax, softmax_regression
 
 if TYPE_CHECKING:

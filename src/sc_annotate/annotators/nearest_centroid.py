@@ -11,7 +11,7 @@ from sc_annotate.annotators._from_statistics import class_means, mean_and_sd, re
 from sc_annotate.annotators._inputs import check_fit, need_positive
 from sc_annotate.annotators._linear import LinearAnnotator
 from sc_annotate.annotators._moments import inverse_or_zero
-from sc_annotate.annotators._statistics import Statistics
+from sc_annotate.annotators.statistics import Statistics
 from sc_annotate.errors import MethodError
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ import numpy as np
 
 from sc_annotate._core import registry
 from sc_annotate._core.progress import track
-from sc_annotate._core.read import open_input
+from sc_annotate._data.read import open_input
+from sc_annotate.annotation.checks import N_TOP_GENES, check_n_top_genes, check_rng
+from sc_annotate.annotation.held_out import BASELINES, check_cv, choose_splits, held_out, score_groups, scores
+from sc_annotate.annotation.training import labelled_cells, read_training
 from sc_annotate.errors import InputError
-from sc_annotate.tl._checks import N_TOP_GENES, check_n_top_genes, check_rng
-from sc_annotate.tl._evaluation import BASELINES, check_cv, choose_splits, held_out, score_groups, scores
-from sc_annotate.tl._training import labelled_cells, read_training
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData
 
-    from sc_annotate._core.transform import Stated
+    from sc_annotate._data.transform import Stated
 
 
 def annotators(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sc_annotate._core.marker_lists.packaged import LISTS, packaged
+from sc_annotate._vocabulary.marker_lists.packaged import LISTS, packaged
 from sc_annotate.errors import InputError
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from sc_annotate.errors import InputError
-from sc_annotate.metrics import _kernels
-from sc_annotate.metrics._labels import encode, same_length
+from sc_annotate.metrics import counts as _kernels
+from sc_annotate.metrics.encoding import encode, same_length
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sc_annotate.errors import InputError
-from sc_annotate.metrics._labels import encode
+from sc_annotate.metrics.encoding import encode
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

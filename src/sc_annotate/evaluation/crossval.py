@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from sc_annotate.errors import InputError, MethodError
-from sc_annotate.metrics._labels import encode, same_length
+from sc_annotate.metrics.encoding import encode, same_length
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sc_annotate.errors import InputError
-from sc_annotate.evaluation._allocation import choose_groups, hold_out_cells
 from sc_annotate.evaluation._split import Split, check_fraction, missing_types, split_by
-from sc_annotate.metrics._labels import encode, same_length
+from sc_annotate.evaluation.allocation import choose_groups, hold_out_cells
+from sc_annotate.metrics.encoding import encode, same_length
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sc_annotate.errors import InputError
-from sc_annotate.evaluation._allocation import deal
 from sc_annotate.evaluation._split import Split, missing_types, split_by
+from sc_annotate.evaluation.allocation import deal
 from sc_annotate.evaluation.leave_out import holdout, leave_one_group_out, leave_one_type_out
-from sc_annotate.metrics._labels import encode, same_length
+from sc_annotate.metrics.encoding import encode, same_length
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sc_annotate._core.gene_ids.mapping import GENE_MAPPING
-from sc_annotate._core.matrix import check_adata
+from sc_annotate._data.matrix import check_adata
+from sc_annotate._vocabulary.gene_ids.mapping import GENE_MAPPING
 from sc_annotate.errors import StorageError
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from sc_annotate._core import perturbation_slots as slots
+from sc_annotate._store import perturbation_slots as slots
 from sc_annotate.errors import InputError, StorageError
 
 if TYPE_CHECKING:

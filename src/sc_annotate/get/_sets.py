@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
 
-from sc_annotate._core.lazy import obs_of
-from sc_annotate._core.slots import DEFAULT_KEY, TOP_K, Slots
-from sc_annotate._core.storage import read_uns
-from sc_annotate._core.stored import read_probabilities, read_sets
+from sc_annotate._data.lazy import obs_of
+from sc_annotate._store.slots import DEFAULT_KEY, TOP_K, Slots
+from sc_annotate._store.storage import read_uns
+from sc_annotate._store.stored import read_probabilities, read_sets
 from sc_annotate.errors import StorageError
 from sc_annotate.trust import nonconformity
 

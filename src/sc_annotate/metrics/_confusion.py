@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sc_annotate.errors import LabelError
-from sc_annotate.metrics._labels import class_positions, encode, encode_pair
+from sc_annotate.metrics.encoding import class_positions, encode, encode_pair
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sc_annotate.errors import InputError
-from sc_annotate.metrics._bins import equal_mass, top_label
-from sc_annotate.metrics._wilson import wilson
+from sc_annotate.metrics.bins import equal_mass, top_label
 from sc_annotate.metrics.probabilities import _of_truth
+from sc_annotate.metrics.wilson import wilson
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from sc_annotate.errors import InputError
-from sc_annotate.metrics import _kernels
+from sc_annotate.metrics import counts as _kernels
 from sc_annotate.metrics._confusion import confusion
-from sc_annotate.metrics._labels import encode_pair
+from sc_annotate.metrics.encoding import encode_pair
 from sc_annotate.metrics.probabilities import brier, log_loss
 
 if TYPE_CHECKING:

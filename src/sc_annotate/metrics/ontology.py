@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from sc_annotate._core.terms.ontology import Ontology, read
-from sc_annotate.metrics._labels import encode, same_length
+from sc_annotate._vocabulary.terms.ontology import Ontology, read
+from sc_annotate.metrics.encoding import encode, same_length
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sc_annotate.metrics._labels import encode_pair
-from sc_annotate.metrics._numbers import mask, numbers
 from sc_annotate.metrics.classification import accuracy, balanced_accuracy, macro_f1
+from sc_annotate.metrics.encoding import encode_pair
+from sc_annotate.metrics.numbers import mask, numbers
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sc_annotate.errors import InputError
-from sc_annotate.metrics._labels import class_positions, encode, same_length
-from sc_annotate.metrics._wilson import wilson
+from sc_annotate.metrics.encoding import class_positions, encode, same_length
+from sc_annotate.metrics.wilson import wilson
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sc_annotate._core.matrix import resolve_rep
-from sc_annotate._core.slots import DEFAULT_KEY, GIVEN
-from sc_annotate._core.stored import read_calls
+from sc_annotate._data.matrix import resolve_rep
+from sc_annotate._store.slots import DEFAULT_KEY, GIVEN
+from sc_annotate._store.stored import read_calls
 from sc_annotate.errors import InputError
 from sc_annotate.pl import _style as style
 from sc_annotate.pl._figure import finish

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from sc_annotate._core.labels import read_labels
-from sc_annotate._core.slots import DEFAULT_KEY, GIVEN
-from sc_annotate._core.storage import check_column, read_uns
-from sc_annotate._core.stored import read_baseline, read_calls
+from sc_annotate._data.columns import check_column
+from sc_annotate._data.labels import read_labels
+from sc_annotate._store.slots import DEFAULT_KEY, GIVEN
+from sc_annotate._store.storage import read_uns
+from sc_annotate._store.stored import read_baseline, read_calls
 from sc_annotate.errors import InputError, LabelError, StorageError
 from sc_annotate.pl import _heatmap as heatmap
 from sc_annotate.pl import _style as style

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from sc_annotate._core.slots import DEFAULT_KEY
-from sc_annotate._core.stored import read_calls, read_evidence
+from sc_annotate._store.slots import DEFAULT_KEY
+from sc_annotate._store.stored import read_calls, read_evidence
 from sc_annotate.errors import InputError
 from sc_annotate.pl import _style as style
 from sc_annotate.pl._evidence_bars import bars

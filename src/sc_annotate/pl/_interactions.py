@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sc_annotate._core.matrix import check_adata
-from sc_annotate._core.storage import check_key
+from sc_annotate._data.matrix import check_adata
+from sc_annotate._store.storage import check_key
 from sc_annotate.errors import StorageError
 from sc_annotate.pl import _perturbation_words as words
 from sc_annotate.pl import _style as style

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sc_annotate._core.lazy import obs_of
-from sc_annotate._core.slots import DEFAULT_KEY, Slots
-from sc_annotate._core.storage import read_uns
-from sc_annotate._core.stored import read_calls
+from sc_annotate._data.lazy import obs_of
+from sc_annotate._store.slots import DEFAULT_KEY, Slots
+from sc_annotate._store.storage import read_uns
+from sc_annotate._store.stored import read_calls
 from sc_annotate.errors import StorageError
 from sc_annotate.pl import _style as style
 from sc_annotate.pl._figure import finish, one_axes

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from sc_annotate._core.slots import DEFAULT_KEY
-from sc_annotate._core.storage import read_uns
-from sc_annotate._core.stored import read_baseline
+from sc_annotate._store.slots import DEFAULT_KEY
+from sc_annotate._store.storage import read_uns
+from sc_annotate._store.stored import read_baseline
 from sc_annotate.errors import InputError
 from sc_annotate.pl import _style as style
 from sc_annotate.pl._figure import finish, one_axes

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sc_annotate._core import perturbation_slots as slots
-from sc_annotate._core.conditions import SEPARATOR, as_targets, names_of
+from sc_annotate._store import perturbation_slots as slots
+from sc_annotate._vocabulary.conditions import SEPARATOR, as_targets, names_of
 from sc_annotate.errors import InputError
 
 if TYPE_CHECKING:

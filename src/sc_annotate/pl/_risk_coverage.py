@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sc_annotate._core.slots import DEFAULT_KEY
-from sc_annotate._core.stored import read_calibration
+from sc_annotate._store.slots import DEFAULT_KEY
+from sc_annotate._store.stored import read_calibration
 from sc_annotate.pl import _style as style
 from sc_annotate.pl._figure import finish, one_axes
 from sc_annotate.pl._frame import frame, legend, percent

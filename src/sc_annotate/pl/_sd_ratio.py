@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from sc_annotate._core.perturbation_slots import DEFAULT_KEY
+from sc_annotate._store.perturbation_slots import DEFAULT_KEY
 from sc_annotate.pl import _perturbation_words as words
 from sc_annotate.pl import _style as style
 from sc_annotate.pl._figure import finish, one_axes

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sc_annotate._core.slots import DEFAULT_KEY, GIVEN
-from sc_annotate._core.stored import read_calibration, read_calls, read_sets
+from sc_annotate._store.slots import DEFAULT_KEY, GIVEN
+from sc_annotate._store.stored import read_calibration, read_calls, read_sets
 from sc_annotate.errors import StorageError
 from sc_annotate.pl import _style as style
 from sc_annotate.pl._figure import finish

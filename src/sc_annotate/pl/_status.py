@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sc_annotate._core.slots import DEFAULT_KEY, STATUSES
-from sc_annotate._core.stored import read_calls, refuse_uncalibrated
+from sc_annotate._store.slots import DEFAULT_KEY, STATUSES
+from sc_annotate._store.stored import read_calls, refuse_uncalibrated
 from sc_annotate.errors import InputError, StorageError
 from sc_annotate.pl._annotation import _axes, _basis, _label, _places
 from sc_annotate.pl._figure import finish

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sc_annotate._core.lazy import in_memory
-from sc_annotate._core.slots import AMBIGUOUS, CONFIDENT, GIVEN, LOW_QUALITY, UNFAMILIAR, Slots
+from sc_annotate._data.lazy import in_memory
+from sc_annotate._store.slots import AMBIGUOUS, CONFIDENT, GIVEN, LOW_QUALITY, UNFAMILIAR, Slots
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

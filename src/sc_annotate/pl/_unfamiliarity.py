@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sc_annotate._core.slots import DEFAULT_KEY
-from sc_annotate._core.storage import check_column
-from sc_annotate._core.stored import read_calls, read_familiarity
+from sc_annotate._data.columns import check_column
+from sc_annotate._store.slots import DEFAULT_KEY
+from sc_annotate._store.stored import read_calls, read_familiarity
 from sc_annotate.errors import InputError, StorageError
 from sc_annotate.pl import _style as style
 from sc_annotate.pl._figure import finish, one_axes

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sc_annotate._core import conditions as parsing
+from sc_annotate._vocabulary import conditions as parsing
 from sc_annotate.errors import InputError
 
 if TYPE_CHECKING:

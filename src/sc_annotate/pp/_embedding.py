@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sc_annotate.pp._screen import check_profiles, screen_of
+from sc_annotate.perturbation.screen import check_profiles, screen_of
 from sc_annotate.predictors import screen_embedding
 
 if TYPE_CHECKING:

@@ -5,20 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sc_annotate._core.gene_ids.mapping import listed
-from sc_annotate._core.gene_ids.releases import dates, old_symbols
-from sc_annotate._core.gene_names import n_joined
-from sc_annotate._core.lazy import with_tables
-from sc_annotate._core.matrix import check_adata
-from sc_annotate._core.read import open_input
+from sc_annotate._data.lazy import with_tables
+from sc_annotate._data.matrix import check_adata
+from sc_annotate._data.read import open_input
+from sc_annotate._vocabulary.gene_ids.mapping import listed
+from sc_annotate._vocabulary.gene_ids.releases import dates, old_symbols
+from sc_annotate._vocabulary.gene_names import n_joined
 
 if TYPE_CHECKING:
     import numpy as np
     from anndata import AnnData
     from numpy.typing import NDArray
 
-    from sc_annotate._core.gene_names import GeneReport
-    from sc_annotate._core.values import ValueReport
+    from sc_annotate._data.values import ValueReport
+    from sc_annotate._vocabulary.gene_names import GeneReport
 
 
 @dataclass(frozen=True, repr=False)

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sc_annotate._core.gene_ids.mapping import GENE_MAPPING, SCHEMA, UNKNOWN, GeneMapping, Merge, assign, listed
-from sc_annotate._core.gene_names import texts
-from sc_annotate._core.lazy import with_tables
-from sc_annotate._core.matrix import check_adata
+from sc_annotate._core.codec import sanitize
 from sc_annotate._core.progress import logger
-from sc_annotate._core.sanitize import sanitize
+from sc_annotate._data.lazy import with_tables
+from sc_annotate._data.matrix import check_adata
+from sc_annotate._data.new_gene_names import NewNames, check, new_names
+from sc_annotate._data.renamed_genes import mapped
+from sc_annotate._vocabulary.gene_ids.mapping import GENE_MAPPING, SCHEMA, UNKNOWN, GeneMapping, Merge, assign, listed
+from sc_annotate._vocabulary.gene_names import texts
 from sc_annotate.errors import GeneError, InputError, StorageError
-from sc_annotate.pp._mapped import mapped
-from sc_annotate.pp._new_names import NewNames, check, new_names
 
 if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData
 
-    from sc_annotate._core.gene_ids.tables import Kind, Table
+    from sc_annotate._vocabulary.gene_ids.tables import Kind, Table
 
 FEW_ORTHOLOGS = 0.1
 """Below this share of genes with an ortholog the table is of other species, or has other ids."""

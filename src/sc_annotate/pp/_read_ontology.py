@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sc_annotate._core.terms.ontology import Ontology, read
+from sc_annotate._vocabulary.terms.ontology import Ontology, read
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

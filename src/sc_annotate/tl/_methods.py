@@ -6,6 +6,7 @@ from dataclasses import asdict, fields, is_dataclass
 from typing import TYPE_CHECKING, Literal
 
 from sc_annotate._core import registry
+from sc_annotate._core.records import Method
 from sc_annotate.errors import MethodError
 
 if TYPE_CHECKING:
@@ -47,9 +48,9 @@ def methods(task: Literal["annotation", "perturbation", "encoding"] = "annotatio
     return found
 
 
-def _parameters(method: registry.Method) -> str:
+def _parameters(method: Method) -> str:
     """Names and defaults of what ``method_kwargs`` takes, of the classes that can be read without another package."""
-    if method.source not in (registry.Method.source, "this session"):
+    if method.source not in (Method.source, "this session"):
         return ""
     cls = registry.load(method)
     if not is_dataclass(cls):

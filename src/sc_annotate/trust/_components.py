@@ -8,7 +8,7 @@ import numpy as np
 from scipy.sparse import csr_array, issparse
 from scipy.sparse.linalg import LinearOperator, svds
 
-from sc_annotate._core.matrix import as_csr_array
+from sc_annotate._core.arrays import as_csr_array
 from sc_annotate.errors import InputError
 
 if TYPE_CHECKING:

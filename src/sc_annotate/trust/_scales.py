@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sc_annotate.errors import InputError
-from sc_annotate.trust._company import ALIGN, LEAST, SHARED, align, in_groups
 from sc_annotate.trust._components import take
 from sc_annotate.trust._tail import TAIL_SIZE, fit_tail, tail
+from sc_annotate.trust.neighbourhood import ALIGN, LEAST, SHARED, align, in_groups
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

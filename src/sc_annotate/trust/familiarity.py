@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.sparse import issparse
 
-from sc_annotate._core.matrix import as_csr_array, rows
+from sc_annotate._core.arrays import as_csr_array, rows
 from sc_annotate.errors import InputError
-from sc_annotate.trust._company import SHARED, Company
 from sc_annotate.trust._components import as_cells
-from sc_annotate.trust._sampling import folds, sample
 from sc_annotate.trust._scales import Scales, joined
 from sc_annotate.trust._space import Space
+from sc_annotate.trust.neighbourhood import SHARED, Company
+from sc_annotate.trust.sampling import folds, sample
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

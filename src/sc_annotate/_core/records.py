@@ -1,0 +1,31 @@
+"""The record of a method: one line of the registry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Task = Literal["annotation", "perturbation", "encoding"]
+# The first three are what cells are given as; the others what predictors of perturbations learn from.
+Input = Literal["log", "counts", "embedding", "profiles", "cells"]
+
+
+@dataclass(frozen=True)
+class Method:
+    """One line of the registry.
+
+    ``input`` is what the method is given: ``"log"`` (log1p of counts per 10,000), ``"counts"`` or
+    ``"embedding"``; a predictor of perturbations ``"profiles"``, or ``"cells"`` where it trains on these. ``kind`` is ``"array"``, or ``"adapter"`` for tools that insist on an AnnData. ``saves``
+    says whether a fitted model can be written to a file.
+    """
+
+    name: str
+    task: Task
+    target: str
+    summary: str
+    input: Input = "log"
+    kind: Literal["array", "adapter"] = "array"
+    extra: str | None = None
+    reference: str | None = None
+    saves: bool = True
+    source: str = "sc_annotate"

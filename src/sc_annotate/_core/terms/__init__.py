@@ -1,1 +1,0 @@
-"""Terms and what lies under what."""

@@ -1,0 +1,121 @@
+"""Find the matrix a user means: `X`, a layer, `.raw` or a representation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sc_annotate.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from anndata import AnnData
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Source:
+    """A matrix inside an AnnData: what it holds, where it was found, and how its columns are called."""
+
+    X: Any
+    where: str
+    names: NDArray[np.str_]
+    var: pd.DataFrame | None = None
+
+    @property
+    def n_cells(self) -> int:
+        return int(self.X.shape[0])
+
+    @property
+    def n_columns(self) -> int:
+        return int(self.X.shape[1])
+
+    @property
+    def is_embedding(self) -> bool:
+        return self.var is None
+
+
+def check_adata(adata: Any, *, what: str) -> None:
+    """Refuse what is no AnnData, is empty, or is a view of a file."""
+    from anndata import AnnData
+
+    if type(adata).__name__ == "MuData":
+        raise InputError(f"{what} is a MuData; pass one modality, such as mdata['rna'].")
+    if not isinstance(adata, AnnData):
+        raise InputError(f"{what} must be an AnnData, not {type(adata).__name__}.")
+    if adata.n_obs == 0 or adata.n_vars == 0:
+        raise InputError(
+            f"{what} is empty: {adata.n_obs} cells x {adata.n_vars} genes. Check the filters before this call."
+        )
+    if adata.isbacked and adata.is_view:
+        raise InputError(
+            f"{what} is a view of a backed AnnData, which cannot hold new columns. Use `.to_memory()` on the view first."
+        )
+
+
+def find(
+    adata: AnnData,
+    *,
+    layer: str | None = None,
+    use_raw: bool | None = None,
+    use_rep: str | None = None,
+    what: str = "adata",
+) -> Source:
+    """The matrix that the arguments name; at most one of them may be given."""
+    named = [
+        name
+        for name, given in (("layer", layer is not None), ("use_raw", bool(use_raw)), ("use_rep", use_rep is not None))
+        if given
+    ]
+    for name, value in (("layer", layer), ("use_rep", use_rep)):
+        if value is not None and not isinstance(value, str):
+            raise InputError(f"{name} must be a name, not {value!r}.")
+    if len(named) > 1:
+        raise InputError(f"{' and '.join(named)} were both given for {what}; choose one.")
+    if use_rep is not None:
+        return _representation(adata, use_rep, what)
+    if layer is not None:
+        if layer not in adata.layers:
+            have = ", ".join(repr(name) for name in adata.layers if name is not None) or "none"
+            raise InputError(f"{what}.layers has no {layer!r}; there are: {have}.")
+        return Source(adata.layers[layer], f"layers[{layer!r}]", _strings(adata.var_names), adata.var)
+    if use_raw:
+        if adata.raw is None:
+            raise InputError(f"{what}.raw is empty, so use_raw=True cannot be met. Leave it out, or name a layer.")
+        return Source(adata.raw.X, "raw.X", _strings(adata.raw.var_names), adata.raw.var)
+    if adata.X is None:
+        have = ", ".join(repr(name) for name in adata.layers if name is not None) or "none"
+        raise InputError(f"{what}.X is empty; name a layer (there are: {have}).")
+    return Source(adata.X, "X", _strings(adata.var_names), adata.var)
+
+
+def resolve_rep(adata: AnnData, name: str, *, what: str = "adata") -> str:
+    """The key in ``obsm`` that `name` means: as it is, with ``X_`` before it, or without."""
+    for key in (name, f"X_{name}", name.removeprefix("X_")):
+        if key in adata.obsm:
+            return key
+    have = ", ".join(map(repr, adata.obsm)) or "none"
+    raise InputError(f"{what}.obsm has no representation {name!r} (nor with or without 'X_'); there are: {have}.")
+
+
+def _representation(adata: AnnData, name: str, what: str) -> Source:
+    key = resolve_rep(adata, name, what=what)
+    X = adata.obsm[key]
+    columns = [str(c) for c in X.columns] if hasattr(X, "columns") else None
+    if hasattr(X, "to_numpy"):
+        X = X.to_numpy()
+    if getattr(X, "ndim", 0) != 2:
+        raise InputError(f"{what}.obsm[{key!r}] must have two dimensions, cells x columns. Name another with use_rep=.")
+    # The name without its prefix, so that "X_pca" of one object and "pca" of another are the same space.
+    stem = key.removeprefix("X_")
+    if X.shape[1] == 0:
+        raise InputError(f"{what}.obsm[{key!r}] has no columns. Name another representation with use_rep=.")
+    return Source(X, f"obsm[{key!r}]", np.array([f"{stem}_{i}" for i in columns or range(X.shape[1])]))
+
+
+def _strings(index: pd.Index) -> NDArray[np.str_]:
+    """Names as text; a missing one is empty, so that it equals no other."""
+    names = np.asarray(index.astype(str), dtype=str)
+    return np.where(np.asarray(index.isna()), "", names)

@@ -1,0 +1,127 @@
+"""Where the new names of genes come from: a table, a column of ``var``, or the old names themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+import numpy as np
+
+from sc_annotate._vocabulary.gene_ids import rules as gene_rules
+from sc_annotate._vocabulary.gene_ids import tables as gene_tables
+from sc_annotate._vocabulary.gene_ids.mapping import Answer, Merge
+from sc_annotate._vocabulary.gene_ids.tables import Kind
+from sc_annotate._vocabulary.gene_names import SYMBOL_COLUMNS, look, parts, texts
+from sc_annotate.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from anndata import AnnData
+    from numpy.typing import NDArray
+
+    from sc_annotate._vocabulary.gene_ids.rules import Rule
+
+
+@dataclass(frozen=True)
+class NewNames:
+    """Where new names come from: a rule for each name, and in words; or a column, by place."""
+
+    rule: Rule
+    how: str
+    absent: str
+    column: str | None = None
+    size: int = 0
+
+    def answers(self, names: NDArray[np.str_], var: pd.DataFrame) -> list[Answer]:
+        """One for each gene: by its place where there is a column, since a name that occurs twice may have two new ones."""
+        if self.column is not None and self.column in var:
+            return [Answer(new.strip()) for new in texts(var[self.column]).tolist()]
+        return [self.rule(name) for name in names.tolist()]
+
+
+def check(
+    table: Any, kind: Any, column: Any, from_column: Any, to_column: Any, one_to_one: Any, merge: Any, drop_unknown: Any
+) -> None:
+    """Refuse arguments that mean nothing, or contradict each other."""
+    if kind not in get_args(Kind):
+        raise InputError(f"kind={kind!r} is unknown; choose one of {', '.join(get_args(Kind))}.")
+    if merge not in get_args(Merge):
+        raise InputError(f"merge={merge!r} is unknown; choose one of {', '.join(get_args(Merge))}.")
+    for name, flag in (("one_to_one", one_to_one), ("drop_unknown", drop_unknown)):
+        if not isinstance(flag, bool | np.bool_):
+            raise InputError(f"{name} must be True or False, not {flag!r}.")
+    for name, value in (("column", column), ("from_column", from_column), ("to_column", to_column)):
+        if value is not None and not isinstance(value, str):
+            raise InputError(f"{name} must be the name of a column, not {value!r}.")
+    if column is not None and (table is not None or kind != "ids"):
+        raise InputError("column= names new names in adata.var, in place of a table and with kind='ids'; choose one.")
+    if table is None and kind != "ids":
+        what = "HGNC's complete set" if kind == "aliases" else "a table of both species' genes, such as BioMart exports"
+        raise InputError(f"kind={kind!r} needs a table: {what}, as a DataFrame or the path of a CSV or TSV.")
+    if (from_column is not None or to_column is not None) and (table is None or kind == "aliases"):
+        raise InputError(
+            "from_column and to_column name columns of a table of kind 'ids' or 'orthologs'; leave them out."
+        )
+    if not one_to_one and kind != "orthologs":
+        raise InputError("one_to_one=False is for kind='orthologs'; leave it out.")
+
+
+def new_names(
+    adata: AnnData,
+    names: NDArray[np.str_],
+    table: Any,
+    kind: Kind,
+    column: str | None,
+    pair: tuple[str | None, str | None],
+    *,
+    one_to_one: bool,
+) -> NewNames:
+    """New names by a table, by a column of ``var``, or out of the old ones."""
+    if table is None:
+        column = _column(adata.var, names, column)
+        if column is None:
+            how = "taking symbols and Ensembl ids apart"
+            return NewNames(gene_rules.symbol_of_parts, how, "no id to take off")
+        # The rule is for genes of raw, which need not have the column.
+        rule = gene_rules.ids_rule(names.tolist(), texts(adata.var[column]).tolist())
+        return NewNames(rule, f"var[{column!r}]", "no name there", column, len(names))
+    if isinstance(table, str) and table in adata.var and not Path(table).is_file():
+        raise InputError(f"{table!r} is a column of adata.var, not a table: write column={table!r}.")
+    frame = gene_tables.read_table(table, names)
+    of = f" of {Path(table).name}" if isinstance(table, str) or hasattr(table, "__fspath__") else ""
+    absent = "not in the table"
+    if kind == "aliases":
+        gene_tables.check_columns(frame)
+        how, rule = f"previous symbols and aliases{of}", gene_rules.aliases_rule(frame)
+    else:
+        old, new = gene_tables.pair_of_columns(frame, names, kind, *pair)
+        columns = frame[old].tolist(), frame[new].tolist()
+        how = f"{old!r} to {new!r}{of}"
+        if kind == "ids":
+            rule = gene_rules.ids_rule(*columns)
+        else:
+            rule = gene_rules.orthologs_rule(*columns, gene_rules.is_one2one(frame), only=one_to_one)
+            how = f"{'one-to-one ' if one_to_one else ''}orthologs, {how}"
+            absent = "no ortholog in the table"
+    return NewNames(gene_rules.with_parts(rule), how, absent, size=len(frame))
+
+
+def _column(var: pd.DataFrame, names: NDArray[np.str_], column: str | None) -> str | None:
+    """The column of ``var`` with the new names; by default a customary one of symbols, or None where names hold them."""
+    have = ", ".join(map(repr, var)) or "none"
+    if column is None:
+        customary = next((name for name in SYMBOL_COLUMNS if name in var), None)
+        if customary is not None and look(names).id_type.startswith("ensembl"):
+            return customary
+        if any(parts(name)[0] for name in names.tolist()):
+            return None
+        raise InputError(
+            "map_genes needs new names: pass a table (DataFrame, dict, or path of a CSV or TSV), or name with column= the "
+            f"column of adata.var that has them. There are: {have}."
+        )
+    if column not in var:
+        raise InputError(f"adata.var has no column {column!r} (column); there are: {have}.")
+    if getattr(var[column], "ndim", 1) != 1:
+        raise InputError(f"adata.var has several columns named {column!r} (column). Rename all but one.")
+    return column

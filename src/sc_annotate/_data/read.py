@@ -1,0 +1,211 @@
+"""From an AnnData to blocks of rows on the common scale: find the matrix, look at it, read it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import sparse
+
+from sc_annotate._core.arrays import row_ordered, rows
+from sc_annotate._core.progress import logger, track
+from sc_annotate._core.settings import settings
+from sc_annotate._data import values
+from sc_annotate._data.columns import check_column
+from sc_annotate._data.matrix import Source, check_adata, find
+from sc_annotate._data.stream import each_block
+from sc_annotate._vocabulary import gene_names
+from sc_annotate.errors import InputError, MatrixError
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from numpy.typing import NDArray
+
+    from sc_annotate._data.common_scale import Transform
+    from sc_annotate._data.values import ValueReport
+    from sc_annotate._vocabulary.gene_names import GeneReport
+
+
+@dataclass(frozen=True)
+class Input:
+    """A matrix of an AnnData that has been found and looked at."""
+
+    source: Source
+    values: ValueReport
+    genes: GeneReport | None
+    names: dict[str, NDArray[np.str_]]
+    notes: list[str]
+    elsewhere: str = ""
+
+
+def open_input(
+    adata: AnnData,
+    *,
+    layer: str | None = None,
+    use_raw: bool | None = None,
+    use_rep: str | None = None,
+    gene_symbols: str | None = None,
+    what: str = "adata",
+    layer_argument: str = "layer",
+) -> Input:
+    """Find the matrix that is meant and look at it.
+
+    With ``use_raw=None``, where ``X`` is scaled and ``.raw`` holds counts or log-normalised values, ``.raw`` is
+    taken, and the notes say so.
+    """
+    check_adata(adata, what=what)
+    source = find(adata, layer=layer, use_raw=use_raw, use_rep=use_rep, what=what)
+    report = values.look(source, recorded_base=recorded_base(adata))
+    notes: list[str] = []
+    by_default = layer is None and use_raw is None and use_rep is None
+    if by_default and report.kind in ("scaled", "negative") and adata.raw is not None:
+        raw = find(adata, use_raw=True, what=what)
+        raw_report = values.look(raw, recorded_base=recorded_base(adata))
+        if raw_report.kind in ("counts", "log1p", "linear"):
+            notes.append(f"{what}.X is {report.kind}; {what}.raw ({raw_report.kind}) was taken instead")
+            logger.info(notes[-1])
+            source, report = raw, raw_report
+    elsewhere = _elsewhere(adata, source, what, layer_argument)
+    if source.is_embedding:
+        return Input(source, report, None, {"var_names": source.names}, notes, elsewhere)
+    names = gene_names.named(source.names, source.var, gene_symbols, what=what)
+    return Input(source, report, gene_names.look(source.names, source.var, gene_symbols), names, notes, elsewhere)
+
+
+def open_counts(adata: AnnData, found: Input, *, gene_symbols: str | None = None, what: str = "adata") -> Input | None:
+    """Counts of the genes that `found` has: the matrix itself, else ``layers["counts"]``; None where neither holds any."""
+    if found.values.kind == "counts":
+        return found
+    if found.source.is_embedding or adata.layers.get("counts") is None:
+        return None
+    try:
+        layer = open_input(adata, layer="counts", gene_symbols=gene_symbols, what=what)
+    except InputError:
+        # Nobody named this layer; what else is in it is not our business.
+        return None
+    fits = layer.values.kind == "counts" and np.array_equal(layer.source.names, found.source.names)
+    return layer if fits else None
+
+
+def _elsewhere(adata: AnnData, source: Source, what: str, layer_argument: str) -> str:
+    """Where else values might be, for the messages that refuse the ones that were found."""
+    layers = [name for name in adata.layers if name is not None and source.where != f"layers[{name!r}]"]
+    places = [f"{layer_argument}={name!r}" for name in layers[:5]]
+    if adata.raw is not None and source.where != "raw.X" and layer_argument == "layer":
+        places.append("use_raw=True")
+    if places:
+        return f"Elsewhere in {what} there is {', '.join(places)}: pass what holds counts or log-normalised values."
+    return f"{what} has no other layer and no .raw: go back to the object as it was before, and keep its values there."
+
+
+def recorded_base(adata: AnnData) -> float | None:
+    """The base of the logarithm that ``uns["log1p"]`` names, as scanpy leaves it there."""
+    recorded = adata.uns.get("log1p")
+    base = recorded.get("base") if isinstance(recorded, Mapping) else None
+    # Whatever else somebody keeps there says nothing about the values.
+    return float(base) if isinstance(base, int | float | np.number) else None
+
+
+def total_counts(adata: AnnData, key: str | None, *, what: str) -> NDArray[np.float64] | None:
+    """The column of true total counts, checked."""
+    if key is None:
+        return None
+    column = check_column(adata, key, argument="total_counts_key", what=what)
+    try:
+        totals = np.asarray(column, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{what}.obs[{key!r}] (total_counts_key) holds no numbers: {error}.") from error
+    if not np.isfinite(totals).all() or (totals < 0).any():
+        raise InputError(f"{what}.obs[{key!r}] (total_counts_key) holds negative, NaN or infinite totals.")
+    return totals
+
+
+def read_rows(
+    source: Source, transform: Transform, columns: NDArray[np.intp], chosen: NDArray[np.intp], *, progress: str
+) -> Any:
+    """Chosen rows (ascending) and columns, transformed, in memory: CSR float32 where the matrix is sparse, else dense."""
+    pick = _Pick(transform, columns, chosen)
+    if hasattr(source.X, "dask"):
+        # Rows cut out of many chunks would read each of them as often.
+        found = (part for _, part in each_block(pick, [source.X], progress=progress))
+        parts = [part for part in found if part is not None]
+    else:
+        X, size = row_ordered(source.X), settings.block_size
+        pieces = [chosen[i : i + size] for i in range(0, len(chosen), size)]
+        parts = [pick.take(rows(X, piece), piece) for piece in track(pieces, what=progress)]
+    return sparse.csr_matrix(sparse.vstack(parts)) if sparse.issparse(parts[0]) else np.concatenate(parts)
+
+
+@dataclass(frozen=True)
+class _Pick:
+    """Takes the chosen rows and columns out of a block; None where it has none of them."""
+
+    transform: Transform
+    columns: NDArray[np.intp]
+    chosen: NDArray[np.intp]
+
+    def __call__(self, where: slice, block: Any) -> Any:
+        low, high = np.searchsorted(self.chosen, [where.start, where.stop])
+        inside = self.chosen[low:high]
+        return self.take(rows(block, inside - where.start), inside) if len(inside) else None
+
+    def take(self, cells: Any, numbers: NDArray[np.intp]) -> Any:
+        """The columns of cells with these row numbers."""
+        part = self.transform(cells, numbers)
+        every = np.array_equal(self.columns, np.arange(part.shape[1]))
+        return part if every else part[:, self.columns]
+
+
+def prepare(
+    block: Any, where: slice, transform: Transform, columns: NDArray[np.intp], fill: NDArray[np.float32]
+) -> Any:
+    """A block of rows as a model expects it: transformed, with the model's columns.
+
+    ``columns[j]`` is the column of the matrix for the model's gene ``j``, or -1 where the matrix lacks that
+    gene; such a gene gets ``fill[j]``, its mean in the reference, so that it speaks for no type.
+    """
+    part = transform(block, where)
+    if len(columns) == part.shape[1] and np.array_equal(columns, np.arange(len(columns))):
+        return part
+    missing = columns < 0
+    part = part[:, columns[~missing]]
+    return part if not missing.any() else _filled(part, missing, fill)
+
+
+def read_cells(
+    source: Source,
+    transform: Transform,
+    columns: NDArray[np.intp],
+    fill: NDArray[np.float32],
+    chosen: NDArray[np.intp],
+    *,
+    progress: str,
+) -> Any:
+    """Chosen rows, ascending, with the columns that a model expects, as :func:`prepare` gives them."""
+    missing = columns < 0
+    part = read_rows(source, transform, columns[~missing], chosen, progress=progress)
+    return part if not missing.any() else _filled(part, missing, fill)
+
+
+def _filled(part: Any, missing: NDArray[np.bool_], fill: NDArray[np.float32]) -> Any:
+    if not sparse.issparse(part):
+        out = np.empty((part.shape[0], len(missing)), dtype=np.float32)
+        out[:, ~missing], out[:, missing] = part, fill[missing]
+        return out
+    position = sparse.csr_matrix(
+        (np.ones(part.shape[1], np.float32), (np.arange(part.shape[1]), np.flatnonzero(~missing))),
+        shape=(part.shape[1], len(missing)),
+    )
+    constant = sparse.csr_matrix(np.where(missing, fill, 0).astype(np.float32)[None, :])
+    return sparse.csr_matrix(part @ position + sparse.csr_matrix(np.ones((part.shape[0], 1), np.float32)) @ constant)
+
+
+def check_representations(query: Source, reference_names: NDArray[np.str_], *, what: str) -> None:
+    """A model of a representation needs the very same one."""
+    if not np.array_equal(np.sort(query.names), np.sort(reference_names)):
+        raise MatrixError(
+            f"{what}.{query.where} has {query.n_columns} dimensions named {query.names[0]}...; the reference has "
+            f"{len(reference_names)} named {reference_names[0]}... Compute both in one space before this call."
+        )

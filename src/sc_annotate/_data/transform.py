@@ -1,0 +1,141 @@
+"""Decide how the values that were seen become the common scale, or refuse them with the cure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, get_args
+
+from sc_annotate._data.common_scale import TARGET_SUM, Transform
+from sc_annotate._data.detect import BASES
+from sc_annotate.errors import InputError, MatrixError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from sc_annotate._data.detect import Base
+    from sc_annotate._data.values import ValueReport
+
+__all__ = ["PANEL_GENES", "TARGET_SUM", "Stated", "Transform", "Wanted", "plan"]
+
+# A count matrix of fewer genes is taken for a panel: its totals are not the cells' library sizes.
+PANEL_GENES = 5_000
+
+Stated = Literal["counts", "log1p", "log2", "log10", "linear"]
+Wanted = Literal["log", "counts", "embedding"]
+
+
+def plan(
+    report: ValueReport,
+    *,
+    what: str,
+    wanted: Wanted = "log",
+    stated: Stated | None = None,
+    totals: NDArray[np.float64] | None = None,
+    panel: NDArray[np.intp] | None = None,
+    elsewhere: str = "Name the layer that holds counts or log-normalised values.",
+) -> Transform:
+    """How the matrix of a report becomes what is wanted; refuses what cannot be brought there.
+
+    Parameters
+    ----------
+    report
+        What was seen.
+    what
+        How the object is called in messages.
+    stated
+        What the user says the values are; wins over an assumption, must not contradict what was measured.
+    elsewhere
+        Where other values may be found, for messages.
+    totals
+        True total counts, one a cell.
+    panel
+        Columns over whose sum both sides are normalised, where one side has a panel of genes only.
+    """
+    _refuse(report, stated, what, elsewhere)
+    if wanted == "embedding" or report.kind == "embedding":
+        return Transform(identity=True)
+    kind, base, notes = _settle(report, stated, what)
+    if wanted == "counts":
+        if kind != "counts":
+            raise MatrixError(
+                f"this method needs counts, and {what}.{report.where} holds {kind} values ({report.evidence}). "
+                f"{elsewhere}"
+            )
+        return Transform(identity=True, notes=notes)
+    unlog = BASES[base] if base is not None else None
+    if totals is not None and kind == "linear" and report.target_sum is not None:
+        notes.append("total_counts_key left aside: the values are normalised already")
+        totals = None
+    if totals is not None and kind != "log1p":
+        return Transform(totals=totals, notes=[*notes, "normalised by the given total counts"])
+    if panel is not None:
+        return Transform(
+            unlog=unlog, columns=panel, notes=[*notes, f"normalised over {len(panel):,} genes: not all genes are there"]
+        )
+    if kind == "log1p":
+        return _from_log(report, unlog, base, notes, ignored=totals is not None)
+    if report.n_genes < PANEL_GENES:
+        notes.append(
+            f"{what}.{report.where} holds {kind} of {report.n_genes:,} genes only: their sum stands in for the cells' "
+            "total counts (total_counts_key= names the true ones)"
+        )
+    notes.append(f"{kind} normalised to 10,000 a cell and logged")
+    return Transform(notes=notes)
+
+
+def _from_log(
+    report: ValueReport, unlog: float | None, base: str | None, notes: list[str], *, ignored: bool
+) -> Transform:
+    if ignored:
+        notes.append("total_counts_key left aside: the values are logged already")
+    rescale = 1.0
+    if base != "e":
+        notes.append(f"logarithm of base {base} converted to the natural one")
+    if report.target_sum is not None and abs(report.target_sum / TARGET_SUM - 1) > 2e-3:
+        rescale = TARGET_SUM / report.target_sum
+        notes.append(f"rescaled from {report.target_sum:,.0f} to 10,000 a cell")
+    elif report.target_sum is None:
+        notes.append("total per cell before the logarithm unknown (not all genes are there); taken as 10,000")
+    return Transform(unlog=unlog, keep_totals=True, rescale=rescale, notes=notes)
+
+
+def _refuse(report: ValueReport, stated: Stated | None, what: str, elsewhere: str) -> None:
+    place = f"{what}.{report.where}"
+    if report.n_nan or report.n_inf:
+        raise MatrixError(
+            f"{place} holds NaN or infinite values ({report.n_nan} NaN, {report.n_inf} infinite in {report.n_sampled} "
+            "sampled cells). Replace them (NaN from a join usually mean 0: `np.nan_to_num`) or drop those cells."
+        )
+    if report.kind == "scaled" and (report.minimum < 0 or stated is None):
+        raise MatrixError(
+            f"{place} is scaled ({report.evidence}), which cannot be undone. {elsewhere}"
+            + ("" if report.minimum < 0 else " If they are logarithms after all, say so with values='log1p'.")
+        )
+    if report.kind == "negative":
+        raise MatrixError(
+            f"{place} holds negative values (minimum {report.minimum:.3g}), as fold changes, residuals, scaled or "
+            f"batch-corrected values do. {elsewhere}"
+        )
+    if report.kind == "zero":
+        raise MatrixError(f"{place} holds no value other than zero in the sampled cells. {elsewhere}")
+
+
+def _settle(report: ValueReport, stated: Stated | None, what: str) -> tuple[str, Base | None, list[str]]:
+    if stated is None:
+        return report.kind, report.base, []
+    if stated not in get_args(Stated):
+        raise InputError(f"values={stated!r} is unknown; choose one of {', '.join(get_args(Stated))}, or leave it out.")
+    bases: dict[Stated, Base] = {"log1p": "e", "log2": "2", "log10": "10"}
+    base = bases.get(stated)
+    kind = "log1p" if base else stated
+    # A standard deviation of 1 without negative values is weak evidence: logarithms of chosen genes may have it.
+    assumed = report.kind == "scaled" or report.evidence.startswith(("assumed", "maximum", "as recorded"))
+    if (kind, base) != (report.kind, report.base) and not (assumed and report.kind != "counts" and kind != "counts"):
+        cure = "Leave values= out, or name another layer."
+        if stated == "counts":
+            cure = "Counts are whole numbers; for estimates of them say values='linear'."
+        seen = report.kind if report.base is None else f"logarithms of base {report.base}"
+        raise MatrixError(
+            f"values={stated!r} was said of {what}.{report.where}, but it holds {seen} ({report.evidence}). {cure}"
+        )
+    return kind, base, [f"taken as {stated}, as stated"]

@@ -1,0 +1,1 @@
+"""Where results are kept in an AnnData and in files, and how they are read back."""

@@ -1,0 +1,203 @@
+"""Read a stored annotation back, checked: what `get` hands out as tables and `pl` draws."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sc_annotate._data.lazy import in_memory, obs_of
+from sc_annotate._data.matrix import check_adata
+from sc_annotate._store.slots import Slots
+from sc_annotate._store.storage import check_key, model_ids, read_uns
+from sc_annotate.errors import StorageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from anndata import AnnData
+    from numpy.typing import NDArray
+
+
+def read_calls(adata: AnnData, key: str) -> pd.DataFrame:
+    """The columns of ``obs`` that an annotation owns, by plain names; also of concatenated objects, without ``uns``."""
+    check_adata(adata, what="adata")
+    slots = check_key(key)
+    names = {
+        slots.call: "label",
+        slots.confidence: "confidence",
+        slots.status: "status",
+        slots.set_size: "set_size",
+        slots.unfamiliarity: "unfamiliarity",
+        slots.low_quality: "low_quality",
+        slots.disagreement: "disagreement",
+        slots.voted: "voted",
+        slots.voted_share: "voted_share",
+        slots.rollup: "rollup",
+        slots.rollup_confidence: "rollup_confidence",
+        slots.rollup_id: "rollup_ontology_term_id",
+        slots.model: "model",
+    }
+    if slots.call not in adata.obs or slots.model not in adata.obs:
+        read_uns(adata, key)  # says what there is
+        raise StorageError(
+            f"adata.obs lacks {slots.call!r} or {slots.model!r}: columns of the result were deleted. Annotate again."
+        )
+    table = obs_of(adata)
+    names |= _level_columns(adata, slots, taken=set(names.values()))
+    return table[[name for name in names if name in table]].rename(columns=names)
+
+
+def _level_columns(adata: AnnData, slots: Slots, taken: set[str]) -> dict[str, str]:
+    """Columns of coarser levels, by the name of the level; by their own where that is another part of the result."""
+    stored = in_memory(adata.uns.get(slots.uns))
+    levels = stored.get("levels") if isinstance(stored, dict) else None
+    names = [] if levels is None else [str(name) for name in levels.columns[:-1]]
+    parts = [part for name in names for part in (name, f"{name}_confidence")]
+    return {f"{slots.key}_{part}": f"{slots.key}_{part}" if part in taken else part for part in parts}
+
+
+def read_probabilities(adata: AnnData, key: str, *, whole: bool = False) -> pd.DataFrame:
+    """Cells x types with the names of the types; refuses columns that do not belong to the cells any more.
+
+    Of a result that keeps the largest of each cell, the others are 0; refused where the `whole` is needed.
+    """
+    import pandas as pd
+    from scipy import sparse
+
+    stored = read_uns(adata, key)
+    slots = Slots(key)
+    classes = np.array([str(c) for c in stored["classes"]])
+    if slots.proba not in adata.obsm:
+        raise StorageError(
+            f"adata.obsm has no {slots.proba!r}: the probabilities were not stored (store_proba=False), or were deleted. "
+            "Annotate again with store_proba='all'."
+        )
+    ids = model_ids(adata, key)
+    if any(i != str(stored.get("model")) for i in ids):
+        raise StorageError(
+            f"the cells of adata were named by the models {', '.join(ids)}, but adata.uns[{key!r}] describes "
+            f"{stored.get('model')}: objects of different models were concatenated, and the columns of the probabilities do not "
+            "agree. Take the probabilities before concatenating, or annotate again."
+        )
+    kept: Any = adata.obsm[slots.proba]
+    if sparse.issparse(kept):
+        if whole:
+            raise StorageError(
+                f"adata.obsm[{slots.proba!r}] has the largest probabilities of each cell only (store_proba='topk'), and all "
+                "are needed here. Annotate again with store_proba='all'."
+            )
+        kept = kept.toarray()
+        # Cells that no model named have none.
+        kept[np.asarray(obs_of(adata)[slots.model].isna())] = np.nan
+    values: NDArray[Any] = np.asarray(kept)
+    if values.ndim != 2 or values.shape[1] != len(classes):
+        raise StorageError(
+            f"adata.obsm[{slots.proba!r}] has shape {values.shape}, and adata.uns[{key!r}] names {len(classes)} types. "
+            "Annotate again."
+        )
+    return pd.DataFrame(values, index=obs_of(adata).index, columns=classes)
+
+
+def read_baseline(adata: AnnData, key: str) -> dict[str, Any]:
+    """The held-out scores of an annotation."""
+    baseline = read_uns(adata, key).get("baseline")
+    if not isinstance(baseline, dict) or "scores" not in baseline or "confusion" not in baseline:
+        refuse_uncalibrated(adata, key)
+        raise StorageError(
+            f"adata.uns[{key!r}]['baseline'] has no held-out scores: it was annotated with cv=0, or with a model that was "
+            "fitted so. Annotate again with cv=1 (one hold-out) or more folds."
+        )
+    return baseline
+
+
+def read_calibration(adata: AnnData, key: str, *parts: str) -> dict[str, Any]:
+    """What held-out cells taught about an annotation's confidence, with at least these parts."""
+    found = read_uns(adata, key).get("calibration")
+    if isinstance(found, dict) and all(part in found for part in parts):
+        return found
+    refuse_uncalibrated(adata, key)
+    members = member_names(adata, key)
+    if members:
+        raise StorageError(
+            f"adata.uns[{key!r}] is a consensus, whose own probabilities were not checked on held-out cells. Look at one of "
+            f"its members, such as key={members[0]!r}, if it is in adata."
+        )
+    raise StorageError(
+        f"adata.uns[{key!r}]['calibration'] holds no {' or '.join(map(repr, parts))}: the model was fitted with "
+        "calibration=None, or too few cells were held out to learn it from. Annotate again with "
+        "calibration='temperature' and, where types are small, more reference cells."
+    )
+
+
+def refuse_uncalibrated(adata: AnnData, key: str) -> None:
+    """Say so where there never were held-out cells: of markers, and of models that came without any."""
+    stored = adata.uns.get(key)
+    calibration = stored.get("calibration") if isinstance(stored, dict) else None
+    note = calibration.get("note") if isinstance(calibration, dict) else None
+    if note is not None:
+        raise StorageError(
+            f"adata.uns[{key!r}] has nothing from held-out cells: {note}. For that, annotate with labelled cells as the "
+            "reference, or with a model that `sca.tl.fit_annotator` fitted on them."
+        )
+
+
+def read_sets(adata: AnnData, key: str) -> dict[str, Any]:
+    """How the prediction sets of an annotation were made."""
+    read_calibration(adata, key, "sets")
+    found = read_uns(adata, key).get("sets")
+    if not isinstance(found, dict) or "coverage" not in found:
+        raise StorageError(
+            f"adata.uns[{key!r}] has no prediction sets: the model was fitted without calibration. Annotate again with "
+            "calibration='temperature'."
+        )
+    return found
+
+
+def read_familiarity(adata: AnnData, key: str) -> dict[str, Any]:
+    """Where the line to unfamiliar lies, and the quantiles of the reference's held-out scores."""
+    found = read_uns(adata, key).get("familiarity")
+    if not isinstance(found, dict) or "threshold" not in found or "reference" not in found:
+        refuse_uncalibrated(adata, key)
+        members = member_names(adata, key)
+        cure = f"Look at one of its members, such as key={members[0]!r}" if members else "Annotate again"
+        why = "a consensus has none" if members else "it was annotated with false_alarms=None, or calibration=None"
+        raise StorageError(f"adata.uns[{key!r}] has no scores of unfamiliarity: {why}. {cure}.")
+    return found
+
+
+def read_evidence(adata: AnnData, key: str) -> dict[str, Any]:
+    """What ``sca.tl.evidence`` found."""
+    found = read_uns(adata, key).get("evidence")
+    if not isinstance(found, dict) or "table" not in found:
+        raise StorageError(f"adata.uns[{key!r}] has no evidence. Run `sca.tl.evidence(adata, key={key!r})` first.")
+    return found
+
+
+def read_dissent(adata: AnnData, key: str) -> pd.DataFrame:
+    """Cells x members of a consensus: which members call a cell otherwise."""
+    import pandas as pd
+
+    read_uns(adata, key)
+    members = member_names(adata, key)
+    slot = Slots(key).dissent
+    if not members:
+        have = [name for name in adata.uns if member_names(adata, name)]
+        found = f"there are: {', '.join(map(repr, have))}" if have else "there is none"
+        raise StorageError(
+            f"adata.uns[{key!r}] is the result of one method, no consensus ({found}). Name one with key=, or make one: "
+            "sca.tl.consensus(adata, [...])."
+        )
+    values: NDArray[Any] = np.asarray(adata.obsm[slot]) if slot in adata.obsm else np.empty((0, 0))
+    if values.shape != (adata.n_obs, len(members)):
+        raise StorageError(
+            f"adata.obsm has no {slot!r} of {adata.n_obs} cells x {len(members)} members: it was deleted or changed. "
+            "Make the consensus again."
+        )
+    return pd.DataFrame(values.astype(bool), index=adata.obs_names, columns=members)
+
+
+def member_names(adata: AnnData, key: str) -> list[str]:
+    """Names of the members of a consensus, in the order of their columns; none where it is no consensus."""
+    stored = in_memory(adata.uns.get(key))
+    members = stored.get("members") if isinstance(stored, dict) and "schema" in stored else None
+    return [] if members is None else [str(m) for m in np.atleast_1d(members)]

@@ -1,0 +1,1 @@
+"""Names: ontologies, marker lists, genes and their tables, perturbed conditions."""

@@ -1,0 +1,1 @@
+"""Terms of an ontology and their ancestors."""

@@ -1,0 +1,301 @@
+"""Terms and what lies under what: a cell ontology, a tree of the user's own, or levels of labels."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sc_annotate._vocabulary.terms import dag
+from sc_annotate._vocabulary.terms.texts import Found, Texts
+from sc_annotate.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import ArrayLike, NDArray
+
+ANY: str = "any type"
+"""The root of trees that have several tops of their own."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Ontology:
+    """Terms of an ontology or a tree, and the direct parents of each.
+
+    Make one with :func:`sc_annotate.pp.read_ontology`, or with one of the ``from_`` methods. It is never changed.
+
+    Parameters
+    ----------
+    ids
+        Ids of the terms, shape (n,), unique.
+    names
+        Their names, shape (n,).
+    parents
+        Positions of the direct parents of each term; empty for a root.
+    synonyms
+        Of some ids: texts with their scope (``exact``, ``broad``, ``narrow``, ``related``).
+    retired
+        Earlier ids and what took their place; "" where nothing did.
+    version
+        What the source calls itself.
+
+    Raises
+    ------
+    InputError
+        No terms, ids twice, parents that are not there, or a cycle.
+
+    Examples
+    --------
+    >>> import sc_annotate as sca
+    >>> tree = sca.pp.read_ontology({"CD4 T": "T", "CD8 T": "T", "T": "lymphocyte", "B": "lymphocyte"})
+    >>> tree.lowest_common_ancestor(["CD4 T", "B"]), tree.distance("CD4 T", "B")
+    ('lymphocyte', 3)
+    >>> tree.ancestors("CD8 T")
+    ['CD8 T', 'T', 'lymphocyte']
+    """
+
+    ids: NDArray[np.str_]
+    names: NDArray[np.str_]
+    parents: list[NDArray[np.intp]]
+    synonyms: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    retired: dict[str, str] = field(default_factory=dict)
+    version: str = ""
+
+    def __post_init__(self) -> None:
+        for name, plain in (("ids", self.ids), ("names", self.names)):
+            object.__setattr__(self, name, np.asarray(plain, dtype=str))
+        object.__setattr__(self, "parents", [np.asarray(p, dtype=np.intp) for p in self.parents])
+        if not len(self.ids) or not len(self.ids) == len(self.names) == len(self.parents):
+            raise InputError(
+                f"an ontology needs terms with a name and parents each, not {len(self.ids)} ids, {len(self.names)} names and "
+                f"{len(self.parents)} lists of parents."
+            )
+        values, counts = np.unique(self.ids, return_counts=True)
+        if (counts > 1).any():
+            raise InputError(f"ids of an ontology must be unique; twice there: {some(values[counts > 1].tolist())}.")
+        if any(len(p) and not (0 <= p.min() and p.max() < len(self.ids)) for p in self.parents):
+            raise InputError("parents of an ontology's terms must be positions among its terms.")
+        stuck = dag.parents_first(self.parents)[1]
+        if stuck:
+            names = [str(self.ids[i]) for i in dag.a_cycle(self.parents, stuck)]
+            raise InputError(f"the ontology goes round in a circle: {' is under '.join([*names, names[0]])}.")
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __contains__(self, term: object) -> bool:
+        return term in self._place
+
+    def __repr__(self) -> str:
+        return f"Ontology of {len(self):,} terms{f' ({self.version})' if self.version else ''}"
+
+    # ---- sources
+
+    @classmethod
+    def from_obo(cls, path: str | Path, *, prefix: str | None = None) -> Ontology:
+        """Read an OBO file, plain or gzipped.
+
+        Obsolete terms are left out; their ids, and alternative ones, lead to what replaced them.
+
+        Parameters
+        ----------
+        path
+            The file.
+        prefix
+            Keep the terms whose id begins so ("CL"), and cut what lies above or beside. By default that of the ontology
+            which the header names, as files of the Cell Ontology bring along terms of other ones; "" keeps all.
+
+        Returns
+        -------
+        The ontology; `version` is the file's ``data-version``.
+        """
+        from sc_annotate._vocabulary.terms.sources import from_obo
+
+        return from_obo(path, prefix)
+
+    @classmethod
+    def from_guide(cls) -> Ontology:
+        """Read the Cell Ontology that the installed cellxgene-ontology-guide brings along; works offline."""
+        from sc_annotate._vocabulary.terms.sources import from_guide
+
+        return from_guide()
+
+    @classmethod
+    def from_tree(cls, tree: Mapping[str, str | Sequence[str]]) -> Ontology:
+        """Make a tree of a dict from each name to its parent, or its parents; ids are the names.
+
+        Where several names have no parent, a root ``"any type"`` is put above them.
+        """
+        from sc_annotate._vocabulary.terms.sources import from_tree
+
+        return from_tree(tree)
+
+    @classmethod
+    def from_levels(cls, columns: Mapping[str, ArrayLike] | Sequence[ArrayLike]) -> Ontology:
+        """Make a tree of columns of labels, coarse to fine, all of the same cells (or types).
+
+        Ids are the labels. A label that stands in two columns is one term only where the coarser one holds nothing else;
+        otherwise the coarser one is called by its column too, as ``"T (broad)"``. Where the coarsest column has several
+        labels, a root ``"any type"`` is put above them.
+
+        Parameters
+        ----------
+        columns
+            Labels by the name of the column (a dict or DataFrame), or a sequence of columns, all of one length.
+        """
+        from sc_annotate._vocabulary.terms.sources import from_levels
+
+        return from_levels(columns)
+
+    # ---- one term
+
+    @cached_property
+    def _place(self) -> dict[str, int]:
+        return {str(term): i for i, term in enumerate(self.ids)}
+
+    def _current(self, term: str) -> str:
+        """The id of today, "" where there is none; replacements may lead on to others."""
+        seen = set()
+        while term not in self._place:
+            if term in seen or not self.retired.get(term):
+                return ""
+            seen.add(term)
+            term = self.retired[term]
+        return term
+
+    def resolve(self, term: str) -> str:
+        """The id of today: of an id that was replaced, what replaced it."""
+        if not isinstance(term, str):
+            raise InputError(f"a term is named by its id, a string, not by {term!r}.")
+        current = self._current(term)
+        if current:
+            return current
+        if term in self.retired:
+            raise InputError(f"{term!r} is obsolete in {self!r}, and nothing in it replaces it. Choose another term.")
+        near = difflib.get_close_matches(str(term), list(self._place), n=3) or self.near(str(term))
+        hint = f" Did you mean {', '.join(map(repr, near))}?" if near else ""
+        raise InputError(f"{self!r} has no term {term!r}.{hint}")
+
+    def index(self, term: str) -> int:
+        """Position of a term."""
+        return self._place[self.resolve(term)]
+
+    def name(self, term: str) -> str:
+        """Name of a term."""
+        return str(self.names[self.index(term)])
+
+    @cached_property
+    def _depths(self) -> NDArray[np.intp]:
+        return dag.longest(self.parents, dag.parents_first(self.parents)[0])
+
+    def depth(self, term: str) -> int:
+        """Edges on the longest way from a root: a term is always deeper than those above it."""
+        return int(self._depths[self.index(term)])
+
+    def is_root(self, term: str) -> bool:
+        """Whether nothing lies above a term."""
+        return not len(self.parents[self.index(term)])
+
+    # ---- what lies under what
+
+    @cached_property
+    def _children(self) -> list[list[int]]:
+        return dag.children_of(self.parents)
+
+    @cached_property
+    def _above(self) -> dict[int, dict[int, int]]:
+        """Terms above each term, with the edges to them, as they are asked for."""
+        return {}
+
+    def _climb(self, place: int) -> dict[int, int]:
+        if place not in self._above:
+            self._above[place] = dag.reach(place, self.parents)
+        return self._above[place]
+
+    def _under(self, place: int) -> dict[int, int]:
+        return dag.reach(place, self._children)
+
+    def ancestors(self, term: str) -> list[str]:
+        """The term and all above it, nearest first."""
+        return [str(self.ids[i]) for i in self._climb(self.index(term))]
+
+    def descendants(self, term: str) -> list[str]:
+        """The term and all under it, nearest first."""
+        return [str(self.ids[i]) for i in self._under(self.index(term))]
+
+    def lowest_common_ancestor(self, terms: Iterable[str]) -> str:
+        """The most specific term that is at or above all of these.
+
+        Where several have no other common ancestor under them, the one with the fewest descendants, then the first by id.
+        """
+        places = sorted({self.index(t) for t in terms})
+        if not places:
+            raise InputError("a common ancestor needs at least one term.")
+        common = set.intersection(*(set(self._climb(i)) for i in places))
+        if not common:
+            raise InputError(f"{some([str(self.ids[i]) for i in places])} have no common ancestor in {self!r}.")
+        lowest = common - {above for i in common for above in self._climb(i) if above != i}
+        return str(self.ids[min(lowest, key=lambda i: (len(self._under(i)), str(self.ids[i])))])
+
+    def distance(self, a: str, b: str) -> int:
+        """Edges on the shortest way from one term to the other over a common ancestor."""
+        up, other = self._climb(self.index(a)), self._climb(self.index(b))
+        common = up.keys() & other.keys()
+        if not common:
+            raise InputError(f"{a!r} and {b!r} have no common ancestor in {self!r}, so no distance.")
+        return min(up[i] + other[i] for i in common)
+
+    # ---- names
+
+    @cached_property
+    def _texts(self) -> Texts:
+        return Texts(self.ids, self.names, self.synonyms)
+
+    def find(self, text: str) -> Found:
+        """The term that a text means, and how it was found.
+
+        Tried in turn: an id, a name, an exact synonym (case ignored), one spelling of both (plural, dashes, commas, signs
+        of markers, ``cell`` left out), and a few abbreviations. Broad, narrow and related synonyms never count. A text
+        that fits two terms at the first step where it fits any, or means other cells elsewhere ("alpha cells"), is
+        ``ambiguous`` and has no id.
+
+        Returns
+        -------
+        ``id`` ("" for none) and ``how``: ``id``, ``exact``, ``synonym``, ``normalised``, ``abbreviation``, ``ambiguous``
+        or ``unmapped``.
+        """
+        text = str(text).strip()
+        term = self._current(text)
+        return Found(term, "id") if term else self._texts.find(text)
+
+    def near(self, text: str, n: int = 3) -> list[str]:
+        """Names of terms that look like a text."""
+        return self._texts.near(text, n)
+
+
+def read(source: Ontology | str | Path | Mapping[str, Any] | None) -> Ontology:
+    """An ontology from whatever a user may name one by."""
+    if isinstance(source, Ontology):
+        return source
+    if source is None:
+        return Ontology.from_guide()
+    if isinstance(source, Mapping):
+        return Ontology.from_tree(source)
+    if isinstance(source, str | Path):
+        return Ontology.from_obo(source)
+    raise InputError(
+        f"ontology must be an Ontology, the path of an OBO file, a dict from child to parent, or None, not a "
+        f"{type(source).__name__}."
+    )
+
+
+def some(items: Sequence[str]) -> str:
+    """The first few names, and how many more there are."""
+    shown = ", ".join(map(repr, items[:5]))
+    return f"{shown} and {len(items) - 5} more" if len(items) > 5 else shown

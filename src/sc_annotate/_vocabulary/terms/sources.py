@@ -1,0 +1,183 @@
+"""Where the terms of an ontology come from: OBO files, the CELLxGENE guide, a dict, columns of labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sc_annotate._vocabulary.terms.obo import Term, parse_obo
+from sc_annotate._vocabulary.terms.ontology import ANY, Ontology, some
+from sc_annotate.errors import InputError, LabelError, MissingExtraError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+
+def assemble(terms: Iterable[Term], *, version: str, where: str) -> Ontology:
+    """An ontology of parsed terms; obsolete ones are kept as ids only."""
+    terms = list(terms)
+    living = [t for t in terms if not t.obsolete]
+    place: dict[str, int] = {}
+    for i, t in enumerate(living):
+        if t.id in place:
+            raise InputError(f"{where} has the id {t.id!r} twice.")
+        place[t.id] = i
+    if lost := sorted({p for t in living for p in t.parents if p not in place}):
+        raise InputError(f"{where} names parents that it does not hold: {some(lost)}. Take the whole file.")
+    retired = {t.id: t.replaced_by for t in terms if t.obsolete}
+    retired |= {old: t.id for t in living for old in t.alternatives if old not in place}
+    return Ontology(
+        ids=np.array([t.id for t in living], dtype=str),
+        names=np.array([t.name or t.id for t in living], dtype=str),
+        parents=[np.array(sorted({place[p] for p in t.parents}), dtype=np.intp) for t in living],
+        synonyms={t.id: t.synonyms for t in living if t.synonyms},
+        retired=retired,
+        version=version,
+    )
+
+
+def from_obo(path: str | Path, prefix: str | None) -> Ontology:
+    """See :meth:`Ontology.from_obo`."""
+    file = Path(path)
+    if not file.is_file():
+        raise InputError(f"there is no OBO file {str(file)!r}.")
+    header, terms = parse_obo(file)
+    if prefix is None:
+        # The header of "cl/subsets/..." names the ontology whose ids begin with "CL:".
+        own = header.get("ontology", "").split("/")[0].upper()
+        prefix = own if any(t.id.startswith(f"{own}:") for t in terms) else ""
+    if prefix:
+        terms = [t for t in terms if t.id.startswith(f"{prefix}:")]
+        for t in terms:
+            t.parents = [p for p in t.parents if p.startswith(f"{prefix}:")]
+        if not terms:
+            raise InputError(f"{str(file)!r} has no term whose id begins with {prefix + ':'!r}.")
+    version = header.get("data-version") or header.get("ontology") or file.name
+    return assemble(terms, version=version, where=repr(str(file)))
+
+
+@lru_cache(maxsize=1)
+def from_guide() -> Ontology:
+    """See :meth:`Ontology.from_guide`."""
+    try:
+        from cellxgene_ontology_guide.supported_versions import CXGSchema
+    except ImportError as error:
+        raise MissingExtraError(
+            "the Cell Ontology comes with cellxgene-ontology-guide, which is not installed: "
+            'pip install "sc-annotate[ontology]". Or name an OBO file: ontology="cl.obo".'
+        ) from error
+    schema = CXGSchema()
+    found: dict[str, dict[str, Any]] = schema.ontology("CL")
+    terms = [
+        Term(
+            id=key,
+            name=str(entry["label"]),
+            parents=[p for p, steps in entry["ancestors"].items() if steps == 1 and p in found],
+            # The guide hands out exact synonyms only.
+            synonyms=[(str(s), "exact") for s in entry.get("synonyms", ())],
+            obsolete=bool(entry.get("deprecated")),
+            replaced_by=str(entry.get("replaced_by") or ""),
+        )
+        for key, entry in found.items()
+    ]
+    version = schema.supported_ontologies["CL"]["version"]
+    return assemble(terms, version=f"Cell Ontology {version}, CELLxGENE schema {schema.version}", where="the guide")
+
+
+def from_tree(tree: Mapping[str, str | Sequence[str]]) -> Ontology:
+    """See :meth:`Ontology.from_tree`."""
+    above = {child: _parents(child, parents) for child, parents in tree.items()}
+    names = list(dict.fromkeys([*above, *(p for parents in above.values() for p in parents)]))
+    wrong = [n for n in names if not isinstance(n, str) or not n.strip()]
+    if wrong or not names:
+        raise InputError(f"a tree is a dict from the name of each term to that of its parent; {wrong[:3]} is no name.")
+    if itself := [n for n in names if n in above.get(n, ())]:
+        raise InputError(f"in the tree, {itself[0]!r} is its own parent. Leave it out: a root needs no entry.")
+    return _tree(names, {n: above.get(n, []) for n in names}, version="a tree")
+
+
+def _parents(child: str, parents: str | Sequence[str] | None) -> list[str]:
+    """The parents that a tree names; None is what people write for a root."""
+    if parents is None or isinstance(parents, str):
+        return [] if parents is None else [parents]
+    if isinstance(parents, Mapping | bytes) or not isinstance(parents, Iterable):
+        raise InputError(
+            f"in the tree, the parent of {child!r} is {parents!r}: give a name, a list of names, or None for a root."
+        )
+    return list(parents)
+
+
+def from_levels(columns: Mapping[str, ArrayLike] | Sequence[ArrayLike]) -> Ontology:
+    """See :meth:`Ontology.from_levels`."""
+    if isinstance(columns, str) or not hasattr(columns, "__iter__"):
+        raise LabelError(
+            f"levels are a DataFrame, a dict or a list of columns of labels, not a {type(columns).__name__}."
+        )
+    if hasattr(columns, "keys"):
+        table: Any = columns  # a DataFrame has keys too
+        named = [(str(k), _labels(table[k], str(k))) for k in table.keys()]
+    else:
+        named = [(f"level {i}", _labels(c, f"level {i}")) for i, c in enumerate(columns, 1)]
+    if not named or len({len(c) for _, c in named}) > 1:
+        raise LabelError(
+            f"levels are columns of labels of the same cells, coarse to fine, not columns of {[len(c) for _, c in named]} cells."
+        )
+    ids = _names_of_levels(named)
+    above: dict[str, list[str]] = {term: [] for term in ids[0]}
+    for (level, _), upper, lower in zip(named[1:], ids, ids[1:], strict=False):
+        for parent, child in dict.fromkeys(zip(upper.tolist(), lower.tolist(), strict=True)):
+            if parent == child:
+                continue
+            if above.get(child, [parent]) not in ([], [parent]):
+                raise LabelError(
+                    f"{child!r} ({level}) lies under {above[child][0]!r} and under {parent!r}: a finer label must lie under one "
+                    "coarser label. Rename it or correct the cells."
+                )
+            above[child] = [parent]
+    return _tree(list(above), above, version="levels of labels")
+
+
+def _labels(column: Any, level: str) -> NDArray[np.str_]:
+    import pandas as pd
+
+    values = pd.Series(np.asarray(column, dtype=object))
+    if values.isna().any():
+        raise LabelError(f"{level} has no label for {int(values.isna().sum())} cells. Leave those cells out.")
+    return np.asarray(values.astype(str), dtype=str)
+
+
+def _names_of_levels(named: list[tuple[str, NDArray[np.str_]]]) -> list[NDArray[np.str_]]:
+    """Ids of the labels of each column: a coarser one is renamed where a finer label of that name means less."""
+    ids: list[NDArray[np.str_]] = []
+    taken = {label for _, labels in named for label in labels.tolist()}
+    for i, (level, labels) in enumerate(named):
+        new = labels.astype(object)
+        for label in np.unique(labels).tolist():
+            inside = labels == label
+            finer = [other for _, other in named[i + 1 :] if (other == label).any()]
+            if any(((other == label) != inside).any() for other in finer):
+                new[inside] = _free(f"{label} ({level})", taken)
+        ids.append(new.astype(str))
+    return ids
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """A name that nothing has yet, the same one in brackets if need be; it is taken from now on."""
+    while name in taken:
+        name = f"({name})"
+    taken.add(name)
+    return name
+
+
+def _tree(names: list[str], above: Mapping[str, list[str]], *, version: str) -> Ontology:
+    roots = [n for n in names if not above[n]]
+    root = _free(ANY, set(names))
+    more = [Term(root)] if len(roots) > 1 else []
+    terms = [Term(n, n, parents=list(above[n]) or ([root] if more else [])) for n in names]
+    return assemble([*more, *terms], version=version, where="the tree")

@@ -1,0 +1,135 @@
+"""What is asked of each block of cells, wherever it is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from scipy import sparse
+
+from sc_annotate._data.read import prepare
+from sc_annotate._store.slots import TOP_K
+from sc_annotate.errors import InputError
+from sc_annotate.trust import quality_measures
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from sc_annotate._data.transform import Transform
+    from sc_annotate.annotation.learn_trust import Trust
+    from sc_annotate.trust import Familiarity, Levels, Profiles
+    from sc_annotate.trust.neighbourhood import Company
+
+
+Keep = Literal["all", "topk", False]
+
+
+def largest(proba: NDArray[np.float32], k: int) -> sparse.csr_matrix:
+    """The `k` largest of each row, as CSR."""
+    n, m = proba.shape
+    k = min(k, m)
+    columns = np.sort(np.argpartition(proba, m - k, axis=1)[:, m - k :], axis=1)
+    values = np.take_along_axis(proba, columns, axis=1)
+    return sparse.csr_matrix((values.ravel(), columns.ravel(), np.arange(0, n * k + 1, k)), shape=(n, m))
+
+
+@dataclass(frozen=True)
+class BlockAnswer:
+    """What a model says of some cells; None for what was not asked.
+
+    ``proba`` is dense, or CSR with the largest ones of each cell.
+    """
+
+    code: NDArray[np.int32]
+    confidence: NDArray[np.float32]
+    proba: Any
+    zero: NDArray[np.bool_]
+    set_size: NDArray[np.int32] | None
+    familiarity: dict[str, NDArray[np.float64]] | None
+    quality: dict[str, NDArray[np.float64]] | None
+    trouble: str | None = None
+    """Why the quality could not be looked at."""
+    level_confidence: NDArray[np.float32] | None = None
+    """Probability of the call's label at each level, coarse to fine; only for a model of several."""
+
+
+@dataclass(frozen=True)
+class AskBlock:
+    """A fitted model and how the query is brought to its terms; small enough to be sent to other machines.
+
+    ``company_rows`` (ascending) and ``company`` are the cells of the query that the others are compared with;
+    ``profiles`` fits the columns of the counts that the model's genes have.
+    """
+
+    annotator: Any
+    trust: Trust | None
+    familiarity: Familiarity | None
+    transform: Transform
+    columns: NDArray[np.intp]
+    fill: NDArray[np.float32]
+    coverage: float
+    company_rows: NDArray[np.intp]
+    company: Company | None
+    keep: Keep
+    check_quality: bool
+    profiles: Profiles | None
+    totals: NDArray[np.float64] | None
+    levels: Levels | None = None
+
+    def __call__(self, where: slice, block: Any, counts: Any = None) -> BlockAnswer:
+        cells = prepare(block, where, self.transform, self.columns, self.fill)
+        # A foreign annotator may work in place, and the block may be the user's own.
+        theirs = cells if getattr(self.annotator, "parallel", False) else cells.copy()
+        proba = np.asarray(self.annotator.predict_proba(theirs), dtype=np.float32)
+        set_size = familiarity = quality = trouble = None
+        if self.trust is not None:
+            proba = self.trust.calibration.transform(proba)
+        code = proba.argmax(axis=1) if self.levels is None else self.levels.decide(proba)
+        if self.trust is not None:
+            sets = self.trust.sets.sets(proba, self.coverage)
+            if self.levels is not None:
+                # The call need not be the likeliest type, and is in its set nevertheless.
+                sets[np.arange(len(code)), code] = True
+            set_size = sets.sum(axis=1).astype(np.int32)
+        if self.familiarity is not None:
+            familiarity = self.familiarity.measure(cells, self.company, self._own(where))
+        if self.check_quality:
+            try:
+                quality = self._quality(where, block if counts is None else counts)
+            except InputError as error:
+                # A sample of the counts looked sound; that these do not is no reason to name no cells.
+                trouble = str(error)
+        of_levels = None if self.levels is None else self.levels.confidence(proba, code).astype(np.float32)
+        return BlockAnswer(
+            code=code.astype(np.int32),
+            confidence=proba[np.arange(len(code)), code],
+            proba=proba if self.keep == "all" else largest(proba, TOP_K) if self.keep == "topk" else None,
+            zero=self._zero(cells),
+            set_size=set_size,
+            familiarity=familiarity,
+            quality=quality,
+            trouble=trouble,
+            level_confidence=of_levels,
+        )
+
+    def _own(self, where: slice) -> NDArray[np.intp]:
+        """The place of each of these cells in the company, -1 where it is not in it."""
+        own = np.full(where.stop - where.start, -1, dtype=np.intp)
+        low, high = np.searchsorted(self.company_rows, [where.start, where.stop])
+        own[self.company_rows[low:high] - where.start] = np.arange(low, high)
+        return own
+
+    def _zero(self, cells: Any) -> NDArray[np.bool_]:
+        """Cells without any value; a gene that the query lacks is filled in and says nothing about the cell itself."""
+        own = cells[:, self.columns >= 0] if (self.columns < 0).any() else cells
+        # No value on the common scale is below 0; those of an embedding are.
+        return np.asarray((abs(own) if self.transform.identity else own).sum(axis=1)).ravel() == 0
+
+    def _quality(self, where: slice, counts: Any) -> dict[str, NDArray[np.float64]]:
+        totals = np.asarray(counts.sum(axis=1, dtype=np.float64)).ravel() if self.totals is None else self.totals[where]
+        every = sparse.issparse(counts) and bool(counts.data.all())
+        n_genes = np.diff(counts.indptr) if every else np.asarray((counts != 0).sum(axis=1)).ravel()
+        present = self.columns[self.columns >= 0]
+        genes = counts if np.array_equal(present, np.arange(counts.shape[1])) else counts[:, present]
+        return quality_measures(genes, self.profiles, totals=totals, n_genes=n_genes)

@@ -1,0 +1,117 @@
+"""Coefficients of a linear model, kept with what it named, so that its evidence can be looked at without the model."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sc_annotate._store.storage import model_ids
+from sc_annotate._store.stored import member_names
+from sc_annotate.annotators.given_coefficients import given_coefficients
+from sc_annotate.errors import InputError, StorageError
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from numpy.typing import NDArray
+
+    from sc_annotate.annotation.model import AnnotationModel
+
+MOST_NUMBERS = 4_000_000
+"""Coefficients that are kept with a result: 16 MB."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What has to be known of a model to ask it about the cells again."""
+
+    annotator: Any
+    classes: NDArray[np.str_]
+    names: dict[str, NDArray[np.str_]]
+    means: NDArray[np.float32]
+    input: str
+    panel: dict[str, NDArray[np.str_]] | None
+
+
+def kept_coefficients(model: AnnotationModel) -> dict[str, Any]:
+    """The entry ``coefficients`` of an annotation; empty for a model that is not linear, not of genes, or too large."""
+    give = getattr(model.annotator, "coefficients", None)
+    if give is None or model.input == "embedding" or len(model.means) * len(model.classes) > MOST_NUMBERS:
+        return {}
+    coef, intercept = give()
+    entry: dict[str, Any] = {
+        "genes": model.names["var_names"].astype(object),
+        "values": np.ascontiguousarray(coef.T, dtype=np.float32),
+        "intercept": np.asarray(intercept, dtype=np.float32),
+        "link": str(model.annotator.link),
+        "means": model.means,
+        "input": model.input,
+        "names": _lists(model.names),
+    }
+    if model.panel is not None:
+        entry["panel"] = _lists(model.panel)
+    return {"coefficients": entry}
+
+
+def _lists(names: dict[str, NDArray[np.str_]]) -> dict[str, Any]:
+    """Lists of names with what each is called beside it: a column may have a name that is no key of a file."""
+    lists = {f"list_{i}": values.astype(object) for i, values in enumerate(names.values())}
+    return {"called": np.array(list(names), dtype=object)} | lists
+
+
+def _names(lists: dict[str, Any]) -> dict[str, NDArray[np.str_]]:
+    called = [str(name) for name in np.ravel(lists["called"])]
+    return {name: np.array([str(v) for v in lists[f"list_{i}"]]) for i, name in enumerate(called)}
+
+
+def known_model(adata: AnnData, key: str, stored: dict[str, Any], model: Any) -> Known:
+    """The model that named these cells: the one handed in, once it is sure to be that one, else from the kept coefficients."""
+    from sc_annotate.annotation.load import load
+    from sc_annotate.annotation.model import AnnotationModel
+
+    if members := member_names(adata, key):
+        raise StorageError(
+            f"adata.uns[{key!r}] is a consensus, which has no evidence of its own. Look at one of its members, such as "
+            f"key={members[0]!r}."
+        )
+    if isinstance(model, str | os.PathLike):
+        model = load(model)
+    if model is not None and not isinstance(model, AnnotationModel):
+        raise InputError(
+            f"model must be a fitted model, the path of a saved one, or None, not a {type(model).__name__}."
+        )
+    own = str(stored.get("model"))
+    others = [name for name in model_ids(adata, key) if name != own]
+    if others:
+        raise StorageError(
+            f"cells of adata were named by the models {', '.join([own, *others])}: objects of different models were "
+            "concatenated. Look for evidence before concatenating, or annotate again."
+        )
+    if model is not None:
+        if model.id != own:
+            raise InputError(
+                f"the model passed has the id {model.id}, and the cells of {key!r} were named by {own}. Pass the one that "
+                "named them, or annotate again with this one: `annotate(adata, model)`."
+            )
+        if model.input == "embedding":
+            raise InputError(f"{key!r} was named from a representation (use_rep), which has no genes to give evidence.")
+        return Known(model.annotator, model.classes, model.names, model.means, model.input, model.panel)
+    kept = stored.get("coefficients")
+    if not isinstance(kept, dict) or "values" not in kept:
+        raise StorageError(
+            f"adata.uns[{key!r}] keeps no coefficients: method {str(stored.get('method'))!r} is not linear, is one of very many "
+            "genes and types, or saw no genes. Fit it with `model = sca.tl.fit_annotator(...)`, name the cells with "
+            "`annotate(adata, model)`, and pass model=model here."
+        )
+    classes = np.array([str(c) for c in stored["classes"]])
+    values = np.asarray(kept["values"], dtype=np.float32)
+    return Known(
+        given_coefficients(values.T, kept["intercept"], classes, link=str(kept["link"])),
+        classes,
+        _names(kept["names"]),
+        np.asarray(kept["means"], dtype=np.float32),
+        str(kept["input"]),
+        _names(kept["panel"]) if "panel" in kept else None,
+    )

@@ -1,0 +1,280 @@
+"""Held-out scores of a method and, always, of its simple baselines on the same cells."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from numbers import Integral
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sc_annotate import metrics
+from sc_annotate._core import registry
+from sc_annotate._core.progress import track
+from sc_annotate.annotators.on_variable_genes import OnVariableGenes
+from sc_annotate.errors import InputError
+from sc_annotate.evaluation import (
+    cross_validate,
+    grouped,
+    holdout,
+    interval,
+    missing_types,
+    paired_difference,
+    stratified,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from sc_annotate.annotation.training import Training
+    from sc_annotate.evaluation import Predictions, Split
+
+BASELINES = ("majority", "logreg")
+"""Fitted beside every method: the floor, and the line that deep learning has not crossed yet."""
+
+SUSPECT_PROBABILITY = 0.9
+"""A held-out cell called something else with at least this probability has a suspect label."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Held-out performance; plain lists, so that JSON can hold it.
+
+    Attributes
+    ----------
+    split
+        How cells were held out, in words.
+    n_cells
+        Held-out cells that were scored: all of them, whatever their confidence.
+    scores
+        One row a method: accuracy, macro-F1 and log loss with 95 % intervals, seconds, and ``difference``: macro-F1
+        minus that of ``logreg`` on the same cells, with its paired interval.
+    classes, confusion
+        Cells by true (row) and called (column) type, of the method itself.
+    per_type
+        Precision, recall, F1 and cells of each type.
+    suspects
+        Held-out cells that the method calls another type with probability of at least 0.9.
+    notes
+        What looks wrong with the labels.
+    """
+
+    split: str
+    n_cells: int
+    scores: dict[str, list[Any]]
+    classes: list[str]
+    confusion: list[list[int]]
+    per_type: dict[str, list[Any]]
+    suspects: dict[str, list[Any]]
+    notes: list[str]
+
+    def to_json(self) -> dict[str, Any]:
+        # JSON has no NaN; a score that is not defined is null.
+        return {k: _null(v) for k, v in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> Evaluation:
+        evaluation = cls(**stored)
+        for name in ("scores", "per_type", "suspects"):
+            table = getattr(evaluation, name)
+            if len({len(column) for column in table.values()}) > 1:
+                raise ValueError(f"the columns of {name} differ in length")
+        return evaluation
+
+    def table(self) -> pd.DataFrame:
+        """The scores as a DataFrame, one row a method."""
+        return _frame(self.scores)
+
+    def to_uns(self) -> dict[str, Any]:
+        return {
+            "split": self.split,
+            "n_cells": self.n_cells,
+            "scores": self.table(),
+            "classes": self.classes,
+            "confusion": np.array(self.confusion, dtype=np.int64),
+            "per_type": _frame(self.per_type),
+            "suspects": _frame(self.suspects),
+            "notes": self.notes,
+        }
+
+
+def _null(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _null(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_null(v) for v in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def _frame(columns: dict[str, list[Any]]) -> pd.DataFrame:
+    import pandas as pd
+
+    texts = ("method", "type", "cell", "label", "call")
+    frame = pd.DataFrame({k: pd.Series(v, dtype=object if k in texts else float) for k, v in columns.items()})
+    frame.index = frame.index.astype(str)
+    return frame
+
+
+def by_batch(training: Training) -> bool:
+    """Whether whole batches can be held out."""
+    return training.batch is not None and len(np.unique(training.batch)) > 1
+
+
+def folds(training: Training, n: int, rng: int) -> tuple[list[Split], str]:
+    """Folds that together hold out every cell once, whole batches where there are any; and their description."""
+    if training.batch is not None and by_batch(training):
+        n = min(n, len(np.unique(training.batch)))
+        return grouped(training.y, training.batch, n, rng=rng), f"{n}-fold cross-validation, whole batches held out"
+    return stratified(training.y, n, rng=rng), f"{n}-fold cross-validation, stratified by type"
+
+
+def one_holdout(training: Training, rng: int) -> tuple[list[Split], str]:
+    """About a fifth of the cells, whole batches where there are any; and its description."""
+    split = holdout(training.y, groups=training.batch if by_batch(training) else None, rng=rng)
+    share = len(split.test) / len(training.y)
+    if training.batch is not None and by_batch(training):
+        held = ", ".join(np.unique(training.batch[split.test]))
+        return [split], f"held out: batch {held} ({share:.0%} of the cells)"
+    return [split], f"held out: {share:.0%} of the cells, stratified by type"
+
+
+def choose_splits(training: Training, cv: int, rng: int) -> tuple[list[Split], str]:
+    """The splits for ``cv`` (1: one hold-out), and their description."""
+    return one_holdout(training, rng) if cv == 1 else folds(training, cv, rng)
+
+
+def check_cv(cv: Any) -> None:
+    if isinstance(cv, bool) or not isinstance(cv, Integral) or cv < 0:
+        raise InputError(f"cv must be 0 (no scores), 1 (one hold-out) or a number of folds, not {cv!r}.")
+
+
+def held_out(
+    training: Training, method: str, params: dict[str, Any], n_top_genes: int | None, splits: list[Split], rng: int
+) -> Predictions:
+    """Predictions of one method for cells it was not fitted on; genes are chosen on the training cells.
+
+    Cells that are there for the sake of their rare type are learned from, but not counted among the held-out ones.
+    """
+    found = cross_validate(
+        lambda: OnVariableGenes(lambda: registry.make("annotation", method, params), n_top_genes),
+        training.X,
+        training.y,
+        splits,
+        genes=training.genes,
+        batch=training.batch,
+        rng=rng,
+    )
+    kept = training.plain[found.cells]
+    return replace(found, y=found.y[kept], proba=found.proba[kept], cells=found.cells[kept], fold=found.fold[kept])
+
+
+def evaluate(
+    training: Training,
+    method: str,
+    params: dict[str, Any],
+    n_top_genes: int | None,
+    splits: list[Split],
+    description: str,
+    *,
+    rng: int,
+    own: Predictions | None = None,
+) -> Evaluation:
+    """Score a method and its baselines on the same held-out cells; `own` are the method's predictions, if known."""
+    names = [method, *(b for b in BASELINES if b != method and _comparable(b, training))]
+    found = {
+        name: own
+        if name == method and own is not None
+        else held_out(training, name, params if name == method else {}, n_top_genes, splits, rng)
+        for name in track(names, what="held-out scores")
+    }
+    own = found[method]
+    reference = found.get("logreg", own)
+    per_type = metrics.per_type(own.y, own.labels)
+    suspects, notes = _suspects(own, training)
+    for split in splits:
+        if len(absent := missing_types(training.y, split)):
+            notes.append(
+                f"held out in {split.name}: {', '.join(absent.tolist())} {'have' if len(absent) > 1 else 'has'} no cell left to "
+                "learn from, so these held-out cells count as wrong (types and batches coincide)"
+            )
+    return Evaluation(
+        split=description,
+        n_cells=len(own.y),
+        scores=scores(found, reference, score_groups(training, own), rng),
+        classes=[str(c) for c in own.classes],
+        confusion=metrics.confusion(own.y, own.labels, own.classes).astype(int).tolist(),
+        per_type={k: np.asarray(v).tolist() for k, v in per_type.items()},
+        suspects=suspects,
+        notes=notes,
+    )
+
+
+def score_groups(training: Training, predictions: Predictions) -> NDArray[np.str_] | None:
+    """What to resample for intervals: batches, where at least three were held out; else cells."""
+    if training.batch is None:
+        return None
+    groups = training.batch[predictions.cells]
+    return groups if len(np.unique(groups)) > 2 else None
+
+
+def _comparable(baseline: str, training: Training) -> bool:
+    return training.input in ("log", "embedding") or baseline == "majority"
+
+
+def scores(
+    found: dict[str, Predictions], reference: Predictions, groups: NDArray[np.str_] | None, rng: int
+) -> dict[str, list[Any]]:
+    """One row a method, with bootstrap intervals over the held-out cells (whole batches where `groups` says so)."""
+    rows: list[dict[str, Any]] = []
+    for name, p in found.items():
+        accuracy = interval(p.y, p.labels, metric="accuracy", groups=groups, rng=rng)
+        f1 = interval(p.y, p.labels, metric="macro_f1", groups=groups, rng=rng)
+        gap = paired_difference(p.y, p.labels, reference.labels, metric="macro_f1", groups=groups, rng=rng)
+        rows.append(
+            {
+                "method": name,
+                "accuracy": accuracy.estimate,
+                "accuracy_low": accuracy.low,
+                "accuracy_high": accuracy.high,
+                "macro_f1": f1.estimate,
+                "macro_f1_low": f1.low,
+                "macro_f1_high": f1.high,
+                "log_loss": metrics.log_loss(p.y, p.proba, p.classes),
+                "difference": gap.estimate,
+                "difference_low": gap.low,
+                "difference_high": gap.high,
+            }
+        )
+    return {key: [r[key] if key == "method" else float(r[key]) for r in rows] for key in rows[0]}
+
+
+def _suspects(own: Predictions, training: Training) -> tuple[dict[str, list[Any]], list[str]]:
+    """Cells, and pairs of types, whose labels the held-out predictions contradict."""
+    labels = own.labels
+    wrong = (labels != own.y) & (own.proba.max(axis=1) >= SUSPECT_PROBABILITY)
+    # A type that a training fold lacked cannot have been called; that is no sign of a wrong label.
+    wrong &= own.proba[np.arange(len(own.y)), np.searchsorted(own.classes, own.y)] > 0
+    rows = np.flatnonzero(wrong)
+    suspects: dict[str, list[Any]] = {
+        "cell": [str(training.cells[own.cells[i]]) for i in rows],
+        "label": [str(own.y[i]) for i in rows],
+        "call": [str(labels[i]) for i in rows],
+        "probability": [float(own.proba[i].max()) for i in rows],
+    }
+    return suspects, _swapped(own)
+
+
+def _swapped(own: Predictions) -> list[str]:
+    """Pairs of types most of whose cells are called the other, both ways, in one fold (so in one batch, if grouped)."""
+    notes = []
+    for fold, name in enumerate(own.fold_names):
+        here = own.fold == fold
+        table = metrics.confusion(own.y[here], own.labels[here], own.classes)
+        # Mistakes of a weak method go to the commonest type, one way; only swapped names cross over.
+        crossed = table > 0.5 * table.sum(axis=1, keepdims=True)
+        for i, j in np.argwhere(np.triu(crossed & crossed.T, 1) & (table >= 3) & (table.T >= 3)):
+            notes.append(
+                f"the labels {own.classes[i]!r} and {own.classes[j]!r} look swapped in {name}: held out, most are called the other"
+            )
+    return notes

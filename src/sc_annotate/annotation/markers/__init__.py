@@ -1,0 +1,1 @@
+"""Labels from lists of marker genes, and what such lists say of an annotation."""

@@ -1,0 +1,109 @@
+"""Find the genes of marker lists among those of an AnnData."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sc_annotate.errors import GeneError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from sc_annotate._data.read import Input
+    from sc_annotate._vocabulary.marker_lists.lists import MarkerLists
+
+
+@dataclass(frozen=True)
+class Matched:
+    """The lists that have enough genes here, as weights over all genes of the matrix."""
+
+    types: NDArray[np.str_]
+    term_ids: NDArray[np.str_]
+    weights: NDArray[np.float64]
+    """Genes of the matrix x lists."""
+    how: str
+    n_genes: int
+    n_shared: int
+    table: pd.DataFrame
+    """One row a type of the lists, those that were left out too."""
+    notes: list[str]
+
+
+def matched(lists: MarkerLists, found: Input, *, min_genes: int) -> Matched:
+    """The lists with at least `min_genes` genes that speak for their type among those of the matrix.
+
+    Of the lists of names that the matrix has for its genes, the one with the most markers counts.
+    """
+    import pandas as pd
+
+    wanted = set(lists.genes.tolist())
+    how = max(found.names, key=lambda name: len(wanted & set(found.names[name].tolist())))
+    names = found.names[how]
+    twice = {gene for gene, n in Counter(names.tolist()).items() if n > 1} & wanted
+    if twice and how == "var_names":
+        raise GeneError(
+            f"{len(twice)} of the marker genes occur more than once in adata (for example {', '.join(sorted(twice)[:3])}). "
+            "Sum or drop the duplicates; `adata.var_names_make_unique()` keeps the first."
+        )
+    place = {gene: i for i, gene in enumerate(names.tolist()) if gene in wanted and gene not in twice}
+    column = np.array([place.get(gene, -1) for gene in lists.genes.tolist()], dtype=np.intp)
+    here = column >= 0
+    weights = np.zeros((len(names), len(lists.types)))
+    weights[column[here], lists.type_of[here]] = lists.weights[here]
+    n_for = (weights > 0).sum(axis=0)
+    used = n_for >= min_genes
+    notes = [*lists.notes]
+    if left := lists.types[~used].tolist():
+        notes.append(
+            f"{len(left)} types of {lists.source} were left out, as fewer than {min_genes} of their genes are in adata: "
+            f"{', '.join(left[:5])}{', ...' if len(left) > 5 else ''}"
+        )
+    if used.sum() < 2:
+        raise GeneError(_too_few(lists, found, names, int(used.sum()), int(here.sum()), min_genes))
+    order = [np.flatnonzero(lists.type_of == j) for j in range(len(lists.types))]
+    table = pd.DataFrame(
+        {
+            "type": pd.Series(lists.types.tolist(), dtype=object),
+            "term_id": pd.Series(lists.term_ids.tolist(), dtype=object),
+            "used": used,
+            "n_genes": np.array([len(o) for o in order], dtype=np.int64),
+            "n_genes_in_adata": np.array([int(here[o].sum()) for o in order], dtype=np.int64),
+            "genes": pd.Series([" ".join(_signed(lists, o[here[o]])) for o in order], dtype=object),
+        }
+    )
+    table.index = table.index.astype(str)
+    return Matched(
+        lists.types[used], lists.term_ids[used], weights[:, used], how, len(wanted), len(place), table, notes
+    )
+
+
+def _signed(lists: MarkerLists, rows: NDArray[np.intp]) -> list[str]:
+    """Genes by weight, with a "-" before those that speak against."""
+    ordered = rows[np.argsort(-lists.weights[rows], kind="stable")]
+    return [f"{'-' if lists.weights[i] < 0 else ''}{lists.genes[i]}" for i in ordered.tolist()]
+
+
+def _too_few(
+    lists: MarkerLists, found: Input, names: NDArray[np.str_], n_types: int, n_shared: int, min_genes: int
+) -> str:
+    text = (
+        f"{n_types} types of {lists.source} have {min_genes} genes or more in adata; at least two are needed. Of "
+        f"{len(lists.genes):,} markers such as {', '.join(lists.genes[:3])}, {n_shared:,} are among the {len(names):,} genes "
+        f"of adata, such as {', '.join(names[:3])}. "
+    )
+    same_but_case = len(set(np.char.upper(lists.genes).tolist()) & set(np.char.upper(names).tolist()))
+    if same_but_case > max(2 * n_shared, 5):
+        return text + (
+            f"{same_but_case} differ in case only, as mouse (Cd4) and human (CD4) symbols do: map the genes to the species "
+            "of the lists first, with sca.pp.map_genes."
+        )
+    if found.genes is not None and found.genes.id_type != "symbol":
+        return text + (
+            "adata has Ensembl ids: name the var column that holds symbols with gene_symbols=, or use sca.pp.map_genes."
+        )
+    return text + "Keep all genes of adata, give longer lists, or lower min_genes in method_kwargs."

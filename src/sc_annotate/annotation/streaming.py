@@ -1,0 +1,125 @@
+"""Fit a method on more cells than memory holds: from sums over blocks, in two or three passes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import reduce
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sc_annotate._core import registry
+from sc_annotate._core.arrays import rows
+from sc_annotate._data.stream import each_block
+from sc_annotate.annotators.covariance import Distances, is_formed
+from sc_annotate.annotators.on_variable_genes import OnVariableGenes
+from sc_annotate.annotators.statistics import Statistics
+from sc_annotate.annotators.variable_genes import VariableGeneStatistics, variable_genes_from
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from sc_annotate._data.matrix import Source
+    from sc_annotate._data.transform import Transform
+
+
+@dataclass(frozen=True)
+class Everything:
+    """All labelled cells of a reference, where they are: a matrix, and the class and batch of its rows (-1: not used)."""
+
+    source: Source
+    transform: Transform
+    genes: NDArray[np.intp]
+    classes: NDArray[np.str_]
+    codes: NDArray[np.int32]
+    batches: NDArray[np.int32] | None
+
+
+def streams(method: str) -> bool:
+    """Whether a method can be fitted from sums over blocks."""
+    return bool(getattr(registry.load(registry.get("annotation", method)), "streams", False))
+
+
+def fit_on_everything(
+    make: Callable[[], Any], n_top: int | None, everything: Everything, names: NDArray[np.str_]
+) -> OnVariableGenes | None:
+    """As ``OnVariableGenes(make, n_top).fit`` on all cells; None where the method needs the cells themselves after all."""
+    fitted = OnVariableGenes(make, n_top)
+    n_genes, n_classes = len(names), len(everything.classes)
+    fitted.columns = np.arange(n_genes)
+    if n_top is not None and n_top < n_genes:
+        n_batches = 1 if everything.batches is None else int(everything.batches.max()) + 1
+        spread = _passed(everything, fitted.columns, _Spread(n_batches, n_genes), "choosing genes")
+        fitted.columns = variable_genes_from(spread, n_top)
+    annotator = make()
+    # Only LDA needs products of genes, and distances from the means.
+    products = hasattr(annotator, "shrinkage") and hasattr(annotator, "priors")
+    if products and not is_formed(len(fitted.columns)):
+        return None
+    statistics = _passed(everything, fitted.columns, _Sums(n_classes, len(fitted.columns), products), "adding up cells")
+    more = {}
+    if products and annotator.shrinkage == "auto":
+        empty = Distances.around(statistics)
+        more = {"distances": _passed(everything, fitted.columns, _Far(empty.means, empty.scale), "measuring cells")}
+    fitted.annotator = annotator.fit_statistics(statistics, classes=everything.classes, **more)
+    fitted.classes_ = np.asarray(fitted.annotator.classes_)
+    return fitted
+
+
+def _passed(everything: Everything, columns: NDArray[np.intp], add: Any, progress: str) -> Any:
+    """One pass over all blocks."""
+    work = _Block(everything.transform, everything.genes[columns], everything.codes, everything.batches, add)
+    parts = (part for _, part in each_block(work, [everything.source.X], progress=progress) if part is not None)
+    return reduce(lambda whole, part: whole.merge(part), parts)
+
+
+@dataclass(frozen=True)
+class _Block:
+    """The used cells of a block on the common scale, added up by `add`; None where there are none."""
+
+    transform: Transform
+    columns: NDArray[np.intp]
+    codes: NDArray[np.int32]
+    batches: NDArray[np.int32] | None
+    add: Any
+
+    def __call__(self, where: slice, block: Any) -> Any:
+        used = np.flatnonzero(self.codes[where] >= 0)
+        if not used.size:
+            return None
+        numbers = used + where.start
+        cells = self.transform(rows(block, used), numbers)
+        if not np.array_equal(self.columns, np.arange(cells.shape[1])):
+            cells = cells[:, self.columns]
+        batches = np.zeros(used.size, np.intp) if self.batches is None else self.batches[numbers].astype(np.intp)
+        return self.add(cells, self.codes[numbers].astype(np.intp), batches)
+
+
+@dataclass(frozen=True)
+class _Spread:
+    n_batches: int
+    n_genes: int
+
+    def __call__(self, cells: Any, codes: NDArray[np.intp], batches: NDArray[np.intp]) -> VariableGeneStatistics:
+        return VariableGeneStatistics.empty(self.n_batches, self.n_genes).update(cells, batches)
+
+
+@dataclass(frozen=True)
+class _Sums:
+    n_classes: int
+    n_genes: int
+    products: bool
+
+    def __call__(self, cells: Any, codes: NDArray[np.intp], batches: NDArray[np.intp]) -> Statistics:
+        return Statistics.empty(self.n_classes, self.n_genes, gram=self.products).update(cells, codes)
+
+
+@dataclass(frozen=True)
+class _Far:
+    means: NDArray[np.float64]
+    scale: NDArray[np.float64]
+
+    def __call__(self, cells: Any, codes: NDArray[np.intp], batches: NDArray[np.intp]) -> Distances:
+        return Distances(self.means, self.scale).update(cells, codes)

@@ -1,0 +1,218 @@
+"""The command line: ``sc-annotate demo | train | annotate | convert | perturb | info | methods | inspect``."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sc_annotate import __version__
+from sc_annotate._core.files import one_line
+from sc_annotate._core.settings import settings
+from sc_annotate._store.files import read_h5ad, write_h5ad, write_results
+from sc_annotate.cli import convert, methods, perturb
+from sc_annotate.errors import InputError, ScAnnotateError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; bad input ends in one readable line and exit code 1."""
+    args = _parser().parse_args(argv)
+    settings.progress = sys.stderr.isatty()
+    logging.basicConfig(level=logging.INFO if args.verbose else logging.WARNING, format="%(levelname)s: %(message)s")
+    # Notices of other packages about their own future are of no use on a terminal.
+    warnings.simplefilter("ignore", FutureWarning)
+    command: Callable[[argparse.Namespace], None] = args.run
+    try:
+        command(args)
+    except (ScAnnotateError, OSError) as error:
+        print(f"sc-annotate {args.command}: {one_line(error)}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"sc-annotate {args.command}: interrupted; nothing was written", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="sc-annotate", description="Name the cells of an AnnData (h5ad) file, or predict perturbations."
+    )
+    parser.add_argument("--version", action="version", version=f"sc-annotate {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    demo = commands.add_parser("demo", help="name real PBMCs and score the calls against held-out truth")
+    demo.add_argument("--folder", default="sc_annotate_demo", help="where the results go (default: %(default)s)")
+    demo.add_argument("--seed", type=int, default=0)
+    demo.set_defaults(run=_demo)
+
+    train = commands.add_parser("train", help="fit a model on a labelled h5ad file")
+    train.add_argument("reference", help="labelled cells (.h5ad)")
+    train.add_argument("model", help="file to write (.safetensors)")
+    _training_options(train, required=True)
+    train.add_argument("--force", action="store_true", help="replace the model file if it exists")
+    train.add_argument("--layer", help="layer of the reference")
+    train.add_argument(
+        "--backed", action="store_true", help="read the matrix block by block; it need not fit in memory"
+    )
+    train.set_defaults(run=_train)
+
+    name = commands.add_parser("annotate", help="name the cells of an h5ad file")
+    name.add_argument("query", help="cells to be named (.h5ad)")
+    name.add_argument("output", help="file to write (.h5ad); never the query itself")
+    source = name.add_mutually_exclusive_group()
+    source.add_argument("--model", help="a fitted model (.safetensors), or its https address")
+    source.add_argument("--reference", help="labelled cells (.h5ad)")
+    _training_options(name, required=False)
+    name.add_argument("--layer", help="layer of the query")
+    name.add_argument("--reference-layer", help="layer of the reference")
+    name.add_argument("--backed", action="store_true", help="read matrices block by block; they need not fit in memory")
+    name.add_argument("--key-added", default="annotation", help="name of the result (default: %(default)s)")
+    name.add_argument("--force", action="store_true", help="replace the output file if it exists")
+    name.set_defaults(run=_annotate)
+
+    convert.add(commands)
+    perturb.add(commands)
+
+    info = commands.add_parser("info", help="show the card of a model file")
+    info.add_argument("model", help="a fitted model (.safetensors), or its https address")
+    info.set_defaults(run=_info)
+
+    methods.add(commands)
+
+    inspect = commands.add_parser("inspect", help="say what an h5ad file holds")
+    inspect.add_argument("file", help="any .h5ad file; only a sample of it is read")
+    inspect.add_argument("--layer", help="layer to look at instead of X")
+    inspect.add_argument("--gene-symbols", help="column of var with other gene names")
+    inspect.set_defaults(run=_inspect)
+    for command in commands.choices.values():
+        command.add_argument("-v", "--verbose", action="store_true", help="say what is assumed and done")
+    return parser
+
+
+def _training_options(parser: argparse.ArgumentParser, *, required: bool) -> None:
+    parser.add_argument(
+        "--labels-key",
+        action="append",
+        required=required,
+        help="column of obs with the types; give it again for each finer level, coarse to fine",
+    )
+    parser.add_argument("--batch-key", help="column of obs with batches or donors")
+    parser.add_argument("--method", default="logreg", help="see `sc-annotate methods` (default: %(default)s)")
+    methods.add_param(parser)
+    parser.add_argument("--n-top-genes", type=int, default=2000, help="variable genes used (default: %(default)s)")
+    parser.add_argument("--min-cells", type=int, help="leave out types with fewer cells")
+    parser.add_argument("--max-cells", type=int, help="reference cells to learn from (default: 30,000; 0: all)")
+    parser.add_argument("--cv", type=int, default=1, help="1: one hold-out; k: k folds; 0: no scores")
+    parser.add_argument("--gene-symbols", help="column of var with other gene names")
+    parser.add_argument("--seed", type=int, default=0)
+
+
+def _labels_key(args: argparse.Namespace) -> Any:
+    """One name, several, or None."""
+    keys = args.labels_key
+    return keys[0] if keys and len(keys) == 1 else keys
+
+
+def _common(args: argparse.Namespace) -> dict[str, Any]:
+    return {
+        "method": args.method,
+        "method_kwargs": methods.params_of(args.param) or None,
+        "batch_key": args.batch_key,
+        "n_top_genes": args.n_top_genes,
+        "min_cells": args.min_cells,
+        **({} if args.max_cells is None else {"max_cells": args.max_cells or None}),
+        "cv": args.cv,
+        "layer": args.layer,
+        "gene_symbols": args.gene_symbols,
+        "rng": args.seed,
+    }
+
+
+def _train(args: argparse.Namespace) -> None:
+    from sc_annotate import tl
+    from sc_annotate._core import registry
+
+    if not args.model.endswith(".safetensors"):
+        raise InputError(f"a model file ends in .safetensors, not {args.model!r}.")
+    if Path(args.model).exists() and not args.force:
+        raise InputError(f"{args.model!r} exists already; choose another name, or pass --force to replace it.")
+    if not registry.get("annotation", args.method).saves:
+        raise InputError(f"a {args.method!r} model cannot be saved; `sc-annotate methods` lists those that can.")
+    model = tl.fit_annotator(read_h5ad(args.reference, backed=args.backed), _labels_key(args), **_common(args))
+    model.save(args.model)
+    print(model)
+    print(f"written to {args.model}")
+
+
+def _for_a_model(args: argparse.Namespace) -> dict[str, Any]:
+    """Options that make sense with a fitted model; the others are handed on only where given, to be refused."""
+    given = _common(args)
+    keep = {"layer", "gene_symbols", "rng"} | {
+        name for name in ("batch_key", "min_cells", "max_cells", "method_kwargs") if given.get(name) is not None
+    }
+    return {k: v for k, v in given.items() if k in keep or (k == "method" and v != "logreg")}
+
+
+def _annotate(args: argparse.Namespace) -> None:
+    from sc_annotate import get, tl
+
+    output = Path(args.output)
+    if output.suffix != ".h5ad":
+        raise InputError(f"the output is an .h5ad file, not {args.output!r}.")
+    if output.is_dir():
+        raise InputError(f"the output {args.output!r} is a folder; name a file in it.")
+    if output.exists() and any(output.samefile(p) for p in (args.query, args.reference) if p and Path(p).exists()):
+        raise InputError(f"the output {args.output!r} is an input; choose another name.")
+    if output.exists() and not args.force:
+        raise InputError(f"{args.output!r} exists already; choose another name, or pass --force to replace it.")
+    if not output.parent.is_dir():
+        raise InputError(f"the folder {str(output.parent)!r} does not exist; make it first.")
+    adata = read_h5ad(args.query, backed=args.backed)
+    reference = args.model if args.model else read_h5ad(args.reference, backed=args.backed) if args.reference else None
+    tl.annotate(
+        adata,
+        reference,
+        _labels_key(args),
+        reference_layer=args.reference_layer,
+        key_added=args.key_added,
+        **(_common(args) if not args.model else _for_a_model(args)),
+    )
+    if args.backed:
+        write_results(args.query, adata, args.key_added, output)
+    else:
+        write_h5ad(adata, output)
+    print(get.report(adata, args.key_added))
+    print(f"written to {args.output}")
+
+
+def _info(args: argparse.Namespace) -> None:
+    from sc_annotate import tl
+
+    if args.model.endswith(".h5ad"):
+        raise InputError(f"{args.model!r} is no model file; `sc-annotate inspect` says what an h5ad file holds.")
+    print(tl.load(args.model))
+
+
+def _inspect(args: argparse.Namespace) -> None:
+    from sc_annotate import pp
+
+    adata = read_h5ad(args.file, backed=True)
+    print(pp.inspect(adata, layer=args.layer, gene_symbols=args.gene_symbols))
+
+
+def _demo(args: argparse.Namespace) -> None:
+    from sc_annotate.annotation.checks import check_rng
+    from sc_annotate.benchmark._demo import demo
+
+    check_rng(args.seed)
+    demo(Path(args.folder), rng=args.seed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

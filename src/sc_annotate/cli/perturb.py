@@ -1,0 +1,155 @@
+"""``sc-annotate perturb``: predict perturbations from the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sc_annotate._store.files import read_h5ad, write_h5ad
+from sc_annotate.cli import methods
+from sc_annotate.errors import InputError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from anndata import AnnData
+
+
+def add(commands: Any) -> None:
+    """Add the command to the parser."""
+    perturb = commands.add_parser(
+        "perturb", help="predict what perturbations do, and score it against simple baselines"
+    )
+    perturb.add_argument(
+        "screen", help="cells of a perturbation screen, profiles of its conditions, or log fold changes (.h5ad)"
+    )
+    perturb.add_argument(
+        "--predict",
+        action="append",
+        metavar="CONDITION",
+        help="gene, or A+B; may be given several times (default: all measured)",
+    )
+    perturb.add_argument("--output", help="file to write (.h5ad): conditions x genes; never the screen itself")
+    perturb.add_argument("--perturbation-key", default="perturbation", help="column of obs (default: %(default)s)")
+    perturb.add_argument("--control", default="control", help="name of unperturbed cells (default: %(default)s)")
+    perturb.add_argument("--method", help="a perturbation method; by default the baseline")
+    methods.add_param(perturb)
+    perturb.add_argument(
+        "--lfc", action="store_true", help="the file holds log fold changes to control, one row a condition"
+    )
+    perturb.add_argument("--baseline", default="linear", help="(default: %(default)s)")
+    perturb.add_argument("--replicate-key", help="column of obs: controls are matched by it")
+    perturb.add_argument("--total-counts-key", help="column of obs with the cells' total counts")
+    perturb.add_argument("--layer", help="layer with the values")
+    perturb.add_argument(
+        "--min-cells", type=int, default=10, help="leave out smaller conditions (default: %(default)s)"
+    )
+    perturb.add_argument(
+        "--no-scores", action="store_true", help="hold nothing out: faster, without scores and intervals"
+    )
+    perturb.add_argument("--scores", help="table to write (.csv): every method on held-out conditions")
+    perturb.add_argument("--seed", type=int, default=0)
+    perturb.add_argument("--force", action="store_true", help="replace the output file if it exists")
+    perturb.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Predict, print what was found, write it where asked."""
+    from sc_annotate import get, tl
+
+    output = None if args.output is None else Path(args.output)
+    if output is not None:
+        _check_output(output, Path(args.screen), force=args.force)
+    if args.scores is not None and args.no_scores:
+        raise InputError("--scores names a file for scores, and --no-scores makes none; leave out one of them.")
+    if args.scores is not None and not Path(args.scores).parent.is_dir():
+        raise InputError(f"{args.scores!r} is in a folder that does not exist.")
+    adata = _screen(args.screen, args)
+    kwargs = methods.params_of(args.param)
+    # Another screen is a file here: profiles, or what they are made of, as of the screen itself.
+    kwargs |= {name: _profiles(value, args) for name, value in kwargs.items() if str(value).endswith(".h5ad")}
+    tl.predict_perturbation(
+        adata,
+        args.perturbation_key,
+        args.control,
+        conditions=args.predict,
+        method=args.method,
+        method_kwargs=kwargs or None,
+        baseline=args.baseline,
+        evaluate=not args.no_scores,
+        **({} if args.lfc else _averaging(args)),
+        key_added="sc_annotate_perturb",
+        rng=args.seed,
+    )
+    found = get.perturbation(adata, "sc_annotate_perturb")
+    for name, reason in zip(found.obs_names, found.obs["reason"], strict=True):
+        if reason:
+            print(f"{name}: not predicted; {reason}")
+            continue
+        delta = found[name].layers["delta"][0]
+        top = abs(delta).argsort()[::-1][:5]
+        print(f"{name}: " + ", ".join(f"{found.var_names[i]} {delta[i]:+.2f}" for i in top))
+    if found.uns["verdict"]:
+        print(found.uns["verdict"])
+    if args.scores is not None:
+        get.leaderboard(adata, "sc_annotate_perturb").to_csv(args.scores, index=False)
+        print(f"written to {args.scores}")
+    if output is not None:
+        write_h5ad(found, output)
+        print(f"written to {output}")
+
+
+def _averaging(args: argparse.Namespace) -> dict[str, Any]:
+    return {name: getattr(args, name) for name in ("replicate_key", "layer", "total_counts_key", "min_cells")}
+
+
+def _screen(path: str, args: argparse.Namespace) -> AnnData:
+    """What a file holds; log fold changes as profiles."""
+    from sc_annotate import pp
+
+    adata = read_h5ad(path)
+    if not args.lfc:
+        _not_lfc(path, adata, args)
+        return adata
+    key = args.perturbation_key if args.perturbation_key in adata.obs else None
+    return pp.profiles_from_lfc(adata, key, layer=args.layer)
+
+
+def _profiles(path: str, args: argparse.Namespace) -> AnnData:
+    from sc_annotate import pp
+    from sc_annotate.perturbation.screen import is_profiles
+
+    adata = _screen(path, args)
+    return (
+        adata
+        if is_profiles(adata)
+        else pp.perturbation_profiles(adata, args.perturbation_key, args.control, rng=args.seed, **_averaging(args))
+    )
+
+
+def _not_lfc(path: str, adata: AnnData, args: argparse.Namespace) -> None:
+    """Log fold changes have one row a condition and go below 0, which expression of cells does not."""
+    from sc_annotate.perturbation.screen import is_profiles
+
+    if is_profiles(adata) or not adata.n_obs:
+        return
+    names = adata.obs[args.perturbation_key] if args.perturbation_key in adata.obs else adata.obs_names
+    values = adata.layers[args.layer] if args.layer in adata.layers else adata.X
+    if values is not None and names.nunique() == adata.n_obs and np.nanmin(values[:1000].min()) < 0:
+        raise InputError(
+            f"{path!r} has negative values and one row for each condition, as log fold changes have: pass --lfc for those "
+            "(sca.pp.profiles_from_lfc in Python)."
+        )
+
+
+def _check_output(output: Path, screen: Path, *, force: bool) -> None:
+    if output.suffix != ".h5ad":
+        raise InputError(f"the output is an .h5ad file, not {str(output)!r}.")
+    if output.is_dir() or not output.parent.is_dir():
+        raise InputError(f"{str(output)!r} is a folder, or in a folder that does not exist; name a file.")
+    if output.exists() and screen.exists() and output.samefile(screen):
+        raise InputError(f"the output {str(output)!r} is the screen; choose another name.")
+    if output.exists() and not force:
+        raise InputError(f"{str(output)!r} exists already; choose another name, or pass --force to replace it.")

@@ -1,0 +1,1 @@
+"""Files of other tools: CellTypist models, lists of shared models."""

@@ -1,0 +1,1 @@
+"""The pipeline behind predicting, evaluating and comparing perturbations."""

@@ -1,0 +1,118 @@
+"""Screens that come as log fold changes: made into profiles, or recognised where cells were meant."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sc_annotate._core.arrays import rows
+from sc_annotate._data.columns import check_column
+from sc_annotate._data.matrix import check_adata, find
+from sc_annotate._vocabulary import conditions as parsing
+from sc_annotate.errors import InputError
+from sc_annotate.perturbation.profile_groups import PROFILES, names_only
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from anndata import AnnData
+
+SAMPLE = 200
+HINT = (
+    "Should the rows be conditions with log fold changes, not cells, make profiles of them first: "
+    "sca.pp.profiles_from_lfc(adata)."
+)
+
+
+def profiles_from_lfc(adata: AnnData, perturbation_key: str | None = None, *, layer: str | None = None) -> AnnData:
+    """Profiles of a screen that comes as log fold changes, one row a condition: the control is 0.
+
+    Parameters
+    ----------
+    adata
+        Conditions x genes, log fold changes to control.
+    perturbation_key
+        Column of ``obs`` with the conditions; by default ``obs_names``.
+    layer
+        Layer with the values; by default ``X``.
+
+    Returns
+    -------
+    AnnData as :func:`perturbation_profiles` gives it, with a control row ``"control"`` of zeros, without cell numbers,
+    standard errors and halves. ``uns["perturbation_profiles"]["values"]`` is ``"lfc"``.
+
+    Raises
+    ------
+    sc_annotate.errors.InputError
+        Names that cannot be read or occur twice, or values that are not finite.
+
+    Examples
+    --------
+    >>> import anndata as ad
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> import sc_annotate as sca
+    >>> lfc = ad.AnnData(np.array([[-1.0, 0.2], [0.1, 2.0]]), obs=pd.DataFrame(index=["KLF1", "GATA1"]))
+    >>> sca.pp.profiles_from_lfc(lfc).obs_names.tolist()
+    ['control', 'KLF1', 'GATA1']
+    """
+    import pandas as pd
+    from anndata import AnnData
+
+    check_adata(adata, what="adata")
+    column = (
+        adata.obs_names
+        if perturbation_key is None
+        else check_column(adata, perturbation_key, argument="perturbation_key")
+    )
+    parsed = parsing.parse(list(column), control="control")
+    wrong = [each.name for each in parsed if each.problem or not each.targets]
+    if wrong:
+        raise InputError(
+            f"{', '.join(map(repr, wrong[:5]))} cannot be read as perturbed genes; leave such rows out of adata."
+        )
+    canonical = [each.canonical for each in parsed]
+    if len(set(canonical)) < len(canonical):
+        twice = next(name for name in canonical if canonical.count(name) > 1)
+        raise InputError(f"the condition {twice!r} occurs twice in adata. Average its rows, or choose one.")
+    source = find(adata, layer=layer).X
+    X = np.asarray(source.toarray() if hasattr(source, "toarray") else source, dtype=np.float64)
+    if not np.isfinite(X).all():
+        raise InputError("adata has log fold changes that are NaN or infinite. Leave those genes or conditions out.")
+    X = np.vstack([np.zeros(X.shape[1]), X])
+    n_targets = np.array([0, *(len(each.targets) for each in parsed)], dtype=np.int64)
+    obs = pd.DataFrame(
+        {"targets": ["", *canonical], "n_targets": n_targets, "is_control": n_targets == 0},
+        index=["control", *canonical],
+    )
+    out = AnnData(X=X, obs=obs, var=names_only(adata), layers={"control": np.zeros_like(X)})
+    out.uns[PROFILES] = {"schema": 1, "control": "control", "values": "lfc", "covariate_keys": np.array([], dtype=str)}
+    return out
+
+
+@contextmanager
+def lfc_hint(adata: AnnData, perturbation_key: str, layer: str | None) -> Iterator[None]:
+    """Name the cure in errors about cells, where the rows look like log fold changes of conditions."""
+    try:
+        yield
+    except InputError as error:
+        if not _looks_so(adata, perturbation_key, layer):
+            raise
+        raise type(error)(f"{error} {HINT}") from error
+
+
+def _looks_so(adata: AnnData, perturbation_key: str, layer: str | None) -> bool:
+    """Values on both sides of 0, and hardly a condition that has more than one row."""
+    if isinstance(perturbation_key, str) and perturbation_key in adata.obs:
+        names = np.asarray(adata.obs[perturbation_key], dtype=object)
+        if 2 * len(set(map(str, names))) < len(names):
+            return False
+    try:
+        block = rows(find(adata, layer=layer).X, slice(0, min(SAMPLE, adata.n_obs)))
+    except InputError:
+        return False
+    values = np.asarray(block.toarray() if hasattr(block, "toarray") else block, dtype=np.float64)
+    values = values[np.isfinite(values) & (values != 0)]
+    return bool(values.size and 0.1 < (values < 0).mean() < 0.9)

@@ -1,0 +1,1 @@
+"""The pipeline behind pretraining and embedding; empty so far."""

@@ -1,1 +1,0 @@
-"""The genes behind each call."""

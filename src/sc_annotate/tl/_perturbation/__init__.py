@@ -1,1 +1,0 @@
-"""Predict perturbations and score predictions: the rooms behind the public calls."""

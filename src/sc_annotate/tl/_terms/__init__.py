@@ -1,1 +1,0 @@
-"""Labels as terms of an ontology, and broad names where the fine one is weak."""
