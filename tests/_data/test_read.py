@@ -17,6 +17,7 @@ from sc_annotate._core.settings import settings
 from sc_annotate._data import read
 from sc_annotate._data.common_scale import Transform
 from sc_annotate._data.matrix import find
+from sc_annotate._data.request import MatrixRequest
 from sc_annotate._data.stream import each_block
 from sc_annotate.errors import InputError, MatrixError
 
@@ -84,12 +85,12 @@ def test_raw_is_taken_where_x_is_scaled(notebook: ad.AnnData, caplog: pytest.Log
     ],
 )
 def test_what_is_named_is_taken(notebook: ad.AnnData, kwargs: dict[str, Any], where: str, kind: str):
-    found = read.open_input(notebook, **kwargs)
+    found = read.open_input(notebook, MatrixRequest(**kwargs))
     assert (found.source.where, found.values.kind, found.notes) == (where, kind, [])
 
 
 def test_an_embedding_has_no_genes(notebook: ad.AnnData):
-    found = read.open_input(notebook, use_rep="pca")
+    found = read.open_input(notebook, MatrixRequest(use_rep="pca"))
     assert found.genes is None
     assert list(found.names) == ["var_names"]
     assert found.names["var_names"].tolist() == ["pca_0", "pca_1", "pca_2", "pca_3"]
@@ -118,9 +119,12 @@ def test_a_view_and_a_file_are_opened_alike(notebook: ad.AnnData, tmp_path: Path
 
 def test_gene_symbols(notebook: ad.AnnData):
     notebook.var["mine"] = "x"
-    assert list(read.open_input(notebook, use_raw=False, gene_symbols="mine").names) == ["var_names", "var['mine']"]
+    assert list(read.open_input(notebook, MatrixRequest(use_raw=False, gene_symbols="mine")).names) == [
+        "var_names",
+        "var['mine']",
+    ]
     with pytest.raises(InputError, match=r"q\.var has no column 'yours'"):
-        read.open_input(notebook, gene_symbols="yours", what="q")
+        read.open_input(notebook, MatrixRequest(gene_symbols="yours"), what="q")
 
 
 @pytest.mark.parametrize("base", [None, 2, 10, np.e])
@@ -227,7 +231,7 @@ def test_where_counts_are_found(make_counts: Callable[..., np.ndarray]):
     adata = ad.AnnData(D, obsm={"X_pca": D[:, :2]})
     own = read.open_input(adata)
     assert read.open_counts(adata, own) is own
-    assert read.open_counts(adata, read.open_input(adata, use_rep="X_pca")) is None
+    assert read.open_counts(adata, read.open_input(adata, MatrixRequest(use_rep="X_pca"))) is None
     adata.X = np.log1p(D)
     log = read.open_input(adata)
     assert read.open_counts(adata, log) is None

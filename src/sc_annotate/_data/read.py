@@ -15,7 +15,9 @@ from sc_annotate._core.settings import settings
 from sc_annotate._data import values
 from sc_annotate._data.columns import check_column
 from sc_annotate._data.matrix import Source, check_adata, find
+from sc_annotate._data.request import MatrixRequest
 from sc_annotate._data.stream import each_block
+from sc_annotate._data.transform import plan
 from sc_annotate._vocabulary import gene_names
 from sc_annotate.errors import InputError, MatrixError
 
@@ -41,14 +43,7 @@ class Input:
 
 
 def open_input(
-    adata: AnnData,
-    *,
-    layer: str | None = None,
-    use_raw: bool | None = None,
-    use_rep: str | None = None,
-    gene_symbols: str | None = None,
-    what: str = "adata",
-    layer_argument: str = "layer",
+    adata: AnnData, matrix: MatrixRequest | None = None, *, what: str = "adata", layer_argument: str = "layer"
 ) -> Input:
     """Find the matrix that is meant and look at it.
 
@@ -56,10 +51,11 @@ def open_input(
     taken, and the notes say so.
     """
     check_adata(adata, what=what)
-    source = find(adata, layer=layer, use_raw=use_raw, use_rep=use_rep, what=what)
+    matrix = matrix or MatrixRequest()
+    source = find(adata, layer=matrix.layer, use_raw=matrix.use_raw, use_rep=matrix.use_rep, what=what)
     report = values.look(source, recorded_base=recorded_base(adata))
     notes: list[str] = []
-    by_default = layer is None and use_raw is None and use_rep is None
+    by_default = matrix.layer is None and matrix.use_raw is None and matrix.use_rep is None
     if by_default and report.kind in ("scaled", "negative") and adata.raw is not None:
         raw = find(adata, use_raw=True, what=what)
         raw_report = values.look(raw, recorded_base=recorded_base(adata))
@@ -70,18 +66,26 @@ def open_input(
     elsewhere = _elsewhere(adata, source, what, layer_argument)
     if source.is_embedding:
         return Input(source, report, None, {"var_names": source.names}, notes, elsewhere)
-    names = gene_names.named(source.names, source.var, gene_symbols, what=what)
-    return Input(source, report, gene_names.look(source.names, source.var, gene_symbols), names, notes, elsewhere)
+    names = gene_names.named(source.names, source.var, matrix.gene_symbols, what=what)
+    genes = gene_names.look(source.names, source.var, matrix.gene_symbols)
+    return Input(source, report, genes, names, notes, elsewhere)
 
 
-def open_counts(adata: AnnData, found: Input, *, gene_symbols: str | None = None, what: str = "adata") -> Input | None:
+def open_on_common_scale(adata: AnnData, matrix: MatrixRequest, *, what: str = "adata") -> tuple[Input, Transform]:
+    """The matrix that is meant, and how blocks of it become log1p of counts per 10,000."""
+    found = open_input(adata, matrix, what=what)
+    totals = total_counts(adata, matrix.total_counts_key, what=what)
+    return found, plan(found.values, what=what, stated=matrix.values, totals=totals, elsewhere=found.elsewhere)
+
+
+def open_counts(adata: AnnData, found: Input, *, what: str = "adata") -> Input | None:
     """Counts of the genes that `found` has: the matrix itself, else ``layers["counts"]``; None where neither holds any."""
     if found.values.kind == "counts":
         return found
     if found.source.is_embedding or adata.layers.get("counts") is None:
         return None
     try:
-        layer = open_input(adata, layer="counts", gene_symbols=gene_symbols, what=what)
+        layer = open_input(adata, MatrixRequest(layer="counts"), what=what)
     except InputError:
         # Nobody named this layer; what else is in it is not our business.
         return None

@@ -8,6 +8,7 @@ from sc_annotate._core import registry
 from sc_annotate._data.lazy import with_tables
 from sc_annotate._data.matrix import check_adata
 from sc_annotate._data.read import open_input
+from sc_annotate._data.request import MatrixRequest
 from sc_annotate.annotation.checks import N_TOP_GENES, check_rng
 from sc_annotate.annotation.held_out import check_cv
 from sc_annotate.annotation.learn import learn
@@ -138,7 +139,9 @@ def fit_annotator(
     check_adata(reference, what="reference")
     reference = with_tables(reference)
     found = open_input(
-        reference, layer=layer, use_raw=use_raw, use_rep=use_rep, gene_symbols=gene_symbols, what="reference"
+        reference,
+        MatrixRequest(layer=layer, use_raw=use_raw, use_rep=use_rep, gene_symbols=gene_symbols),
+        what="reference",
     )
     check_max_cells(max_cells)
     n, stream = sample_size(reference, found, method, max_cells)

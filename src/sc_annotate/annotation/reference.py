@@ -11,6 +11,7 @@ from sc_annotate._core import registry
 from sc_annotate._data import gene_match as genes
 from sc_annotate._data.matrix import check_adata
 from sc_annotate._data.read import Input, check_representations, open_input, total_counts
+from sc_annotate._data.request import MatrixRequest
 from sc_annotate.annotation.learn import learn
 from sc_annotate.annotation.levels import level_names
 from sc_annotate.annotation.load import load
@@ -72,7 +73,7 @@ def model_and_query(
         model = reference if isinstance(reference, AnnotationModel) else load(reference)
         _refuse_fitting(model, labels_key, options)
         problems = list(model.about.get("problems", []))
-        return model, open_input(adata, gene_symbols=options.gene_symbols, **place), None, problems
+        return model, open_input(adata, MatrixRequest(gene_symbols=options.gene_symbols, **place)), None, problems
     if reference is None and labels_key is None:
         raise InputError(
             "annotate needs something to learn from. Pass a labelled reference and its column, "
@@ -127,7 +128,7 @@ def _within(
     adata: AnnData, labels_key: str | Sequence[str], options: Options, place: Place, record: Method
 ) -> tuple[AnnotationModel, Input, LabelledCells, list[str]]:
     """Labelled cells of an object name its unlabelled ones."""
-    query = open_input(adata, gene_symbols=options.gene_symbols, **place)
+    query = open_input(adata, MatrixRequest(gene_symbols=options.gene_symbols, **place))
     cells = _cells(adata, query, labels_key, options, "adata")
     if cells.given.all():
         raise LabelError(
@@ -167,12 +168,14 @@ def _across(
             f"reference.obs has no column {swapped[0]!r}, but adata.obs has: are adata and reference swapped? "
             "The order is annotate(cells to be named, labelled reference, labels_key)."
         )
-    query = open_input(adata, gene_symbols=column if column in adata.var else None, **place)
+    query = open_input(adata, MatrixRequest(gene_symbols=column if column in adata.var else None, **place))
     found = open_input(
         reference,
-        layer=options.reference_layer,
-        use_rep=place["use_rep"],
-        gene_symbols=column if column in reference.var else None,
+        MatrixRequest(
+            layer=options.reference_layer,
+            use_rep=place["use_rep"],
+            gene_symbols=column if column in reference.var else None,
+        ),
         what="reference",
         layer_argument="reference_layer",
     )

@@ -9,6 +9,7 @@ import numpy as np
 from sc_annotate._core import registry
 from sc_annotate._core.progress import track
 from sc_annotate._data.read import open_input
+from sc_annotate._data.request import MatrixRequest
 from sc_annotate.annotation.checks import N_TOP_GENES, check_n_top_genes, check_rng
 from sc_annotate.annotation.held_out import BASELINES, check_cv, choose_splits, held_out, score_groups, scores
 from sc_annotate.annotation.training import labelled_cells, read_training
@@ -98,7 +99,7 @@ def annotators(
         raise InputError(
             f"{', '.join(others)} need counts and cannot be compared on logged values here. Leave them out."
         )
-    found = open_input(adata, layer=layer, use_raw=use_raw, use_rep=use_rep)
+    found = open_input(adata, MatrixRequest(layer=layer, use_raw=use_raw, use_rep=use_rep))
     cells = labelled_cells(adata, labels_key, batch_key=batch_key, min_cells=min_cells, what="adata")
     training = read_training(
         adata,

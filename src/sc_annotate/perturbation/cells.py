@@ -9,8 +9,8 @@ import numpy as np
 
 from sc_annotate._core import registry
 from sc_annotate._data import read
-from sc_annotate._data import transform as scales
 from sc_annotate._data.columns import check_column
+from sc_annotate._data.request import MatrixRequest
 from sc_annotate._vocabulary import conditions as names
 from sc_annotate.errors import InputError
 
@@ -52,9 +52,8 @@ def cells_of(
     }
     condition = np.array([code[name] for name in column.tolist()], dtype=np.intp)
     used = np.flatnonzero(condition >= -1)
-    found = read.open_input(adata, layer=layer)
-    totals = read.total_counts(adata, total_counts_key, what="adata")
-    plan = scales.plan(found.values, what="adata", stated=values, totals=totals, elsewhere=found.elsewhere)
+    matrix = MatrixRequest(layer=layer, total_counts_key=total_counts_key, values=values)
+    found, plan = read.open_on_common_scale(adata, matrix)
     X = read.read_rows(found.source, plan, np.arange(found.source.n_columns), used, progress="reading cells")
     batch = None
     if replicate_key is not None:

@@ -10,10 +10,10 @@ from sc_annotate._core.arguments import columns, whole
 from sc_annotate._core.codec import sanitize
 from sc_annotate._core.progress import logger
 from sc_annotate._data import read
-from sc_annotate._data import transform as scales
 from sc_annotate._data.group_sums import group_sums
 from sc_annotate._data.lazy import with_tables
 from sc_annotate._data.matrix import check_adata
+from sc_annotate._data.request import MatrixRequest
 from sc_annotate.errors import InputError
 from sc_annotate.perturbation.guides import guides_of
 from sc_annotate.perturbation.lfc import lfc_hint
@@ -163,9 +163,8 @@ def perturbation_profiles(
     }
     with lfc_hint(adata, perturbation_key, layer):
         groups = Groups.of(adata, perturbation_key, control, **how)
-        found = read.open_input(adata, layer=layer)
-        totals = read.total_counts(adata, total_counts_key, what="adata")
-        plan = scales.plan(found.values, what="adata", stated=values, totals=totals, elsewhere=found.elsewhere)
+        matrix = MatrixRequest(layer=layer, total_counts_key=total_counts_key, values=values)
+        found, plan = read.open_on_common_scale(adata, matrix)
     sums = group_sums(found.source.X, plan, groups.code, groups.n_codes, progress="averaging conditions")
     obs, X, layers = groups.profiles(sums)
     about: dict[str, Any] = {}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sc_annotate._data.lazy import with_tables
 from sc_annotate._data.matrix import check_adata
 from sc_annotate._data.read import open_input
+from sc_annotate._data.request import MatrixRequest
 from sc_annotate._vocabulary.gene_ids.mapping import listed
 from sc_annotate._vocabulary.gene_ids.releases import dates, old_symbols
 from sc_annotate._vocabulary.gene_names import n_joined
@@ -126,7 +127,8 @@ def inspect(
     ('log1p', 'raw.X', 'e')
     """
     check_adata(adata, what="adata")
-    found = open_input(with_tables(adata), layer=layer, use_raw=use_raw, use_rep=use_rep, gene_symbols=gene_symbols)
+    matrix = MatrixRequest(layer=layer, use_raw=use_raw, use_rep=use_rep, gene_symbols=gene_symbols)
+    found = open_input(with_tables(adata), matrix)
     advice = [] if found.genes is None else _advice(found.genes, found.source.names)
     return Inspection(found.values, found.genes, found.notes, advice)
 

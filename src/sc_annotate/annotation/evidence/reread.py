@@ -10,6 +10,7 @@ import numpy as np
 from sc_annotate._data import gene_match as genes
 from sc_annotate._data import read
 from sc_annotate._data import transform as scales
+from sc_annotate._data.request import MatrixRequest
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -34,12 +35,12 @@ def reread(adata: AnnData, params: dict[str, Any], known: Known) -> Reread:
     symbols = _text(params.get("gene_symbols"))
     tables = [adata.var, *([adata.raw.var] if adata.raw is not None else [])]
     use_raw = params.get("use_raw")
-    found = read.open_input(
-        adata,
+    matrix = MatrixRequest(
         layer=_text(params.get("layer")),
         use_raw=None if use_raw is None else bool(use_raw),
         gene_symbols=symbols if any(symbols in table for table in tables) else None,
     )
+    found = read.open_input(adata, matrix)
     totals = read.total_counts(adata, _text(params.get("total_counts_key")), what="adata")
     least = float(params.get("min_overlap", genes.MIN_SHARED_FRACTION))
     what = ("adata", "the reference")

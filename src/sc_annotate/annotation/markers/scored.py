@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sc_annotate._data import read
-from sc_annotate._data import transform as scales
 from sc_annotate._data.group_sums import group_sums
+from sc_annotate._data.request import MatrixRequest
 from sc_annotate._data.stream import each_block
 from sc_annotate.annotation.markers.matched import Matched, matched
 from sc_annotate.annotators.marker_scores import Score, load_decoupler, marker_scores, standardise
@@ -78,9 +78,10 @@ def score_cells(
     A gene counts by how far it lies from its mean over all cells, so that what every cell expresses says nothing.
     """
     load_decoupler()
-    found = read.open_input(adata, layer=layer, use_raw=use_raw, gene_symbols=gene_symbols)
-    totals = read.total_counts(adata, total_counts_key, what="adata")
-    plan = scales.plan(found.values, what="adata", stated=values, totals=totals, elsewhere=found.elsewhere)
+    matrix = MatrixRequest(
+        layer=layer, use_raw=use_raw, gene_symbols=gene_symbols, total_counts_key=total_counts_key, values=values
+    )
+    found, plan = read.open_on_common_scale(adata, matrix)
     genes = matched(lists, found, min_genes=min_genes)
     X, n = found.source.X, found.source.n_cells
     one = np.zeros(n, dtype=np.int32) if group is None else group
