@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sc_annotate.predictors import Screen, leave_one_out
-from sc_annotate.predictors._leave_one_out import refits
+from sc_annotate.predictors import Screen, leave_one_out, refits
 from sc_annotate.predictors.additive import Additive
 from sc_annotate.predictors.matching_mean import MatchingMean
 from sc_annotate.predictors.mean import Mean

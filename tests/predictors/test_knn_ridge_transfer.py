@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from sc_annotate.errors import InputError, MethodError
-from sc_annotate.predictors import Embedding, Screen, leave_one_out, read_gmt
-from sc_annotate.predictors._leave_one_out import refits
+from sc_annotate.predictors import Embedding, Screen, leave_one_out, read_gmt, refits
 from sc_annotate.predictors.knn import NearestPerturbations, neighbour_weights
 from sc_annotate.predictors.mean import Mean
 from sc_annotate.predictors.ridge import GeneSetRidge

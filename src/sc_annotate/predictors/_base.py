@@ -10,8 +10,7 @@ import numpy as np
 
 from sc_annotate.errors import InputError, MethodError
 from sc_annotate.predictors._leave_one_out import refits
-from sc_annotate.predictors._names import as_targets
-from sc_annotate.predictors._screen import Screen
+from sc_annotate.predictors._screen import Screen, as_targets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sc_annotate.errors import InputError
-from sc_annotate.predictors._names import as_targets
+from sc_annotate.predictors._screen import as_targets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

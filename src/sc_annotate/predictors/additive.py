@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sc_annotate.predictors._base import Predictor
-from sc_annotate.predictors._names import some
+from sc_annotate.predictors._screen import some
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

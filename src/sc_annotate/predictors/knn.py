@@ -9,11 +9,10 @@ import numpy as np
 
 from sc_annotate.errors import MethodError
 from sc_annotate.predictors._base import Predictor
+from sc_annotate.predictors._double_ridge import TargetVectors
 from sc_annotate.predictors._leave_one_out import need_two
-from sc_annotate.predictors._names import as_targets
 from sc_annotate.predictors._pca import GenePCA
-from sc_annotate.predictors._screen import Embedding
-from sc_annotate.predictors._vectors import TargetVectors
+from sc_annotate.predictors._screen import Embedding, as_targets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -9,8 +9,8 @@ import numpy as np
 
 from sc_annotate.errors import MethodError
 from sc_annotate.predictors._base import Predictor
-from sc_annotate.predictors._names import some
 from sc_annotate.predictors._pca import thin_svd
+from sc_annotate.predictors._screen import some
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

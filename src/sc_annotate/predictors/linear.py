@@ -12,8 +12,7 @@ from sc_annotate.predictors._base import Predictor
 from sc_annotate.predictors._double_ridge import DoubleRidge
 from sc_annotate.predictors._leave_one_out import need_two
 from sc_annotate.predictors._linear_folds import left_out_errors, linear_folds
-from sc_annotate.predictors._names import as_targets, name_of, some
-from sc_annotate.predictors._screen import Embedding
+from sc_annotate.predictors._screen import Embedding, as_targets, name_of, some
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

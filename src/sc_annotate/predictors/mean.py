@@ -9,7 +9,7 @@ import numpy as np
 
 from sc_annotate.predictors._base import Predictor
 from sc_annotate.predictors._leave_one_out import need_two
-from sc_annotate.predictors._names import as_targets
+from sc_annotate.predictors._screen import as_targets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

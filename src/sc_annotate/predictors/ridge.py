@@ -11,7 +11,7 @@ from sc_annotate.errors import MethodError
 from sc_annotate.predictors._base import Predictor
 from sc_annotate.predictors._kernel_ridge import KernelRidge, Membership
 from sc_annotate.predictors._leave_one_out import need_two
-from sc_annotate.predictors._names import as_targets, name_of, some
+from sc_annotate.predictors._screen import as_targets, name_of, some
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

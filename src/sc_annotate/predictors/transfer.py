@@ -10,8 +10,7 @@ import numpy as np
 from sc_annotate.errors import MethodError
 from sc_annotate.predictors._base import Predictor
 from sc_annotate.predictors._leave_one_out import need_two
-from sc_annotate.predictors._names import as_targets, name_of
-from sc_annotate.predictors._screen import Screen
+from sc_annotate.predictors._screen import Screen, as_targets, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sc_annotate.errors import ScAnnotateWarning
-from sc_annotate.predictors._leave_one_out import refits
+from sc_annotate.predictors import refits
 from sc_annotate.testing._checks import require
 from sc_annotate.testing._run import global_random_state
 from sc_annotate.testing._screen import ABSENT, easy_screen
