@@ -253,7 +253,7 @@ def k_means(data: Training, told: Told, k: int) -> np.ndarray:
 
 def voted(told: Told, groups: np.ndarray, **options: float | None) -> np.ndarray:
     adata = annotated(told, groups)
-    sca.tl.vote(adata, groupby="cluster", **options)
+    sca.tl.vote(adata, "cluster", **options)
     return adata.obs["annotation_voted"].astype(str).to_numpy().astype(str)
 
 

@@ -26,11 +26,11 @@ def test_slots(key: str):
         f"{key}_rollup_ontology_term_id",
         f"{key}_model",
     )
-    assert slots.obsm == (f"{key}_proba", f"{key}_dissent")
+    assert slots.obsm == (f"{key}_proba", f"{key}_disagrees")
     assert len(set(slots.obs)) == len(slots.obs)
     assert (slots.uns, slots.proba, slots.colors) == (key, f"{key}_proba", f"{key}_colors")
     # scanpy looks for the colours of a column under this very name.
-    assert slots.colors == f"{slots.call}_colors"
+    assert slots.colors == f"{slots.label}_colors"
 
 
 def test_statuses():

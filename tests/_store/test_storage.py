@@ -30,7 +30,7 @@ def adata() -> ad.AnnData:
 
 def _annotation(*columns: str, key: str = "annotation", **kwargs: Any) -> Annotation:
     slots = Slots(key)
-    obs: dict[str, Any] = {slots.call: pd.Categorical([*CLASSES, "B"])}
+    obs: dict[str, Any] = {slots.label: pd.Categorical([*CLASSES, "B"])}
     obs |= {f"{key}_{name}": np.array([0.5, 0.6, 0.7], np.float32) for name in columns}
     obs[slots.model] = pd.Categorical(["abc"] * 3)
     proba = np.array([[0.5, 0.5], [0.4, 0.6], [0.7, 0.3]], np.float32)

@@ -19,7 +19,7 @@ def _annotated(model: str = "abc", classes: tuple[str, ...] = ("B", "T/∆"), pr
     slots = Slots(KEY)
     proba = np.arange(3 * len(classes), dtype=np.float32).reshape(3, -1)
     obs = {
-        slots.call: pd.Categorical([classes[0]] * 3),
+        slots.label: pd.Categorical([classes[0]] * 3),
         slots.confidence: np.ones(3, np.float32),
         slots.model: pd.Categorical([model] * 3),
     }
@@ -32,7 +32,7 @@ def _annotated(model: str = "abc", classes: tuple[str, ...] = ("B", "T/∆"), pr
 def test_calls():
     adata = _annotated()
     adata.obs["other"] = 1
-    calls = stored.read_calls(adata, KEY)
+    calls = stored.read_annotation(adata, KEY)
     assert list(calls) == ["label", "confidence", "model"]
     assert calls.index.equals(adata.obs_names)
     assert calls["label"].tolist() == ["B"] * 3
@@ -68,12 +68,12 @@ def test_deleted_columns(column: str):
     adata = _annotated()
     del adata.obs[column]
     with pytest.raises(StorageError, match="columns of the result were deleted"):
-        stored.read_calls(adata, KEY)
+        stored.read_annotation(adata, KEY)
 
 
 def test_never_annotated():
     adata = ad.AnnData(np.ones((3, 2), np.float32))
-    for read in (stored.read_calls, stored.read_probabilities, stored.read_baseline):
+    for read in (stored.read_annotation, stored.read_probabilities, stored.read_baseline):
         with pytest.raises(StorageError, match=r"sca\.tl\.annotate"):
             read(adata, KEY)
 
@@ -94,9 +94,9 @@ def test_concatenated_objects_do_not_mislead():
     both = ad.concat([one, two], uns_merge="first")
     with pytest.raises(StorageError, match="models abc, def, but.* describes abc"):
         stored.read_probabilities(both, KEY)
-    assert stored.read_calls(both, KEY)["model"].tolist() == ["abc"] * 3 + ["def"] * 3
+    assert stored.read_annotation(both, KEY)["model"].tolist() == ["abc"] * 3 + ["def"] * 3
     bare = ad.concat([one, two])
-    assert len(stored.read_calls(bare, KEY)) == 6
+    assert len(stored.read_annotation(bare, KEY)) == 6
     with pytest.raises(StorageError, match="uns_merge='same'"):
         stored.read_probabilities(bare, KEY)
     again = ad.concat([one, _annotated(prefix="d")], uns_merge="same")

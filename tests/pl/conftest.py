@@ -187,8 +187,8 @@ def _trusted() -> Callable[[int], AnnData]:
         status[:6], status[6:56] = "low_quality", "given"
         for array in (score, proba):
             array[6:56] = np.nan
-        dissent = rng.random((n, 4)) < np.array([0.02, 0.05, 0.15, 0.3]) * (z % 5 == 1)[:, None]
-        dissent[6:56] = False
+        disagrees = rng.random((n, 4)) < np.array([0.02, 0.05, 0.15, 0.3]) * (z % 5 == 1)[:, None]
+        disagrees[6:56] = False
         columns = {
             "annotation": pd.Categorical(calls),
             "annotation_confidence": proba.max(axis=1),
@@ -202,7 +202,7 @@ def _trusted() -> Callable[[int], AnnData]:
             "model": "m",
             "classes": list(classes),
             "baseline": {},
-            "members": ["logreg", "lda", "nearest_centroid", "random_forest_of_the_atlas"],
+            "methods": ["logreg", "lda", "nearest_centroid", "random_forest_of_the_atlas"],
             "calibration": _held_out(rng, classes),
             "sets": {"coverage": 0.9, "types_with_the_common_threshold": list(classes[-4:-1])},
             "familiarity": {
@@ -217,7 +217,7 @@ def _trusted() -> Callable[[int], AnnData]:
             index=[f"cell{i}" for i in range(n)],
         )
         adata = ad.AnnData(np.zeros((n, 2), dtype=np.float32), obs=obs, obsm={"X_umap": places})
-        write(adata, "annotation", Annotation(columns, proba, about, obsm={"annotation_dissent": dissent}))
+        write(adata, "annotation", Annotation(columns, proba, about, obsm={"annotation_disagrees": disagrees}))
         return adata
 
     return make

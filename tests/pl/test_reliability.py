@@ -72,6 +72,6 @@ def test_refusals(annotated: AnnData) -> None:
     stored["calibration"] = {"method": "none"}
     with pytest.raises(StorageError, match="calibration=None.*Annotate again with calibration='temperature'"):
         sca.pl.reliability(annotated)
-    stored["members"] = np.array(["logreg", "lda"], dtype=object)
+    stored["methods"] = np.array(["logreg", "lda"], dtype=object)
     with pytest.raises(StorageError, match="is a consensus.*key='logreg'"):
         sca.pl.reliability(annotated)

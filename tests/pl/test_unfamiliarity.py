@@ -143,8 +143,8 @@ def test_refuses_results_without_scores(trusted: Any) -> None:
     with pytest.raises(StorageError, match="no cell has a score"):
         sca.pl.unfamiliarity(adata)
     adata.uns["annotation"]["familiarity"] = {}
-    with pytest.raises(StorageError, match="a consensus has none. Look at one of its members, such as key='logreg'"):
+    with pytest.raises(StorageError, match="a consensus has none. Look at one of its methods, such as key='logreg'"):
         sca.pl.unfamiliarity(adata)
-    del adata.uns["annotation"]["members"]
+    del adata.uns["annotation"]["methods"]
     with pytest.raises(StorageError, match="calibration=None.*Annotate again"):
         sca.pl.unfamiliarity(adata)

@@ -544,7 +544,7 @@ ELSEWHERE: dict[str, tuple[type[ScAnnotateError], str, Callable[[AnnData], Any]]
         "list of methods",
         lambda a: sca.benchmark.annotators(a, "cell_type", methods="knn"),
     ),
-    "vote on nothing": (StorageError, "Run `sca.tl.annotate", lambda a: sca.tl.vote(a, groupby="louvain")),
+    "vote on nothing": (StorageError, "Run `sca.tl.annotate", lambda a: sca.tl.vote(a, "louvain")),
     "consensus of one": (InputError, "at least two different keys", lambda a: sca.tl.consensus(a, ["x"])),
     "consensus of nothing": (StorageError, "Run `sca.tl.annotate", lambda a: sca.tl.consensus(a, ["x", "y"])),
     "sets of nothing": (StorageError, "Run `sca.tl.annotate", lambda a: sca.get.sets(a)),

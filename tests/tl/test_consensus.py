@@ -21,23 +21,25 @@ if TYPE_CHECKING:
 METHODS = ["nearest_centroid", "naive_bayes", "majority"]
 
 
-def test_average_of_the_members(pair: tuple[AnnData, AnnData], tmp_path: Path) -> None:
+def test_average_of_the_methods(pair: tuple[AnnData, AnnData], tmp_path: Path) -> None:
     reference, query = pair
     before = snapshot(query)
     sca.tl.annotate(query, reference, "cell_type", method=METHODS, cv=0)
     assert same(before, snapshot(query))
     proba = sca.get.probabilities(query)
-    members = [sca.get.probabilities(query, f"annotation_{m}") for m in METHODS]
+    probabilities = [sca.get.probabilities(query, f"annotation_{m}") for m in METHODS]
     weights = query.uns["annotation"]["weights"]
     assert weights.sum() == pytest.approx(1)
     assert weights.argmin() == 2, "the method that knows nothing counts least"
-    np.testing.assert_allclose(proba, sum(w * m for w, m in zip(weights, members, strict=True)), atol=1e-6)
+    np.testing.assert_allclose(proba, sum(w * m for w, m in zip(weights, probabilities, strict=True)), atol=1e-6)
     calls = np.stack([sca.get.annotation(query, f"annotation_{m}")["label"].astype(str) for m in METHODS], axis=1)
     own = query.obs["annotation"].astype(str).to_numpy()
-    np.testing.assert_array_equal(query.obsm["annotation_dissent"], calls != own[:, None])
-    np.testing.assert_array_equal(query.uns["annotation"]["dissent"]["n_dissent"], (calls != own[:, None]).sum(axis=0))
-    assert query.uns["annotation"]["members"].tolist() == [f"annotation_{m}" for m in METHODS]
-    # Where the members differ, the call is not confident.
+    np.testing.assert_array_equal(query.obsm["annotation_disagrees"], calls != own[:, None])
+    np.testing.assert_array_equal(
+        query.uns["annotation"]["disagreements"]["n_disagreements"], (calls != own[:, None]).sum(axis=0)
+    )
+    assert query.uns["annotation"]["methods"].tolist() == [f"annotation_{m}" for m in METHODS]
+    # Where the methods disagree, the label is not confident.
     differ = (calls != own[:, None]).any(axis=1)
     assert not (query.obs["annotation_status"][differ] == "confident").any()
     assert query.uns["annotation_colors"]
@@ -56,19 +58,19 @@ def test_of_stored_results(pair: tuple[AnnData, AnnData]) -> None:
     sca.tl.consensus(other, keys, weights=weights, key_added="annotation")
     assert_same_results(query, other)
     sca.tl.consensus(other, keys, key_added="equal")
-    members = [sca.get.probabilities(other, key) for key in keys]
-    np.testing.assert_allclose(sca.get.probabilities(other, "equal"), sum(members) / 2, atol=1e-6)
+    probabilities = [sca.get.probabilities(other, key) for key in keys]
+    np.testing.assert_allclose(sca.get.probabilities(other, "equal"), sum(probabilities) / 2, atol=1e-6)
     with pytest.raises(InputError, match="weights must be 2 numbers"):
         sca.tl.consensus(other, keys, weights=[1.0], key_added="odd")
 
 
-def test_members_with_different_types(pair: tuple[AnnData, AnnData]) -> None:
+def test_methods_with_different_types(pair: tuple[AnnData, AnnData]) -> None:
     reference, query = pair
     few = reference[reference.obs["cell_type"] != "CD19+ B"].copy()
     sca.tl.annotate(query, reference, "cell_type", method="nearest_centroid", cv=0, key_added="all")
     sca.tl.annotate(query, few, "cell_type", method="nearest_centroid", cv=0, key_added="few")
     sca.tl.consensus(query, ["all", "few"])
-    table = query.uns["consensus"]["dissent"].set_index("member")
+    table = query.uns["consensus"]["disagreements"].set_index("key")
     assert table.loc["few", "n_unknown_types"] == 1
     assert table.loc["all", "n_unknown_types"] == 0
     assert "CD19+ B" in set(query.obs["consensus"].astype(str))

@@ -238,7 +238,7 @@ def test_several_methods_and_votes(two: tuple[AnnData, AnnData], tmp_path: Path)
     sca.tl.annotate(query, reference, THREE, method=["nearest_centroid", "naive_bayes"], cv=0)
     for key in ("annotation", "annotation_nearest_centroid", "annotation_naive_bayes"):
         agree(query, key)
-    sca.tl.vote(query, groupby="louvain")
+    sca.tl.vote(query, "louvain")
     sca.tl.annotate(query, reference, THREE, method="nearest_centroid", key_added="one")
     assert "lineage" in str(sca.get.report(query, "one"))
     query.write_h5ad(tmp_path / "x.h5ad")
@@ -325,7 +325,7 @@ def test_what_is_read_back_can_be_asked_further(two: tuple[AnnData, AnnData], ki
     for adata in (query, two[1]):
         sca.tl.rollup(adata)
         sca.tl.evidence(adata)
-        sca.tl.vote(adata, groupby="louvain")
+        sca.tl.vote(adata, "louvain")
         sca.pl.confusion(adata, show=False)
         sca.pl.levels(adata, show=False)
         sca.pl.ontology(adata, show=False)

@@ -28,7 +28,7 @@ class Slots:
     key: str
 
     @property
-    def call(self) -> str:
+    def label(self) -> str:
         return self.key
 
     @property
@@ -97,7 +97,7 @@ class Slots:
     def obs(self) -> tuple[str, ...]:
         """Every column of ``obs`` that an annotation may own."""
         return (
-            self.call,
+            self.label,
             self.confidence,
             self.status,
             self.set_size,
@@ -119,14 +119,14 @@ class Slots:
         return f"{self.key}_proba"
 
     @property
-    def dissent(self) -> str:
-        """Key in ``obsm``: which members of a consensus call a cell otherwise."""
-        return f"{self.key}_dissent"
+    def disagrees(self) -> str:
+        """Key in ``obsm``: which methods of a consensus predict another label for a cell."""
+        return f"{self.key}_disagrees"
 
     @property
     def obsm(self) -> tuple[str, ...]:
         """Every key of ``obsm`` that an annotation may own."""
-        return (self.proba, self.dissent)
+        return (self.proba, self.disagrees)
 
     @property
     def uns(self) -> str:
@@ -134,5 +134,5 @@ class Slots:
 
     @property
     def colors(self) -> str:
-        """Key in ``uns`` where scanpy looks for the colours of the calls."""
+        """Key in ``uns`` where scanpy looks for the colours of the labels."""
         return f"{self.key}_colors"

@@ -87,7 +87,7 @@ def _not_ours(names: Sequence[str], key: str) -> str:
 
 def _left_over(adata: AnnData, slots: Slots) -> bool:
     """Whether these are columns of a result whose account went, as ``ad.concat`` leaves them."""
-    return all(name in adata.obs for name in (slots.call, slots.confidence, slots.model))
+    return all(name in adata.obs for name in (slots.label, slots.confidence, slots.model))
 
 
 def _level_left_over(adata: AnnData, name: str) -> bool:

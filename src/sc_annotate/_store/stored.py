@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def read_calls(adata: AnnData, key: str) -> pd.DataFrame:
+def read_annotation(adata: AnnData, key: str) -> pd.DataFrame:
     """The columns of ``obs`` that an annotation owns, by plain names; also of concatenated objects, without ``uns``."""
     check_adata(adata, what="adata")
     slots = check_key(key)
     names = {
-        slots.call: "label",
+        slots.label: "label",
         slots.confidence: "confidence",
         slots.status: "status",
         slots.set_size: "set_size",
@@ -37,10 +37,10 @@ def read_calls(adata: AnnData, key: str) -> pd.DataFrame:
         slots.rollup_id: "rollup_ontology_term_id",
         slots.model: "model",
     }
-    if slots.call not in adata.obs or slots.model not in adata.obs:
+    if slots.label not in adata.obs or slots.model not in adata.obs:
         read_uns(adata, key)  # says what there is
         raise StorageError(
-            f"adata.obs lacks {slots.call!r} or {slots.model!r}: columns of the result were deleted. Annotate again."
+            f"adata.obs lacks {slots.label!r} or {slots.model!r}: columns of the result were deleted. Annotate again."
         )
     table = obs_of(adata)
     names |= _level_columns(adata, slots, taken=set(names.values()))
@@ -111,16 +111,16 @@ def read_baseline(adata: AnnData, key: str) -> dict[str, Any]:
 
 
 def read_calibration(adata: AnnData, key: str, *parts: str) -> dict[str, Any]:
-    """What held-out cells taught about an annotation's confidence, with at least these parts."""
+    """The calibration of an annotation's confidence on held-out cells, with at least these parts."""
     found = read_uns(adata, key).get("calibration")
     if isinstance(found, dict) and all(part in found for part in parts):
         return found
     refuse_uncalibrated(adata, key)
-    members = member_names(adata, key)
-    if members:
+    methods = method_names(adata, key)
+    if methods:
         raise StorageError(
             f"adata.uns[{key!r}] is a consensus, whose own probabilities were not checked on held-out cells. Look at one of "
-            f"its members, such as key={members[0]!r}, if it is in adata."
+            f"its methods, such as key={methods[0]!r}, if it is in adata."
         )
     raise StorageError(
         f"adata.uns[{key!r}]['calibration'] holds no {' or '.join(map(repr, parts))}: the model was fitted with "
@@ -130,7 +130,7 @@ def read_calibration(adata: AnnData, key: str, *parts: str) -> dict[str, Any]:
 
 
 def refuse_uncalibrated(adata: AnnData, key: str) -> None:
-    """Say so where there never were held-out cells: of markers, and of models that came without any."""
+    """An error that says so where there never were held-out cells: for markers, and for models that came without any."""
     stored = adata.uns.get(key)
     calibration = stored.get("calibration") if isinstance(stored, dict) else None
     note = calibration.get("note") if isinstance(calibration, dict) else None
@@ -154,14 +154,14 @@ def read_sets(adata: AnnData, key: str) -> dict[str, Any]:
 
 
 def read_familiarity(adata: AnnData, key: str) -> dict[str, Any]:
-    """Where the line to unfamiliar lies, and the quantiles of the reference's held-out scores."""
+    """The threshold of ``unfamiliar``, and the quantiles of the reference's held-out scores."""
     found = read_uns(adata, key).get("familiarity")
     if not isinstance(found, dict) or "threshold" not in found or "reference" not in found:
         refuse_uncalibrated(adata, key)
-        members = member_names(adata, key)
-        cure = f"Look at one of its members, such as key={members[0]!r}" if members else "Annotate again"
-        why = "a consensus has none" if members else "it was annotated with false_alarms=None, or calibration=None"
-        raise StorageError(f"adata.uns[{key!r}] has no scores of unfamiliarity: {why}. {cure}.")
+        methods = method_names(adata, key)
+        fix = f"Look at one of its methods, such as key={methods[0]!r}" if methods else "Annotate again"
+        why = "a consensus has none" if methods else "it was annotated with false_alarms=None, or calibration=None"
+        raise StorageError(f"adata.uns[{key!r}] has no scores of unfamiliarity: {why}. {fix}.")
     return found
 
 
@@ -173,31 +173,31 @@ def read_evidence(adata: AnnData, key: str) -> dict[str, Any]:
     return found
 
 
-def read_dissent(adata: AnnData, key: str) -> pd.DataFrame:
-    """Cells x members of a consensus: which members call a cell otherwise."""
+def read_disagreements(adata: AnnData, key: str) -> pd.DataFrame:
+    """Cells x methods of a consensus: which methods predict another label for a cell."""
     import pandas as pd
 
     read_uns(adata, key)
-    members = member_names(adata, key)
-    slot = Slots(key).dissent
-    if not members:
-        have = [name for name in adata.uns if member_names(adata, name)]
+    methods = method_names(adata, key)
+    slot = Slots(key).disagrees
+    if not methods:
+        have = [name for name in adata.uns if method_names(adata, name)]
         found = f"there are: {', '.join(map(repr, have))}" if have else "there is none"
         raise StorageError(
             f"adata.uns[{key!r}] is the result of one method, no consensus ({found}). Name one with key=, or make one: "
             "sca.tl.consensus(adata, [...])."
         )
     values: NDArray[Any] = np.asarray(adata.obsm[slot]) if slot in adata.obsm else np.empty((0, 0))
-    if values.shape != (adata.n_obs, len(members)):
+    if values.shape != (adata.n_obs, len(methods)):
         raise StorageError(
-            f"adata.obsm has no {slot!r} of {adata.n_obs} cells x {len(members)} members: it was deleted or changed. "
+            f"adata.obsm has no {slot!r} of {adata.n_obs} cells x {len(methods)} methods: it was deleted or changed. "
             "Make the consensus again."
         )
-    return pd.DataFrame(values.astype(bool), index=adata.obs_names, columns=members)
+    return pd.DataFrame(values.astype(bool), index=adata.obs_names, columns=methods)
 
 
-def member_names(adata: AnnData, key: str) -> list[str]:
-    """Names of the members of a consensus, in the order of their columns; none where it is no consensus."""
+def method_names(adata: AnnData, key: str) -> list[str]:
+    """Names of the results that a consensus combines, in the order of their columns; empty where it is no consensus."""
     stored = in_memory(adata.uns.get(key))
-    members = stored.get("members") if isinstance(stored, dict) and "schema" in stored else None
-    return [] if members is None else [str(m) for m in np.atleast_1d(members)]
+    methods = stored.get("methods") if isinstance(stored, dict) and "schema" in stored else None
+    return [] if methods is None else [str(name) for name in np.atleast_1d(methods)]

@@ -14,7 +14,7 @@ from sc_annotate._store import storage
 from sc_annotate._store.slots import DEFAULT_KEY, TOP_K
 from sc_annotate.annotation.block import Keep, largest
 from sc_annotate.annotation.checks import N_TOP_GENES, check_min_overlap, check_rng, check_several, check_store_proba
-from sc_annotate.annotation.consensus import combine, learn_weights, member
+from sc_annotate.annotation.consensus import combine, learn_weights, method_result
 from sc_annotate.annotation.held_out import check_cv
 from sc_annotate.annotation.learn_trust import (
     COVERAGE,
@@ -283,8 +283,8 @@ def annotate(
         }
         results = {key: one.result for key, one in found.items()}
         weights = learn_weights([one.model.trust for one in found.values()])
-        members = [member(key, result) for key, result in results.items()]
-        results[key_added] = combine(members, key=key_added, weights=weights)
+        methods = [method_result(key, result) for key, result in results.items()]
+        results[key_added] = combine(methods, key=key_added, weights=weights)
         levels = next(iter(found.values())).levels
         if levels is not None:
             add_levels_of_consensus(results[key_added], key_added, levels)

@@ -243,8 +243,8 @@ def add_levels_of_consensus(annotation: Annotation, key: str, levels: Levels) ->
     add_levels(annotation, key, levels, codes, confidence, given, None)
 
 
-def levels_of_members(tables: Sequence[Any], labels: Sequence[str]) -> Levels | None:
-    """The levels that all members of a consensus share, if these are known for all `labels`; None otherwise."""
+def levels_of_methods(tables: Sequence[Any], labels: Sequence[str]) -> Levels | None:
+    """The levels that all methods of a consensus share, if these are known for all `labels`; None otherwise."""
     import pandas as pd
 
     if any(table is None for table in tables) or len({tuple(map(str, table)) for table in tables}) > 1:
@@ -253,7 +253,7 @@ def levels_of_members(tables: Sequence[Any], labels: Sequence[str]) -> Levels | 
     rows = rows.sort_values(str(rows.columns[-1]))
     try:
         levels = Levels(tuple(map(str, rows)), rows.to_numpy(dtype=str))
-    except InputError:  # one member has a type under another label than the others
+    except InputError:  # one method has a type under another label than the others
         return None
     return levels if set(labels) <= set(levels.labels[:, -1].tolist()) else None
 

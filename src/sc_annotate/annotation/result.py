@@ -68,7 +68,7 @@ def account(
     if (status >= 0).any():
         obs[slots.status] = categorical(status, STATUSES)
     columns = {
-        slots.call: categorical(codes, names),
+        slots.label: categorical(codes, names),
         slots.confidence: confidence.astype(np.float32),
         **obs,
         slots.model: pd.Categorical.from_codes(np.where(mask, -1, 0), pd.Index([model.id])),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sc_annotate._store.slots import DEFAULT_KEY
-from sc_annotate._store.stored import read_calls, read_probabilities
+from sc_annotate._store.stored import read_annotation, read_probabilities
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,4 +75,4 @@ def annotation(adata: AnnData, key: str = DEFAULT_KEY) -> pd.DataFrame:
     >>> list(sca.get.annotation(query))
     ['label', 'confidence', 'status', 'set_size', 'unfamiliarity', 'model']
     """
-    return read_calls(adata, key)
+    return read_annotation(adata, key)

@@ -9,7 +9,7 @@ import numpy as np
 
 from sc_annotate._store.slots import DEFAULT_KEY
 from sc_annotate._store.storage import read_uns
-from sc_annotate._store.stored import read_calls
+from sc_annotate._store.stored import read_annotation
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,7 +62,7 @@ def report(adata: AnnData, key: str = DEFAULT_KEY) -> Report:
     >>> sca.get.report(query)  # doctest: +ELLIPSIS
     annotation: 200 cells, nearest_centroid, ...
     """
-    stored, calls = read_uns(adata, key), read_calls(adata, key)
+    stored, calls = read_uns(adata, key), read_annotation(adata, key)
     lines = [f"{key}: {adata.n_obs:,} cells, {stored['method']}, model {stored['model']}", *_calls(calls)]
     if "status" in calls:
         counts = calls["status"].value_counts()

@@ -9,7 +9,7 @@ import numpy as np
 
 from sc_annotate._data.matrix import resolve_rep
 from sc_annotate._store.slots import DEFAULT_KEY, GIVEN
-from sc_annotate._store.stored import read_calls
+from sc_annotate._store.stored import read_annotation
 from sc_annotate.errors import InputError
 from sc_annotate.pl import _style as style
 from sc_annotate.pl._figure import finish
@@ -85,7 +85,7 @@ def annotation(
     >>> sorted(sca.pl.annotation(query, basis="umap", show=False))
     ['confidence', 'label']
     """
-    frame = read_calls(adata, key)
+    frame = read_annotation(adata, key)
     colors = _colors(color, frame, key)
     rep = _basis(adata, basis)
     places = _places(adata, rep)

@@ -11,7 +11,7 @@ from sc_annotate._data.columns import check_column
 from sc_annotate._data.labels import read_labels
 from sc_annotate._store.slots import DEFAULT_KEY, GIVEN
 from sc_annotate._store.storage import read_uns
-from sc_annotate._store.stored import read_baseline, read_calls
+from sc_annotate._store.stored import read_annotation, read_baseline
 from sc_annotate.errors import InputError, LabelError, StorageError
 from sc_annotate.pl import _heatmap as heatmap
 from sc_annotate.pl import _style as style
@@ -123,7 +123,7 @@ def _held_out(adata: AnnData, key: str) -> Table:
 
 
 def _against(adata: AnnData, key: str, truth: str) -> Table:
-    frame = read_calls(adata, key)
+    frame = read_annotation(adata, key)
     if check_column(adata, truth, argument="truth").isna().all():
         raise LabelError(
             f"adata.obs[{truth!r}] (truth) holds no true type. Name another column, or None for held-out cells."

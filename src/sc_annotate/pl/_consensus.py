@@ -1,4 +1,4 @@
-"""Which members of a consensus dissent, and from which calls."""
+"""Which methods of a consensus disagree with it, and for which labels."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from sc_annotate._store.slots import DEFAULT_KEY
 from sc_annotate._store.storage import read_uns
-from sc_annotate._store.stored import read_calls, read_dissent
+from sc_annotate._store.stored import read_annotation, read_disagreements
 from sc_annotate.errors import StorageError
 from sc_annotate.pl import _heatmap as heatmap
 from sc_annotate.pl import _style as style
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 ALL, ANY = "all cells", "any of them"
 LEAST_TOP = 0.2
-"""Share of dissent that looks dark at least: a consensus that agrees should look so."""
+"""Share of disagreement that looks dark at least: a consensus that agrees should look so."""
 
 
 def consensus(
@@ -32,10 +32,10 @@ def consensus(
     show: bool | None = None,
     return_fig: bool = False,
 ) -> Axes | Figure:
-    """Draw which members of a consensus call the cells otherwise, type by type.
+    """Draw which methods of a consensus predict another label, type by type.
 
-    Rows are the types that the consensus calls, those with the most dissent above, after a row of all cells. Columns are
-    the members, with their weights where these differ; the last is the share of cells from which at least one dissents. The field is the share of the row's cells,
+    Rows are the types that the consensus calls, those with the most disagreement above, after a row of all cells. Columns are
+    the methods, with their weights where these differ; the last is the share of cells where at least one disagrees. The field is the share of the row's cells,
     in percent; empty fields are 0. Cells that a member did not name, such as those of given labels, are left out and
     counted in the title.
 
@@ -73,11 +73,11 @@ def consensus(
     >>> [text.get_text() for text in ax.get_xticklabels()]
     ['nearest_centroid', 'naive_bayes', 'any of them']
     """
-    dissent, calls = read_dissent(adata, key), read_calls(adata, key)
+    disagrees, calls = read_disagreements(adata, key), read_annotation(adata, key)
     named = np.isfinite(calls["confidence"].to_numpy(dtype=float))
     if not named.any():
-        raise StorageError(f"no cell was named by all members of {key!r}: nothing can be drawn.")
-    values = dissent.to_numpy()[named]
+        raise StorageError(f"no cell was labelled by all methods of {key!r}: nothing can be drawn.")
+    values = disagrees.to_numpy()[named]
     values = np.column_stack([values, values.any(axis=1)]).astype(float)
     types, codes = np.unique(np.asarray(calls["label"].astype(str), dtype=str)[named], return_inverse=True)
     sizes = np.bincount(codes)
@@ -86,7 +86,7 @@ def consensus(
     shares = np.vstack([values.mean(axis=0), shares[order]])
     counts = [len(values), *sizes[order]]
     y = [f"{n}  (n={c:,})" for n, c in zip([ALL, *style.shorten(types[order])], counts, strict=True)]
-    x = [*_with_weights(adata, key, style.shorten(dissent.columns)), ANY]
+    x = [*_with_weights(adata, key, style.shorten(disagrees.columns)), ANY]
     font = heatmap.font_for(len(y))
     field = max(heatmap.pitch(len(y)), 0.17)
     ax = one_axes(
@@ -108,15 +108,15 @@ def consensus(
     heatmap.numbers(ax, image, fields, lambda i, j: f"{percent[i, j]:.0f}" if percent[i, j] >= 0.5 else "<1")
     ax.axhline(0.5, color="white", lw=3)
     ax.axvline(len(x) - 1.5, color="white", lw=3)
-    style.axis_names(ax, "members", f"call of {key}")
-    left = f"left out: {int((~named).sum()):,} cells not named by all members"
-    head = f"dissent from {key}, % of cells"
+    style.axis_names(ax, "methods", f"label of {key}")
+    left = f"left out: {int((~named).sum()):,} cells not labelled by all methods"
+    head = f"disagreement with {key}, % of cells"
     style.title(ax, [head, *([left] if not named.all() else [])])
     return finish(ax, show=show, return_fig=return_fig)
 
 
 def _with_weights(adata: AnnData, key: str, names: list[str]) -> list[str]:
-    """Names of the members, with what each counts where that differs."""
+    """Names of the methods, with their weights where these differ."""
     weights = np.atleast_1d(np.asarray(read_uns(adata, key).get("weights", []), dtype=float))
     if len(weights) != len(names) or np.ptp(weights) < 1e-9:
         return names

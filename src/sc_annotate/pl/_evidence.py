@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from sc_annotate._store.slots import DEFAULT_KEY
-from sc_annotate._store.stored import read_calls, read_evidence
+from sc_annotate._store.stored import read_annotation, read_evidence
 from sc_annotate.errors import InputError
 from sc_annotate.pl import _style as style
 from sc_annotate.pl._evidence_bars import bars
@@ -89,7 +89,7 @@ def evidence(
     True
     """
     stored = read_evidence(adata, key)
-    calls = read_calls(adata, key)["label"]
+    calls = read_annotation(adata, key)["label"]
     if kind not in ("dots", "bars"):
         raise InputError(f"kind must be 'dots' or 'bars', not {kind!r}.")
     if n_genes is not None and (isinstance(n_genes, bool) or not isinstance(n_genes, int) or n_genes < 1):

@@ -10,7 +10,7 @@ import numpy as np
 from sc_annotate._data.lazy import obs_of
 from sc_annotate._store.slots import DEFAULT_KEY, Slots
 from sc_annotate._store.storage import read_uns
-from sc_annotate._store.stored import read_calls
+from sc_annotate._store.stored import read_annotation
 from sc_annotate.errors import StorageError
 from sc_annotate.pl import _style as style
 from sc_annotate.pl._figure import finish, one_axes
@@ -146,7 +146,7 @@ def _columns(adata: AnnData, key: str) -> tuple[list[str], pd.DataFrame, list[pd
     calls = [f"{key}_{name}" for name in names[:-1]]
     if gone := [c for name in calls for c in (name, f"{name}_confidence") if c not in adata.obs]:
         raise StorageError(f"adata.obs lacks {', '.join(map(repr, gone))}: columns were deleted. Annotate again.")
-    own = read_calls(adata, key)
+    own = read_annotation(adata, key)
     obs = obs_of(adata)
     columns = [*(obs[name] for name in calls), own["label"]]
     table = pd.DataFrame({i: np.asarray(column.astype(str), dtype=object) for i, column in enumerate(columns)})

@@ -8,7 +8,7 @@ import numpy as np
 
 from sc_annotate._store.slots import DEFAULT_KEY
 from sc_annotate._store.storage import read_uns
-from sc_annotate._store.stored import read_calls
+from sc_annotate._store.stored import read_annotation
 from sc_annotate.errors import StorageError
 from sc_annotate.pl import _heatmap as heatmap
 from sc_annotate.pl import _style as style
@@ -146,7 +146,7 @@ def _draw(ax: Axes | None, shown: NDArray[np.float64], y: list[str], x: list[str
 
 def _swatches(ax: Axes, adata: AnnData, key: str, calls: list[str]) -> None:
     """The colour of each call, beside its name."""
-    column = read_calls(adata, key)["label"]
+    column = read_annotation(adata, key)["label"]
     if not hasattr(column, "cat"):
         return
     colors = style.type_colors(adata, key, column)

@@ -9,7 +9,7 @@ import numpy as np
 from sc_annotate._data.columns import check_column
 from sc_annotate._store.slots import DEFAULT_KEY
 from sc_annotate._store.storage import read_uns
-from sc_annotate._store.stored import read_calls, read_probabilities
+from sc_annotate._store.stored import read_annotation, read_probabilities
 from sc_annotate.errors import InputError, StorageError
 from sc_annotate.pl import _style as style
 from sc_annotate.pl._figure import finish, one_axes
@@ -91,7 +91,7 @@ def ontology(
     """
     stored = read_uns(adata, key)
     about = stored.get("rollup")
-    calls = read_calls(adata, key)
+    calls = read_annotation(adata, key)
     if not isinstance(about, dict) or "membership" not in about or "rollup" not in calls:
         raise StorageError(f"adata.uns[{key!r}] has no roll-up. Run `sca.tl.rollup(adata, {key!r})` first.")
     p = read_probabilities(adata, key).to_numpy(dtype=np.float64)

@@ -8,7 +8,7 @@ import numpy as np
 
 from sc_annotate._data.columns import check_column
 from sc_annotate._store.slots import DEFAULT_KEY
-from sc_annotate._store.stored import read_calls, read_probabilities
+from sc_annotate._store.stored import read_annotation, read_probabilities
 from sc_annotate.errors import InputError, StorageError
 from sc_annotate.pl import _heatmap as heatmap
 from sc_annotate.pl import _style as style
@@ -125,7 +125,7 @@ def _cells(
     width = style.width_of(labels, heatmap.font_for(len(types)))
     ax = one_axes(ax, 6.0 + width + 1.2, max(heatmap.pitch(len(types)) * len(types), 1.5) + 1.0)
     heatmap.draw(ax, proba[cells].T, labels, top=1.0, name="probability", aspect="auto")
-    colors = style.type_colors(adata, key, read_calls(adata, key)["label"].astype("category"))
+    colors = style.type_colors(adata, key, read_annotation(adata, key)["label"].astype("category"))
     strip = np.array([to_rgb(colors.get(name, style.GREY)) for name in types])
     # In Axes of its own, so that row 0 of the heatmap stays the first type.
     above = ax.inset_axes((0, 1 + 0.1 / len(types), 1, 0.3 / len(types)))

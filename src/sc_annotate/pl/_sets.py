@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sc_annotate._store.slots import DEFAULT_KEY, GIVEN
-from sc_annotate._store.stored import read_calibration, read_calls, read_sets
+from sc_annotate._store.stored import read_annotation, read_calibration, read_sets
 from sc_annotate.errors import StorageError
 from sc_annotate.pl import _style as style
 from sc_annotate.pl._figure import finish
@@ -94,7 +94,7 @@ def sets(
     >>> sorted(sca.pl.sets(query, show=False))
     ['coverage', 'size']
     """
-    how, calls = read_sets(adata, key), read_calls(adata, key)
+    how, calls = read_sets(adata, key), read_annotation(adata, key)
     if "set_size" not in calls:
         raise StorageError(
             f"adata.obs has no {key + '_set_size'!r}: the column was deleted. Annotate again, or choose another key."

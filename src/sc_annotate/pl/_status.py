@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sc_annotate._store.slots import DEFAULT_KEY, STATUSES
-from sc_annotate._store.stored import read_calls, refuse_uncalibrated
+from sc_annotate._store.stored import read_annotation, refuse_uncalibrated
 from sc_annotate.errors import InputError, StorageError
 from sc_annotate.pl._annotation import _axes, _basis, _label, _places
 from sc_annotate.pl._figure import finish
@@ -75,7 +75,7 @@ def status(
     >>> ax.get_title()
     'annotation: status'
     """
-    frame = read_calls(adata, key)
+    frame = read_annotation(adata, key)
     if "status" not in frame or frame["status"].isna().all():
         refuse_uncalibrated(adata, key)
         raise StorageError(

@@ -8,7 +8,7 @@ import numpy as np
 
 from sc_annotate._data.columns import check_column
 from sc_annotate._store.slots import DEFAULT_KEY
-from sc_annotate._store.stored import read_calls, read_familiarity
+from sc_annotate._store.stored import read_annotation, read_familiarity
 from sc_annotate.errors import InputError, StorageError
 from sc_annotate.pl import _style as style
 from sc_annotate.pl._figure import finish, one_axes
@@ -81,7 +81,7 @@ def unfamiliarity(
     >>> ax.get_yticklabels()[0].get_text()
     'reference, held out'
     """
-    found, calls = read_familiarity(adata, key), read_calls(adata, key)
+    found, calls = read_familiarity(adata, key), read_annotation(adata, key)
     if "unfamiliarity" not in calls:
         raise StorageError(f"adata.obs has no {key + '_unfamiliarity'!r}: the column was deleted. Annotate again.")
     scores = calls["unfamiliarity"].to_numpy(dtype=np.float64)

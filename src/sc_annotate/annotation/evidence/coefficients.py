@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sc_annotate._store.storage import model_ids
-from sc_annotate._store.stored import member_names
+from sc_annotate._store.stored import method_names
 from sc_annotate.annotators.given_coefficients import given_coefficients
 from sc_annotate.errors import InputError, StorageError
 
@@ -71,10 +71,10 @@ def known_model(adata: AnnData, key: str, stored: dict[str, Any], model: Any) ->
     from sc_annotate.annotation.load import load
     from sc_annotate.annotation.model import AnnotationModel
 
-    if members := member_names(adata, key):
+    if methods := method_names(adata, key):
         raise StorageError(
-            f"adata.uns[{key!r}] is a consensus, which has no evidence of its own. Look at one of its members, such as "
-            f"key={members[0]!r}."
+            f"adata.uns[{key!r}] is a consensus, which has no evidence of its own. Look at one of its methods, such as "
+            f"key={methods[0]!r}."
         )
     if isinstance(model, str | os.PathLike):
         model = load(model)

@@ -13,7 +13,7 @@ from sc_annotate._data.lazy import with_tables
 from sc_annotate._data.stream import each_block
 from sc_annotate._store.slots import DEFAULT_KEY
 from sc_annotate._store.storage import add_columns, read_uns
-from sc_annotate._store.stored import read_calls
+from sc_annotate._store.stored import read_annotation
 from sc_annotate.annotation.checks import check_rng
 from sc_annotate.annotation.evidence.block import AskEvidence
 from sc_annotate.annotation.evidence.coefficients import known_model
@@ -123,7 +123,7 @@ def evidence(
     _check_number(n_genes, "n_genes")
     if max_cells is not None:
         _check_number(max_cells, "max_cells")
-    stored, calls = read_uns(adata, key), read_calls(adata, key)
+    stored, calls = read_uns(adata, key), read_annotation(adata, key)
     known = known_model(adata, key, stored, model)
     tables = with_tables(adata)
     code = call_codes(calls, known.classes, key)

@@ -10,7 +10,7 @@ from sc_annotate._core.progress import logger
 from sc_annotate._data.lazy import with_tables
 from sc_annotate._store.slots import DEFAULT_KEY, Slots
 from sc_annotate._store.storage import add_columns, read_uns
-from sc_annotate._store.stored import read_calls
+from sc_annotate._store.stored import read_annotation
 from sc_annotate._vocabulary.marker_lists.lists import read_markers
 from sc_annotate.annotation.markers.agreement import CONTRADICT, WORDS, Row, cell_verdicts, judge
 from sc_annotate.annotation.markers.annotate import groups_of, read_rule
@@ -106,7 +106,7 @@ def markers_agree(
     [['CD19+ B', 'agree']]
     """
     read_uns(adata, key)
-    calls = read_calls(adata, key)
+    calls = read_annotation(adata, key)
     rule = read_rule(method_kwargs)
     lists = read_markers(markers, min_support=rule.min_support, columns=rule.columns)
     tables = with_tables(adata)

@@ -68,7 +68,7 @@ def account(
     table["n_cells"] = np.array([int(n_called.get(t, 0)) for t in table["type"]], dtype=np.int64)
     slots = Slots(key)
     obs = {
-        slots.call: categorical(code[row], matched.types),
+        slots.label: categorical(code[row], matched.types),
         slots.confidence: confidence[row].astype(np.float32),
         slots.status: categorical(status, STATUSES),
         slots.model: pd.Categorical.from_codes(np.zeros(len(row), dtype=np.int8), pd.Index([model], dtype=object)),

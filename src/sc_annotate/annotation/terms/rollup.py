@@ -8,7 +8,7 @@ import numpy as np
 
 from sc_annotate._store.slots import DEFAULT_KEY, GIVEN, Slots
 from sc_annotate._store.storage import add_columns, read_uns
-from sc_annotate._store.stored import read_calls, read_probabilities, read_sets
+from sc_annotate._store.stored import read_annotation, read_probabilities, read_sets
 from sc_annotate.annotation.terms.type_terms import tree_of
 from sc_annotate.errors import InputError
 from sc_annotate.trust.rollup import common_term, roll_up
@@ -114,7 +114,7 @@ def rollup(
             f"coverage must be above 0.5 and up to 1, not {coverage!r}: two terms could reach less at once."
         )
     stored = read_uns(adata, key)
-    calls = read_calls(adata, key)
+    calls = read_annotation(adata, key)
     p = read_probabilities(adata, key).to_numpy(dtype=np.float64)
     inside = _sets(adata, key) if by == "set" else None
     tree, found, source = tree_of(stored, ontology, overrides, key=key)
