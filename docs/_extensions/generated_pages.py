@@ -78,7 +78,7 @@ def write_methods(path: Path) -> None:
     columns = {
         "name": [f"`{m.name}`" for m in methods],
         "what it is": [_cell(m.summary) for m in methods],
-        "reads": [m.input for m in methods],
+        "reads": [m.inputs for m in methods],
         "can be saved": ["yes" if m.saves else "no" for m in methods],
         "extra": [f"`{m.extra}`" if m.extra else "" for m in methods],
         "paper": [f"[{m.reference}](https://doi.org/{m.reference})" if m.reference else "" for m in methods],

@@ -26,7 +26,7 @@ def register_annotator(name: str, **record: Any) -> Callable[[type[Any]], type[A
         notebook cell runs more than once.
     **record
         Fields of the registry's line: ``summary`` (default: the first line of the class's docstring),
-        ``reference`` (a DOI), ``input`` (``"log"``, ``"counts"`` or ``"embedding"``), ``saves`` (default True).
+        ``reference`` (a DOI), ``inputs`` (``"log"``, ``"counts"`` or ``"embedding"``), ``saves`` (default True).
 
     Returns
     -------
@@ -63,7 +63,7 @@ def register_predictor(name: str, **record: Any) -> Callable[[type[Any]], type[A
     name
         What users will write. A built-in name is refused; the same name again replaces the class.
     **record
-        As of :func:`register_annotator`, but ``input`` is ``"profiles"`` (default: the class gets mean profiles) or
+        As of :func:`register_annotator`, but ``inputs`` is ``"profiles"`` (default: the class gets mean profiles) or
         ``"cells"`` (it needs the cells of the screen as well).
 
     Returns
@@ -90,7 +90,7 @@ def register_predictor(name: str, **record: Any) -> Callable[[type[Any]], type[A
     ...
     ...     def why_not(self, targets):
     ...         return np.full(len(targets), "")
-    >>> sca.tl.methods("perturbation").loc["median", "input"]
+    >>> sca.tl.methods("perturbation").loc["median", "inputs"]
     'profiles'
     """
     return register("perturbation", name, **record)

@@ -189,7 +189,7 @@ def test_entry_points_with_extras_and_nested_classes(install: Callable[..., None
 def test_an_entry_point_says_more_of_itself_in_its_class(install: Callable[..., None]):
     body = """
     class Thing:
-        registry_record = {"input": "counts", "saves": False, "summary": "Thrown away"}
+        registry_record = {"inputs": "counts", "saves": False, "summary": "Thrown away"}
 
     class Odd:
         registry_record = {"colour": "red"}
@@ -197,7 +197,7 @@ def test_an_entry_point_says_more_of_itself_in_its_class(install: Callable[..., 
     points = "[sc_annotate.annotators]\ntold = sca_throwaway_g:Thing\nodd = sca_throwaway_g:Odd\n"
     install("sca-throwaway", points, "sca_throwaway_g", textwrap.dedent(body))
     method = registry.get("annotation", "told")
-    assert (method.input, method.saves, method.summary) == ("counts", False, "Thrown away")
+    assert (method.inputs, method.saves, method.summary) == ("counts", False, "Thrown away")
     with pytest.raises(MethodError, match="registry_record of 'sca_throwaway_g:Odd'"):
         registry.get("annotation", "odd")
 
@@ -242,7 +242,7 @@ def test_a_package_that_comes_after_the_decorator(install: Callable[..., None]):
 
 
 def test_register_and_forget():
-    @registry.register("annotation", "mine", reference="10.1/x", saves=False, input="counts")
+    @registry.register("annotation", "mine", reference="10.1/x", saves=False, inputs="counts")
     class Mine:
         """Does little.
 
@@ -250,7 +250,12 @@ def test_register_and_forget():
         """
 
     method = registry.get("annotation", "mine")
-    assert (method.summary, method.reference, method.saves, method.input) == ("Does little.", "10.1/x", False, "counts")
+    assert (method.summary, method.reference, method.saves, method.inputs) == (
+        "Does little.",
+        "10.1/x",
+        False,
+        "counts",
+    )
     assert method.source == "this session"
     assert registry.load(method) is Mine
     registry.unregister("annotation", "mine")
@@ -281,7 +286,7 @@ def test_a_class_without_a_docstring():
 
 @pytest.mark.parametrize("field", ["sumary", "source", "target"])
 def test_register_refuses_unknown_fields(field: str):
-    with pytest.raises(MethodError, match=rf"has no field {field}; there are: extra, input, kind"):
+    with pytest.raises(MethodError, match=rf"has no field {field}; there are: extra, inputs, kind"):
         registry.register("annotation", "mine", **{field: "x"})
 
 

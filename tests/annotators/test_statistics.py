@@ -15,6 +15,7 @@ from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from sc_annotate._core import registry
+from sc_annotate._core.capabilities import capabilities_of
 from sc_annotate.annotators import _moments
 from sc_annotate.annotators import covariance as _covariance
 from sc_annotate.annotators import statistics as _statistics
@@ -309,7 +310,7 @@ def test_fits_refuse_what_fit_refuses(task, codes):
 
 def test_methods_that_stream_say_so():
     methods = (m for m in registry.table("annotation").values() if m.source == "sc_annotate" and m.extra is None)
-    streaming = {m.name for m in methods if registry.load(m).streams}
+    streaming = {m.name for m in methods if capabilities_of(registry.load(m)).streams}
     assert streaming == {"lda", "nearest_centroid", "naive_bayes"}
     assert all(hasattr(cls, "fit_statistics") for cls in (LDA, NearestCentroid, NaiveBayes))
     assert "streams" not in LDA().params()

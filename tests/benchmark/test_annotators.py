@@ -52,7 +52,7 @@ def test_batches_are_held_out_and_resampled() -> None:
 def test_methods_on_counts_cannot_be_compared_here(pbmc: AnnData) -> None:
     from sc_annotate._core import registry
 
-    @sca.register_annotator("on_counts", input="counts")
+    @sca.register_annotator("on_counts", inputs="counts")
     class OnCounts: ...
 
     try:

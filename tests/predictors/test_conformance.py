@@ -50,7 +50,7 @@ def test_params_rebuild_the_method(name):
 def test_the_table_lists_them():
     table = sca.tl.methods("perturbation")
     assert table.index.tolist()[: len(NAMES)] == NAMES
-    assert (table.loc[NAMES, "input"] == "profiles").all()
+    assert (table.loc[NAMES, "inputs"] == "profiles").all()
     assert not table.loc[NAMES, "saves"].any()
     assert table.loc["linear", "parameters"].startswith("n_components=10, penalty=0.1, tune=False")
     assert "no_change" not in sca.tl.methods().index
@@ -67,7 +67,7 @@ def test_unknown_names_and_parameters():
 
 
 def test_a_registered_class_gets_profiles_unless_it_says_cells():
-    for name, record, expected in (("mine", {}, "profiles"), ("mine too", {"input": "cells"}, "cells")):
+    for name, record, expected in (("mine", {}, "profiles"), ("mine too", {"inputs": "cells"}, "cells")):
         sca.register_predictor(name, **record)(type("Mine", (), {}))
-        assert registry.get("perturbation", name).input == expected
+        assert registry.get("perturbation", name).inputs == expected
         registry.unregister("perturbation", name)

@@ -187,7 +187,7 @@ def test_model_of_an_unknown_method_says_so(model: AnnotationModel, tmp_path: Pa
 def test_counts_are_asked_for_where_a_method_needs_them(pbmc: AnnData) -> None:
     from sc_annotate._core import registry
 
-    @sca.register_annotator("wants_counts", input="counts")
+    @sca.register_annotator("wants_counts", inputs="counts")
     class WantsCounts:
         def fit(self, X: Any, y: Any, *, genes: Any, batch: Any = None, rng: int = 0) -> WantsCounts:
             self.classes_, self.whole = np.unique(y), abs(X - np.rint(X)).max() == 0
@@ -214,7 +214,7 @@ def test_counts_are_asked_for_where_a_method_needs_them(pbmc: AnnData) -> None:
 def test_a_foreign_method_that_works_in_place_does_no_harm(dense: bool) -> None:
     from sc_annotate._core import registry
 
-    @sca.register_annotator("works_in_place", input="counts")
+    @sca.register_annotator("works_in_place", inputs="counts")
     class WorksInPlace:
         def fit(self, X: Any, y: Any, *, genes: Any, batch: Any = None, rng: int = 0) -> WorksInPlace:
             self.classes_ = np.unique(y)

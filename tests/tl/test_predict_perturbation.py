@@ -184,7 +184,7 @@ def test_bit_for_bit(screen: AnnData, done: AnnData) -> None:
 def test_third_parties_may_train_on_cells(screen: AnnData) -> None:
     from sc_annotate._core import registry
 
-    @sca.register_predictor("of_cells", input="cells", summary="Means of the cells it is given")
+    @sca.register_predictor("of_cells", inputs="cells", summary="Means of the cells it is given")
     class OfCells:
         def fit(self, screen: Any, *, rng: int = 0) -> OfCells:
             cells = screen.cells

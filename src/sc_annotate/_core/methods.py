@@ -48,7 +48,7 @@ _AHLMANN = "10.1038/s41592-025-02772-6"
 
 
 def _predictor(name: str, target: str, summary: str, reference: str | None = None) -> Method:
-    return Method(name, "perturbation", f"{_P}.{target}", summary, input="profiles", reference=reference, saves=False)
+    return Method(name, "perturbation", f"{_P}.{target}", summary, inputs="profiles", reference=reference, saves=False)
 
 
 PREDICTORS: tuple[Method, ...] = (

@@ -14,7 +14,7 @@ Input = Literal["log", "counts", "embedding", "profiles", "cells"]
 class Method:
     """One line of the registry.
 
-    ``input`` is what the method is given: ``"log"`` (log1p of counts per 10,000), ``"counts"`` or
+    ``inputs`` is what the method is given: ``"log"`` (log1p of counts per 10,000), ``"counts"`` or
     ``"embedding"``; a predictor of perturbations ``"profiles"``, or ``"cells"`` where it trains on these. ``kind`` is ``"array"``, or ``"adapter"`` for tools that insist on an AnnData. ``saves``
     says whether a fitted model can be written to a file.
     """
@@ -23,7 +23,7 @@ class Method:
     task: Task
     target: str
     summary: str
-    input: Input = "log"
+    inputs: Input = "log"
     kind: Literal["array", "adapter"] = "array"
     extra: str | None = None
     reference: str | None = None

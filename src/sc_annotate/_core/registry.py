@@ -13,6 +13,7 @@ from importlib.metadata import entry_points
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, cast
 
+from sc_annotate._core.capabilities import capabilities_of
 from sc_annotate._core.methods import BUILT_IN, PREDICTORS
 from sc_annotate._core.records import Method, Task
 from sc_annotate.errors import MethodError, MissingExtraError
@@ -28,7 +29,7 @@ ENTRY_POINT_GROUPS: dict[Task, str] = {
 
 
 # What a decorator may say of a method; the rest follows from where it stands.
-_FREE_FIELDS = {"summary", "input", "kind", "extra", "reference", "saves"}
+_FREE_FIELDS = {"summary", "inputs", "kind", "extra", "reference", "saves"}
 
 # Classes registered by decorator in this Python process: (task, name) -> (record, class).
 _registered: dict[tuple[Task, str], tuple[Method, type[Any]]] = {}
@@ -78,16 +79,27 @@ def get(task: Task, name: str) -> Method:
 
 
 def _declared(method: Method) -> Method:
-    """The record, with what the class of an entry point says of itself in ``registry_record``."""
+    """The record, with what the class of an entry point declares, and says of itself in ``registry_record``."""
     if method.source in (Method.source, "this session"):
         return method
-    says = getattr(load(method), "registry_record", {})
+    cls = load(method)
+    says = getattr(cls, "registry_record", {})
     if not isinstance(says, dict) or set(says) - _FREE_FIELDS:
         raise MethodError(
             f"registry_record of {method.target!r} (from {method.source!r}) must be a dict with fields among "
             f"{', '.join(sorted(_FREE_FIELDS))}, not {says!r}."
         )
-    return replace(method, **says)
+    return replace(method, **_of_class(method.task, cls) | says)
+
+
+def _of_class(task: Task, cls: type[Any]) -> dict[str, Any]:
+    """Fields of the record that a class declares, or that its docstring says."""
+    declared = capabilities_of(cls)
+    return {
+        "inputs": declared.inputs or ("profiles" if task == "perturbation" else "log"),
+        "saves": declared.saves,
+        "summary": (cls.__doc__ or "").strip().partition("\n")[0],
+    }
 
 
 def load(method: Method) -> type[Any]:
@@ -137,11 +149,8 @@ def register(task: Task, name: str, **record: Any) -> Callable[[type[Any]], type
             raise MethodError(
                 f"the method {name!r} ({task}) exists already, from {known[name].source!r}. Use another name."
             )
-        saves = bool(getattr(cls, "saves", True)) and hasattr(cls, "to_arrays") and hasattr(cls, "from_arrays")
         line = {
-            "input": "profiles" if task == "perturbation" else "log",
-            "saves": saves,
-            "summary": (cls.__doc__ or "").strip().partition("\n")[0],
+            **_of_class(task, cls),
             "source": "this session",
             **record,
         }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from scipy import sparse
 
+from sc_annotate._core.capabilities import capabilities_of
 from sc_annotate._data.read import prepare
 from sc_annotate._store.slots import TOP_K
 from sc_annotate.errors import InputError
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from sc_annotate._data.transform import Transform
     from sc_annotate.annotation.learn_trust import Trust
     from sc_annotate.trust import Familiarity, Levels, Profiles
-    from sc_annotate.trust.neighbourhood import Company
+    from sc_annotate.trust.neighbourhood import Neighbourhood
 
 
 Keep = Literal["all", "topk", False]
@@ -58,7 +59,7 @@ class BlockAnswer:
 class AskBlock:
     """A fitted model and how the query is brought to its terms; small enough to be sent to other machines.
 
-    ``company_rows`` (ascending) and ``company`` are the cells of the query that the others are compared with;
+    ``neighbourhood_rows`` (ascending) and ``neighbourhood`` are the cells of the query that the others are compared with;
     ``profiles`` fits the columns of the counts that the model's genes have.
     """
 
@@ -69,8 +70,8 @@ class AskBlock:
     columns: NDArray[np.intp]
     fill: NDArray[np.float32]
     coverage: float
-    company_rows: NDArray[np.intp]
-    company: Company | None
+    neighbourhood_rows: NDArray[np.intp]
+    neighbourhood: Neighbourhood | None
     keep: Keep
     check_quality: bool
     profiles: Profiles | None
@@ -79,8 +80,8 @@ class AskBlock:
 
     def __call__(self, where: slice, block: Any, counts: Any = None) -> BlockAnswer:
         cells = prepare(block, where, self.transform, self.columns, self.fill)
-        # A foreign annotator may work in place, and the block may be the user's own.
-        theirs = cells if getattr(self.annotator, "parallel", False) else cells.copy()
+        # A third-party annotator may work in place, and the block may be the user's own.
+        theirs = cells if capabilities_of(self.annotator).parallel else cells.copy()
         proba = np.asarray(self.annotator.predict_proba(theirs), dtype=np.float32)
         set_size = familiarity = quality = trouble = None
         if self.trust is not None:
@@ -93,7 +94,7 @@ class AskBlock:
                 sets[np.arange(len(code)), code] = True
             set_size = sets.sum(axis=1).astype(np.int32)
         if self.familiarity is not None:
-            familiarity = self.familiarity.measure(cells, self.company, self._own(where))
+            familiarity = self.familiarity.measure(cells, self.neighbourhood, self._own(where))
         if self.check_quality:
             try:
                 quality = self._quality(where, block if counts is None else counts)
@@ -114,10 +115,10 @@ class AskBlock:
         )
 
     def _own(self, where: slice) -> NDArray[np.intp]:
-        """The place of each of these cells in the company, -1 where it is not in it."""
+        """The place of each of these cells among those compared with, -1 where it is none of them."""
         own = np.full(where.stop - where.start, -1, dtype=np.intp)
-        low, high = np.searchsorted(self.company_rows, [where.start, where.stop])
-        own[self.company_rows[low:high] - where.start] = np.arange(low, high)
+        low, high = np.searchsorted(self.neighbourhood_rows, [where.start, where.stop])
+        own[self.neighbourhood_rows[low:high] - where.start] = np.arange(low, high)
         return own
 
     def _zero(self, cells: Any) -> NDArray[np.bool_]:

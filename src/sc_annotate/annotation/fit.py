@@ -160,7 +160,7 @@ def fit_annotator(
         found,
         cells,
         labels_key=cells.labels_key,
-        wanted=cast("Wanted", record.input),
+        wanted=cast("Wanted", record.inputs),
         stated=values,
         total_counts_key=total_counts_key,
     )

@@ -9,6 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from sc_annotate._core import registry
+from sc_annotate._core.capabilities import capabilities_of, params_of
 from sc_annotate._core.codec import sanitize
 from sc_annotate._core.progress import logger
 from sc_annotate._core.version import __version__
@@ -18,7 +19,7 @@ from sc_annotate.annotation.learn_trust import N_FOLDS, TrustOptions, learn_trus
 from sc_annotate.annotation.levels import score_levels
 from sc_annotate.annotation.model import AnnotationModel
 from sc_annotate.annotation.quality import learn_profiles
-from sc_annotate.annotation.streaming import fit_on_everything
+from sc_annotate.annotation.streaming import fit_on_full_reference
 from sc_annotate.annotators.on_variable_genes import OnVariableGenes
 from sc_annotate.errors import InputError, LabelError, MethodError
 
@@ -46,7 +47,11 @@ def learn(
     if method_kwargs is not None and not hasattr(method_kwargs, "keys"):
         raise InputError(f"method_kwargs must be a dict of parameters, not {method_kwargs!r}.")
     params = dict(method_kwargs or {})
-    registry.make("annotation", method, params)  # refuses wrong parameters before any work is done
+    # Made before any work is done, so that wrong parameters are refused at once.
+    if capabilities_of(registry.make("annotation", method, params)).transductive:
+        raise MethodError(
+            f"{method!r} is transductive: it has to see the query when it is fitted, so there is no model to fit in advance."
+        )
     params = with_tree(method, params, training.levels)
     options.check()
     n_top = None if training.input == "embedding" else n_top_genes
@@ -78,9 +83,9 @@ def learn(
         batch=None if training.batch is None else training.batch[rows],
         rng=rng,
     )
-    if training.everything is not None and options.scheme == "folds":
-        whole = fit_on_everything(
-            lambda: registry.make("annotation", method, params), n_top, training.everything, training.genes
+    if training.full_reference is not None and options.scheme == "folds":
+        whole = fit_on_full_reference(
+            lambda: registry.make("annotation", method, params), n_top, training.full_reference, training.genes
         )
         if whole is None:
             problems.append(
@@ -100,7 +105,7 @@ def learn(
         logger.info(note)
     for problem in problems:
         logger.warning(problem)
-    every = training.everything
+    every = training.full_reference
     _, counts = np.unique(training.y if every is None else every.codes[every.codes >= 0], return_counts=True)
     return AnnotationModel(
         method=method,
@@ -180,7 +185,7 @@ def trust_splits(training: Training, options: TrustOptions, cv: int, rng: int) -
 
 def _resolved(annotator: Any, params: dict[str, Any]) -> dict[str, Any]:
     """The method's parameters, defaults included where it tells them."""
-    told = dict(annotator.params() if callable(getattr(annotator, "params", None)) else params)
+    told = params_of(annotator, params)
     tree = told.get("tree")
     if isinstance(tree, Mapping):
         # Files cannot hold names of types as keys.

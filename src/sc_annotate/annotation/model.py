@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sc_annotate._core import registry
+from sc_annotate._core.capabilities import capabilities_of
 from sc_annotate._store import modelfile
 from sc_annotate.annotation.held_out import Evaluation
 from sc_annotate.annotation.learn_trust import Trust
@@ -120,7 +121,7 @@ class AnnotationModel:
     @property
     def saves(self) -> bool:
         """Whether the method's state can be held in arrays, and so in a file."""
-        return registry.get("annotation", self.method).saves and hasattr(self.annotator, "to_arrays")
+        return registry.get("annotation", self.method).saves and capabilities_of(self.annotator).saves
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the model to one ``.safetensors`` file; read it with :func:`sc_annotate.load`.
@@ -153,7 +154,7 @@ class AnnotationModel:
         ...     sca.load(path).id == model.id
         True
         """
-        if registry.get("annotation", self.method).saves and not hasattr(self.annotator, "to_arrays"):
+        if registry.get("annotation", self.method).saves and not capabilities_of(self.annotator).saves:
             raise MethodError(
                 f"the method {self.method!r} has no to_arrays(), so its models cannot be saved. Add to_arrays and "
                 "from_arrays to the class, or register it with saves=False."

@@ -9,6 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from sc_annotate._core import arrays
+from sc_annotate._core.capabilities import capabilities_of
 from sc_annotate._data import gene_match as genes
 from sc_annotate._data import read
 from sc_annotate._data import transform as scales
@@ -74,7 +75,7 @@ def predict(
 ) -> Answer:
     """Probabilities, set sizes, unfamiliarity and, from its `counts`, quality of every cell, block by block.
 
-    Cells that are `given` a label are no company to the others: what those share is looked for among themselves. `rng`
+    Pre-labelled cells (`given`) are not compared with the others: what those share is looked for among themselves. `rng`
     draws the cells of a large query that the others are compared with. Counts that turn out to be none are an error where
     they are needed, else a problem to tell.
     """
@@ -101,16 +102,16 @@ def predict(
         elsewhere=found.elsewhere,
     )
     n, trust = found.source.n_cells, model.trust
-    company_rows, company = np.empty(0, dtype=np.intp), None
+    neighbourhood_rows, neighbourhood = np.empty(0, dtype=np.intp), None
     asked = np.arange(n) if given is None else np.flatnonzero(~given)
     known = None if trust is None or false_alarms is None else trust.familiarity
     if known is not None:
-        company_rows = asked[known.company_rows(len(asked), rng=rng)]
-        if len(company_rows):
+        neighbourhood_rows = asked[known.neighbourhood_rows(len(asked), rng=rng)]
+        if len(neighbourhood_rows):
             some = read.read_cells(
-                found.source, plan, columns, model.means, company_rows, progress="reading some cells"
+                found.source, plan, columns, model.means, neighbourhood_rows, progress="reading some cells"
             )
-            company = known.gather(some, len(asked))
+            neighbourhood = known.gather(some, len(asked))
     apart = counts is not None and counts.source.X is not found.source.X
     profiles = None if trust is None or trust.profiles is None else trust.profiles.on(columns >= 0)
     ask = AskBlock(
@@ -121,8 +122,8 @@ def predict(
         columns=columns,
         fill=model.means,
         coverage=coverage,
-        company_rows=company_rows,
-        company=company,
+        neighbourhood_rows=neighbourhood_rows,
+        neighbourhood=neighbourhood,
         keep=keep,
         check_quality=counts is not None and trust is not None,
         profiles=profiles,
@@ -141,8 +142,7 @@ def predict(
     trouble: str | None = None
     familiarity: dict[str, NDArray[np.float32]] = {}
     quality: dict[str, NDArray[np.float32]] = {}
-    # A foreign annotator may not bear several threads.
-    parallel = bool(getattr(model.annotator, "parallel", False))
+    parallel = capabilities_of(model.annotator).parallel
     for where, part in each_block(ask, matrices, progress="naming cells", parallel=parallel):
         code[where], confidence[where], zero[where] = part.code, part.confidence, part.zero
         if proba is not None:

@@ -140,7 +140,7 @@ def _within(
         query,
         cells,
         labels_key=cells.labels_key,
-        wanted=cast("Wanted", record.input),
+        wanted=cast("Wanted", record.inputs),
         stated=options.values,
         total_counts_key=options.total_counts_key,
         what="adata",
@@ -188,13 +188,13 @@ def _across(
     ref_key = key if key is not None and key in reference.obs else None
     known = [key is not None, ref_key is not None]
     sides = [is_panel(side, np.empty(0) if has else None) for side, has in zip((query, found), known, strict=True)]
-    panel = match.reference if any(sides) and not any(known) and record.input == "log" else None
+    panel = match.reference if any(sides) and not any(known) and record.inputs == "log" else None
     training = read_training(
         reference,
         found,
         cells,
         labels_key=cells.labels_key,
-        wanted=cast("Wanted", record.input),
+        wanted=cast("Wanted", record.inputs),
         columns=match.reference,
         panel=panel,
         total_counts_key=ref_key,

@@ -1,4 +1,4 @@
-"""Fit a method on more cells than memory holds: from sums over blocks, in two or three passes."""
+"""Fit a method on more cells than memory holds: from sums over blocks, in up to three passes."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from sc_annotate._core import registry
 from sc_annotate._core.arrays import rows
+from sc_annotate._core.capabilities import capabilities_of
 from sc_annotate._data.stream import each_block
 from sc_annotate.annotators.covariance import Distances, is_formed
 from sc_annotate.annotators.on_variable_genes import OnVariableGenes
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Everything:
+class FullReference:
     """All labelled cells of a reference, where they are: a matrix, and the class and batch of its rows (-1: not used)."""
 
     source: Source
@@ -39,39 +40,39 @@ class Everything:
 
 def streams(method: str) -> bool:
     """Whether a method can be fitted from sums over blocks."""
-    return bool(getattr(registry.load(registry.get("annotation", method)), "streams", False))
+    return bool(capabilities_of(registry.load(registry.get("annotation", method))).streams)
 
 
-def fit_on_everything(
-    make: Callable[[], Any], n_top: int | None, everything: Everything, names: NDArray[np.str_]
+def fit_on_full_reference(
+    make: Callable[[], Any], n_top: int | None, full: FullReference, names: NDArray[np.str_]
 ) -> OnVariableGenes | None:
     """As ``OnVariableGenes(make, n_top).fit`` on all cells; None where the method needs the cells themselves after all."""
     fitted = OnVariableGenes(make, n_top)
-    n_genes, n_classes = len(names), len(everything.classes)
+    n_genes, n_classes = len(names), len(full.classes)
     fitted.columns = np.arange(n_genes)
     if n_top is not None and n_top < n_genes:
-        n_batches = 1 if everything.batches is None else int(everything.batches.max()) + 1
-        spread = _passed(everything, fitted.columns, _Spread(n_batches, n_genes), "choosing genes")
+        n_batches = 1 if full.batches is None else int(full.batches.max()) + 1
+        spread = _passed(full, fitted.columns, _Spread(n_batches, n_genes), "choosing genes")
         fitted.columns = variable_genes_from(spread, n_top)
     annotator = make()
-    # Only LDA needs products of genes, and distances from the means.
-    products = hasattr(annotator, "shrinkage") and hasattr(annotator, "priors")
+    needs = capabilities_of(annotator).streams
+    products = "products" in needs
     if products and not is_formed(len(fitted.columns)):
         return None
-    statistics = _passed(everything, fitted.columns, _Sums(n_classes, len(fitted.columns), products), "adding up cells")
+    statistics = _passed(full, fitted.columns, _Sums(n_classes, len(fitted.columns), products), "adding up cells")
     more = {}
-    if products and annotator.shrinkage == "auto":
+    if "distances" in needs:
         empty = Distances.around(statistics)
-        more = {"distances": _passed(everything, fitted.columns, _Far(empty.means, empty.scale), "measuring cells")}
-    fitted.annotator = annotator.fit_statistics(statistics, classes=everything.classes, **more)
+        more = {"distances": _passed(full, fitted.columns, _Far(empty.means, empty.scale), "measuring cells")}
+    fitted.annotator = annotator.fit_statistics(statistics, classes=full.classes, **more)
     fitted.classes_ = np.asarray(fitted.annotator.classes_)
     return fitted
 
 
-def _passed(everything: Everything, columns: NDArray[np.intp], add: Any, progress: str) -> Any:
+def _passed(full: FullReference, columns: NDArray[np.intp], add: Any, progress: str) -> Any:
     """One pass over all blocks."""
-    work = _Block(everything.transform, everything.genes[columns], everything.codes, everything.batches, add)
-    parts = (part for _, part in each_block(work, [everything.source.X], progress=progress) if part is not None)
+    work = _Block(full.transform, full.genes[columns], full.codes, full.batches, add)
+    parts = (part for _, part in each_block(work, [full.source.X], progress=progress) if part is not None)
     return reduce(lambda whole, part: whole.merge(part), parts)
 
 

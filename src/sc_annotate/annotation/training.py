@@ -13,7 +13,7 @@ from sc_annotate._data.labels import read_batches, read_labels, usable
 from sc_annotate._data.read import open_counts, read_rows, total_counts
 from sc_annotate._data.stream import in_memory
 from sc_annotate.annotation.levels import level_names, read_levels
-from sc_annotate.annotation.streaming import Everything, streams
+from sc_annotate.annotation.streaming import FullReference, streams
 from sc_annotate.errors import InputError
 from sc_annotate.trust.sampling import sample
 
@@ -39,7 +39,7 @@ class Training:
     """Cells x genes on the common scale, with one label a cell.
 
     `plain` says which cells are there as they came, and not for the sake of their rare type: only these say how often a
-    type is met, so that scores and calibration come from them. `everything` is there where these cells are a sample, and the
+    type is met, so that scores and calibration come from them. `full_reference` is there where these cells are a sample, and the
     model itself is to be fitted on all, block by block. `counts` says where the counts of the same cells and genes are: a matrix, its rows and its columns.
     """
 
@@ -51,7 +51,7 @@ class Training:
     input: Wanted
     panel: dict[str, NDArray[np.str_]] | None
     plain: NDArray[np.bool_]
-    everything: Everything | None
+    full_reference: FullReference | None
     labels_key: str
     levels: Levels | None
     found: Input
@@ -81,7 +81,7 @@ class LabelledCells:
     labels_key: str
     levels: Levels | None
     notes: list[str]
-    everything: tuple[NDArray[np.intp], NDArray[np.str_] | None] | None = None
+    full_reference: tuple[NDArray[np.intp], NDArray[np.str_] | None] | None = None
     """Rows of all labelled cells, and their batches, where `rows` is a sample and all are to be learned from."""
 
 
@@ -108,7 +108,7 @@ def labelled_cells(
     batch = read_batches(adata, batch_key, what=what)
     rows = np.flatnonzero(kept)
     plain = np.ones(len(rows), dtype=bool)
-    everything = (rows, None if batch is None else batch[rows]) if stream else None
+    full_reference = (rows, None if batch is None else batch[rows]) if stream else None
     if max_cells is not None and len(rows) > max_cells:
         types, codes = np.unique(labels[rows], return_inverse=True)
         least = max(LEAST_OF_A_TYPE, max_cells // (4 * len(types)))
@@ -120,7 +120,7 @@ def labelled_cells(
         )
         rows = rows[drawn]
     batch = None if batch is None else batch[rows]
-    return LabelledCells(rows, plain, labels[rows], batch, given, labels, names[-1], levels, notes, everything)
+    return LabelledCells(rows, plain, labels[rows], batch, given, labels, names[-1], levels, notes, full_reference)
 
 
 def sample_size(adata: AnnData, found: Input, method: str, max_cells: int | None) -> tuple[int | None, bool]:
@@ -139,15 +139,17 @@ def check_max_cells(max_cells: Any) -> None:
         raise InputError(f"max_cells must be None or a whole number of at least 100, not {max_cells!r}.")
 
 
-def _everything(found: Input, cells: LabelledCells, scale: Transform, columns: NDArray[np.intp]) -> Everything | None:
-    if cells.everything is None:
+def _full_reference(
+    found: Input, cells: LabelledCells, scale: Transform, columns: NDArray[np.intp]
+) -> FullReference | None:
+    if cells.full_reference is None:
         return None
-    rows, batch = cells.everything
+    rows, batch = cells.full_reference
     codes, batches = (np.full(found.source.n_cells, -1, dtype=np.int32) for _ in range(2))
     classes, codes[rows] = np.unique(cells.labels[rows], return_inverse=True)
     if batch is not None:
         batches[rows] = np.unique(batch, return_inverse=True)[1]
-    return Everything(found.source, scale, columns, classes, codes, None if batch is None else batches)
+    return FullReference(found.source, scale, columns, classes, codes, None if batch is None else batches)
 
 
 def is_panel(found: Input, totals: NDArray[np.float64] | None) -> bool:
@@ -189,7 +191,7 @@ def read_training(
         input=wanted,
         panel=None if panel is None else {k: v[panel] for k, v in found.names.items()},
         plain=cells.plain,
-        everything=_everything(found, cells, scale, columns),
+        full_reference=_full_reference(found, cells, scale, columns),
         labels_key=labels_key,
         levels=cells.levels,
         found=found,

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from scipy.sparse import csr_matrix
 
+    from sc_annotate._core.capabilities import Statistic
+
     Matrix: TypeAlias = NDArray[np.floating[Any]] | csr_matrix
     Arrays: TypeAlias = dict[str, NDArray[Any]]
 
@@ -43,7 +45,7 @@ class Annotator(ABC):
     Without the attribute it runs on one, on a copy.
     """
 
-    streams: ClassVar[bool] = False
+    streams: ClassVar[tuple[Statistic, ...]] = ()
     """Whether ``fit_statistics`` learns from what passes over blocks of cells leave, so that no matrix is needed."""
 
     def params(self) -> dict[str, Any]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
+    from sc_annotate._core.capabilities import Statistic
     from sc_annotate.annotators._base import Matrix
 
 
@@ -55,7 +56,7 @@ class LDA(LinearAnnotator):
     ['B', 'B', 'T', 'T']
     """
 
-    streams: ClassVar[bool] = True
+    streams: ClassVar[tuple[Statistic, ...]] = ("sums", "products", "distances")
 
     shrinkage: float | Literal["auto"] = "auto"
     priors: Literal["observed", "uniform"] = "observed"
@@ -117,6 +118,10 @@ class LDA(LinearAnnotator):
             return cho_solve(cho_factor(rest * covariance + identity * np.eye(p)), B)
 
         return self._learn(statistics, names, float(covariance.trace()) / p, shrinkage, solve)
+
+    def streamed(self) -> tuple[Statistic, ...]:
+        """Distances only where the shrinkage is to be estimated."""
+        return self.streams if self.shrinkage == "auto" else ("sums", "products")
 
     def _check(self) -> None:
         need_choice(self, "priors", ("observed", "uniform"))

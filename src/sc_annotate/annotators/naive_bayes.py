@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
+    from sc_annotate._core.capabilities import Statistic
     from sc_annotate.annotators._base import Matrix
 
 
@@ -50,7 +51,7 @@ class NaiveBayes(LinearAnnotator):
     ['B', 'B', 'T', 'T']
     """
 
-    streams: ClassVar[bool] = True
+    streams: ClassVar[tuple[Statistic, ...]] = ("sums",)
 
     smoothing: float = 0.1
     evidence: float = 0.1

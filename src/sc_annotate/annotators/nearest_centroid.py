@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
+    from sc_annotate._core.capabilities import Statistic
     from sc_annotate.annotators._base import Matrix
 
 
@@ -53,7 +54,7 @@ class NearestCentroid(LinearAnnotator):
     ['B', 'B', 'T', 'T']
     """
 
-    streams: ClassVar[bool] = True
+    streams: ClassVar[tuple[Statistic, ...]] = ("sums",)
 
     shrink: float = 1.0
     sharpness: float = 1.0

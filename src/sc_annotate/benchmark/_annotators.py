@@ -95,7 +95,7 @@ def annotators(
         )
     names = list(dict.fromkeys([*methods, *BASELINES]))
     records = [registry.get("annotation", name) for name in names]
-    if others := [r.name for r in records if r.input == "counts"]:
+    if others := [r.name for r in records if r.inputs == "counts"]:
         raise InputError(
             f"{', '.join(others)} need counts and cannot be compared on logged values here. Leave them out."
         )

@@ -37,7 +37,7 @@ def cells_of(
     min_cells: int,
 ) -> Screen:
     """The screen, with its cells where the method asks for them."""
-    if registry.get("perturbation", method).input != "cells":
+    if registry.get("perturbation", method).inputs != "cells":
         return screen
     if adata is profiles:
         raise InputError(f"the method {method!r} trains on cells; pass the cells, not their profiles.")

@@ -196,7 +196,7 @@ def predict_perturbation(
         profiles = perturbation_profiles(tables, perturbation_key, control, covariate_keys=keys, rng=rng, **how)
     names = {"control": control, "separator": separator, "guide_suffix": guide_suffix}
     if keys:
-        if registry.get("perturbation", main).input == "cells":
+        if registry.get("perturbation", main).inputs == "cells":
             raise InputError(
                 f"the method {main!r} trains on cells, which it does in one context at a time. Subset adata."
             )

@@ -75,7 +75,7 @@ def predictable(
     from sc_annotate.perturbation.embeddings import embedding_of, parameters
     from sc_annotate.perturbation.folds import splits_of
 
-    if registry.get("perturbation", method).input == "cells":
+    if registry.get("perturbation", method).inputs == "cells":
         raise InputError(
             f"the method {method!r} trains on cells, so profiles cannot tell what it would predict; predict_perturbation on "
             "the cells gives the reasons."

@@ -158,7 +158,7 @@ class PredictorChecks:
 
     def check_profiles_without_cells(self) -> None:
         record = getattr(self.cls, "registry_record", {})
-        if isinstance(record, dict) and record.get("input") == "cells":
+        if isinstance(record, dict) and record.get("inputs") == "cells":
             return
         train = self.task.train
         self.predict(model=self.fit(type(train)(train.genes, train.control, train.mean, train.targets)))

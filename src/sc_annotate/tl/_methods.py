@@ -23,7 +23,7 @@ def methods(task: Literal["annotation", "perturbation", "encoding"] = "annotatio
 
     Returns
     -------
-    One row a method, indexed by name: ``summary``, ``parameters`` (of ``method_kwargs``, with defaults), ``input`` (what it is given), ``kind``, ``saves`` (whether a fitted
+    One row a method, indexed by name: ``summary``, ``parameters`` (of ``method_kwargs``, with defaults), ``inputs`` (what it reads), ``kind``, ``saves`` (whether a fitted
     model can be written to a file), ``extra`` (what to install), ``reference`` (DOI), ``source`` (who brings it).
 
     Raises
@@ -34,14 +34,14 @@ def methods(task: Literal["annotation", "perturbation", "encoding"] = "annotatio
     Examples
     --------
     >>> import sc_annotate as sca
-    >>> sca.tl.methods().loc["logreg", "input"]
+    >>> sca.tl.methods().loc["logreg", "inputs"]
     'log'
     """
     import pandas as pd
 
     if task not in registry.ENTRY_POINT_GROUPS:
         raise MethodError(f"there is no task {task!r}; there are: {', '.join(registry.ENTRY_POINT_GROUPS)}.")
-    columns = ["name", "summary", "input", "kind", "saves", "extra", "reference", "source"]
+    columns = ["name", "summary", "inputs", "kind", "saves", "extra", "reference", "source"]
     rows = [{k: v for k, v in asdict(m).items() if k in columns} for m in registry.table(task).values()]
     found = pd.DataFrame(rows, columns=columns).set_index("name")
     found.insert(1, "parameters", [_parameters(m) for m in registry.table(task).values()])

@@ -1,4 +1,4 @@
-"""From measures to one score: tails among held-out reference cells, in company of several sizes."""
+"""From measures to one score: tails among held-out reference cells, in neighbourhoods of several sizes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Scales:
 
     @property
     def shared(self) -> list[str]:
-        """Parts that it has in company."""
+        """Parts that it shares with its neighbourhood."""
         return [name for name in self.names if name in SHARED]
 
     @classmethod
@@ -54,7 +54,7 @@ class Scales:
         n_held = [cells.shape[0] for cells, _ in held]
         size = int(np.median(n_held)) if self.shared else 0
         while size >= LEAST:
-            # A fold much smaller than the others would be another kind of company; its cells are left out here.
+            # A fold much smaller than the others would be another kind of neighbourhood; its cells are left out here.
             used = [n >= max(LEAST, 2 * size // 3) for n in n_held]
             found = joined(
                 [in_groups(space, cells, size, random) for (cells, space), u in zip(held, used, strict=True) if u]

@@ -113,7 +113,7 @@ class Space:
         return self
 
     def see(self, X: Any) -> Seen:
-        """Cells x genes, as the measures and the company take them."""
+        """Cells x genes, as the measures and the neighbourhood take them."""
         place = self.components.place(X)
         white = place @ self.within
         distance = squares(white, self.means)

@@ -1,4 +1,4 @@
-"""How far a cell lies from everything the reference has."""
+"""How far a cell lies out of the distribution of the reference."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sc_annotate.errors import InputError
 from sc_annotate.trust._components import as_cells
 from sc_annotate.trust._scales import Scales, joined
 from sc_annotate.trust._space import Space
-from sc_annotate.trust.neighbourhood import SHARED, Company
+from sc_annotate.trust.neighbourhood import SHARED, Neighbourhood
 from sc_annotate.trust.sampling import folds, sample
 
 if TYPE_CHECKING:
@@ -188,7 +188,7 @@ class Familiarity:
         sizes = {k: getattr(self, k) for k in ("n_components", "n_neighbors", "max_landmarks")}
         return Space.fit(X, codes, **sizes, rng=rng)
 
-    def company_rows(self, n: int, *, rng: int = 0) -> NDArray[np.intp]:
+    def neighbourhood_rows(self, n: int, *, rng: int = 0) -> NDArray[np.intp]:
         """Which cells of a query of `n` the others are compared with, ascending.
 
         None of a small query, all of one of a few hundred or thousand cells, else random ones.
@@ -199,37 +199,39 @@ class Familiarity:
             return np.arange(n)
         return np.sort(np.random.default_rng(rng).permutation(n)[:size])
 
-    def gather(self, X: Any, n: int) -> Company:
-        """The company of a query of `n` cells, from those that :meth:`company_rows` names."""
+    def gather(self, X: Any, n: int) -> Neighbourhood:
+        """What the cells of a query of `n` are compared with, from those that :meth:`neighbourhood_rows` names."""
         self._need_fitted()
-        return Company.of(self.space_, as_cells(X, self.n_genes_), self.scales_.size(n))
+        return Neighbourhood.of(self.space_, as_cells(X, self.n_genes_), self.scales_.size(n))
 
     def measure(
-        self, X: Any, company: Company | None = None, own: NDArray[np.intp] | None = None
+        self, X: Any, neighbourhood: Neighbourhood | None = None, own: NDArray[np.intp] | None = None
     ) -> dict[str, NDArray[np.float64]]:
         """Every part of some cells of a query, each on its own scale; the higher, the farther.
 
-        ``own[i]`` is the place of cell i in the company, -1 where it is not in it (None: none is).
+        ``own[i]`` is the place of cell i among the cells of the neighbourhood, -1 where it is none of them (None: none is).
         """
         self._need_fitted()
         matrix = as_cells(X, self.n_genes_)
         n = matrix.shape[0]
         inside = np.full(n, -1, dtype=np.intp) if own is None else own
         pieces = [slice(start, min(n, start + _CELLS)) for start in range(0, n, _CELLS)] or [slice(0, 0)]
-        return joined([self._measure(rows(matrix, piece), company, inside[piece]) for piece in pieces])
+        return joined([self._measure(rows(matrix, piece), neighbourhood, inside[piece]) for piece in pieces])
 
-    def _measure(self, cells: Any, company: Company | None, own: NDArray[np.intp]) -> dict[str, NDArray[np.float64]]:
+    def _measure(
+        self, cells: Any, neighbourhood: Neighbourhood | None, own: NDArray[np.intp]
+    ) -> dict[str, NDArray[np.float64]]:
         seen = self.space_.see(as_csr_array(cells) if issparse(cells) else cells)
         found = self.space_.measure(seen, self.scales_.own)
-        if company is None or not self.scales_.shared:
+        if neighbourhood is None or not self.scales_.shared:
             return found
-        shared = company.measure(seen, own)
+        shared = neighbourhood.measure(seen, own)
         return found | {name: shared[name] for name in self.scales_.shared}
 
     def measures(self, X: Any, *, rng: int = 0) -> dict[str, NDArray[np.float64]]:
         """Each part of each cell of a whole query on its own scale, such as distances; the higher, the farther."""
         n = X.shape[0]
-        rows = self.company_rows(n, rng=rng)
+        rows = self.neighbourhood_rows(n, rng=rng)
         own = np.full(n, -1, dtype=np.intp)
         own[rows] = np.arange(rows.size)
         return self.measure(X, self.gather(X[rows], n) if rows.size else None, own)
@@ -240,7 +242,7 @@ class Familiarity:
         return {name: values.astype(np.float32) for name, values in laid}
 
     def score(self, X: Any, *, rng: int = 0) -> NDArray[np.float32]:
-        """How unfamiliar each cell of a whole query is, shape (n,); `rng` draws the company of a large one."""
+        """How unfamiliar each cell of a whole query is, shape (n,); `rng` draws which cells a large one is compared with."""
         return self.combined(self.measures(X, rng=rng))
 
     def combined(self, measured: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
@@ -260,7 +262,7 @@ class Familiarity:
         return (1 + reference.size - np.searchsorted(reference, values, side="left")) / (reference.size + 1)
 
     def reference(self, n: int) -> NDArray[np.float32]:
-        """Scores of held-out reference cells, ascending, in company as the cells of a query of `n` have it."""
+        """Scores of held-out reference cells, ascending, in a neighbourhood as large as that of a query of `n`."""
         self._need_fitted()
         return self.scales_.references[self.scales_.size(n)]
 

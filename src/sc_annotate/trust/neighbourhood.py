@@ -1,4 +1,4 @@
-"""What a cell shares with the cells of the query that are most like it, beyond being of one of the known types."""
+"""What a cell shares with similar cells of the query, beyond being of one of the known types."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SHARED = ("shared_within", "shared_residual")
 
 LEAST = 20
 """Fewer cells than this say nothing about one another."""
-# One in so many of the company is a neighbour, and at most so many.
+# One in so many of the cells compared with is a neighbour, and at most so many.
 _ONE_IN, _MOST = 10, 25
 # Low enough shares of the query to lie among known cells as long as no more than about two in three are unseen.
 ALIGN = (0.05, 0.15, 0.30)
@@ -28,8 +28,8 @@ _GENES = 256
 
 
 @dataclass(frozen=True)
-class Company:
-    """Some cells of a query, to which each of its cells is compared.
+class Neighbourhood:
+    """Cells of a query that its other cells are compared with.
 
     ``white`` and ``off`` are cells x components: see :class:`Seen`. ``rest`` is what the components leave of
     their scaled genes, genes x cells, and once more multiplied by the genes' scale, so that its product with a cell's own
@@ -47,7 +47,7 @@ class Company:
     shift: NDArray[np.float32] | None
 
     @classmethod
-    def of(cls, space: Space, X: Any, size: int) -> Company:
+    def of(cls, space: Space, X: Any, size: int) -> Neighbourhood:
         """From its cells, `size` or somewhat more; dense for a moment, so they should be a thousand or two."""
         n_neighbors = max(2, min(_MOST, size // _ONE_IN))
         components = space.components
@@ -78,12 +78,12 @@ class Company:
         return cls(n_neighbors, stands, white, off, rest, shift)
 
     def measure(self, seen: Seen, own: NDArray[np.intp]) -> dict[str, NDArray[np.float64]]:
-        """How much of its displacement each cell shares with its nearest neighbours in the company.
+        """How much of its displacement each cell shares with its nearest neighbours in the query.
 
         The length of their mean displacement along the cell's own. Noise is not shared and averages out, so 0 is
         expected of cells that differ from their type at random; and as each is compared with its own nearest type,
-        cells between two types are not far off for having both as neighbours. ``own[i]`` is the place of cell i in the
-        company, which is no neighbour of itself; -1 where it is not in it.
+        cells between two types are not far off for having both as neighbours. ``own[i]`` is the place of cell i among
+        these cells, so that it is no neighbour of itself; -1 where it is not one of them.
         """
         near = self._neighbors(seen.white, own)
         shared = np.einsum("ij,ij->i", seen.off, _mean_of(self.off, near))
@@ -137,7 +137,7 @@ def in_groups(space: Space, X: Any, size: int, random: np.random.Generator) -> d
     out: dict[str, NDArray[np.float64]] = {}
     for rows in np.array_split(random.permutation(n), max(1, round(n / size))):
         group = X[rows]
-        found = Company.of(space, group, size).measure(space.see(group), np.arange(rows.size))
+        found = Neighbourhood.of(space, group, size).measure(space.see(group), np.arange(rows.size))
         for name, values in found.items():
             out.setdefault(name, np.empty(n))[rows] = values
     return out

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.sparse import csr_matrix, issparse
 
+from sc_annotate._core.capabilities import capabilities_of
 from sc_annotate._data.read import prepare
 from sc_annotate.annotators.occlusion import occlusion
 from sc_annotate.errors import MethodError
@@ -66,17 +67,16 @@ class AskEvidence:
         return Sums(pushed, up, down, value, expressed, int((proba.argmax(axis=1) == codes).sum()))
 
     def _handed(self, cells: Any) -> Any:
-        """A foreign annotator may work in place."""
-        return cells if getattr(self.annotator, "parallel", False) else cells.copy()
+        """A third-party annotator may work in place."""
+        return cells if capabilities_of(self.annotator).parallel else cells.copy()
 
     def _evidence(self, cells: Any, codes: NDArray[np.intp], present: NDArray[np.bool_]) -> Any:
         """Evidence of the genes that are there, CSR or dense."""
-        hook = getattr(self.annotator, "gene_evidence", None)
-        if hook is None:
+        if not capabilities_of(self.annotator).evidence:
             predict = self.annotator.predict_proba
             found: Any = occlusion(lambda X: predict(self._handed(X)), cells, codes, among=present)
         else:
-            found = hook(self._handed(cells), codes)
+            found = self.annotator.gene_evidence(self._handed(cells), codes)
         if getattr(found, "shape", None) != cells.shape:
             raise MethodError(
                 f"gene_evidence of {type(self.annotator).__name__} gave the shape {getattr(found, 'shape', None)}, not one "

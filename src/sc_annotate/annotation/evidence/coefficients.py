@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sc_annotate._core.capabilities import capabilities_of
 from sc_annotate._store.storage import model_ids
 from sc_annotate._store.stored import method_names
 from sc_annotate.annotators.given_coefficients import given_coefficients
@@ -37,10 +38,11 @@ class Known:
 
 def kept_coefficients(model: AnnotationModel) -> dict[str, Any]:
     """The entry ``coefficients`` of an annotation; empty for a model that is not linear, not of genes, or too large."""
-    give = getattr(model.annotator, "coefficients", None)
-    if give is None or model.input == "embedding" or len(model.means) * len(model.classes) > MOST_NUMBERS:
+    if not capabilities_of(model.annotator).linear:
         return {}
-    coef, intercept = give()
+    if model.input == "embedding" or len(model.means) * len(model.classes) > MOST_NUMBERS:
+        return {}
+    coef, intercept = model.annotator.coefficients()
     entry: dict[str, Any] = {
         "genes": model.names["var_names"].astype(object),
         "values": np.ascontiguousarray(coef.T, dtype=np.float32),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sc_annotate._core.capabilities import capabilities_of
 from sc_annotate._core.progress import logger
 from sc_annotate._data.lazy import with_tables
 from sc_annotate._data.stream import each_block
@@ -129,8 +130,8 @@ def evidence(
     code = call_codes(calls, known.classes, key)
     pair, groups, types = group_numbers(tables, code, known.classes, groupby)
     n_all = np.bincount(pair[pair >= 0], minlength=len(groups))
-    quick = hasattr(known.annotator, "gene_evidence")
-    most = max_cells if max_cells is not None else None if quick else FEW
+    can = capabilities_of(known.annotator)
+    most = max_cells if max_cells is not None else None if can.evidence else FEW
     pair = sample(pair, most, rng)
     matrix = reread(tables, stored["params"], known)
     if len(groups) * len(known.means) > MOST_SUMS:
@@ -139,8 +140,9 @@ def evidence(
             "each. Name a column with fewer values, such as samples."
         )
     ask = AskEvidence(known.annotator, matrix.transform, matrix.columns, known.means, code, pair, len(groups))
-    parallel = bool(getattr(known.annotator, "parallel", False))
-    sums = reduce(add, (s for _, s in each_block(ask, [matrix.X], progress="gathering evidence", parallel=parallel)))
+    sums = reduce(
+        add, (s for _, s in each_block(ask, [matrix.X], progress="gathering evidence", parallel=can.parallel))
+    )
     n = np.bincount(pair[pair >= 0], minlength=len(groups))
     names = matrix.names[matrix.columns[matrix.columns >= 0]]
     table, dots = evidence_table(sums, names, groups, types, n, n_all, n_genes)
@@ -152,8 +154,8 @@ def evidence(
             100 * agreement,
             key,
         )
-    how = "the method's own" if quick else "one gene deleted at a time"
-    if hasattr(known.annotator, "coefficients"):
+    how = "the method's own" if can.evidence else "one gene deleted at a time"
+    if can.linear:
         how = "slope of the log-odds times value"
     account = {
         "groupby": groupby,

@@ -12,7 +12,7 @@ from sklearn.neighbors import NearestNeighbors
 from sc_annotate.errors import InputError
 from sc_annotate.trust import Familiarity
 from sc_annotate.trust._kernels import smallest
-from sc_annotate.trust.neighbourhood import ALIGN, Company, align
+from sc_annotate.trust.neighbourhood import ALIGN, Neighbourhood, align
 
 
 def cells(n: int = 300, p: int = 60, k: int = 3, seed: int = 0) -> tuple[Any, Any]:
@@ -45,30 +45,32 @@ def test_displacement_is_what_sets_a_cell_apart_from_its_type(fitted: tuple[Fami
         np.testing.assert_allclose(mean, space.means[distance.argmin()], atol=1e-4)
         assert np.linalg.norm(way) == pytest.approx(distance.min(), rel=1e-4)
     rest = residuals(X[:50], X)[1]
-    company = Company.of(space, X[:50], 50)
-    assert company.rest is not None
-    np.testing.assert_allclose((company.rest * X.std(axis=0)[:, None])[:, company.stands], rest.T, atol=5e-3)
+    neighbourhood = Neighbourhood.of(space, X[:50], 50)
+    assert neighbourhood.rest is not None
+    np.testing.assert_allclose(
+        (neighbourhood.rest * X.std(axis=0)[:, None])[:, neighbourhood.stands], rest.T, atol=5e-3
+    )
     assert seen.unexplained is not None
     length = np.sqrt(seen.unexplained)
     np.testing.assert_allclose(length, np.linalg.norm(rest, axis=1), rtol=1e-3)
 
 
 @pytest.mark.parametrize("make", [np.asarray, sparse.csr_matrix], ids=["dense", "sparse"])
-@pytest.mark.parametrize("inside", [True, False], ids=["in the company", "outside of it"])
+@pytest.mark.parametrize("inside", [True, False], ids=["in the neighbourhood", "outside of it"])
 def test_shared_by_a_plain_loop(fitted: tuple[Familiarity, Any], inside: bool, make: Any) -> None:
     model, X = fitted
     space = model.space_
     others = X[:120] if inside else X[100:220]
-    company = Company.of(space, make(others), 120)
+    neighbourhood = Neighbourhood.of(space, make(others), 120)
     seen = space.see(make(X[:40]))
-    got = company.measure(seen, np.arange(40) if inside else np.full(40, -1))
-    stand = NearestNeighbors(n_neighbors=14).fit(company.white).kneighbors(seen.white)[1]
-    near = np.argsort(company.stands)[stand]
+    got = neighbourhood.measure(seen, np.arange(40) if inside else np.full(40, -1))
+    stand = NearestNeighbors(n_neighbors=14).fit(neighbourhood.white).kneighbors(seen.white)[1]
+    near = np.argsort(neighbourhood.stands)[stand]
     own_rest, rest = residuals(X[:40], X)[1], residuals(others, X)[1]
     for i in range(40):
         mine = [j for j in near[i] if not (inside and j == i)][:12]
         for name, own, theirs in (
-            ("shared_within", seen.off[i], company.off[company.stands[mine]]),
+            ("shared_within", seen.off[i], neighbourhood.off[neighbourhood.stands[mine]]),
             ("shared_residual", own_rest[i], rest[mine]),
         ):
             want = own @ theirs.mean(axis=0) / np.linalg.norm(own)
@@ -133,28 +135,28 @@ def test_a_new_batch_is_not_a_new_type() -> None:
 @pytest.mark.parametrize("n", [1, 2, 19])
 def test_small_queries_have_no_company(fitted: tuple[Familiarity, Any], n: int) -> None:
     model, X = fitted
-    assert model.company_rows(n).size == 0
+    assert model.neighbourhood_rows(n).size == 0
     one_by_one = np.concatenate([model.score(X[i : i + 1]) for i in range(n)])
     np.testing.assert_allclose(model.score(X[:n]), one_by_one, rtol=1e-5)
 
 
 def test_company_is_as_large_as_held_out_cells_had_it(fitted: tuple[Familiarity, Any]) -> None:
     model, _ = fitted
-    assert [model.company_rows(n).size for n in (20, 39, 40, 79, 80, 5000)] == [20, 39, 40, 79, 80, 80]
-    rows = model.company_rows(5000, rng=1)
+    assert [model.neighbourhood_rows(n).size for n in (20, 39, 40, 79, 80, 5000)] == [20, 39, 40, 79, 80, 80]
+    rows = model.neighbourhood_rows(5000, rng=1)
     assert (np.diff(rows) > 0).all()
-    assert not np.array_equal(rows, model.company_rows(5000, rng=2))
-    np.testing.assert_array_equal(rows, model.company_rows(5000, rng=1))
+    assert not np.array_equal(rows, model.neighbourhood_rows(5000, rng=2))
+    np.testing.assert_array_equal(rows, model.neighbourhood_rows(5000, rng=1))
 
 
 def test_in_blocks_as_at_once(fitted: tuple[Familiarity, Any]) -> None:
     model, X = fitted
     sparse_X = sparse.csr_matrix(X)
-    rows = model.company_rows(400)
+    rows = model.neighbourhood_rows(400)
     own = np.full(400, -1)
     own[rows] = np.arange(rows.size)
-    company = model.gather(sparse_X[rows], 400)
-    parts = [model.measure(sparse_X[i : i + 70], company, own[i : i + 70]) for i in range(0, 400, 70)]
+    neighbourhood = model.gather(sparse_X[rows], 400)
+    parts = [model.measure(sparse_X[i : i + 70], neighbourhood, own[i : i + 70]) for i in range(0, 400, 70)]
     joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     np.testing.assert_allclose(model.combined(joined), model.score(X), atol=1e-4)
 
