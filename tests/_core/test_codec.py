@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 import json
 from collections import OrderedDict
@@ -15,7 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sc_annotate._core.codec import sanitize
+from sc_annotate._core.codec import brief, from_json, record, sanitize, table, to_json
+from sc_annotate._core.request import Request, default
 from sc_annotate.errors import StorageError
 
 
@@ -209,3 +211,134 @@ def test_any_value_is_made_plain_or_refused_and_plain_ones_stay(value: Any):
     except StorageError:
         return
     np.testing.assert_equal(sanitize(out), out)
+
+
+@dataclasses.dataclass
+class Scores:
+    split: str
+    per_type: pd.DataFrame
+    classes: list[str]
+    loss: float = 0.0
+    left_out: float | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Sampling(Request):
+    max_cells: int | None = default(None)
+
+
+def _scores() -> Scores:
+    per_type = table(
+        {
+            "type": np.array(["B", "T"]),
+            "n": [3, np.int64(4)],
+            "f1": [0.5, None],
+            "ratio": np.array([np.inf, -np.inf]),
+            "rare": [True, False],
+            "note": ["few", None],
+            "none": [None, None],
+        }
+    )
+    return Scores("5 folds", per_type, ["B", "T"], loss=np.nan)
+
+
+def test_a_dataclass_goes_to_json_and_back():
+    text = json.dumps(to_json(_scores()), allow_nan=False)
+    back = record(Scores, json.loads(text))
+    assert np.isnan(back.loss)
+    assert back.left_out is None
+    pd.testing.assert_frame_equal(back.per_type, _scores().per_type)
+    assert to_json(back) == to_json(_scores())
+
+
+@pytest.mark.parametrize("form", ["h5ad", "zarr"])
+def test_a_dataclass_goes_to_uns(form: str, tmp_path: Path):
+    stored = sanitize(dataclasses.replace(_scores(), per_type=_scores().per_type.drop(columns=["note"])))
+    adata = ad.AnnData(np.ones((2, 2), np.float32), uns={"x": stored})
+    getattr(adata, f"write_{form}")(tmp_path / f"a.{form}")
+    back = getattr(ad, f"read_{form}")(tmp_path / f"a.{form}").uns["x"]
+    assert set(back) == {"split", "per_type", "classes", "loss", "left_out"}
+    _same(back["per_type"], stored["per_type"])
+
+
+def test_a_request_is_stored_without_what_was_written():
+    assert sanitize({"sampling": Sampling(max_cells=3)}) == {"sampling": {"max_cells": 3}}
+
+
+def test_tables_keep_the_types_of_their_columns():
+    found = _scores().per_type
+    kinds = {name: column.dtype.kind for name, column in found.items()}
+    assert kinds == {"type": "O", "n": "i", "f1": "f", "ratio": "f", "rare": "b", "note": "O", "none": "f"}
+    assert found.index.tolist() == ["0", "1"]
+    assert table([{"a": 1}, {"a": 2.5}])["a"].tolist() == [1.0, 2.5]
+    assert table({"a": [1, None]})["a"].dtype == np.float64
+    assert list(table([], texts=["cell"])) == ["cell"]
+    for empty in (
+        table({"cell": [], "p": []}, texts=["cell"]),
+        from_json(to_json(table({"cell": []}, texts=["cell"]))),
+    ):
+        assert empty["cell"].dtype == object
+
+
+def test_columns_of_different_lengths_are_refused():
+    with pytest.raises(ValueError, match="differ in length: a 1, b 2"):
+        table({"a": [1], "b": [1, 2]})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda d: d["per_type"]["columns"]["n"].pop(), "differ in length"),
+        (lambda d: d["per_type"]["columns"].pop("n"), "other columns than dtypes"),
+        (lambda d: d["per_type"]["dtypes"].update(n="text"), "'n' of a table does not hold values of type text"),
+        (lambda d: d["per_type"]["columns"].update(n=[True, 2]), "'n' of a table does not hold values of type int"),
+        (lambda d: d["per_type"].update(columns=3), "a table has other columns"),
+        (lambda d: d.pop("split"), "Scores lacks or does not know 'split'"),
+        (lambda d: d.update(more=1), "Scores lacks or does not know 'more'"),
+    ],
+)
+def test_what_is_not_whole_is_a_value_error(change: Any, message: str):
+    stored = json.loads(json.dumps(to_json(_scores())))
+    change(stored)
+    with pytest.raises(ValueError, match=message):
+        record(Scores, stored)
+
+
+def test_no_record_is_a_value_error():
+    with pytest.raises(ValueError, match="Scores is stored as list"):
+        record(Scores, [])
+
+
+@pytest.mark.parametrize(
+    ("value", "plain"),
+    [
+        ({1: (1, 2.5)}, {"1": [1, 2.5]}),
+        ({"b", "a"}, ["a", "b"]),
+        (np.array([[1.0, np.nan]]), [[1.0, None]]),
+        (np.array(["a", None], dtype=object), ["a", None]),
+        (float("inf"), None),
+        (Number.ONE, 1),
+        (Path("a"), "a"),
+        (np.bool_(False), False),
+    ],
+)
+def test_json(value: Any, plain: Any):
+    out = to_json(value)
+    assert out == plain
+    assert json.loads(json.dumps(out, allow_nan=False)) == plain
+    assert from_json(out) == plain
+
+
+@pytest.mark.parametrize(
+    "value", [print, b"a", {1: 0, "1": 0}, pd.DataFrame({"a": [1j]}), pd.DataFrame({"a": [1, "a"]})]
+)
+def test_what_json_cannot_hold_is_refused(value: Any):
+    with pytest.raises(StorageError, match="^here"):
+        to_json(value, where="here")
+
+
+def test_parameters_in_brief():
+    params = {"k": 3, "tree": dict.fromkeys(range(21)), "screen": _scores(), "small": {"a": (1,)}, "f": print}
+    out = brief(params)
+    assert out.pop("small")["a"].tolist() == [1]
+    assert out == {"k": 3, "tree": "<dict of 21>", "screen": "<Scores>", "f": "<builtin_function_or_method>"}

@@ -1,52 +1,125 @@
-"""Arguments that must be whole numbers, shares, seeds, or names of columns."""
+"""Checks of arguments that many functions have: each returns the value, or is an error that names the argument."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Collection, Mapping
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
 from sc_annotate.errors import InputError
 
+T = TypeVar("T")
 
-def whole(value: Any, name: str, *, least: int) -> int:
-    """A whole number of Python or numpy, `least` or more; anything else is an error that names the argument."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise InputError(f"{name} must be a whole number, {least} or more, not {value!r}.")
+Ends = Literal["both", "low", "high", "neither"]
+
+
+def whole(value: Any, name: str, *, least: int, most: int | None = None) -> int:
+    """An integer of Python or numpy, from `least` to `most`.
+
+    Examples
+    --------
+    >>> whole(3, "n_neighbors", least=1)
+    3
+    """
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | np.integer)
+        or value < least
+        or (most is not None and value > most)
+    ):
+        allowed = f"{least} or more" if most is None else f"from {least} to {most}"
+        raise InputError(f"{name} must be a whole number, {allowed}, not {value!r}.")
     return int(value)
 
 
-def share(value: Any, name: str) -> float:
-    """A number between 0 and 1; anything else is an error that names the argument."""
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 < value < 1:
-        raise InputError(f"{name} must be a number between 0 and 1, both excluded, not {value!r}.")
+def number(value: Any, name: str, *, low: float = -np.inf, high: float = np.inf, ends: Ends = "both") -> float:
+    """A finite number between `low` and `high`; `ends` says which of the two are allowed.
+
+    Examples
+    --------
+    >>> number(0.5, "resolution", low=0, ends="neither")
+    0.5
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        raise InputError(f"{name} must be {_between(low, high, ends)}, not {value!r}.")
+    above = value >= low if ends in ("both", "low") else value > low
+    below = value <= high if ends in ("both", "high") else value < high
+    if not (above and below and np.isfinite(value)):
+        raise InputError(f"{name} must be {_between(low, high, ends)}, not {value!r}.")
     return float(value)
 
 
-def seed(rng: Any) -> int:
-    """A seed; anything else is an error."""
-    if isinstance(rng, bool) or not isinstance(rng, int | np.integer) or not 0 <= int(rng) < 2**32:
-        raise InputError(f"rng must be an integer from 0 to 2**32 - 1, not {rng!r}.")
-    return int(rng)
+def _between(low: float, high: float, ends: Ends) -> str:
+    if np.isinf(high):
+        return (
+            "a number" if np.isinf(low) else f"a number {'of at least' if ends in ('both', 'low') else 'above'} {low}"
+        )
+    left_out = {"both": "", "low": f", {high} excluded", "high": f", {low} excluded", "neither": ", both excluded"}
+    return f"a number between {low} and {high}{left_out[ends]}"
 
 
-def one_of(value: Any, name: str, choices: tuple[Any, ...]) -> None:
-    """Refuse what is none of the choices; the error lists them."""
-    if not any(value is each or (isinstance(value, str) and value == each) for each in choices):
-        raise InputError(f"{name} must be {' or '.join(map(repr, choices))}, not {value!r}.")
+def share(value: Any, name: str, *, ends: Ends = "neither") -> float:
+    """A number between 0 and 1.
+
+    Examples
+    --------
+    >>> share(0.9, "coverage")
+    0.9
+    """
+    return number(value, name, low=0, high=1, ends=ends)
 
 
 def boolean(value: Any, name: str) -> bool:
-    """True or False; anything else is an error that names the argument."""
+    """True or False, of Python or numpy."""
     if not isinstance(value, bool | np.bool_):
         raise InputError(f"{name} must be True or False, not {value!r}.")
     return bool(value)
 
 
-def columns(value: Any, name: str) -> list[str]:
-    """Names of columns of obs, one or several; anything else is an error that names the argument."""
+def one_of(value: T, name: str, choices: Collection[Any]) -> T:
+    """One of some values; None and False are named as such.
+
+    Examples
+    --------
+    >>> one_of("sum", "merge", ("sum", "first"))
+    'sum'
+    """
+    # False equals 0, but is not what was meant by it; what is no scalar may not be comparable.
+    plain = value is None or isinstance(value, str | int | float)
+    if not plain or not any(value == each and isinstance(value, bool) == isinstance(each, bool) for each in choices):
+        names = [repr(each) for each in choices]
+        listed = f"{', '.join(names[:-1])} or {names[-1]}" if len(names) > 1 else names[0]
+        raise InputError(f"{name} must be {listed}, not {value!r}.")
+    return value
+
+
+def seed(value: Any, name: str = "rng") -> int:
+    """A seed that numpy and scikit-learn take."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not 0 <= int(value) < 2**32:
+        raise InputError(f"{name} must be an integer from 0 to 2**32 - 1, not {value!r}.")
+    return int(value)
+
+
+def columns(value: Any, name: str, *, of: str = "columns of obs") -> list[str]:
+    """One name or several, as a list.
+
+    Examples
+    --------
+    >>> columns("donor", "covariate_keys")
+    ['donor']
+    """
     # A list first: what can be read only once would be empty after a look at it. A set has no order of its own.
-    given = [value] if isinstance(value, str) else list(value) if hasattr(value, "__iter__") else [value]
-    if isinstance(value, set | frozenset) or not all(isinstance(each, str) for each in given):
-        raise InputError(f"{name} must be a list of columns of obs, not {value!r}.")
-    return [str(each) for each in given]
+    found = [value] if isinstance(value, str) else list(value) if hasattr(value, "__iter__") else [value]
+    if isinstance(value, set | frozenset) or not all(isinstance(each, str) for each in found):
+        raise InputError(f"{name} must be a list of {of}, not {value!r}.")
+    return [str(each) for each in found]
+
+
+def parameters(value: Any, name: str = "method_kwargs") -> dict[str, Any]:
+    """A dict of parameters, copied; empty for None."""
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping) and not (hasattr(value, "keys") and hasattr(value, "__getitem__")):
+        raise InputError(f"{name} must be a dict of parameters, not {value!r}.")
+    return dict(value)

@@ -1,23 +1,51 @@
-"""Turn Python values into what h5ad and zarr can hold in ``uns``."""
+"""The one place that turns values into what files can hold, and back.
+
+=================  ======================================================================================
+:func:`sanitize`   anything -> what ``uns`` (h5ad, zarr) can hold
+:func:`brief`      parameters of a method -> the same, other objects by their kind
+:func:`to_json`    anything -> what JSON can hold: NaN becomes null, tables keep the types of their columns
+:func:`from_json`  back: tables as DataFrames
+:func:`record`     back: a dataclass, its fields checked
+:func:`table`      columns or rows -> a DataFrame that both can hold (:mod:`sc_annotate._core.frames`)
+=================  ======================================================================================
+
+A dataclass is stored by the names of its fields. One that has ``to_uns()`` or ``to_json()`` decides for itself.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence, Set
+from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
 from pathlib import PurePath
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
+from sc_annotate._core.frames import frame_from_json, frame_to_json, is_frame, table
 from sc_annotate.errors import StorageError
+
+__all__ = ["brief", "from_json", "record", "sanitize", "table", "to_json"]
+
+T = TypeVar("T")
+
+_INT64 = range(-(2**63), 2**63)
 
 
 def sanitize(value: Any, *, where: str = "params") -> Any:
     """A copy of `value` that survives writing and reading.
 
-    Tuples and sets become lists (sets sorted), paths and enums strings, numpy scalars Python ones, keys
-    strings. What has no faithful form is refused by name.
+    Tuples and sets become arrays (sets sorted), paths and enums strings, numpy scalars Python ones, keys
+    strings, dataclasses dicts of their fields. What has no faithful form is a StorageError that names it.
+
+    Examples
+    --------
+    >>> sanitize({"k": (1, 2), "missing": None})
+    {'k': array([1, 2]), 'missing': None}
     """
+    if hasattr(value, "to_uns") and not isinstance(value, type):
+        return sanitize(value.to_uns(), where=where)
     if isinstance(value, Enum):
         return sanitize(value.value, where=where)
     if value is None or isinstance(value, bool):
@@ -28,13 +56,15 @@ def sanitize(value: Any, *, where: str = "params") -> Any:
     if isinstance(value, float | np.floating):
         return float(value)
     if isinstance(value, int):
-        if not -(2**63) <= value < 2**63:
+        if value not in _INT64:
             raise StorageError(f"{where} holds the integer {value}, which does not fit 64 bits and cannot be stored.")
         return int(value)
     if isinstance(value, np.bool_ | np.integer):
         return sanitize(value.item(), where=where)
     if isinstance(value, PurePath):
         return str(value)
+    if _is_record(value):
+        value = _by_name(value)
     if isinstance(value, Mapping):
         out = {_key(k, where): sanitize(v, where=f"{where}[{k!r}]") for k, v in value.items()}
         if len(out) < len(value):
@@ -43,13 +73,16 @@ def sanitize(value: Any, *, where: str = "params") -> Any:
             )
         return out
     if isinstance(value, np.ndarray) and not isinstance(value, np.ma.MaskedArray):
-        if value.dtype.kind in "biufUS":
+        if value.dtype.kind in "biufS":
             return value.copy()
         if value.ndim == 0:
             return sanitize(value.item(), where=where)
+        if value.dtype.kind == "U":
+            # As it is read back.
+            return value.astype(object)
         items = _array([sanitize(v, where=where) for v in value.ravel().tolist()], where)
         return items.reshape(value.shape)
-    if type(value).__name__ == "DataFrame":
+    if is_frame(value):
         return value.copy()
     if isinstance(value, Set):
         return sanitize(_sorted(value), where=where)
@@ -58,6 +91,128 @@ def sanitize(value: Any, *, where: str = "params") -> Any:
     raise StorageError(
         f"{where} holds a {type(value).__name__}, which h5ad and zarr cannot hold. Pass numbers, strings, or lists of them."
     )
+
+
+def brief(params: Mapping[str, Any], *, longest: int = 20) -> dict[str, Any]:
+    """Parameters as ``uns`` can hold them; of other objects, and of dicts of more than `longest` entries, the kind.
+
+    Examples
+    --------
+    >>> brief({"k": 3, "source": object()})
+    {'k': 3, 'source': '<object>'}
+    """
+    out: dict[str, Any] = {}
+    for name, value in params.items():
+        if isinstance(value, dict) and len(value) > longest:
+            out[str(name)] = f"<dict of {len(value)}>"
+            continue
+        try:
+            if _is_record(value):
+                raise StorageError("an object")
+            out[str(name)] = sanitize(value, where=str(name))
+        except StorageError:
+            out[str(name)] = f"<{type(value).__name__}>"
+    return out
+
+
+def to_json(value: Any, *, where: str = "value") -> Any:
+    """`value` as JSON can hold it: dicts, lists, strings, numbers, booleans, None.
+
+    NaN and infinities become None. A DataFrame becomes ``{"columns": {name: [...]}, "dtypes": {name: ...}}``, in which NaN
+    is None and infinities are strings, so that :func:`from_json` gives back equal columns; its index is left out.
+
+    Examples
+    --------
+    >>> to_json({"score": np.float32(0.5), "undefined": np.nan, "classes": np.array(["B", "T"])})
+    {'score': 0.5, 'undefined': None, 'classes': ['B', 'T']}
+    >>> to_json(table({"type": ["B", "T"], "f1": [1.0, np.nan]}))
+    {'columns': {'type': ['B', 'T'], 'f1': [1.0, None]}, 'dtypes': {'type': 'text', 'f1': 'float'}}
+    """
+    if hasattr(value, "to_json") and not is_frame(value) and not isinstance(value, type):
+        return to_json(value.to_json(), where=where)
+    if isinstance(value, Enum):
+        return to_json(value.value, where=where)
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str | PurePath):
+        return str(value)
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float | np.floating):
+        return float(value) if math.isfinite(value) else None
+    if isinstance(value, np.bool_ | np.integer):
+        return value.item()
+    if is_frame(value):
+        return frame_to_json(value, where)
+    if _is_record(value):
+        value = _by_name(value)
+    if isinstance(value, Mapping):
+        out = {str(k): to_json(v, where=f"{where}[{k!r}]") for k, v in value.items()}
+        if len(out) < len(value):
+            raise StorageError(f"{where} has keys that are the same as text: {', '.join(map(repr, value))}.")
+        return out
+    if isinstance(value, np.ndarray) and not isinstance(value, np.ma.MaskedArray):
+        return value.tolist() if value.dtype.kind in "biuU" else to_json(value.tolist(), where=where)
+    if isinstance(value, Set):
+        return to_json(_sorted(value), where=where)
+    if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray | memoryview):
+        return [to_json(v, where=where) for v in value]
+    raise StorageError(f"{where} holds a {type(value).__name__}, which JSON cannot hold.")
+
+
+def from_json(stored: Any) -> Any:
+    """What :func:`to_json` wrote, with its tables as DataFrames again; a ValueError where a table is not whole.
+
+    Examples
+    --------
+    >>> from_json(to_json({"scores": table({"type": ["B", "T"], "f1": [1.0, np.nan]})}))["scores"]
+      type   f1
+    0    B  1.0
+    1    T  NaN
+    """
+    if isinstance(stored, dict):
+        if stored.keys() == {"columns", "dtypes"}:
+            return frame_from_json(stored["columns"], stored["dtypes"])
+        return {name: from_json(value) for name, value in stored.items()}
+    if isinstance(stored, list):
+        return [from_json(value) if isinstance(value, dict | list) else value for value in stored]
+    return stored
+
+
+def record(cls: type[T], stored: Any) -> T:
+    """The dataclass `cls` from what :func:`to_json` wrote of one; a ValueError names fields that are absent or unknown.
+
+    Tables become DataFrames, and None becomes NaN in a field of type float.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> @dataclass
+    ... class Score:
+    ...     name: str
+    ...     value: float = 0.0
+    >>> record(Score, {"name": "f1", "value": None})
+    Score(name='f1', value=nan)
+    """
+    if not isinstance(stored, dict):
+        raise ValueError(f"{cls.__name__} is stored as {type(stored).__name__}")
+    known = {each.name: each for each in fields(cls) if each.init}  # type: ignore[arg-type]
+    needed = {n for n, each in known.items() if each.default is MISSING and each.default_factory is MISSING}
+    if wrong := (needed - stored.keys()) | (stored.keys() - known.keys()):
+        raise ValueError(f"{cls.__name__} lacks or does not know {', '.join(sorted(map(repr, wrong)))}")
+    values = {name: from_json(value) for name, value in stored.items()}
+    for name, value in values.items():
+        if value is None and known[name].type in ("float", float):
+            values[name] = math.nan
+    return cls(**values)
+
+
+def _is_record(value: Any) -> bool:
+    return is_dataclass(value) and not isinstance(value, type)
+
+
+def _by_name(value: Any) -> dict[str, Any]:
+    return {each.name: getattr(value, each.name) for each in fields(value) if each.init}
 
 
 def _sorted(values: Set[Any]) -> list[Any]:
