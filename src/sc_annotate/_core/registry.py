@@ -7,7 +7,10 @@ packages, and the ``register_*`` decorators for notebooks. Nothing is imported b
 from __future__ import annotations
 
 import difflib
+import os
+import sys
 from dataclasses import fields, replace
+from functools import lru_cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from operator import attrgetter
@@ -36,6 +39,21 @@ _registered: dict[tuple[Task, str], tuple[Method, type[Any]]] = {}
 
 
 def _from_entry_points(task: Task) -> dict[str, Method]:
+    # Reading what all installed packages declare takes milliseconds, and methods are looked up many times in a call.
+    return _declared_by_packages(task, tuple((folder, _changed(folder)) for folder in sys.path))
+
+
+def _changed(folder: str) -> int:
+    """When something was last added to or removed from a folder of packages; 0 where there is none."""
+    try:
+        return os.stat(folder or ".").st_mtime_ns
+    except OSError:
+        return 0
+
+
+@lru_cache(maxsize=len(ENTRY_POINT_GROUPS))
+def _declared_by_packages(task: Task, folders: tuple[tuple[str, int], ...]) -> dict[str, Method]:
+    """The methods that installed packages declare; `folders` says when to look again."""
     found: dict[str, Method] = {}
     for point in entry_points(group=ENTRY_POINT_GROUPS[task]):
         source = point.dist.name if point.dist is not None else point.module

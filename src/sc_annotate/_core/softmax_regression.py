@@ -102,14 +102,17 @@ def softmax_regression(
         off *= own[:, None]
         return loss, np.asarray(block.T @ off), off.sum(axis=0)
 
-    with ThreadPoolExecutor(n_threads()) as pool:
+    threads = min(n_threads(), len(parts))
+    with ThreadPoolExecutor(threads) as pool:
+        # Handing the one part of a small matrix to a thread takes longer than working on it.
+        each_of = pool.map if threads > 1 else map
 
         def objective(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
             B, intercept = flat[:-n_classes].reshape(p, n_classes), flat[-n_classes:]
             scaled = scale[:, None] * B
             moved = intercept - shift @ B
             loss, gradient, residual = 0.0, np.zeros((p, n_classes)), np.zeros(n_classes)
-            for one, two, three in pool.map(lambda i: part_of(i, scaled, moved), range(len(parts))):
+            for one, two, three in each_of(lambda i: part_of(i, scaled, moved), range(len(parts))):
                 loss, gradient, residual = loss + one, gradient + two, residual + three
             gradient = scale[:, None] * gradient - shift[:, None] * residual + penalty * B
             loss += penalty / 2 * float(np.square(B).sum())

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.sparse import issparse
-from scipy.sparse.linalg import LinearOperator, svds
 
+from sc_annotate._core.directions import leading_directions
 from sc_annotate.annotators._moments import inverse_or_zero, mean_and_sd, scale_columns
 
 if TYPE_CHECKING:
@@ -29,20 +28,7 @@ def fit_pca(X: Matrix, n_components: int, rng: int) -> tuple[NDArray[np.float32]
     Z = scaled.astype(np.float64)
     center = mean * scale
     k = min(n_components, n_cells - 1, n_genes)
-    if k < min(n_cells, n_genes) and min(n_cells, n_genes) > 100:
-        centred = LinearOperator(
-            (n_cells, n_genes),
-            matvec=lambda v: Z @ v.ravel() - center @ v.ravel(),
-            rmatvec=lambda u: Z.T @ u.ravel() - center * u.sum(),
-            dtype=np.float64,
-        )
-        start = np.random.default_rng(rng).standard_normal(min(n_cells, n_genes))
-        _, values, vt = svds(centred, k=k, v0=start)
-    else:
-        dense = (Z.toarray() if issparse(Z) else Z) - center
-        _, values, vt = np.linalg.svd(dense, full_matrices=False)
-    vt = vt[np.argsort(-values, kind="stable")[:k]]
-    vt = vt * np.where(vt[np.arange(k), np.abs(vt).argmax(axis=1)] < 0, -1.0, 1.0)[:, None]
+    _, vt = leading_directions(Z, center, k, rng)
     loadings = scale[:, None] * vt.T
     return np.ascontiguousarray(loadings, dtype=np.float32), (mean @ loadings).astype(np.float32)
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.sparse import csr_array, issparse
-from scipy.sparse.linalg import LinearOperator, svds
 
 from sc_annotate._core.arrays import as_csr_array
+from sc_annotate._core.directions import leading_directions
 from sc_annotate.errors import InputError
 
 if TYPE_CHECKING:
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-# Below this size ARPACK gains nothing over a full decomposition.
-_SMALL = 100
 # A component with less than this share of the largest one's length holds rounding errors.
 _NOTHING = 1e-5
 
@@ -76,20 +74,8 @@ class Components:
             raise InputError("no gene varies between the cells. Hand in the genes that do.")
         center, Z = mean * scale, (X @ _diagonal(scale) if issparse(X) else X * scale)
         k = min(n_components, n - 1, int(varies.sum()))
-        if k < min(n, p) and min(n, p) > _SMALL:
-            centred = LinearOperator(
-                (n, p),
-                matvec=lambda v: Z @ v.ravel() - center @ v.ravel(),
-                rmatvec=lambda u: Z.T @ u.ravel() - center * u.sum(),
-                dtype=np.float64,
-            )
-            start = np.random.default_rng(rng).standard_normal(min(n, p))
-            _, length, vt = svds(centred, k=k, v0=start)
-        else:
-            _, length, vt = np.linalg.svd((Z.toarray() if issparse(Z) else Z) - center, full_matrices=False)
-        order = np.argsort(-length, kind="stable")[:k]
-        vt = vt[order[length[order] > _NOTHING * length.max()]]
-        vt = vt * np.where(vt[np.arange(len(vt)), np.abs(vt).argmax(axis=1)] < 0, -1.0, 1.0)[:, None]
+        length, vt = leading_directions(Z, center, k, rng)
+        vt = vt[length > _NOTHING * length[0]]
         self = cls()
         loadings = scale[:, None] * vt.T
         self.loadings = np.ascontiguousarray(loadings, dtype=np.float32)

@@ -1,0 +1,60 @@
+"""Leading directions of a matrix whose columns are centred in thought only, so that a sparse one stays sparse."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.sparse import issparse
+from scipy.sparse.linalg import LinearOperator, svds
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+# Up to this many rows or columns a full decomposition is the quickest.
+_FEW = 100
+# Up to this many, and this many values in all, the products of rows (or columns) are decomposed whole: several times
+# quicker than ARPACK, which comes into its own with larger matrices.
+_SOME = 1000
+_VALUES = 10_000_000
+
+
+def leading_directions(
+    Z: Any, center: NDArray[np.float64], k: int, rng: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The `k` largest singular values of ``Z - center``, largest first, and their right singular vectors as rows.
+
+    `Z` is float64, dense or sparse. The largest entry of each vector is positive.
+    """
+    n, p = Z.shape
+    few = min(n, p)
+    if k >= few or few <= _FEW:
+        length, vt = np.linalg.svd(_centred(Z, center), full_matrices=False)[1:]
+    elif few <= _SOME and n * p <= _VALUES:
+        length, vt = _of_products(_centred(Z, center), k)
+    else:
+        centred = LinearOperator(
+            (n, p),
+            matvec=lambda v: Z @ v.ravel() - center @ v.ravel(),
+            rmatvec=lambda u: Z.T @ u.ravel() - center * u.sum(),
+            dtype=np.float64,
+        )
+        length, vt = svds(centred, k=k, v0=np.random.default_rng(rng).standard_normal(few))[1:]
+    order = np.argsort(-length, kind="stable")[:k]
+    length, vt = length[order], vt[order]
+    return length, vt * np.where(vt[np.arange(k), np.abs(vt).argmax(axis=1)] < 0, -1.0, 1.0)[:, None]
+
+
+def _centred(Z: Any, center: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray((Z.toarray() if issparse(Z) else Z) - center, dtype=np.float64)
+
+
+def _of_products(C: NDArray[np.float64], k: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Through the products of rows with each other, or of columns where these are fewer."""
+    if C.shape[0] > C.shape[1]:
+        vectors = np.linalg.eigh(C.T @ C)[1][:, -k:]
+        length, turned = np.linalg.svd(C @ vectors, full_matrices=False)[1:]
+        return length, turned @ vectors.T
+    vectors = np.linalg.eigh(C @ C.T)[1][:, -k:]
+    # Eigenvectors of no length say nothing of the other side; this gives unit vectors for them too.
+    return np.linalg.svd(vectors.T @ C, full_matrices=False)[1:]
