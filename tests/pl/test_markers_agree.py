@@ -35,14 +35,14 @@ def compared(adata: AnnData, k: int) -> AnnData:
                 "group": "",
                 "n_cells": int((adata.obs["annotation"] == call).sum()),
                 "rival": lists[rival],
-                "verdict": "contradict" if bad else "silent" if i % 3 == 2 else "agree",
+                "agreement": "contradict" if bad else "silent" if i % 3 == 2 else "agree",
             }
         )
-        rows.append({**rows[-1], "group": "g1", "verdict": "contradict"})
+        rows.append({**rows[-1], "group": "g1", "agreement": "contradict"})
     adata.uns["annotation"]["markers_agree"] = {
         "table": pd.DataFrame(rows, index=[str(i) for i in range(len(rows))]),
-        "calls": np.array(calls, dtype=object),
-        "list_of_call": np.array([lists[j] for j in own], dtype=object),
+        "labels": np.array(calls, dtype=object),
+        "list_of_label": np.array([lists[j] for j in own], dtype=object),
         "lists": np.array(lists, dtype=object),
         "scores": scores,
         "unmatched": np.array(["one/other"], dtype=object),
@@ -62,15 +62,15 @@ def test_fields_frames_and_crosses(trusted: Any, frozen: Any, legible: Any, k: i
     assert len(set(x)) == len(found["lists"])
     # Lists of the calls come first, in the order of the rows: frames run along the diagonal.
     frames = [(round(p.get_x() + 0.5), round(p.get_y() + 0.5)) for p in ax.patches]
-    assert frames == [(i, i) for i in range(len(found["calls"]))]
-    own = dict(zip(found["calls"], found["list_of_call"], strict=True))
-    order = sorted(found["calls"], key=lambda call: (list(found["lists"]).index(own[call]), call))
-    position = {call: i for i, call in enumerate(found["calls"])}
+    assert frames == [(i, i) for i in range(len(found["labels"]))]
+    own = dict(zip(found["labels"], found["list_of_label"], strict=True))
+    order = sorted(found["labels"], key=lambda call: (list(found["lists"]).index(own[call]), call))
+    position = {call: i for i, call in enumerate(found["labels"])}
     for i, call in enumerate(order):
         j = list(found["lists"]).index(own[call])
         assert shown[i, i] == found["scores"][position[call], j]
     crosses = [line for line in ax.lines if line.get_marker() == "x"]
-    bad = table[table["verdict"] == "contradict"]
+    bad = table[table["agreement"] == "contradict"]
     assert len(crosses) == len(bad) > 2
     for line in crosses:
         (cx,), (cy,) = line.get_xdata(), line.get_ydata()
@@ -92,7 +92,7 @@ def test_calls_have_their_colours(trusted: Any) -> None:
     found = adata.uns["annotation"]["markers_agree"]
     lists = list(found["lists"])
     order = sorted(
-        zip(found["calls"], found["list_of_call"], strict=True), key=lambda pair: (lists.index(pair[1]), pair[0])
+        zip(found["labels"], found["list_of_label"], strict=True), key=lambda pair: (lists.index(pair[1]), pair[0])
     )
     assert [to_hex(c) for c in points.get_facecolors()] == [own[call] for call, _ in order]
 

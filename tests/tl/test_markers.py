@@ -1,4 +1,4 @@
-"""Names from lists of marker genes."""
+"""Labels from lists of marker genes."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ ACCORDION = {"min_support": 2, "min_genes": 5}
 def test_clusters_of_pbmc3k_from_published_lists(shared_data: Path, accordion: pd.DataFrame) -> None:
     """Eight of nine clusters get their type or a parent of it: five the type itself, three a parent."""
     adata = ad.read_h5ad(shared_data / "pbmc3k.h5ad")
-    sca.tl.annotate(adata, method="markers", markers=accordion, groupby="cell_type", method_kwargs=ACCORDION)
+    sca.tl.annotate_markers(adata, accordion, groupby="cell_type", **ACCORDION)
     table = adata.uns["annotation"]["markers"]["groups"].set_index("group")["term_id"]
     assert set(table.index) == set(ACCEPTED)
     exact = {group for group, term in table.items() if term in ACCEPTED[group]}
@@ -106,7 +106,7 @@ def test_clusters_of_pbmc3k_from_published_lists(shared_data: Path, accordion: p
 
 def test_clusters_of_pbmc3k_from_the_packaged_list(shared_data: Path) -> None:
     adata = ad.read_h5ad(shared_data / "pbmc3k.h5ad")
-    sca.tl.annotate(adata, method="markers", markers="pbmc", groupby="cell_type")
+    sca.tl.annotate_markers(adata, "pbmc", groupby="cell_type")
     table = adata.uns["annotation"]["markers"]["groups"].set_index("group")["term_id"]
     exact = {group for group, term in table.items() if term in ACCEPTED[group]}
     assert len(exact) >= 7
@@ -116,7 +116,7 @@ def test_clusters_of_pbmc3k_from_the_packaged_list(shared_data: Path) -> None:
 def test_single_cells_of_other_data(shared_data: Path, name: str, least: float) -> None:
     """Mean recall over types of single cells, by the packaged list, on the data that the rule was chosen on."""
     adata = ad.read_h5ad(shared_data / f"{name}.h5ad")
-    sca.tl.annotate(adata, method="markers", markers="pbmc")
+    sca.tl.annotate_markers(adata, "pbmc")
     words = {
         "CD4": ("CD4", "regulatory"), "CD8": ("CD8",), "B": ("B cell",), "CD14": ("classical monocyte",),
         "FCGR3A": ("non-classical",), "CD16": ("non-classical",), "NK": ("natural killer",), "DC": ("dendritic",),
@@ -136,7 +136,7 @@ def test_a_list_that_is_missing_is_told(shared_data: Path) -> None:
     adata = ad.read_h5ad(shared_data / "pbmc3k.h5ad")
     lists = sca.datasets.marker_lists("pbmc")
     lists = lists[~lists["type"].isin(["B cell", "plasma cell", "plasmacytoid dendritic cell"])]
-    sca.tl.annotate(adata, method="markers", markers=lists)
+    sca.tl.annotate_markers(adata, lists)
     unfamiliar = (adata.obs["annotation_status"] == "unfamiliar").groupby(adata.obs["cell_type"], observed=True).mean()
     others = unfamiliar.drop(["B", "Naive CD4 T", "Memory CD4 T"])
     assert unfamiliar["B"] > 0.1 + others.max()
@@ -146,7 +146,7 @@ def test_a_list_that_is_missing_is_told(shared_data: Path) -> None:
 
 
 def test_scores_are_decouplers_and_shares_their_softmax(pbmc: AnnData) -> None:
-    sca.tl.annotate(pbmc, method="markers", markers=LISTS)
+    sca.tl.annotate_markers(pbmc, LISTS)
     X = pbmc.X.toarray().astype(float)
     Z = (X - X.mean(axis=0)) / (X.std(axis=0) + 0.3)
     rows = [
@@ -176,7 +176,7 @@ def test_scores_are_decouplers_and_shares_their_softmax(pbmc: AnnData) -> None:
 
 
 def test_most_cells_are_right(pbmc: AnnData) -> None:
-    sca.tl.annotate(pbmc, method="markers", markers=LISTS)
+    sca.tl.annotate_markers(pbmc, LISTS)
     truth = pbmc.obs["cell_type"].astype(str).map(KNOWN)
     right = (pbmc.obs["annotation"].astype(str) == truth)[truth.notna()]
     assert right.mean() > 0.75
@@ -188,14 +188,14 @@ def test_most_cells_are_right(pbmc: AnnData) -> None:
 @pytest.mark.parametrize("store_proba", ["all", "topk", False])
 def test_round_trip(pbmc: AnnData, tmp_path: Path, groupby: str | None, store_proba: Any) -> None:
     before = pbmc.copy()
-    sca.tl.annotate(pbmc, method="markers", markers=LISTS, groupby=groupby, store_proba=store_proba)
+    sca.tl.annotate_markers(pbmc, LISTS, groupby=groupby, store_proba=store_proba)
     pbmc.write_h5ad(tmp_path / "x.h5ad")
     back = ad.read_h5ad(tmp_path / "x.h5ad")
     assert_same_tree(back.uns["annotation"], pbmc.uns["annotation"])
     for name in (n for n in pbmc.obs if n.startswith("annotation")):
         assert (back.obs[name].astype(str) == pbmc.obs[name].astype(str)).all()
     assert list(sca.get.annotation(back)) == ["label", "confidence", "status", "model"]
-    assert "calibrated on nothing" in back.uns["annotation"]["calibration"]["note"]
+    assert "not calibrated" in back.uns["annotation"]["calibration"]["note"]
     assert "markers" in repr(sca.get.report(back))
     if store_proba:
         proba = sca.get.probabilities(back)
@@ -206,7 +206,7 @@ def test_round_trip(pbmc: AnnData, tmp_path: Path, groupby: str | None, store_pr
 
 
 def test_groups_get_one_call(pbmc: AnnData) -> None:
-    sca.tl.annotate(pbmc, method="markers", markers=LISTS, groupby="louvain")
+    sca.tl.annotate_markers(pbmc, LISTS, groupby="louvain")
     table = pbmc.uns["annotation"]["markers"]["groups"].set_index("group")
     assert table["n_cells"].to_dict() == pbmc.obs["louvain"].astype(str).value_counts().to_dict()
     for group, cells in pbmc.obs.groupby(pbmc.obs["louvain"].astype(str), observed=True):
@@ -227,17 +227,17 @@ def test_kinds_of_lists_mean_the_same(pbmc: AnnData, tmp_path: Path) -> None:
     with gzip.open(tmp_path / "lists.csv.gz", "wt") as file:
         table.to_csv(file, index=False)
     table.to_csv(tmp_path / "lists.tsv", sep="\t", index=False)
-    sca.tl.annotate(pbmc, method="markers", markers=LISTS)
+    sca.tl.annotate_markers(pbmc, LISTS)
     wanted = pbmc.obsm["annotation_proba"].copy()
     for markers in (table, tmp_path / "lists.csv.gz", str(tmp_path / "lists.tsv")):
-        sca.tl.annotate(pbmc, method="markers", markers=markers)
+        sca.tl.annotate_markers(pbmc, markers)
         np.testing.assert_array_equal(pbmc.obsm["annotation_proba"], wanted)
     odd = table.rename(columns={"Cell Type": "a", "Marker": "b"})
     named = {"type_column": "a", "gene_column": "b"}
-    sca.tl.annotate(pbmc, method="markers", markers=odd, method_kwargs=named)
+    sca.tl.annotate_markers(pbmc, odd, **named)
     np.testing.assert_array_equal(pbmc.obsm["annotation_proba"], wanted)
     with pytest.raises(InputError, match="no column of types"):
-        sca.tl.annotate(pbmc, method="markers", markers=odd)
+        sca.tl.annotate_markers(pbmc, odd)
 
 
 def test_support_counts(pbmc: AnnData) -> None:
@@ -246,9 +246,9 @@ def test_support_counts(pbmc: AnnData) -> None:
         [("B", "CD79A", "x"), ("B", "CD79A", "y"), ("B", "CD79A", "y"), ("B", "LYZ", "x"), ("M", "LYZ", "x"), ("M", "LYZ", "y")],
         columns=["type", "gene", "resource"],
     )  # fmt: skip
-    sca.tl.annotate(pbmc, method="markers", markers=table)
+    sca.tl.annotate_markers(pbmc, table)
     assert pbmc.uns["annotation"]["markers"]["table"]["genes"].tolist() == ["CD79A LYZ", "LYZ"]
-    sca.tl.annotate(pbmc, method="markers", markers=table, method_kwargs={"min_support": 2})
+    sca.tl.annotate_markers(pbmc, table, min_support=2)
     assert pbmc.uns["annotation"]["markers"]["table"]["genes"].tolist() == ["CD79A", "LYZ"]
     from sc_annotate._vocabulary.marker_lists.lists import read_markers
 
@@ -256,7 +256,7 @@ def test_support_counts(pbmc: AnnData) -> None:
 
 
 def test_types_without_genes_are_left_out_and_named(pbmc: AnnData) -> None:
-    sca.tl.annotate(pbmc, method="markers", markers=LISTS | {"Neuron": ["SNAP25", "RBFOX3"]})
+    sca.tl.annotate_markers(pbmc, LISTS | {"Neuron": ["SNAP25", "RBFOX3"]})
     stored = pbmc.uns["annotation"]
     assert "Neuron" not in list(stored["classes"])
     table = stored["markers"]["table"].set_index("type")
@@ -266,7 +266,7 @@ def test_types_without_genes_are_left_out_and_named(pbmc: AnnData) -> None:
 
 
 def test_where_the_values_are_does_not_matter(pbmc: AnnData, tmp_path: Path) -> None:
-    sca.tl.annotate(pbmc, method="markers", markers=LISTS)
+    sca.tl.annotate_markers(pbmc, LISTS)
     wanted = pbmc.obsm["annotation_proba"]
     plain = ad.AnnData(pbmc.X, obs=pbmc.obs[["louvain"]], var=pbmc.var)
     plain.write_h5ad(tmp_path / "x.h5ad")
@@ -275,19 +275,19 @@ def test_where_the_values_are_does_not_matter(pbmc: AnnData, tmp_path: Path) -> 
         ad.AnnData(pbmc.X.toarray(), obs=plain.obs, var=plain.var),
         ad.AnnData(np.zeros(plain.shape, np.float32), obs=plain.obs, var=plain.var, layers={"log": sparse.csc_matrix(pbmc.X)}),
     ):  # fmt: skip
-        sca.tl.annotate(other, method="markers", markers=LISTS, layer="log" if "log" in other.layers else None)
+        sca.tl.annotate_markers(other, LISTS, layer="log" if "log" in other.layers else None)
         np.testing.assert_allclose(other.obsm["annotation_proba"], wanted, atol=1e-5)
     with sca.settings.override(block_size=100):
-        sca.tl.annotate(pbmc, method="markers", markers=LISTS)
+        sca.tl.annotate_markers(pbmc, LISTS)
     np.testing.assert_allclose(pbmc.obsm["annotation_proba"], wanted, atol=1e-6)
 
 
 def test_dask_arrays_and_zarr(pbmc: AnnData, tmp_path: Path) -> None:
     da = pytest.importorskip("dask.array", reason="dask is not installed")
-    sca.tl.annotate(pbmc, method="markers", markers=LISTS, groupby="louvain")
+    sca.tl.annotate_markers(pbmc, LISTS, groupby="louvain")
     dense = pbmc.X.toarray()
     lazy = ad.AnnData(da.from_array(dense, chunks=(200, dense.shape[1])), obs=pbmc.obs[["louvain"]], var=pbmc.var)
-    sca.tl.annotate(lazy, method="markers", markers=LISTS, groupby="louvain")
+    sca.tl.annotate_markers(lazy, LISTS, groupby="louvain")
     np.testing.assert_allclose(lazy.obsm["annotation_proba"], pbmc.obsm["annotation_proba"], atol=1e-5)
     pbmc.write_zarr(tmp_path / "x.zarr")
     back = ad.read_zarr(tmp_path / "x.zarr")
@@ -297,7 +297,7 @@ def test_dask_arrays_and_zarr(pbmc: AnnData, tmp_path: Path) -> None:
 def test_without_decoupler(pbmc: AnnData, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "decoupler", None)
     with pytest.raises(MissingExtraError, match=r"sc-annotate\[markers\]"):
-        sca.tl.annotate(pbmc, method="markers", markers=LISTS)
+        sca.tl.annotate_markers(pbmc, LISTS)
     assert "annotation" not in pbmc.obs
 
 
@@ -316,14 +316,14 @@ def test_other_names_of_genes(pbmc: AnnData) -> None:
     pbmc.var["symbol_here"] = pbmc.var_names.to_numpy()
     pbmc.var_names = [f"ENSG{i:011d}" for i in range(pbmc.n_vars)]
     with pytest.raises(GeneError, match="Ensembl"):
-        sca.tl.annotate(pbmc, method="markers", markers=LISTS)
-    sca.tl.annotate(pbmc, method="markers", markers=LISTS, gene_symbols="symbol_here")
+        sca.tl.annotate_markers(pbmc, LISTS)
+    sca.tl.annotate_markers(pbmc, LISTS, gene_symbols="symbol_here")
     assert "symbol_here" in pbmc.uns["annotation"]["input"]["matched_by"]
 
 
-@pytest.mark.parametrize("score", ["ulm", "mlm"])
-def test_other_scores(pbmc: AnnData, score: str) -> None:
-    sca.tl.annotate(pbmc, method="markers", markers=LISTS, method_kwargs={"score": score})
+@pytest.mark.parametrize("by", ["ulm", "mlm"])
+def test_other_scores(pbmc: AnnData, by: str) -> None:
+    sca.tl.annotate_markers(pbmc, LISTS, by=by)
     truth = pbmc.obs["cell_type"].astype(str).map(KNOWN)
     assert (pbmc.obs["annotation"].astype(str) == truth)[truth.notna()].mean() > 0.7
 
@@ -334,7 +334,7 @@ def test_other_scores(pbmc: AnnData, score: str) -> None:
 @pytest.mark.parametrize(
     ("kwargs", "error", "match"),
     [
-        ({"markers": None}, InputError, "needs markers="),
+        ({"markers": None}, InputError, "must be a dict of genes by type"),
         ({"markers": 3}, InputError, "must be a dict"),
         ({"markers": "pbmcs"}, InputError, "Did you mean 'pbmc'"),
         ({"markers": {}}, InputError, "no markers"),
@@ -345,25 +345,25 @@ def test_other_scores(pbmc: AnnData, score: str) -> None:
         ({"markers": {"B": ["CD79A"], "X": ["NOPE"]}}, GeneError, "at least two"),
         ({"markers": {"B": ["Cd79a", "Cd79b", "Ms4a1", "Cd74"], "T": ["Cd3d", "Il7r", "Cd3e"]}}, GeneError, "mouse"),
         ({"markers": LISTS, "groupby": "leiden"}, InputError, "groupby"),
-        ({"markers": LISTS, "labels_key": "cell_type"}, InputError, "no use for labels_key"),
-        ({"markers": LISTS, "method_kwargs": {"scores": "ulm"}}, MethodError, "no parameter 'scores'"),
-        ({"markers": LISTS, "method_kwargs": {"score": "ora"}}, MethodError, "one of 'zscore'"),
-        ({"markers": LISTS, "method_kwargs": {"min_genes": 0}}, InputError, "min_genes"),
-        ({"markers": LISTS, "method_kwargs": {"min_support": 2}}, InputError, "min_support=2"),
+        ({"markers": LISTS, "by": "ora"}, InputError, "by must be one of 'zscore'"),
+        ({"markers": LISTS, "min_genes": 0}, InputError, "min_genes"),
+        ({"markers": LISTS, "min_support": 2}, InputError, "min_support=2"),
+        ({"markers": LISTS, "store_proba": "some"}, InputError, "store_proba"),
+        ({"markers": LISTS, "type_column": "a", "id_column": None}, InputError, "type_column and id_column: "),
+        ({"markers": "pbmc", "gene_column": None}, InputError, "gene_column: .* no table"),
+        ({"markers": pd.DataFrame({"type": ["B"], "gene": ["CD79A"]}), "gene_column": 3}, InputError, "name of a column"),
         ({"markers": pd.DataFrame({"type": ["B"], "gene": ["CD79A"], "sign": ["?"]})}, InputError, "positive or negative"),
         ({"markers": pd.DataFrame({"type": ["B"], "gene": ["CD79A"], "weight": ["x"]})}, InputError, "no finite number"),
         ({"markers": pd.DataFrame({"type": ["B"], "gene": ["CD79A"], "weight": [0]})}, InputError, "all weights"),
         ({"markers": pd.DataFrame([["B", "CD79A", "x"]], columns=["type", "gene", "gene"])}, InputError, "several columns"),
         ({"markers": {"B": {"CD79A": None}, "T": ["CD3D"]}}, InputError, "finite number"),
         ({"markers": {"B": {"CD79A": 1e308}, "T": ["CD3D"]}}, InputError, "at most 1e\\+06"),
-        ({"markers": LISTS, "method_kwargs": ["ulm"]}, InputError, "must be a dict"),
-        ({"markers": LISTS, "method_kwargs": "ulm"}, InputError, "must be a dict"),
     ],
 )  # fmt: skip
 def test_bad_input(pbmc: AnnData, kwargs: dict[str, Any], error: type[Exception], match: str) -> None:
     before = pbmc.copy()
     with pytest.raises(error, match=match):
-        sca.tl.annotate(pbmc, method="markers", **kwargs)
+        sca.tl.annotate_markers(pbmc, **kwargs)
     assert list(pbmc.obs) == list(before.obs)
     assert set(pbmc.uns) == set(before.uns)
 
@@ -382,7 +382,7 @@ def test_files_that_are_no_tables(pbmc: AnnData, tmp_path: Path, name: str, cont
     """Of rows that are longer than the header, the first field would be taken for row names."""
     (tmp_path / name).write_bytes(content)
     with pytest.raises(InputError, match="cannot be read as a table of markers"):
-        sca.tl.annotate(pbmc, method="markers", markers=tmp_path / name)
+        sca.tl.annotate_markers(pbmc, tmp_path / name)
 
 
 def test_a_dash_means_the_same_in_a_dict_of_weights(pbmc: AnnData) -> None:
@@ -402,20 +402,20 @@ def test_cells_that_do_not_differ(pbmc: AnnData, change: str) -> None:
         first = pbmc.X[[0] * pbmc.n_obs]
         pbmc.X = first.toarray() if "dense" in change else first
     with pytest.raises(InputError, match="every cell of adata has the same values"):
-        sca.tl.annotate(pbmc, method="markers", markers=LISTS)
+        sca.tl.annotate_markers(pbmc, LISTS)
 
 
 def test_what_needs_held_out_cells_says_that_there_never_were_any(pbmc: AnnData) -> None:
-    sca.tl.annotate(pbmc, method="markers", markers=LISTS)
-    assert "calibrated on nothing" in repr(sca.get.report(pbmc))
+    sca.tl.annotate_markers(pbmc, LISTS)
+    assert "not calibrated" in repr(sca.get.report(pbmc))
     for look in (sca.get.sets, sca.pl.reliability, sca.pl.unfamiliarity, sca.pl.confusion):
-        with pytest.raises(StorageError, match=r"nothing from held-out cells: markers are calibrated on nothing"):
+        with pytest.raises(StorageError, match=r"nothing from held-out cells: labels from markers are not calibrated"):
             look(pbmc)
 
 
 def test_equal_lists_make_no_confident_call(pbmc: AnnData) -> None:
     lists = {"B": ["CD79A", "CD79B"], "B again": ["CD79A", "CD79B"], "NK": ["GNLY"], "Monocyte": ["LYZ"]}
-    sca.tl.annotate(pbmc, method="markers", markers=lists, groupby="louvain")
+    sca.tl.annotate_markers(pbmc, lists, groupby="louvain")
     called = pbmc.obs["annotation"] == "B"
     assert (pbmc.obs["annotation_confidence"][called] <= 0.5).all()
     assert (pbmc.obs["annotation_confidence"][called] > 0.4999).any()
@@ -424,17 +424,18 @@ def test_equal_lists_make_no_confident_call(pbmc: AnnData) -> None:
 
 def test_markers_among_other_methods(pbmc: AnnData) -> None:
     for call in (
+        lambda: sca.tl.annotate(pbmc, method="markers"),
         lambda: sca.tl.annotate(pbmc, pbmc.copy(), "cell_type", method=["logreg", "markers"]),
         lambda: sca.tl.fit_annotator(pbmc, "cell_type", method="markers"),
     ):
-        with pytest.raises(MethodError, match="Markers learn nothing from a reference"):
+        with pytest.raises(MethodError, match=r"sca\.tl\.annotate_markers\(adata, markers"):
             call()
 
 
 def test_unusable_values(pbmc: AnnData) -> None:
     pbmc.X = pbmc.X - 1.5 * (pbmc.X > 1)
     with pytest.raises(MatrixError):
-        sca.tl.annotate(pbmc, method="markers", markers=LISTS)
+        sca.tl.annotate_markers(pbmc, LISTS)
     pbmc.obs["annotation"] = "mine"
     with pytest.raises(StorageError, match="key_added"):
-        sca.tl.annotate(pbmc, method="markers", markers=LISTS)
+        sca.tl.annotate_markers(pbmc, LISTS)

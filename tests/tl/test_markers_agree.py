@@ -46,9 +46,9 @@ def test_right_calls_agree_and_exchanged_ones_are_contradicted(query: AnnData) -
     for key in ("annotation", "swapped"):
         sca.tl.markers_agree(query, key, markers="pbmc", types=TYPES)
     right = query.uns["annotation"]["markers_agree"]["table"].set_index("type")
-    assert right["verdict"].to_dict() == {"CD14+ Monocyte": "contradict", "CD19+ B": "agree", "CD56+ NK": "agree"}
+    assert right["agreement"].to_dict() == {"CD14+ Monocyte": "contradict", "CD19+ B": "agree", "CD56+ NK": "agree"}
     wrong = query.uns["swapped"]["markers_agree"]["table"].set_index("type")
-    assert (wrong["verdict"] == "contradict").all()
+    assert (wrong["agreement"] == "contradict").all()
     assert wrong["rival"][["CD19+ B", "CD56+ NK"]].tolist() == ["natural killer cell", "B cell"]
     assert (wrong["high"][["CD19+ B", "CD56+ NK"]] < 0).all()
     assert wrong["difference"].is_monotonic_increasing
@@ -66,25 +66,26 @@ def test_labels_that_are_contradicted_with_reason(query: AnnData) -> None:
 
 def test_every_cell_by_the_rule(query: AnnData) -> None:
     sca.tl.markers_agree(query, "swapped", markers="pbmc", types=TYPES)
-    from sc_annotate._vocabulary.marker_lists.lists import read_markers
+    from sc_annotate._data.request import MatrixRequest
+    from sc_annotate.annotation.markers.request import MarkersRequest
     from sc_annotate.annotation.markers.scored import score_cells
 
-    nothing: dict[str, Any] = dict.fromkeys(("layer", "use_raw", "gene_symbols", "total_counts_key", "values", "group"))
-    found = score_cells(query, read_markers("pbmc"), n_groups=0, score="zscore", min_genes=1, **nothing)
+    request = MarkersRequest()
+    found = score_cells(query, request.lists("pbmc"), request, MatrixRequest())
     place = {name: j for j, name in enumerate(found.matched.types.tolist())}
-    for call, scores, verdict in zip(
+    for label, scores, agreement in zip(
         query.obs["swapped"].astype(str), found.scores, query.obs["swapped_markers_agree"].astype(object), strict=True
     ):
-        if call not in TYPES:
-            assert pd.isna(verdict)
+        if label not in TYPES:
+            assert pd.isna(agreement)
             continue
-        own, best = scores[place[TYPES[call]]], np.delete(scores, place[TYPES[call]]).max()
+        own, best = scores[place[TYPES[label]]], np.delete(scores, place[TYPES[label]]).max()
         wanted = "silent"
         if own >= best and own > 1.644854:
             wanted = "agree"
         if best > 1.644854 and best - own > 1.644854 * 2**0.5:
             wanted = "contradict"
-        assert verdict == wanted
+        assert agreement == wanted
     assert set(query.obs["swapped_markers_agree"].dropna()) == {"agree", "contradict", "silent"}
 
 
@@ -104,7 +105,7 @@ def test_table_counts_the_cells(query: AnnData) -> None:
         assert row["difference"] == pytest.approx(row["score"] - row["score_rival"])
         assert row["low"] <= row["difference"] <= row["high"]
     one = table[table["n_cells"] == 1]
-    assert (one["verdict"] == "silent").all()
+    assert (one["agreement"] == "silent").all()
     assert np.isinf(one["high"]).all()
 
 
@@ -113,7 +114,7 @@ def test_names_are_matched(query: AnnData) -> None:
     query.obs["annotation"] = query.obs["annotation"].cat.rename_categories({"CD19+ B": "b cell CD19"})
     sca.tl.markers_agree(query, markers=lists)
     found = query.uns["annotation"]["markers_agree"]
-    matched = dict(zip(found["calls"], found["list_of_call"], strict=True))
+    matched = dict(zip(found["labels"], found["list_of_label"], strict=True))
     assert matched == {"b cell CD19": "B Cells (CD19+)", "CD56+ NK": "cd56 nk", "Dendritic": "Dendritic"}
     assert set(found["unmatched"]) == set(query.obs["annotation"].astype(str)) - set(matched)
 
@@ -129,13 +130,13 @@ def test_round_trip_and_again(query: AnnData, tmp_path: Path) -> None:
     assert_same_tree(
         back.uns["annotation"]["markers_agree"]["scores"], query.uns["annotation"]["markers_agree"]["scores"]
     )
-    sca.tl.annotate(back, method="markers", markers="pbmc")
+    sca.tl.annotate_markers(back, "pbmc")
     assert column not in back.obs
     assert "markers_agree" not in back.uns["annotation"]
 
 
 def test_the_same_lists_agree_with_their_own_calls(pbmc: AnnData) -> None:
-    sca.tl.annotate(pbmc, method="markers", markers="pbmc")
+    sca.tl.annotate_markers(pbmc, "pbmc")
     sca.tl.markers_agree(pbmc, markers="pbmc")
     said = pbmc.obs["annotation_markers_agree"].astype(object)
     fits = (pbmc.obs["annotation_status"].isin(["confident", "ambiguous"])).to_numpy()
@@ -150,9 +151,9 @@ def test_the_same_lists_agree_with_their_own_calls(pbmc: AnnData) -> None:
         ({"markers": "pbmc", "types": {"CD19 B": "B cell"}}, LabelError, r"Did you mean 'CD19\+ B'"),
         ({"markers": "pbmc", "types": {"CD19+ B": "B cells"}}, LabelError, "Did you mean 'B cell'"),
         ({"markers": "pbmc", "types": ["B cell"]}, LabelError, "must be a dict"),
-        ({"markers": "pbmc"}, LabelError, "no call has a list"),
+        ({"markers": "pbmc"}, LabelError, "no label has a list"),
         ({"markers": "pbmc", "types": {"CD19+ B": ["B cell"]}}, LabelError, "does not exist"),
-        ({"markers": None}, InputError, "needs markers="),
+        ({"markers": None}, InputError, "must be a dict of genes"),
         ({"markers": "pbmc", "types": TYPES, "groupby": "leiden"}, InputError, "groupby"),
         ({"key": "nothing", "markers": "pbmc"}, StorageError, "no annotation 'nothing'"),
     ],

@@ -49,6 +49,46 @@ PARAMETERS: dict[str, str] = {
         key
             Name of the result (``key_added``).
         """,
+    "key_added": """
+        key_added
+            Name of the result. An earlier result of that name is replaced; a column that another tool wrote is an error.
+        """,
+    "layer_or_raw": """
+        layer, use_raw
+            Which matrix of `adata`: a layer, or ``.raw`` (``use_raw=None``: only where ``X`` is scaled and ``.raw`` is not).
+        """,
+    "gene_symbols": """
+        gene_symbols
+            Column of ``var`` with other names of the genes.
+        """,
+    "total_counts_key": """
+        total_counts_key
+            Column of ``obs`` with the true total counts of each cell, for counts of some genes only.
+        """,
+    "values": """
+        values
+            What the matrix holds: ``"counts"``, ``"log1p"``, ``"log2"``, ``"log10"`` or ``"linear"``. By default it is
+            detected; what contradicts the values is an error.
+        """,
+    "store_proba": """
+        store_proba
+            ``"all"``; ``"topk"``, the 10 largest probabilities of each cell, as a sparse matrix; or False, none.
+        """,
+    "markers": """
+        markers
+            Genes of each type: a dict, a table, the path of a CSV file or the name of a packaged list (``"pbmc"``), see
+            :doc:`/markers`.
+        """,
+    "markers_request": """
+        by
+            Statistic of decoupler that scores a list: ``"zscore"``, ``"ulm"`` or ``"mlm"``.
+        min_genes
+            Genes of a list that must be in `adata`; lists with fewer are left out.
+        min_support
+            Rows of a table that must name a gene for a type, for tables collected from several sources.
+        type_column, gene_column, weight_column, sign_column, id_column
+            Columns of a table of markers, where they do not have one of the usual names.
+        """,
     "rng": """
         rng
             Seed, an integer; equal seeds give equal results, bit for bit, on one machine.

@@ -92,7 +92,7 @@ def get(task: Task, name: str) -> Method:
     near = difflib.get_close_matches(name.lower(), methods, n=3, cutoff=0.5)
     hint = f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
     if (task, name) == ("annotation", "markers"):
-        hint = "Markers learn nothing from a reference: sca.tl.annotate(adata, method='markers', markers=...), on its own. "
+        hint = "Marker lists need no reference: use sca.tl.annotate_markers(adata, markers). "
     raise MethodError(f"there is no {task} method {name!r}. {hint}There are: {', '.join(methods)}.")
 
 

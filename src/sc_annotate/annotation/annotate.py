@@ -27,12 +27,11 @@ from sc_annotate.annotation.learn_trust import (
     check_share,
 )
 from sc_annotate.annotation.levels import add_levels_of_consensus, check_apart, check_free, level_names
-from sc_annotate.annotation.markers.annotate import annotate_by_markers
 from sc_annotate.annotation.named import Asked, named
 from sc_annotate.annotation.quality import check_wanted
 from sc_annotate.annotation.reference import Options
 from sc_annotate.annotation.training import MAX_CELLS, check_max_cells
-from sc_annotate.errors import InputError
+from sc_annotate.errors import MethodError
 
 if TYPE_CHECKING:
     import os
@@ -51,8 +50,6 @@ def annotate(
     *,
     method: str | Sequence[str] = "logreg",
     method_kwargs: Mapping[str, Any] | None = None,
-    markers: Any = None,
-    groupby: str | None = None,
     batch_key: str | None = None,
     n_top_genes: int | None = N_TOP_GENES,
     min_cells: int | None = None,
@@ -99,9 +96,6 @@ def annotate(
         learned on held-out reference cells.
     method_kwargs
         Parameters of the method, by name.
-    markers, groupby
-        For ``method="markers"``, which needs no reference: genes of each type, as a dict, a table, the path of a CSV file or the
-        name of a packaged list; and a column of ``obs`` with groups of cells that are named as a whole.
     batch_key
         Column of the reference's ``obs`` with batches or donors; whole ones are held out for the scores.
     n_top_genes
@@ -246,24 +240,7 @@ def annotate(
     )
     asked = Asked(None if false_alarms is None else float(false_alarms), check_quality)
     if method == "markers":
-        annotate_by_markers(
-            adata,
-            markers,
-            groupby=groupby,
-            method_kwargs=method_kwargs,
-            refused={"reference": reference, "labels_key": labels_key, "batch_key": batch_key, "use_rep": use_rep},
-            layer=layer,
-            use_raw=use_raw,
-            gene_symbols=gene_symbols,
-            total_counts_key=total_counts_key,
-            values=values,
-            store_proba=store_proba,
-            key_added=key_added,
-            rng=rng,
-        )
-        return
-    if markers is not None or groupby is not None:
-        raise InputError("markers and groupby are for method='markers'; leave them out, or choose that method.")
+        raise MethodError("markers need no reference: use sca.tl.annotate_markers(adata, markers, groupby) instead.")
     target, adata = adata, with_tables(adata)
     if hasattr(reference, "obs") and reference is not None:
         reference = adata if reference is target else with_tables(reference)

@@ -1,4 +1,4 @@
-"""How far lists of marker genes stand out in a cell: the scores behind ``method="markers"``.
+"""How far lists of marker genes stand out in a cell: the scores behind :func:`sc_annotate.tl.annotate_markers`.
 
 The choices below were made on two data sets with labels (Kang et al. 2018, and a mixture of three 10x chemistries), with
 two sets of lists: see docs/markers.md.
@@ -20,13 +20,13 @@ Score = Literal["zscore", "ulm", "mlm"]
 SCORES: Final = get_args(Score)
 
 SPREAD: Final = 0.3
-"""Added to each gene's standard deviation, so that a gene which is hardly ever there does not shout."""
+"""Added to each gene's standard deviation, so that rarely expressed genes do not dominate."""
 
 SOFTNESS: Final = 0.7
-"""Scores are divided by this before they become shares."""
+"""Temperature of the softmax that turns scores into shares."""
 
-LINE: Final = 0.05
-"""A cell fits no list where its best score is no rarer than this by chance."""
+RARE: Final = 0.05
+"""A cell fits no list where a score as high as its best has at least this probability by chance."""
 
 
 def load_decoupler() -> Any:
@@ -39,7 +39,7 @@ def load_decoupler() -> Any:
             import decoupler
     except ImportError as error:
         raise MissingExtraError(
-            f'markers need decoupler, which cannot be imported ({error}). Cure: pip install "sc-annotate[markers]"'
+            f'markers need decoupler, which cannot be imported ({error}). Install it: pip install "sc-annotate[markers]"'
         ) from error
     return decoupler
 
@@ -58,14 +58,14 @@ def marker_scores(Z: NDArray[np.float64], weights: NDArray[np.float64], score: S
     Z
         Rows (cells, or means of groups) x genes, from :func:`standardise`.
     weights
-        Genes x lists, 0 for genes that are in no list; other genes are what the lists stand out of.
+        Genes x lists, 0 for genes that are in no list; these are the background.
     score
         Statistic of decoupler: ``"zscore"``, how far the list's weighted mean lies from the mean of all genes, in
         standard errors; ``"ulm"``, t value of the slope on the weights; ``"mlm"``, the same of all lists at once.
 
     Returns
     -------
-    Rows x lists, about standard normal where a list says nothing; 0 in a row without any variance.
+    Rows x lists, about standard normal where a list is not enriched; 0 in a row without any variance.
     """
     import pandas as pd
 
@@ -91,10 +91,10 @@ def marker_scores(Z: NDArray[np.float64], weights: NDArray[np.float64], score: S
 
 
 def shares(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Scores as shares that sum to 1 in each row: their softmax. No data says that these are probabilities."""
+    """Scores as shares that sum to 1 in each row: their softmax. They are not calibrated probabilities."""
     return np.asarray(softmax(scores / SOFTNESS, axis=1))
 
 
 def fits_none(scores: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Rows whose best score is no rarer than `LINE` in a normal distribution (one-sided, for one list)."""
-    return np.asarray(ndtr(-scores.max(axis=1)) > LINE)
+    """Rows whose best score is no rarer than `RARE` in a normal distribution (one-sided, for one list)."""
+    return np.asarray(ndtr(-scores.max(axis=1)) > RARE)

@@ -28,7 +28,7 @@ def marker_lists(name: str = "pbmc") -> pd.DataFrame:
     Returns
     -------
     One row a type and gene: ``type``, ``gene`` (symbols), ``weight`` (1 speaks for the type, -1 against it) and
-    ``term_id``. ``annotate(method="markers")`` takes it as it is, or after you changed it.
+    ``term_id``. :func:`sc_annotate.tl.annotate_markers` takes it as it is, or after you changed it.
 
     Raises
     ------

@@ -84,16 +84,16 @@ def markers_agree(
         )
     table: pd.DataFrame = found["table"]
     table = table[(table["group"] == "").to_numpy(dtype=bool)].set_index("type")
-    calls, lists = _texts(found["calls"]), _texts(found["lists"])
+    calls, lists = _texts(found["labels"]), _texts(found["lists"])
     scores = np.atleast_2d(np.asarray(found["scores"], dtype=float))
-    own = np.array([lists.index(name) for name in _texts(found["list_of_call"])], dtype=np.intp)
+    own = np.array([lists.index(name) for name in _texts(found["list_of_label"])], dtype=np.intp)
     # Calls of one list next to each other, so that agreement runs along the diagonal.
     rows = np.lexsort((np.array(calls), own))
     columns = [*dict.fromkeys(own[rows].tolist())]
     columns += [j for j in np.argsort(-scores.max(axis=0), kind="stable").tolist() if j not in columns]
     place = {j: x for x, j in enumerate(columns)}
     shown, ordered = scores[np.ix_(rows, columns)], [calls[i] for i in rows]
-    against = [str(table.loc[call, "verdict"]) == "contradict" for call in ordered]
+    against = [str(table.loc[call, "agreement"]) == "contradict" for call in ordered]
     short = style.shorten(ordered)
     y = [
         f"{'× ' if bad else ''}{name}  (n={int(table.loc[call, 'n_cells']):,})"
@@ -103,7 +103,7 @@ def markers_agree(
     ax = _draw(ax, shown, y, x)
     _swatches(ax, adata, key, ordered)
     for i, (call, bad) in enumerate(zip(ordered, against, strict=True)):
-        verdict = str(table.loc[call, "verdict"])
+        verdict = str(table.loc[call, "agreement"])
         _frame(ax, place[int(own[rows[i]])], i, verdict)
         if bad:
             _cross(ax, place[lists.index(str(table.loc[call, "rival"]))], i)

@@ -49,11 +49,6 @@ def read_markers(markers: Any, *, min_support: int = 1, columns: Mapping[str, st
     """
     import pandas as pd
 
-    if markers is None:
-        raise InputError(
-            "method='markers' needs markers=: a dict of genes by type, a table, the path of a CSV file, or the name of a "
-            f"packaged list ({', '.join(map(repr, LISTS))})."
-        )
     notes: list[str] = []
     if isinstance(markers, Mapping):
         table, source = _from_mapping(markers), "a dict"
@@ -74,7 +69,8 @@ def read_markers(markers: Any, *, min_support: int = 1, columns: Mapping[str, st
         source = f"the file {path.name!r}"
     else:
         raise InputError(
-            f"markers must be a dict, a DataFrame, a path or the name of a packaged list, not {type(markers).__name__}."
+            "markers must be a dict of genes by type, a DataFrame, the path of a CSV file or the name of a packaged list "
+            f"({', '.join(map(repr, LISTS))}), not {type(markers).__name__}."
         )
     return _lists(table, source, min_support, notes)
 

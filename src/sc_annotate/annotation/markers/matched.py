@@ -35,7 +35,7 @@ class Matched:
 
 
 def matched(lists: MarkerLists, found: Input, *, min_genes: int) -> Matched:
-    """The lists with at least `min_genes` genes that speak for their type among those of the matrix.
+    """The lists with at least `min_genes` genes with a positive weight among those of the matrix.
 
     Of the lists of names that the matrix has for its genes, the one with the most markers counts.
     """
@@ -83,7 +83,7 @@ def matched(lists: MarkerLists, found: Input, *, min_genes: int) -> Matched:
 
 
 def _signed(lists: MarkerLists, rows: NDArray[np.intp]) -> list[str]:
-    """Genes by weight, with a "-" before those that speak against."""
+    """Genes by weight, with a "-" before negative markers."""
     ordered = rows[np.argsort(-lists.weights[rows], kind="stable")]
     return [f"{'-' if lists.weights[i] < 0 else ''}{lists.genes[i]}" for i in ordered.tolist()]
 
@@ -106,4 +106,4 @@ def _too_few(
         return text + (
             "adata has Ensembl ids: name the var column that holds symbols with gene_symbols=, or use sca.pp.map_genes."
         )
-    return text + "Keep all genes of adata, give longer lists, or lower min_genes in method_kwargs."
+    return text + "Keep all genes of adata, give longer lists, or lower min_genes."

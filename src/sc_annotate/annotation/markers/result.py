@@ -1,4 +1,4 @@
-"""What ``annotate(method="markers")`` stores, from the scores of the lists."""
+"""What ``annotate_markers`` stores, from the scores of the lists."""
 
 from __future__ import annotations
 
@@ -10,62 +10,62 @@ import numpy as np
 from sc_annotate._store import storage
 from sc_annotate._store.slots import AMBIGUOUS, CONFIDENT, LOW_QUALITY, STATUSES, UNFAMILIAR, Slots
 from sc_annotate.annotation.result import categorical
-from sc_annotate.annotators.marker_scores import LINE, SOFTNESS, SPREAD
+from sc_annotate.annotators.marker_scores import RARE, SOFTNESS, SPREAD
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
     from sc_annotate._vocabulary.marker_lists.lists import MarkerLists
+    from sc_annotate.annotation.cell_groups import Groups
     from sc_annotate.annotation.markers.scored import Scored
 
 HALF: Final = 0.5
-"""A call with no more than this share is ambiguous: the other types together have as much."""
+"""A label with no more than this share is ambiguous: the other types together have as much."""
 
-WORDS: Final = (
-    "markers are calibrated on nothing: no labelled cells were there. The confidence is the softmax of the scores of the "
-    "lists, and says how far the best list stands out of the others, not how often such calls are right"
+NOTE: Final = (
+    "labels from markers are not calibrated, as there are no labelled cells. The confidence is the softmax of the scores of "
+    "the lists: it says how far the best list stands out of the others, not how often such labels are right"
 )
 
 
 @dataclass(frozen=True)
-class Named:
-    """Shares of each row (cell or group), rows that fit no list, cells without a marker, and the groups where asked."""
+class MarkerLabels:
+    """Shares of each row (cell or group), rows that fit no list, cells without a marker, and the groups if requested."""
 
     proba: NDArray[np.float32]
     fits_none: NDArray[np.bool_]
     silent: NDArray[np.bool_]
-    groups: NDArray[np.str_] | None
-    group: NDArray[np.int32] | None
+    groups: Groups | None
 
     @property
     def row(self) -> NDArray[np.intp]:
         """The row of each cell."""
-        return np.arange(len(self.silent)) if self.group is None else self.group.astype(np.intp)
+        return np.arange(len(self.silent)) if self.groups is None else self.groups.code.astype(np.intp)
 
 
-def account(
-    scored: Scored, lists: MarkerLists, named: Named, *, params: dict[str, Any], model: str, key: str
+def result_of(
+    scored: Scored, lists: MarkerLists, labels: MarkerLabels, *, params: dict[str, Any], model: str, key: str
 ) -> storage.Annotation:
     """What is stored, from what was found."""
     import pandas as pd
 
-    matched, row = scored.matched, named.row
-    code = named.proba.argmax(axis=1)
-    confidence = named.proba[np.arange(len(code)), code]
+    matched, row = scored.matched, labels.row
+    code = labels.proba.argmax(axis=1)
+    confidence = labels.proba[np.arange(len(code)), code]
     status = np.where(confidence <= HALF, STATUSES.index(AMBIGUOUS), STATUSES.index(CONFIDENT))
-    status[named.fits_none] = STATUSES.index(UNFAMILIAR)
+    status[labels.fits_none] = STATUSES.index(UNFAMILIAR)
     status = status[row]
-    status[named.silent] = STATUSES.index(LOW_QUALITY)
+    status[labels.silent] = STATUSES.index(LOW_QUALITY)
     problems = []
-    if n := int(named.silent.sum()):
-        problems.append(f"{n:,} cells have no value in any marker gene; their calls mean nothing")
-    if named.fits_none.any():
-        what = "cells" if named.groups is None else "groups"
-        problems.append(f"{int(named.fits_none.sum()):,} {what} fit none of the lists (status unfamiliar)")
+    if n := int(labels.silent.sum()):
+        problems.append(f"{n:,} cells have no value in any marker gene; their labels mean nothing")
+    if labels.fits_none.any():
+        what = "cells" if labels.groups is None else "groups"
+        problems.append(f"{int(labels.fits_none.sum()):,} {what} fit none of the lists (status unfamiliar)")
     table = matched.table.copy()
-    n_called = pd.Series(np.bincount(code[row], minlength=len(matched.types)), index=matched.types.tolist())
-    table["n_cells"] = np.array([int(n_called.get(t, 0)) for t in table["type"]], dtype=np.int64)
+    n_labelled = pd.Series(np.bincount(code[row], minlength=len(matched.types)), index=matched.types.tolist())
+    table["n_cells"] = np.array([int(n_labelled.get(t, 0)) for t in table["type"]], dtype=np.int64)
     slots = Slots(key)
     obs = {
         slots.label: categorical(code[row], matched.types),
@@ -73,14 +73,14 @@ def account(
         slots.status: categorical(status, STATUSES),
         slots.model: pd.Categorical.from_codes(np.zeros(len(row), dtype=np.int8), pd.Index([model], dtype=object)),
     }
-    told: dict[str, Any] = {
+    provenance: dict[str, Any] = {
         "source": lists.source,
         "rule": f"score of decoupler on (value - mean of the gene) / (standard deviation + {SPREAD:g}); softmax of "
-        f"score / {SOFTNESS:g}; unfamiliar: best score no rarer than {LINE:g} by chance; ambiguous: share of {HALF:g} or less",
+        f"score / {SOFTNESS:g}; unfamiliar: best score no rarer than {RARE:g} by chance; ambiguous: share of {HALF:g} or less",
         "table": table,
     }
-    if named.groups is not None:
-        told["groups"] = _groups(scored, named, code)
+    if labels.groups is not None:
+        provenance["groups"] = _groups(scored, labels, code)
     found = scored.found
     uns: dict[str, Any] = {
         "method": "markers",
@@ -93,21 +93,21 @@ def account(
             "matched_by": f"{matched.how} = marker",
             "n_genes_of_model": matched.n_genes,
             "n_genes_shared": matched.n_shared,
-            "n_cells_without_values": int(named.silent.sum()),
+            "n_cells_without_values": int(labels.silent.sum()),
             "notes": [*found.notes, *scored.transform.notes, *matched.notes],
             "problems": problems,
         },
         "reference": {},
-        "calibration": {"method": "none", "note": WORDS},
-        "markers": told,
+        "calibration": {"method": "none", "note": NOTE},
+        "markers": provenance,
         "quality": {},
         "baseline": {},
     }
-    return storage.Annotation(obs, named.proba[row], uns)
+    return storage.Annotation(obs, labels.proba[row], uns)
 
 
-def _groups(scored: Scored, named: Named, code: NDArray[np.intp]) -> pd.DataFrame:
-    """One row a group: its call, and the list that comes next."""
+def _groups(scored: Scored, labels: MarkerLabels, code: NDArray[np.intp]) -> pd.DataFrame:
+    """A row for each group: its label, and the list with the next highest score."""
     import pandas as pd
 
     types, scores = scored.matched.types, scored.scores
@@ -115,11 +115,11 @@ def _groups(scored: Scored, named: Named, code: NDArray[np.intp]) -> pd.DataFram
     rows = np.arange(len(code))
     table = pd.DataFrame(
         {
-            "group": pd.Series([] if named.groups is None else named.groups.tolist(), dtype=object),
-            "n_cells": np.bincount(named.row, minlength=len(code)).astype(np.int64),
+            "group": pd.Series([] if labels.groups is None else labels.groups.names.tolist(), dtype=object),
+            "n_cells": np.bincount(labels.row, minlength=len(code)).astype(np.int64),
             "type": pd.Series(types[order[:, 0]].tolist(), dtype=object),
             "term_id": pd.Series(scored.matched.term_ids[order[:, 0]].tolist(), dtype=object),
-            "share": named.proba[rows, order[:, 0]].astype(float),
+            "share": labels.proba[rows, order[:, 0]].astype(float),
             "score": scores[rows, order[:, 0]],
             "runner_up": pd.Series(types[order[:, 1]].tolist(), dtype=object),
             "score_runner_up": scores[rows, order[:, 1]],

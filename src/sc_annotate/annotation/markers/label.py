@@ -1,0 +1,74 @@
+"""Label cells by lists of marker genes, without a reference."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sc_annotate._core.progress import logger
+from sc_annotate._data.lazy import with_tables
+from sc_annotate._data.matrix import check_adata
+from sc_annotate._store import storage
+from sc_annotate._store.slots import TOP_K
+from sc_annotate.annotation.block import largest
+from sc_annotate.annotation.cell_groups import read_groups
+from sc_annotate.annotation.checks import check_store_proba
+from sc_annotate.annotation.markers.result import MarkerLabels, result_of
+from sc_annotate.annotation.markers.scored import Scored, score_cells
+from sc_annotate.annotators.marker_scores import fits_none, shares
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+    from sc_annotate._data.request import MatrixRequest
+    from sc_annotate._vocabulary.marker_lists.lists import MarkerLists
+    from sc_annotate.annotation.block import Keep
+    from sc_annotate.annotation.markers.request import MarkersRequest
+
+
+def label_by_markers(
+    adata: AnnData,
+    markers: Any,
+    groupby: str | None,
+    request: MarkersRequest,
+    matrix: MatrixRequest,
+    *,
+    store_proba: Keep,
+    key_added: str,
+) -> None:
+    """Store the label of each cell, or of each group of cells."""
+    check_adata(adata, what="adata")
+    storage.check_writable(adata, key_added)
+    check_store_proba(store_proba)
+    lists = request.lists(markers)
+    target, adata = adata, with_tables(adata)
+    groups = None if groupby is None else read_groups(adata, groupby)
+    scored = score_cells(adata, lists, request, matrix, groups)
+    proba = shares(scored.scores).astype(np.float32)
+    read = {name: value for name, value in matrix.to_uns().items() if name != "use_rep"}
+    params = {**request.to_uns(), "markers": lists.source, "groupby": groupby, **read}
+    labels = MarkerLabels(proba, fits_none(scored.scores), scored.silent, groups)
+    result = result_of(scored, lists, labels, params=params, model=_id(lists, scored, params), key=key_added)
+    if store_proba != "all":
+        result.proba = largest(result.proba, TOP_K) if store_proba == "topk" else None
+    result.uns["proba"] = store_proba or "none"
+    storage.write(target, key_added, result)
+    for problem in result.uns["input"]["problems"]:
+        logger.warning(problem)
+    logger.info(
+        "the confidence of markers is not calibrated: it says how far the best list stands out of the others, not how often "
+        "such labels are right"
+    )
+
+
+def _id(lists: MarkerLists, scored: Scored, params: dict[str, Any]) -> str:
+    """Ten characters that change with the lists, the genes that were found, or the parameters."""
+    digest = hashlib.sha256(json.dumps(params, sort_keys=True, default=str).encode())
+    for text in (*lists.types.tolist(), *lists.genes.tolist(), *scored.matched.types.tolist()):
+        digest.update(text.encode() + b"\0")
+    for array in (lists.type_of.astype(np.int64), lists.weights, scored.matched.weights.sum(axis=0)):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:10]

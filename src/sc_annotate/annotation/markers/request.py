@@ -1,0 +1,52 @@
+"""How marker lists are read and scored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from sc_annotate._core.arguments import whole
+from sc_annotate._core.request import Request, default
+from sc_annotate._vocabulary.marker_lists.lists import read_markers
+from sc_annotate._vocabulary.marker_lists.packaged import packaged
+from sc_annotate.annotators.marker_scores import SCORES
+from sc_annotate.errors import InputError
+
+if TYPE_CHECKING:
+    from sc_annotate._vocabulary.marker_lists.lists import MarkerLists
+    from sc_annotate.annotators.marker_scores import Score
+
+ROLES: Final = ("type", "gene", "weight", "sign", "id")
+COLUMNS: Final = tuple(f"{role}_column" for role in ROLES)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MarkersRequest(Request):
+    """The score, which genes and lists count, and the columns of a table of markers."""
+
+    by: Score = default("zscore")
+    min_genes: int = default(1)
+    min_support: int = default(1)
+    type_column: str | None = default(None)
+    gene_column: str | None = default(None)
+    weight_column: str | None = default(None)
+    sign_column: str | None = default(None)
+    id_column: str | None = default(None)
+
+    def check(self) -> None:
+        if self.by not in SCORES:
+            raise InputError(f"by must be one of {', '.join(map(repr, SCORES))}, not {self.by!r}.")
+        whole(self.min_genes, "min_genes", least=1)
+        whole(self.min_support, "min_support", least=1)
+        for name in COLUMNS:
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, str):
+                raise InputError(f"{name} must be the name of a column, not {value!r}.")
+
+    def lists(self, markers: Any) -> MarkerLists:
+        """The lists in `markers`: a dict, a table, the path of one, or the name of a packaged list."""
+        if isinstance(markers, Mapping) or isinstance(markers, str) and packaged(markers) is not None:
+            self.refuse(*COLUMNS, why="names a column of a table of markers, and markers is no table. Leave it out.")
+        columns = {role: getattr(self, f"{role}_column") for role in ROLES}
+        return read_markers(markers, min_support=self.min_support, columns=columns)
