@@ -185,9 +185,9 @@ def test_bad_input(query: AnnData, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(StorageError, match="no annotation 'other'"):
         sca.tl.rollup(query, "other", ontology=TREE)
     monkeypatch.setitem(__import__("sys").modules, "cellxgene_ontology_guide.supported_versions", None)
-    from sc_annotate._vocabulary.terms.sources import from_guide
+    from sc_annotate._vocabulary.terms import ontology
 
-    from_guide.cache_clear()
+    ontology._guide.cache_clear()
     with pytest.raises(MissingExtraError, match=r"sc-annotate\[ontology\]"):
         sca.tl.rollup(query)
     pd.testing.assert_frame_equal(query.obs, before)

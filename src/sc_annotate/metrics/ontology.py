@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from sc_annotate._vocabulary.terms.ontology import Ontology, read
+from sc_annotate._vocabulary.terms.open_ontology import open_ontology
 from sc_annotate.metrics.encoding import encode, same_length
 
 if TYPE_CHECKING:
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import ArrayLike, NDArray
+
+    from sc_annotate._vocabulary.terms.ontology import Ontology
 
     Source = Ontology | str | Path | Mapping[str, str | Sequence[str]] | None
 
@@ -75,7 +77,7 @@ def ontology_distance(truth: ArrayLike, called: ArrayLike, ontology: Source = No
     >>> sca.metrics.ontology_distance(["CD4 T"] * 4, ["CD4 T", "CD8 T", "T", "B"], tree).tolist()
     [0.0, 2.0, 1.0, 3.0]
     """
-    found = read(ontology)
+    found = open_ontology(ontology)
     return _of_pairs(truth, called, found, lambda t, c: float(found.distance(t, c)), np.nan)
 
 
@@ -105,7 +107,7 @@ def ontology_match(truth: ArrayLike, called: ArrayLike, ontology: Source = None)
     >>> sca.metrics.ontology_match(["CD4 T", "CD4 T", "T", "B"], ["CD4 T", "T", "CD4 T", "T"], tree).tolist()
     ['exact', 'ancestor', 'descendant', 'other']
     """
-    found = read(ontology)
+    found = open_ontology(ontology)
     return _of_pairs(truth, called, found, lambda t, c: _match(t, c, found), "").astype(str)
 
 
@@ -137,7 +139,7 @@ def ontology_accuracy(truth: ArrayLike, called: ArrayLike, ontology: Source = No
     >>> round(sca.metrics.ontology_accuracy(["CD4 T"] * 4, ["CD4 T", "T", "blood", "B"], tree), 3)
     0.417
     """
-    found = read(ontology)
+    found = open_ontology(ontology)
 
     def credit(t: str, c: str) -> float:
         match = _match(t, c, found)
@@ -185,7 +187,7 @@ def hierarchical_precision_recall_f1(
     >>> scores.precision, round(scores.recall, 3)
     (0.8, 0.667)
     """
-    found = read(ontology)
+    found = open_ontology(ontology)
     sizes = _of_pairs(truth, called, found, lambda t, c: _overlap(t, c, found), None)
     # A cell without a call implies nothing.
     none = [(0, 0, _overlap(t, t, found)[2]) if s is None else s for s, t in zip(sizes, _texts(truth), strict=True)]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sc_annotate._vocabulary.terms.ontology import Ontology, read
+from sc_annotate._vocabulary.terms.ontology import Ontology
+from sc_annotate._vocabulary.terms.open_ontology import open_ontology
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,7 +31,7 @@ def read_ontology(source: Ontology | str | Path | Mapping[str, str | Sequence[st
     Raises
     ------
     InputError
-        No such file, no OBO, ids twice, parents that are not there, a circle.
+        No such file, no OBO, an id that occurs twice, parents that are not there, or a cycle.
     MissingExtraError
         None was given and cellxgene-ontology-guide is not installed.
 
@@ -47,4 +48,4 @@ def read_ontology(source: Ontology | str | Path | Mapping[str, str | Sequence[st
     >>> tree.find("Monocytes")
     Found(id='monocyte', how='normalised')
     """
-    return read(source)
+    return open_ontology(source)

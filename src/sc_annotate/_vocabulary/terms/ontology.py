@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sc_annotate._vocabulary.terms import dag
+from sc_annotate._vocabulary.terms import sources
+from sc_annotate._vocabulary.terms.graph import TermGraph
+from sc_annotate._vocabulary.terms.sources import some
 from sc_annotate._vocabulary.terms.texts import Found, Texts
 from sc_annotate.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
 
     from numpy.typing import ArrayLike, NDArray
 
-ANY: str = "any type"
-"""The root of trees that have several tops of their own."""
+    from sc_annotate._vocabulary.terms.sources import Terms
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -78,13 +78,14 @@ class Ontology:
             )
         values, counts = np.unique(self.ids, return_counts=True)
         if (counts > 1).any():
-            raise InputError(f"ids of an ontology must be unique; twice there: {some(values[counts > 1].tolist())}.")
+            raise InputError(
+                f"ids of an ontology must be unique; these occur twice: {some(values[counts > 1].tolist())}."
+            )
         if any(len(p) and not (0 <= p.min() and p.max() < len(self.ids)) for p in self.parents):
             raise InputError("parents of an ontology's terms must be positions among its terms.")
-        stuck = dag.parents_first(self.parents)[1]
-        if stuck:
-            names = [str(self.ids[i]) for i in dag.a_cycle(self.parents, stuck)]
-            raise InputError(f"the ontology goes round in a circle: {' is under '.join([*names, names[0]])}.")
+        if cycle := self._graph.cycle():
+            names = [str(self.ids[i]) for i in cycle]
+            raise InputError(f"the ontology has a cycle: {' is under '.join([*names, names[0]])}.")
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -115,16 +116,12 @@ class Ontology:
         -------
         The ontology; `version` is the file's ``data-version``.
         """
-        from sc_annotate._vocabulary.terms.sources import from_obo
-
-        return from_obo(path, prefix)
+        return cls._of(sources.obo_terms(path, prefix))
 
     @classmethod
     def from_guide(cls) -> Ontology:
         """Read the Cell Ontology that the installed cellxgene-ontology-guide brings along; works offline."""
-        from sc_annotate._vocabulary.terms.sources import from_guide
-
-        return from_guide()
+        return _guide()
 
     @classmethod
     def from_tree(cls, tree: Mapping[str, str | Sequence[str]]) -> Ontology:
@@ -132,9 +129,7 @@ class Ontology:
 
         Where several names have no parent, a root ``"any type"`` is put above them.
         """
-        from sc_annotate._vocabulary.terms.sources import from_tree
-
-        return from_tree(tree)
+        return cls._of(sources.tree_terms(tree))
 
     @classmethod
     def from_levels(cls, columns: Mapping[str, ArrayLike] | Sequence[ArrayLike]) -> Ontology:
@@ -149,9 +144,29 @@ class Ontology:
         columns
             Labels by the name of the column (a dict or DataFrame), or a sequence of columns, all of one length.
         """
-        from sc_annotate._vocabulary.terms.sources import from_levels
+        return cls._of(sources.level_terms(columns))
 
-        return from_levels(columns)
+    @classmethod
+    def _of(cls, found: Terms) -> Ontology:
+        """An ontology of the terms of a source; obsolete ones are kept as ids only."""
+        living = [t for t in found.terms if not t.obsolete]
+        place: dict[str, int] = {}
+        for i, t in enumerate(living):
+            if t.id in place:
+                raise InputError(f"{found.where} has the id {t.id!r} twice.")
+            place[t.id] = i
+        if lost := sorted({p for t in living for p in t.parents if p not in place}):
+            raise InputError(f"{found.where} names parents that it does not hold: {some(lost)}. Take the whole file.")
+        retired = {t.id: t.replaced_by for t in found.terms if t.obsolete}
+        retired |= {old: t.id for t in living for old in t.alternatives if old not in place}
+        return cls(
+            ids=np.array([t.id for t in living], dtype=str),
+            names=np.array([t.name or t.id for t in living], dtype=str),
+            parents=[np.array(sorted({place[p] for p in t.parents}), dtype=np.intp) for t in living],
+            synonyms={t.id: t.synonyms for t in living if t.synonyms},
+            retired=retired,
+            version=found.version,
+        )
 
     # ---- one term
 
@@ -190,13 +205,9 @@ class Ontology:
         """Name of a term."""
         return str(self.names[self.index(term)])
 
-    @cached_property
-    def _depths(self) -> NDArray[np.intp]:
-        return dag.longest(self.parents, dag.parents_first(self.parents)[0])
-
     def depth(self, term: str) -> int:
-        """Edges on the longest way from a root: a term is always deeper than those above it."""
-        return int(self._depths[self.index(term)])
+        """Edges on the longest path from a root: a term is always deeper than those above it."""
+        return self._graph.depths[self.index(term)]
 
     def is_root(self, term: str) -> bool:
         """Whether nothing lies above a term."""
@@ -205,29 +216,16 @@ class Ontology:
     # ---- what lies under what
 
     @cached_property
-    def _children(self) -> list[list[int]]:
-        return dag.children_of(self.parents)
-
-    @cached_property
-    def _above(self) -> dict[int, dict[int, int]]:
-        """Terms above each term, with the edges to them, as they are asked for."""
-        return {}
-
-    def _climb(self, place: int) -> dict[int, int]:
-        if place not in self._above:
-            self._above[place] = dag.reach(place, self.parents)
-        return self._above[place]
-
-    def _under(self, place: int) -> dict[int, int]:
-        return dag.reach(place, self._children)
+    def _graph(self) -> TermGraph:
+        return TermGraph(self.parents)
 
     def ancestors(self, term: str) -> list[str]:
         """The term and all above it, nearest first."""
-        return [str(self.ids[i]) for i in self._climb(self.index(term))]
+        return [str(self.ids[i]) for i in self._graph.above(self.index(term))]
 
     def descendants(self, term: str) -> list[str]:
         """The term and all under it, nearest first."""
-        return [str(self.ids[i]) for i in self._under(self.index(term))]
+        return [str(self.ids[i]) for i in self._graph.under(self.index(term))]
 
     def lowest_common_ancestor(self, terms: Iterable[str]) -> str:
         """The most specific term that is at or above all of these.
@@ -237,15 +235,15 @@ class Ontology:
         places = sorted({self.index(t) for t in terms})
         if not places:
             raise InputError("a common ancestor needs at least one term.")
-        common = set.intersection(*(set(self._climb(i)) for i in places))
+        common = set.intersection(*(set(self._graph.above(i)) for i in places))
         if not common:
             raise InputError(f"{some([str(self.ids[i]) for i in places])} have no common ancestor in {self!r}.")
-        lowest = common - {above for i in common for above in self._climb(i) if above != i}
-        return str(self.ids[min(lowest, key=lambda i: (len(self._under(i)), str(self.ids[i])))])
+        lowest = common - {above for i in common for above in self._graph.above(i) if above != i}
+        return str(self.ids[min(lowest, key=lambda i: (len(self._graph.under(i)), str(self.ids[i])))])
 
     def distance(self, a: str, b: str) -> int:
-        """Edges on the shortest way from one term to the other over a common ancestor."""
-        up, other = self._climb(self.index(a)), self._climb(self.index(b))
+        """Edges on the shortest path from one term to the other over a common ancestor."""
+        up, other = self._graph.above(self.index(a)), self._graph.above(self.index(b))
         common = up.keys() & other.keys()
         if not common:
             raise InputError(f"{a!r} and {b!r} have no common ancestor in {self!r}, so no distance.")
@@ -279,23 +277,6 @@ class Ontology:
         return self._texts.near(text, n)
 
 
-def read(source: Ontology | str | Path | Mapping[str, Any] | None) -> Ontology:
-    """An ontology from whatever a user may name one by."""
-    if isinstance(source, Ontology):
-        return source
-    if source is None:
-        return Ontology.from_guide()
-    if isinstance(source, Mapping):
-        return Ontology.from_tree(source)
-    if isinstance(source, str | Path):
-        return Ontology.from_obo(source)
-    raise InputError(
-        f"ontology must be an Ontology, the path of an OBO file, a dict from child to parent, or None, not a "
-        f"{type(source).__name__}."
-    )
-
-
-def some(items: Sequence[str]) -> str:
-    """The first few names, and how many more there are."""
-    shown = ", ".join(map(repr, items[:5]))
-    return f"{shown} and {len(items) - 5} more" if len(items) > 5 else shown
+@lru_cache(maxsize=1)
+def _guide() -> Ontology:
+    return Ontology._of(sources.guide_terms())

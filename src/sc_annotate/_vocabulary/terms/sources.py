@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from sc_annotate._vocabulary.terms.obo import Term, parse_obo
-from sc_annotate._vocabulary.terms.ontology import ANY, Ontology, some
 from sc_annotate.errors import InputError, LabelError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -19,30 +17,25 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 
-def assemble(terms: Iterable[Term], *, version: str, where: str) -> Ontology:
-    """An ontology of parsed terms; obsolete ones are kept as ids only."""
-    terms = list(terms)
-    living = [t for t in terms if not t.obsolete]
-    place: dict[str, int] = {}
-    for i, t in enumerate(living):
-        if t.id in place:
-            raise InputError(f"{where} has the id {t.id!r} twice.")
-        place[t.id] = i
-    if lost := sorted({p for t in living for p in t.parents if p not in place}):
-        raise InputError(f"{where} names parents that it does not hold: {some(lost)}. Take the whole file.")
-    retired = {t.id: t.replaced_by for t in terms if t.obsolete}
-    retired |= {old: t.id for t in living for old in t.alternatives if old not in place}
-    return Ontology(
-        ids=np.array([t.id for t in living], dtype=str),
-        names=np.array([t.name or t.id for t in living], dtype=str),
-        parents=[np.array(sorted({place[p] for p in t.parents}), dtype=np.intp) for t in living],
-        synonyms={t.id: t.synonyms for t in living if t.synonyms},
-        retired=retired,
-        version=version,
-    )
+ANY: str = "any type"
+"""The root of trees that have several tops of their own."""
 
 
-def from_obo(path: str | Path, prefix: str | None) -> Ontology:
+class Terms(NamedTuple):
+    """The terms of a source, what it calls itself, and how errors name it."""
+
+    terms: list[Term]
+    version: str
+    where: str
+
+
+def some(items: Sequence[str]) -> str:
+    """The first few names, and how many more there are."""
+    shown = ", ".join(map(repr, items[:5]))
+    return f"{shown} and {len(items) - 5} more" if len(items) > 5 else shown
+
+
+def obo_terms(path: str | Path, prefix: str | None) -> Terms:
     """See :meth:`Ontology.from_obo`."""
     file = Path(path)
     if not file.is_file():
@@ -59,11 +52,10 @@ def from_obo(path: str | Path, prefix: str | None) -> Ontology:
         if not terms:
             raise InputError(f"{str(file)!r} has no term whose id begins with {prefix + ':'!r}.")
     version = header.get("data-version") or header.get("ontology") or file.name
-    return assemble(terms, version=version, where=repr(str(file)))
+    return Terms(terms, version, repr(str(file)))
 
 
-@lru_cache(maxsize=1)
-def from_guide() -> Ontology:
+def guide_terms() -> Terms:
     """See :meth:`Ontology.from_guide`."""
     try:
         from cellxgene_ontology_guide.supported_versions import CXGSchema
@@ -87,10 +79,10 @@ def from_guide() -> Ontology:
         for key, entry in found.items()
     ]
     version = schema.supported_ontologies["CL"]["version"]
-    return assemble(terms, version=f"Cell Ontology {version}, CELLxGENE schema {schema.version}", where="the guide")
+    return Terms(terms, f"Cell Ontology {version}, CELLxGENE schema {schema.version}", "the guide")
 
 
-def from_tree(tree: Mapping[str, str | Sequence[str]]) -> Ontology:
+def tree_terms(tree: Mapping[str, str | Sequence[str]]) -> Terms:
     """See :meth:`Ontology.from_tree`."""
     above = {child: _parents(child, parents) for child, parents in tree.items()}
     names = list(dict.fromkeys([*above, *(p for parents in above.values() for p in parents)]))
@@ -113,7 +105,7 @@ def _parents(child: str, parents: str | Sequence[str] | None) -> list[str]:
     return list(parents)
 
 
-def from_levels(columns: Mapping[str, ArrayLike] | Sequence[ArrayLike]) -> Ontology:
+def level_terms(columns: Mapping[str, ArrayLike] | Sequence[ArrayLike]) -> Terms:
     """See :meth:`Ontology.from_levels`."""
     if isinstance(columns, str) or not hasattr(columns, "__iter__"):
         raise LabelError(
@@ -175,9 +167,9 @@ def _free(name: str, taken: set[str]) -> str:
     return name
 
 
-def _tree(names: list[str], above: Mapping[str, list[str]], *, version: str) -> Ontology:
+def _tree(names: list[str], above: Mapping[str, list[str]], *, version: str) -> Terms:
     roots = [n for n in names if not above[n]]
     root = _free(ANY, set(names))
     more = [Term(root)] if len(roots) > 1 else []
     terms = [Term(n, n, parents=list(above[n]) or ([root] if more else [])) for n in names]
-    return assemble([*more, *terms], version=version, where="the tree")
+    return Terms([*more, *terms], version, "the tree")

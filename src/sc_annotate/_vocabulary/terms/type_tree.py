@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sc_annotate._vocabulary.terms.ontology import ANY
+from sc_annotate._vocabulary.terms.sources import ANY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,7 +13,7 @@ from sc_annotate._data.matrix import check_adata
 from sc_annotate._store.slots import SCHEMA
 from sc_annotate._store.storage import check_key, is_label_map
 from sc_annotate._vocabulary.terms.map_names import map_names
-from sc_annotate._vocabulary.terms.ontology import read
+from sc_annotate._vocabulary.terms.open_ontology import open_ontology
 from sc_annotate.errors import StorageError
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def map_labels(
     slots = check_key(key)
     column, entry = slots.term_id, slots.terms
     _check_free(adata, column, entry)
-    found = read(ontology)
+    found = open_ontology(ontology)
     labels = values.astype(object).where(values.notna().to_numpy(), None)
     counts = labels.dropna().astype(str).value_counts().sort_index()
     mapped = map_names(counts.index.tolist(), found, overrides)

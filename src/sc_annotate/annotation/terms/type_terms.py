@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from sc_annotate._vocabulary.terms.map_names import map_names
-from sc_annotate._vocabulary.terms.ontology import Ontology, read
+from sc_annotate._vocabulary.terms.ontology import Ontology
+from sc_annotate._vocabulary.terms.open_ontology import open_ontology
 from sc_annotate._vocabulary.terms.type_tree import TypeTree, type_tree
 from sc_annotate.errors import LabelError
 
@@ -28,7 +29,7 @@ def tree_of(
     if ontology is None and levels is not None:
         found = Ontology.from_levels(levels)
         return type_tree(classes, classes, found), found, "the levels of the labels"
-    found = read(ontology)
+    found = open_ontology(ontology)
     mapped = map_names(classes, found, overrides)
     lost = [m for m in mapped if not m.id]
     if lost:
