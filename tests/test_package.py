@@ -36,7 +36,7 @@ HEAVY = {
     "zarr",
 }
 
-PACKAGES = ["benchmark", "datasets", "get", "metrics", "pl", "pp", "testing", "tl"]
+PACKAGES = ["annotators", "benchmark", "datasets", "get", "metrics", "pl", "pp", "predictors", "testing", "tl"]
 
 
 def _python(code: str) -> str:

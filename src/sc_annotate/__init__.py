@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 from sc_annotate._core.version import __version__
 
 if TYPE_CHECKING:
-    from sc_annotate import benchmark, datasets, errors, get, metrics, pl, pp, testing, tl
+    from sc_annotate import annotators, benchmark, datasets, errors, get, metrics, pl, pp, predictors, testing, tl
     from sc_annotate._core.settings import settings
     from sc_annotate.registration import register_annotator, register_encoder, register_predictor
     from sc_annotate.tl import load
 
 __all__ = [
     "__version__",
+    "annotators",
     "benchmark",
     "datasets",
     "errors",
@@ -23,6 +24,7 @@ __all__ = [
     "metrics",
     "pl",
     "pp",
+    "predictors",
     "register_annotator",
     "register_encoder",
     "register_predictor",

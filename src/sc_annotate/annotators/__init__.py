@@ -1,1 +1,28 @@
 """Cell typing methods: arrays in, arrays out, one file a method."""
+
+from __future__ import annotations
+
+from sc_annotate.annotators._base import Annotator, AnnotatorLike
+from sc_annotate.annotators.checks import (
+    Training,
+    as_labels,
+    as_matrix,
+    check_fit,
+    check_predict,
+    need_choice,
+    need_fitted,
+    need_positive,
+)
+
+__all__ = [
+    "Annotator",
+    "AnnotatorLike",
+    "Training",
+    "as_labels",
+    "as_matrix",
+    "check_fit",
+    "check_predict",
+    "need_choice",
+    "need_fitted",
+    "need_positive",
+]

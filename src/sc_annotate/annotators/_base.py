@@ -1,10 +1,10 @@
-"""The shape every annotator has: arrays in, arrays out, never an AnnData."""
+"""The contract of annotators: arrays in, arrays out, never an AnnData."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,42 +15,123 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
     from sc_annotate._core.capabilities import Statistic
+    from sc_annotate._core.records import Input
 
     Matrix: TypeAlias = NDArray[np.floating[Any]] | csr_matrix
     Arrays: TypeAlias = dict[str, NDArray[Any]]
 
 
+class AnnotatorLike(Protocol):
+    """What any annotator has, whether it derives from :class:`Annotator` or not; see there for shapes and types.
+
+    Examples
+    --------
+    >>> from sc_annotate.annotators import AnnotatorLike
+    >>> def labels(model: AnnotatorLike, X):
+    ...     return model.classes_[model.predict_proba(X).argmax(axis=1)]
+    """
+
+    # Set by `fit`.
+    classes_: NDArray[np.str_]
+
+    def fit(
+        self,
+        X: Matrix,
+        y: NDArray[np.str_],
+        *,
+        genes: NDArray[np.str_],
+        batch: NDArray[np.str_] | None = None,
+        rng: int = 0,
+    ) -> Any: ...
+
+    def predict_proba(self, X: Matrix) -> NDArray[np.float32]: ...
+
+
 @dataclass
 class Annotator(ABC):
-    """Base class of the built-in annotators; third parties may use it or only its shape.
+    """Base class of annotators.
 
-    A subclass is a dataclass whose fields are its hyperparameters. ``fit`` sets ``classes_`` and other
-    attributes that end in ``_``; nothing is computed before.
+    Derive from it, as a dataclass whose fields are the hyperparameters, and write :meth:`fit` and :meth:`predict_proba`;
+    nothing is computed before ``fit``. A class that has only these two need not derive from anything.
+    :func:`sc_annotate.testing.check_annotator` checks either. :mod:`sc_annotate.annotators.checks` has the checks of input
+    that every method needs.
 
-    A subclass may add ``gene_evidence(X, codes)``: how much each gene pushed the log-odds of type ``codes[i]`` in cell ``i``,
-    float32, cells x genes, CSR or dense, 0 where the gene has no value. Without it, :func:`sc_annotate.tl.evidence`
-    deletes one gene at a time, which is slow.
+    What a method can do and needs is declared by class attributes, which are all optional: ``inputs``, ``transductive``,
+    ``streams``, ``parallel``, ``deterministic`` and ``saves``. So are these members:
+
+    ``to_arrays()`` and ``from_arrays(arrays, meta, classes)``
+        The fitted state as plain arrays. Without them, say ``saves = False``; the model then lives as long as its process.
+    ``gene_evidence(X, codes)``
+        How much each gene pushed the log-odds of type ``codes[i]`` in cell ``i``: float32, cells x genes, CSR or dense, 0
+        where the gene has no value. Without it, :func:`sc_annotate.tl.evidence` deletes one gene at a time, which is slow.
+    ``coefficients()`` and ``link``
+        Of a linear method: coefficients (types x genes) and intercepts, and ``"softmax"`` or ``"sigmoid"``. They are kept
+        with a result, so that evidence needs no model.
+    ``fit_statistics(statistics, *, classes)``
+        Learns from sums over blocks of cells (:class:`~sc_annotate.annotators.statistics.Statistics`) in place of a
+        matrix; see ``streams``.
+
+    Attributes
+    ----------
+    classes_ : numpy.ndarray
+        Names of the types, sorted, str, shape (k,). Set by :meth:`fit`.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> import numpy as np
+    >>> from sc_annotate.annotators import Annotator, check_fit, check_predict
+    >>> @dataclass
+    ... class Shares(Annotator):
+    ...     saves = False
+    ...
+    ...     def fit(self, X, y, *, genes, batch=None, rng=0):
+    ...         matrix, codes, self.classes_ = check_fit(X, y, genes, batch)
+    ...         self.n_genes_ = matrix.shape[1]
+    ...         self.shares_ = np.bincount(codes) / len(codes)
+    ...         return self
+    ...
+    ...     def predict_proba(self, X):
+    ...         n_cells = check_predict(X, self.n_genes_).shape[0]
+    ...         return np.tile(self.shares_, (n_cells, 1)).astype(np.float32)
+    >>> model = Shares().fit(np.ones((4, 1)), ["T", "T", "T", "B"], genes=["CD3D"])
+    >>> model.predict_proba(np.ones((1, 1))).tolist()
+    [[0.25, 0.75]]
     """
 
     if TYPE_CHECKING:
-        # Not a dataclass field: `fit` sets it. Type names, sorted.
+        # Not a dataclass field: `fit` sets it.
         classes_: NDArray[np.str_]
+
+    inputs: ClassVar[Input] = "log"
+    """What `X` holds: ``"log"`` (``log1p`` of counts per 10,000), ``"counts"``, or ``"embedding"``."""
+
+    transductive: ClassVar[bool] = False
+    """Whether the query takes part in the fit. Nothing can be fitted in advance then."""
+
+    streams: ClassVar[tuple[Statistic, ...]] = ()
+    """Statistics that ``fit_statistics`` learns from, so that no matrix is needed: ``"sums"`` (moments of each gene),
+    ``"products"`` (of all genes), ``"distances"`` (of cells from the mean of their type). Empty: it needs the cells."""
+
+    parallel: ClassVar[bool] = False
+    """Whether :meth:`predict_proba` may run on several threads at once and leaves its input as it is.
+
+    Otherwise it runs on one, on a copy.
+    """
+
+    deterministic: ClassVar[bool] = True
+    """Whether equal seeds give equal models, bit for bit, on one machine."""
 
     saves: ClassVar[bool] = True
     """Whether :meth:`to_arrays` holds the whole fitted state. Where it is False, the model cannot be saved."""
 
-    parallel: ClassVar[bool] = True
-    """Whether :meth:`predict_proba` may run on several threads at once and leaves its input as it is.
-
-    Without the attribute it runs on one, on a copy.
-    """
-
-    streams: ClassVar[tuple[Statistic, ...]] = ()
-    """Whether ``fit_statistics`` learns from what passes over blocks of cells leave, so that no matrix is needed."""
-
     def params(self) -> dict[str, Any]:
         """Hyperparameters, by name."""
         return asdict(self)
+
+    def streamed(self) -> tuple[Statistic, ...]:
+        """Those of ``streams`` that are needed with these hyperparameters."""
+        return self.streams
 
     @abstractmethod
     def fit(
@@ -67,27 +148,56 @@ class Annotator(ABC):
         Parameters
         ----------
         X
-            Cells x genes, float32, CSR or dense; ``log1p`` of counts per 10,000 unless the method's record
-            says otherwise. Not modified.
+            Cells x genes, float32, CSR or dense; what ``inputs`` says. Do not modify it.
         y
-            One label a cell, strings.
+            One label a cell, str, shape (n,).
         genes
-            One name a column of `X`.
+            One name a column of `X`, str, shape (p,).
         batch
-            One batch a cell, or None.
+            One batch a cell, str, shape (n,), or None.
         rng
-            Seed; equal seeds give equal models, bit for bit, on one machine.
+            Seed. Draw from ``numpy.random.default_rng(rng)``, never from the global state.
+
+        Returns
+        -------
+        Itself, with ``classes_`` and other attributes that end in ``_``.
+
+        Raises
+        ------
+        sc_annotate.errors.InputError
+            One of its kinds, where `X`, `y`, `genes` or `batch` do not fit each other
+            (:func:`~sc_annotate.annotators.check_fit` raises it), or a hyperparameter cannot be used (MethodError).
         """
 
     @abstractmethod
     def predict_proba(self, X: Matrix) -> NDArray[np.float32]:
-        """Probabilities, cells x types, float32, rows summing to 1, columns in ``classes_`` order."""
+        """Probability of each type in each cell.
+
+        Parameters
+        ----------
+        X
+            Cells x genes, with the genes of :meth:`fit` in their order. No cells at all and cells of zeros occur.
+
+        Returns
+        -------
+        float32, shape (n, k), rows that sum to 1, columns in ``classes_`` order. What a cell gets must not depend on which
+        cells come with it, as cells arrive in blocks.
+        """
 
     def to_arrays(self) -> tuple[Arrays, dict[str, Any]]:
-        """The fitted state: a flat dict of numeric numpy arrays, and a dict that JSON can hold."""
+        """The fitted state.
+
+        Returns
+        -------
+        A flat dict of numeric numpy arrays, and a dict that JSON can hold. Together with ``classes_`` they are all that is
+        saved; no code is.
+        """
         raise NotImplementedError(f"{type(self).__name__} keeps no arrays; its record says so (saves=False)")
 
     @classmethod
     def from_arrays(cls, arrays: Arrays, meta: Mapping[str, Any], classes: NDArray[np.str_]) -> Self:
-        """Rebuild what :meth:`to_arrays` described; `classes` become ``classes_``."""
+        """Rebuild what :meth:`to_arrays` described; `classes` become ``classes_``.
+
+        The model must predict the same, bit for bit.
+        """
         raise NotImplementedError(f"{cls.__name__} keeps no arrays; its record says so (saves=False)")

@@ -9,8 +9,8 @@ import numpy as np
 from scipy.special import expit, softmax
 
 from sc_annotate.annotators._base import Annotator
-from sc_annotate.annotators._inputs import check_predict, need_fitted
 from sc_annotate.annotators._linear_evidence import check_codes, linear_evidence
+from sc_annotate.annotators.checks import check_predict, need_fitted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,6 +44,8 @@ def normalise(p: NDArray[Any]) -> NDArray[np.float32]:
 @dataclass
 class LinearAnnotator(Annotator):
     """Base of the linear annotators: a subclass writes ``fit``, which ends in :meth:`_set`."""
+
+    parallel: ClassVar[bool] = True
 
     link: ClassVar[Literal["softmax", "sigmoid"]] = "softmax"
     """How scores become probabilities: softmax over classes, or a sigmoid a class divided by their sum."""

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from scipy.special import softmax
 
 from sc_annotate.annotators._base import Annotator
-from sc_annotate.annotators._inputs import check_fit, check_predict, need_fitted, need_positive, row_blocks
 from sc_annotate.annotators._linear import normalise
 from sc_annotate.annotators._moments import as_dense, class_means, inverse_or_zero, typical_sd
 from sc_annotate.annotators._spearman import pair_markers, spearman
+from sc_annotate.annotators.checks import check_fit, check_predict, need_fitted, need_positive, row_blocks
 from sc_annotate.errors import MethodError
 
 if TYPE_CHECKING:
@@ -61,6 +61,8 @@ class Correlation(Annotator):
     >>> model.classes_[model.predict_proba(X**2).argmax(axis=1)].tolist()
     ['B', 'B', 'T', 'T']
     """
+
+    parallel: ClassVar[bool] = True
 
     n_markers: int = 75
     tune_gap: float = 0.05

@@ -9,8 +9,8 @@ import numpy as np
 from scipy.sparse import issparse
 
 from sc_annotate.annotators._from_statistics import class_means, typical_sd, within_covariance
-from sc_annotate.annotators._inputs import as_matrix, row_blocks
 from sc_annotate.annotators._moments import inverse_or_zero
+from sc_annotate.annotators.checks import as_matrix, row_blocks
 from sc_annotate.annotators.statistics import Statistics
 from sc_annotate.errors import InputError
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 
 from sc_annotate.annotators._base import Annotator
-from sc_annotate.annotators._inputs import check_fit, check_predict, need_choice, need_fitted, need_positive
 from sc_annotate.annotators._linear import normalise
 from sc_annotate.annotators._pca import fit_pca, project
+from sc_annotate.annotators.checks import check_fit, check_predict, need_choice, need_fitted, need_positive
 
 if TYPE_CHECKING:
     from typing import Self
@@ -61,6 +61,7 @@ class GradientBoosting(Annotator):
     min_leaf: int = 10
     class_weight: Literal["balanced"] | None = "balanced"
 
+    parallel: ClassVar[bool] = True
     saves: ClassVar[bool] = False
 
     def fit(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
 from sc_annotate.annotators._base import Annotator
-from sc_annotate.annotators._inputs import check_fit, check_predict, need_choice, need_fitted, need_positive, row_blocks
 from sc_annotate.annotators._linear import normalise
 from sc_annotate.annotators._pca import fit_pca, project
+from sc_annotate.annotators.checks import check_fit, check_predict, need_choice, need_fitted, need_positive, row_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,6 +67,8 @@ class KNN(Annotator):
     >>> model.classes_[model.predict_proba(X).argmax(axis=1)].tolist()
     ['B', 'B', 'T', 'T']
     """
+
+    parallel: ClassVar[bool] = True
 
     n_neighbors: int = 30
     n_components: int = 50

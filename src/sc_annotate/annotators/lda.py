@@ -9,9 +9,9 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
 from sc_annotate.annotators._from_statistics import class_means, mean_and_sd, ready, typical_sd, within_covariance
-from sc_annotate.annotators._inputs import check_fit, need_choice
 from sc_annotate.annotators._linear import LinearAnnotator
 from sc_annotate.annotators._moments import inverse_or_zero, scale_columns
+from sc_annotate.annotators.checks import check_fit, need_choice
 from sc_annotate.annotators.covariance import Distances, WithinCovariance, conjugate_gradients, is_formed, ledoit_wolf
 from sc_annotate.annotators.statistics import Statistics
 from sc_annotate.errors import InputError, MethodError

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from sc_annotate.annotators._inputs import check_fit, need_choice, need_positive
 from sc_annotate.annotators._linear import LinearAnnotator, two_columns
 from sc_annotate.annotators._moments import class_weights, inverse_or_zero, mean_and_sd, scale_columns
 from sc_annotate.annotators._platt import platt
+from sc_annotate.annotators.checks import check_fit, need_choice, need_positive
 from sc_annotate.errors import MethodError, ScAnnotateWarning
 
 if TYPE_CHECKING:

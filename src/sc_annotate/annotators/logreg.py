@@ -10,11 +10,11 @@ import numpy as np
 from scipy.sparse import csr_array, issparse
 
 from sc_annotate._core.softmax_regression import softmax_regression
-from sc_annotate.annotators._inputs import check_fit, need_choice, need_positive
 from sc_annotate.annotators._linear import LinearAnnotator
 from sc_annotate.annotators._moments import class_weights, inverse_or_zero, mean_and_sd
 from sc_annotate.annotators._penalty import USUAL, choose_C, penalty
 from sc_annotate.annotators._tree import common_ancestors
+from sc_annotate.annotators.checks import check_fit, need_choice, need_positive
 from sc_annotate.errors import ScAnnotateWarning
 
 if TYPE_CHECKING:

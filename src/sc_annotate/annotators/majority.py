@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from sc_annotate.annotators._base import Annotator
-from sc_annotate.annotators._inputs import check_fit, check_predict, need_fitted
+from sc_annotate.annotators.checks import check_fit, check_predict, need_fitted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,6 +32,8 @@ class Majority(Annotator):
     >>> model.predict_proba(X[:1]).tolist()
     [[0.25, 0.75]]
     """
+
+    parallel: ClassVar[bool] = True
 
     def fit(
         self,

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from scipy.special import softmax
 
 from sc_annotate.annotators._base import Annotator
-from sc_annotate.annotators._inputs import check_fit, check_predict, need_choice, need_fitted, need_positive, row_blocks
 from sc_annotate.annotators._linear import two_columns
 from sc_annotate.annotators._moments import as_dense, class_weights, inverse_or_zero, mean_and_sd, scale_columns
+from sc_annotate.annotators.checks import check_fit, check_predict, need_choice, need_fitted, need_positive, row_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,6 +59,8 @@ class MLP(Annotator):
     >>> model.classes_[model.predict_proba(X).argmax(axis=1)].tolist()
     ['B', 'B', 'T', 'T']
     """
+
+    parallel: ClassVar[bool] = True
 
     hidden: int = 100
     alpha: float = 1.0

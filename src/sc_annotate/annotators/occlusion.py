@@ -8,8 +8,8 @@ import numpy as np
 from scipy.sparse import csr_matrix, issparse
 
 from sc_annotate._core.progress import track
-from sc_annotate.annotators._inputs import as_matrix
 from sc_annotate.annotators._linear_evidence import check_codes
+from sc_annotate.annotators.checks import as_matrix
 
 if TYPE_CHECKING:
     from collections.abc import Callable

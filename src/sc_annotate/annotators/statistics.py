@@ -10,8 +10,8 @@ import numpy as np
 from scipy.sparse import issparse
 
 from sc_annotate._core.settings import n_threads
-from sc_annotate.annotators._inputs import as_matrix, row_blocks
 from sc_annotate.annotators._moments import membership
+from sc_annotate.annotators.checks import as_matrix, row_blocks
 from sc_annotate.errors import GeneError, InputError, LabelError
 
 if TYPE_CHECKING:

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from sc_annotate.predictors._base import Predictor
+from sc_annotate.predictors._base import Predictor, PredictorLike
 from sc_annotate.predictors._embedding import screen_embedding
 from sc_annotate.predictors._gmt import read_gmt
 from sc_annotate.predictors._leave_one_out import leave_one_out, refits
 from sc_annotate.predictors._screen import Cells, Embedding, Screen
 
-__all__ = ["Cells", "Embedding", "Predictor", "Screen", "leave_one_out", "read_gmt", "refits", "screen_embedding"]
+__all__ = [
+    "Cells",
+    "Embedding",
+    "Predictor",
+    "PredictorLike",
+    "Screen",
+    "leave_one_out",
+    "read_gmt",
+    "refits",
+    "screen_embedding",
+]

@@ -80,7 +80,31 @@ def leave_one_out(
 def refits(
     fresh: Callable[[], Any], screen: Screen, targets: Sequence[tuple[str, ...]], rng: int
 ) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
-    """The plain way: fit as often as there are conditions."""
+    """Leave out each training condition in turn, by fitting as often as there are conditions.
+
+    Parameters
+    ----------
+    fresh
+        Makes an unfitted predictor.
+    screen
+        The training conditions; at least two.
+    targets
+        Further conditions to predict from each fit.
+    rng
+        Seed of every fit.
+
+    Yields
+    ------
+    For each condition of the screen its profile predicted without it, shape (p,), and those of `targets`, shape (m, p).
+
+    Examples
+    --------
+    >>> from sc_annotate.predictors import Screen, refits
+    >>> from sc_annotate.predictors.mean import Mean
+    >>> screen = Screen(["A"], [1.0], [[2.0], [4.0]], [("A",), ("B",)])
+    >>> [own.tolist() for own, _ in refits(Mean, screen, [], 0)]
+    [[4.0], [2.0]]
+    """
     need_two(screen)
     new = as_targets(targets)
     return _refits(fresh, screen, new, rng)

@@ -97,6 +97,13 @@ class Cells:
         Position of each cell's condition in ``Screen.targets``, intp, shape (cells,); -1 is a control cell.
     batch
         Batch of each cell, str, or None.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sc_annotate.predictors import Cells
+    >>> Cells(np.ones((3, 2), np.float32), np.array([-1, 0, 0])).batch is None
+    True
     """
 
     X: Any

@@ -45,10 +45,12 @@ class Additive(Predictor):
     'C alone is not among the training conditions, so its effect cannot be added'
     """
 
-    def _fit(self, screen: Screen, rng: int) -> None:
+    def learn(self, screen: Screen, rng: int) -> None:
+        """Keep the change of every single."""
         self.effects_: dict[str, NDArray[np.float64]] = single_effects(screen)
 
-    def _reason(self, targets: tuple[str, ...]) -> str:
+    def reason(self, targets: tuple[str, ...]) -> str:
+        """Which singles are missing."""
         missing = [name for name in targets if name not in self.effects_]
         if not missing:
             return ""
@@ -58,5 +60,6 @@ class Additive(Predictor):
         are = "is" if len(missing) == 1 else "are"
         return f"{some(missing)} alone {are} not among the training conditions, so {its} cannot be added"
 
-    def _predict(self, targets: list[tuple[str, ...]]) -> NDArray[np.float64]:
+    def predict_profiles(self, targets: list[tuple[str, ...]]) -> NDArray[np.float64]:
+        """The control plus the changes of the singles."""
         return np.stack([self.control_ + sum(self.effects_[name] for name in t) for t in targets])

@@ -85,7 +85,8 @@ class NearestPerturbations(Predictor):
     n_components: int = 10
     perturbation_embedding: Embedding | None = None
 
-    def _fit(self, screen: Screen, rng: int) -> None:
+    def learn(self, screen: Screen, rng: int) -> None:
+        """Keep the changes, and choose how many neighbours they are averaged over."""
         self._check()
         self._vectors = self._of(screen, self.n_components)
         self._components = self._vectors.pca.all(self.n_components)
@@ -110,12 +111,14 @@ class NearestPerturbations(Predictor):
         pca = GenePCA.of(screen, k if self.perturbation_embedding is None else 0)
         return TargetVectors(screen, self.perturbation_embedding, pca)
 
-    def _reason(self, targets: tuple[str, ...]) -> str:
+    def reason(self, targets: tuple[str, ...]) -> str:
+        """Which targets have no vector."""
         if not len(self.delta_):
             return "no training condition has a target with an embedding, so there are no neighbours"
         return self._vectors.reason(targets)
 
-    def _predict(self, targets: list[tuple[str, ...]]) -> NDArray[np.float64]:
+    def predict_profiles(self, targets: list[tuple[str, ...]]) -> NDArray[np.float64]:
+        """The control plus the mean change of the nearest conditions."""
         asked = self._vectors.finish(self._vectors.rows(targets), self._components)
         out: NDArray[np.float64] = (
             self.control_ + neighbour_weights(self.vectors_, asked, self.n_neighbors) @ self.delta_

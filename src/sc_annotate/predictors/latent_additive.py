@@ -75,7 +75,8 @@ class LatentAdditive(Predictor):
     penalty: float | None = None
     n_components: int | None = None
 
-    def _fit(self, screen: Screen, rng: int) -> None:
+    def learn(self, screen: Screen, rng: int) -> None:
+        """Fit vectors of targets whose sums explain the changes."""
         self._check()
         self.names_ = {name: i for i, name in enumerate(sorted({t for each in screen.targets for t in each}))}
         several = np.flatnonzero([len(t) > 1 for t in screen.targets])
@@ -138,11 +139,13 @@ class LatentAdditive(Predictor):
         out[:, -1] = 1
         return out
 
-    def _reason(self, targets: tuple[str, ...]) -> str:
+    def reason(self, targets: tuple[str, ...]) -> str:
+        """Which targets are in no training condition."""
         missing = [name for name in targets if name not in self.names_]
         return f"{some(missing)} {'is' if len(missing) == 1 else 'are'} in no training condition" if missing else ""
 
-    def _predict(self, targets: list[tuple[str, ...]]) -> NDArray[np.float64]:
+    def predict_profiles(self, targets: list[tuple[str, ...]]) -> NDArray[np.float64]:
+        """The control plus the summed vectors of the targets."""
         out: NDArray[np.float64] = self.control_ + self._design(targets) @ self.vectors_ @ self.components_
         return out
 

@@ -81,7 +81,8 @@ class Linear(Predictor):
     gene_embedding: Embedding | None = None
     perturbation_embedding: Embedding | None = None
 
-    def _fit(self, screen: Screen, rng: int) -> None:
+    def learn(self, screen: Screen, rng: int) -> None:
+        """Fit the matrix between components of genes and those of targets."""
         self._check()
         self._parts = self._of(screen, None if self.tune else self.n_components)
         self.n_conditions_ = self._parts.n_known(None)
@@ -141,12 +142,14 @@ class Linear(Predictor):
                 "mean change."
             )
 
-    def _reason(self, targets: tuple[str, ...]) -> str:
+    def reason(self, targets: tuple[str, ...]) -> str:
+        """Which targets have no vector."""
         if self.n_conditions_ == 0:
             return "no training condition has a target with an embedding, so no weights could be learnt"
         return self._parts.targets.reason(targets)
 
-    def _predict(self, targets: list[tuple[str, ...]]) -> NDArray[np.float64]:
+    def predict_profiles(self, targets: list[tuple[str, ...]]) -> NDArray[np.float64]:
+        """The control plus the changes that the matrix gives."""
         vectors = self._parts.targets.finish(self._parts.targets.rows(targets), self._components)
         change = (vectors @ self.weights_.T) @ self.gene_vectors_.T
         out: NDArray[np.float64] = self.control_ + (change + self.offset_)

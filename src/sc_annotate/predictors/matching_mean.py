@@ -36,14 +36,17 @@ class MatchingMean(Predictor):
     [[1.0, 2.0], [0.5, 1.5], [1.0, 2.0]]
     """
 
-    def _fit(self, screen: Screen, rng: int) -> None:
+    def learn(self, screen: Screen, rng: int) -> None:
+        """Keep the change of every single."""
         self.effects_: dict[str, NDArray[np.float64]] = single_effects(screen)
         self.mean_: NDArray[np.float64] = screen.delta.mean(axis=0)
 
-    def _reason(self, targets: tuple[str, ...]) -> str:
+    def reason(self, targets: tuple[str, ...]) -> str:
+        """Never: what was not measured counts as the mean change."""
         return ""
 
-    def _predict(self, targets: list[tuple[str, ...]]) -> NDArray[np.float64]:
+    def predict_profiles(self, targets: list[tuple[str, ...]]) -> NDArray[np.float64]:
+        """The control plus the mean of the matching changes."""
         # Of changes: with matched controls the profiles of two conditions need not stand on the same level.
         parts = [np.mean([self.effects_.get(name, self.mean_) for name in t], axis=0) for t in targets]
         return self.control_ + np.stack(parts)

@@ -47,16 +47,19 @@ class Mean(Predictor):
 
     include_control: bool = False
 
-    def _fit(self, screen: Screen, rng: int) -> None:
+    def learn(self, screen: Screen, rng: int) -> None:
+        """Average the changes of the training conditions."""
         delta = screen.delta
         self.effect_: NDArray[np.float64] = delta.sum(axis=0) / (len(delta) + bool(self.include_control))
         counted = "counts as one more condition" if self.include_control else "is not counted"
         self.notes_.append(f"the mean is over {len(delta)} training conditions; the control {counted}.")
 
-    def _reason(self, targets: tuple[str, ...]) -> str:
+    def reason(self, targets: tuple[str, ...]) -> str:
+        """Never: all conditions are predicted."""
         return ""
 
-    def _predict(self, targets: list[tuple[str, ...]]) -> NDArray[np.float64]:
+    def predict_profiles(self, targets: list[tuple[str, ...]]) -> NDArray[np.float64]:
+        """The control plus the mean change, for each."""
         return np.tile(self.control_ + self.effect_, (len(targets), 1))
 
     def leave_one_out(

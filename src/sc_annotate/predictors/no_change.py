@@ -30,11 +30,13 @@ class NoChange(Predictor):
     [[1.0, 2.0]]
     """
 
-    def _fit(self, screen: Screen, rng: int) -> None:
-        pass
+    def learn(self, screen: Screen, rng: int) -> None:
+        """There is nothing to learn."""
 
-    def _reason(self, targets: tuple[str, ...]) -> str:
+    def reason(self, targets: tuple[str, ...]) -> str:
+        """Never: all conditions are predicted."""
         return ""
 
-    def _predict(self, targets: list[tuple[str, ...]]) -> NDArray[np.float64]:
+    def predict_profiles(self, targets: list[tuple[str, ...]]) -> NDArray[np.float64]:
+        """The control, for each."""
         return np.tile(self.control_, (len(targets), 1))

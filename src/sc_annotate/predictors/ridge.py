@@ -65,7 +65,8 @@ class GeneSetRidge(Predictor):
     gene_sets: dict[str, list[str]] | None = None
     penalty: float | None = None
 
-    def _fit(self, screen: Screen, rng: int) -> None:
+    def learn(self, screen: Screen, rng: int) -> None:
+        """Solve the ridge regression of changes on gene sets."""
         self._sets, known = self._of(screen)
         self.n_conditions_ = int(known.sum())
         if left := [name_of(t) for t, ok in zip(screen.targets, known, strict=True) if not ok]:
@@ -101,7 +102,8 @@ class GeneSetRidge(Predictor):
         sets = Membership(self.gene_sets)
         return sets, np.array([not sets.missing(t) for t in screen.targets], dtype=np.bool_)
 
-    def _reason(self, targets: tuple[str, ...]) -> str:
+    def reason(self, targets: tuple[str, ...]) -> str:
+        """Which targets are in no gene set."""
         if not self.n_conditions_:
             return "no training condition has a target in the gene sets, so nothing could be learnt"
         missing = self._sets.missing(targets)
@@ -110,7 +112,8 @@ class GeneSetRidge(Predictor):
         what = f"target {missing[0]} is" if len(missing) == 1 else f"targets {some(missing)} are"
         return f"{what} in none of the gene sets"
 
-    def _predict(self, targets: list[tuple[str, ...]]) -> NDArray[np.float64]:
+    def predict_profiles(self, targets: list[tuple[str, ...]]) -> NDArray[np.float64]:
+        """The control plus the changes that the gene sets give."""
         kernel = self._sets.kernel(targets, self._training)
         return self.control_ + self._solution.changes(kernel)
 

@@ -101,7 +101,8 @@ class Transfer(Predictor):
     penalty: float = 1.0
     per_gene: bool = False
 
-    def _fit(self, screen: Screen, rng: int) -> None:
+    def learn(self, screen: Screen, rng: int) -> None:
+        """Scale what was measured there to what the shared conditions did here."""
         there, where = self._of(screen)
         self._there, self._where = there, where
         rows = np.array([where.get(t, -1) for t in screen.targets], dtype=np.intp)
@@ -134,10 +135,12 @@ class Transfer(Predictor):
         changes = np.where(where < 0, 0.0, self.source.delta[:, where])
         return changes, {t: i for i, t in enumerate(self.source.targets)}
 
-    def _reason(self, targets: tuple[str, ...]) -> str:
+    def reason(self, targets: tuple[str, ...]) -> str:
+        """Which condition was not measured there."""
         return "" if targets in self._where else f"{name_of(targets)} was not measured in the other screen"
 
-    def _predict(self, targets: list[tuple[str, ...]]) -> NDArray[np.float64]:
+    def predict_profiles(self, targets: list[tuple[str, ...]]) -> NDArray[np.float64]:
+        """The control plus the scaled change of the other screen."""
         there = self._there[[self._where[t] for t in targets]]
         out: NDArray[np.float64] = self.control_ + (self.offset_ + self.scale_ * there)
         return out

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.sparse import coo_array, csc_matrix, csr_array, csr_matrix
 
-from sc_annotate.annotators._inputs import as_labels, as_matrix, check_fit, row_blocks
+from sc_annotate.annotators.checks import as_labels, as_matrix, check_fit, row_blocks
 from sc_annotate.errors import LabelError, MatrixError
 
 

@@ -1,4 +1,4 @@
-"""What every annotator asks of its input, in one place: a clean matrix, clean labels, or a plain error."""
+"""Checks of input that every annotator needs: a clean matrix and clean labels, or an error that says what to do."""
 
 from __future__ import annotations
 
@@ -17,15 +17,45 @@ if TYPE_CHECKING:
 
 
 class Training(NamedTuple):
-    """Checked training data: `codes` index `classes`, and every class has at least one cell."""
+    """Checked training data, as :func:`check_fit` returns it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> check_fit(np.ones((2, 1)), ["T", "B"], ["CD3D"]).classes.tolist()
+    ['B', 'T']
+    """
 
     X: NDArray[np.float32] | csr_array
+    """Cells x genes."""
     codes: NDArray[np.intp]
+    """Type of each cell as a position in `classes`, shape (n,)."""
     classes: NDArray[np.str_]
+    """Names of the types, sorted, shape (k,); each has at least one cell."""
 
 
 def as_matrix(X: Any) -> NDArray[np.float32] | csr_array:
-    """`X` as float32, dense or canonical CSR with 32-bit indices where they suffice; the caller's object stays as it is."""
+    """A matrix as float32, dense or canonical CSR with 32-bit indices where they suffice.
+
+    Parameters
+    ----------
+    X
+        Cells x genes, anything that numpy reads, or any format of scipy.sparse. Not modified.
+
+    Returns
+    -------
+    A numpy array, or a ``scipy.sparse.csr_array`` where `X` is sparse; `X` itself where nothing has to change.
+
+    Raises
+    ------
+    sc_annotate.errors.MatrixError
+        Values that are no numbers, or other than two dimensions.
+
+    Examples
+    --------
+    >>> as_matrix([[1, 0], [0, 2]]).dtype
+    dtype('float32')
+    """
     if not issparse(X):
         try:
             dense = np.asarray(X, dtype=np.float32)
@@ -61,7 +91,27 @@ def _finite(X: NDArray[np.float32] | csr_array) -> None:
 
 
 def as_labels(y: Any) -> NDArray[np.str_]:
-    """Labels as a numpy string array, from a list, an object array, a pandas string array or a categorical."""
+    """Labels as a numpy string array.
+
+    Parameters
+    ----------
+    y
+        A list, an array of any kind, a pandas string array or a categorical; one label a cell.
+
+    Returns
+    -------
+    str, shape (n,).
+
+    Raises
+    ------
+    sc_annotate.errors.LabelError
+        Missing labels, or other than one dimension.
+
+    Examples
+    --------
+    >>> as_labels(["B", "T"])
+    array(['B', 'T'], dtype='<U1')
+    """
     import pandas as pd
 
     values = np.asarray(y, dtype=object)
@@ -73,7 +123,37 @@ def as_labels(y: Any) -> NDArray[np.str_]:
 
 
 def check_fit(X: Any, y: Any, genes: Any, batch: Any = None, *, min_classes: int = 2) -> Training:
-    """Check what `fit` was given; raises MatrixError, GeneError or LabelError with the cure."""
+    """Check the arguments of ``fit``.
+
+    Parameters
+    ----------
+    X, y, genes, batch
+        As of :meth:`Annotator.fit`. Not modified.
+    min_classes
+        Fewest types that the method can learn from.
+
+    Returns
+    -------
+    The matrix, the codes of the cells' types, and the names of the types.
+
+    Raises
+    ------
+    sc_annotate.errors.MatrixError
+        Values that are no finite numbers, or other than two dimensions.
+    sc_annotate.errors.GeneError
+        No genes, or not one name a column.
+    sc_annotate.errors.LabelError
+        Missing labels, not one a cell, or too few different ones.
+    sc_annotate.errors.InputError
+        Not one batch a cell.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> matrix, codes, classes = check_fit(np.ones((3, 1)), ["T", "B", "T"], ["CD3D"])
+    >>> codes.tolist(), classes.tolist()
+    ([1, 0, 1], ['B', 'T'])
+    """
     matrix = as_matrix(X)
     _finite(matrix)
     labels = as_labels(y)
@@ -96,7 +176,32 @@ def check_fit(X: Any, y: Any, genes: Any, batch: Any = None, *, min_classes: int
 
 
 def check_predict(X: Any, n_genes: int) -> NDArray[np.float32] | csr_array:
-    """Check what `predict_proba` was given; raises GeneError where the columns do not fit."""
+    """Check the argument of ``predict_proba``.
+
+    Parameters
+    ----------
+    X
+        Cells x genes. Not modified.
+    n_genes
+        Genes that the model was fitted on.
+
+    Returns
+    -------
+    The matrix, as of :func:`as_matrix`.
+
+    Raises
+    ------
+    sc_annotate.errors.GeneError
+        Another number of columns.
+    sc_annotate.errors.MatrixError
+        As of :func:`check_fit`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> check_predict(np.ones((5, 2)), 2).shape
+    (5, 2)
+    """
     matrix = as_matrix(X)
     if matrix.shape[1] != n_genes:
         raise GeneError(
@@ -108,13 +213,45 @@ def check_predict(X: Any, n_genes: int) -> NDArray[np.float32] | csr_array:
 
 
 def need_fitted(model: Any, attribute: str) -> None:
-    """Raise MethodError where `fit` has not been called."""
+    """Raise MethodError where ``fit`` has not set an attribute yet.
+
+    Parameters
+    ----------
+    model
+        A method.
+    attribute
+        What ``fit`` sets.
+
+    Examples
+    --------
+    >>> from sc_annotate.annotators.majority import Majority
+    >>> need_fitted(Majority(), "shares_")
+    Traceback (most recent call last):
+        ...
+    sc_annotate.errors.MethodError: this Majority is not fitted. Call fit(X, y, genes=...) first.
+    """
     if not hasattr(model, attribute):
         raise MethodError(f"this {type(model).__name__} is not fitted. Call fit(X, y, genes=...) first.")
 
 
 def need_positive(model: Any, *names: str) -> None:
-    """Raise MethodError unless the named hyperparameters are positive numbers."""
+    """Raise MethodError unless the named hyperparameters are positive numbers.
+
+    Parameters
+    ----------
+    model
+        A method.
+    names
+        Names of its hyperparameters.
+
+    Examples
+    --------
+    >>> from sc_annotate.annotators.knn import KNN
+    >>> need_positive(KNN(n_neighbors=0), "n_neighbors")
+    Traceback (most recent call last):
+        ...
+    sc_annotate.errors.MethodError: KNN: n_neighbors must be a positive number, not 0.
+    """
     for name in names:
         value = getattr(model, name)
         if not isinstance(value, int | float | np.number) or isinstance(value, bool) or not value > 0:
@@ -122,7 +259,25 @@ def need_positive(model: Any, *names: str) -> None:
 
 
 def need_choice(model: Any, name: str, choices: tuple[Any, ...]) -> None:
-    """Raise MethodError unless the named hyperparameter is one of `choices`."""
+    """Raise MethodError unless the named hyperparameter is one of `choices`.
+
+    Parameters
+    ----------
+    model
+        A method.
+    name
+        Name of a hyperparameter.
+    choices
+        What it may be.
+
+    Examples
+    --------
+    >>> from sc_annotate.annotators.lda import LDA
+    >>> need_choice(LDA(priors="flat"), "priors", ("observed", "uniform"))
+    Traceback (most recent call last):
+        ...
+    sc_annotate.errors.MethodError: LDA: priors must be one of 'observed', 'uniform', not 'flat'.
+    """
     value = getattr(model, name)
     if value not in choices:
         raise MethodError(
