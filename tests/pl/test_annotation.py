@@ -114,7 +114,7 @@ def test_given_cells_are_grey_and_below(partly_given: AnnData, frozen: Any, legi
     given = partly_given.obsm["X_umap"][:500].astype(float)
     np.testing.assert_array_equal(np.unique(below.get_offsets(), axis=0), np.unique(given, axis=0))
     assert len(above.get_offsets()) == 200
-    assert ax.get_title() == "annotation: confidence\ngrey: 500 given labels"
+    assert ax.get_title() == "annotation: confidence\ngrey: 500 pre-labelled cells"
     # Their label is drawn like any other.
     assert sum(len(c.get_offsets()) for c in axes["label"].collections) == 700
     assert axes["label"].get_title() == "annotation"
@@ -134,7 +134,7 @@ def test_other_columns(partly_given: AnnData, legible: Any) -> None:
     assert len(statuses) >= 3
     assert legend(axes["status"]) == {name: STATUS_COLORS[name] for name in statuses}
     assert "without a value" not in axes["status"].get_title()
-    assert "500 given labels" in axes["model"].get_title()
+    assert "500 pre-labelled cells" in axes["model"].get_title()
     figure = axes["label"].figure
     assert len(figure.axes) == 3
     legible(figure)

@@ -33,7 +33,7 @@ def texts(ax: Axes) -> dict[tuple[int, int], str]:
 @pytest.mark.parametrize("normalize", ["true", None])
 def test_equals_sklearn(annotated: AnnData, frozen: Any, legible: Any, normalize: Any) -> None:
     with frozen(annotated):
-        ax = sca.pl.confusion(annotated, "truth", normalize=normalize)
+        ax = sca.pl.confusion(annotated, truth="truth", normalize=normalize)
     assert isinstance(ax, Axes)
     rows, columns, values = shown(ax)
     assert rows == columns
@@ -55,7 +55,7 @@ def test_equals_sklearn(annotated: AnnData, frozen: Any, legible: Any, normalize
 
 
 def test_colour_is_the_share_from_none_to_all(annotated: AnnData) -> None:
-    ax = sca.pl.confusion(annotated, "truth")
+    ax = sca.pl.confusion(annotated, truth="truth")
     assert ax.images[0].get_clim() == (0, 1)
 
 
@@ -74,15 +74,15 @@ def test_without_truth_the_stored_hold_out_is_drawn(annotated: AnnData, frozen: 
 
 
 def test_given_labels_are_no_calls(partly_given: AnnData) -> None:
-    ax = sca.pl.confusion(partly_given, "cell_type", normalize=None)
+    ax = sca.pl.confusion(partly_given, truth="cell_type", normalize=None)
     assert np.nansum(shown(ax)[2]) == 200
-    assert ax.get_title().endswith("left out: 500 given labels")
+    assert ax.get_title().endswith("left out: 500 pre-labelled")
 
 
 def test_types_that_only_one_side_has(annotated: AnnData) -> None:
     """They have a row and a column; the row of a type that no cell truly is has no colour."""
     annotated.obs["truth"] = annotated.obs["cell_type"].astype(str).replace({"CD19+ B": "B cells"})
-    rows, columns, values = shown(sca.pl.confusion(annotated, "truth"))
+    rows, columns, values = shown(sca.pl.confusion(annotated, truth="truth"))
     assert rows == columns
     assert {"B cells", "CD19+ B"} <= set(rows)
     assert np.isnan(values[rows.index("CD19+ B")]).all()
@@ -92,7 +92,7 @@ def test_types_that_only_one_side_has(annotated: AnnData) -> None:
 def test_other_vocabulary(annotated: AnnData, legible: Any) -> None:
     """Where no name is shared, rows are the true and columns the called types."""
     annotated.obs["broad"] = annotated.obs["cell_type"].astype(str).str[:3]
-    ax = sca.pl.confusion(annotated, "broad", normalize=None)
+    ax = sca.pl.confusion(annotated, truth="broad", normalize=None)
     rows, columns, values = shown(ax)
     assert set(rows) == set(annotated.obs["broad"])
     assert set(columns) == set(annotated.obs["annotation"])
@@ -108,14 +108,14 @@ def test_numbers_of_clusters_match_in_whichever_type(annotated: AnnData) -> None
     codes = annotated.obs["annotation"].cat.codes
     annotated.obs["annotation"] = codes.astype(str).astype("category")
     annotated.obs["number"] = codes.astype(float).where(np.arange(300) > 0)
-    _, _, values = shown(sca.pl.confusion(annotated, "number"))
+    _, _, values = shown(sca.pl.confusion(annotated, truth="number"))
     np.testing.assert_array_equal(values[np.isfinite(values).all(axis=1)].max(axis=1), 1)
     assert np.trace(values) == len(values)
 
 
 def test_forty_types(forty: AnnData, frozen: Any, legible: Any) -> None:
     with frozen(forty):
-        figure = sca.pl.confusion(forty, "truth", return_fig=True)
+        figure = sca.pl.confusion(forty, truth="truth", return_fig=True)
     assert isinstance(figure, Figure)
     ax = figure.axes[0]
     assert len(ax.get_yticklabels()) == 40
@@ -129,17 +129,21 @@ def test_draws_on_the_given_axes(annotated: AnnData) -> None:
 
     figure, (left, right) = plt.subplots(1, 2)
     other = plt.figure()
-    assert sca.pl.confusion(annotated, "truth", ax=right) is right
-    assert sca.pl.confusion(annotated, "truth", ax=right, return_fig=True) is figure
+    assert sca.pl.confusion(annotated, truth="truth", ax=right) is right
+    assert sca.pl.confusion(annotated, truth="truth", ax=right, return_fig=True) is figure
     assert not left.images
     assert plt.gcf() is other
 
 
 REFUSED: dict[str, tuple[Callable[[AnnData], Any], type[Exception], str]] = {
     "no such key": (lambda a: sca.pl.confusion(a, key="other"), StorageError, "no annotation 'other'.*'annotation'"),
-    "no such truth": (lambda a: sca.pl.confusion(a, "celltype"), InputError, r"'celltype' \(truth\).*'cell_type'"),
-    "normalize": (lambda a: sca.pl.confusion(a, "truth", normalize="pred"), InputError, "'true'"),  # type: ignore[arg-type]
-    "ax": (lambda a: sca.pl.confusion(a, "truth", ax="here"), InputError, "ax must be a matplotlib Axes"),  # type: ignore[arg-type]
+    "no such truth": (
+        lambda a: sca.pl.confusion(a, truth="celltype"),
+        InputError,
+        r"'celltype' \(truth\).*'cell_type'",
+    ),
+    "normalize": (lambda a: sca.pl.confusion(a, truth="truth", normalize="pred"), InputError, "'true'"),  # type: ignore[arg-type]
+    "ax": (lambda a: sca.pl.confusion(a, truth="truth", ax="here"), InputError, "ax must be a matplotlib Axes"),  # type: ignore[arg-type]
 }
 
 
@@ -152,10 +156,10 @@ def test_refusals(annotated: AnnData, call: Any, error: type[Exception], message
 def test_refusals_of_what_is_stored(annotated: AnnData) -> None:
     annotated.obs["nothing"] = None
     with pytest.raises(LabelError, match="holds no true type"):
-        sca.pl.confusion(annotated, "nothing")
+        sca.pl.confusion(annotated, truth="nothing")
     annotated.obs["early"] = annotated.obs["truth"].where(np.arange(300) < 12)
     with pytest.raises(LabelError, match="holds no true type"):
-        sca.pl.confusion(annotated, "early")
+        sca.pl.confusion(annotated, truth="early")
     annotated.uns["annotation"]["baseline"]["confusion"] = np.zeros((2, 2), dtype=int)
     with pytest.raises(StorageError, match=r"shape \(2, 2\) for 10 types"):
         sca.pl.confusion(annotated)
@@ -165,5 +169,5 @@ def test_refusals_of_what_is_stored(annotated: AnnData) -> None:
 
 
 def test_refuses_truth_of_given_cells_only(partly_given: AnnData) -> None:
-    with pytest.raises(LabelError, match="500 given labels, 200 without a true type"):
-        sca.pl.confusion(partly_given, "known")
+    with pytest.raises(LabelError, match="500 pre-labelled, 200 without a true type"):
+        sca.pl.confusion(partly_given, truth="known")

@@ -78,14 +78,14 @@ def test_colours_are_those_of_the_types(named: AnnData) -> None:
     ax = sca.pl.evidence(named)
     above = ax.collections[1]
     assert [to_hex(c) for c in above.get_facecolors()] == [own[name] for name in tops(ax)]
-    axes = sca.pl.evidence(named, kind="bars")
+    axes = sca.pl.evidence(named, style="bars")
     for name, panel in axes.items():
         assert to_hex(panel.patches[0].get_facecolor()) == own[name]
 
 
 def test_bars_are_signed_and_share_a_scale(named: AnnData, frozen: Any, legible: Any) -> None:
     with frozen(named):
-        axes = sca.pl.evidence(named, kind="bars", n_genes=3)
+        axes = sca.pl.evidence(named, style="bars", n_genes=3)
     table = sca.get.evidence(named)
     assert sorted(axes) == sorted(table["type"].unique())
     assert len({ax.get_xlim() for ax in axes.values()}) == 1
@@ -100,21 +100,21 @@ def test_bars_are_signed_and_share_a_scale(named: AnnData, frozen: Any, legible:
     legible(next(iter(axes.values())).figure)
 
 
-@pytest.mark.parametrize("kind", ["dots", "bars"])
-def test_forty_types_are_legible(forty_evidence: AnnData, frozen: Any, legible: Any, kind: Any) -> None:
+@pytest.mark.parametrize("style", ["dots", "bars"])
+def test_forty_types_are_legible(forty_evidence: AnnData, frozen: Any, legible: Any, style: Any) -> None:
     with frozen(forty_evidence):
-        figure = sca.pl.evidence(forty_evidence, kind=kind, return_fig=True)
+        figure = sca.pl.evidence(forty_evidence, style=style, return_fig=True)
     legible(figure)
 
 
 def test_groups_in_the_asked_order(named: AnnData) -> None:
     asked = ["Dendritic", "CD19+ B"]
     assert tops(sca.pl.evidence(named, groups=asked)) == asked
-    assert list(sca.pl.evidence(named, kind="bars", groups=asked)) == asked
-    assert list(sca.pl.evidence(named, kind="bars", groups="CD19+ B")) == ["CD19+ B"]
+    assert list(sca.pl.evidence(named, style="bars", groups=asked)) == asked
+    assert list(sca.pl.evidence(named, style="bars", groups="CD19+ B")) == ["CD19+ B"]
     named.obs["donor"] = np.where(np.arange(named.n_obs) % 2, "a", "b")
     sca.tl.evidence(named, groupby="donor", n_genes=3)
-    assert list(sca.pl.evidence(named, kind="bars", groups="CD19+ B")) == ["a: CD19+ B", "b: CD19+ B"]
+    assert list(sca.pl.evidence(named, style="bars", groups="CD19+ B")) == ["a: CD19+ B", "b: CD19+ B"]
     assert all(name.startswith("a: ") for name in tops(sca.pl.evidence(named, groups="a")))
 
 
@@ -131,10 +131,10 @@ def test_given_axes(named: AnnData) -> None:
     _, own = plt.subplots()
     assert sca.pl.evidence(named, ax=own) is own
     _, two = plt.subplots(1, 2)
-    drawn = sca.pl.evidence(named, kind="bars", groups=["CD19+ B", "Dendritic"], ax=two)
+    drawn = sca.pl.evidence(named, style="bars", groups=["CD19+ B", "Dendritic"], ax=two)
     assert list(drawn.values()) == list(two)
-    with pytest.raises(InputError, match="2 matplotlib Axes, one a group"):
-        sca.pl.evidence(named, kind="bars", groups=["CD19+ B", "Dendritic"], ax=own)
+    with pytest.raises(InputError, match="2 matplotlib Axes, one for each group"):
+        sca.pl.evidence(named, style="bars", groups=["CD19+ B", "Dendritic"], ax=own)
     plt.close("all")
 
 
@@ -143,7 +143,7 @@ def test_refusals(annotated: AnnData) -> None:
         sca.pl.evidence(annotated)
     sca.tl.evidence(annotated)
     for arguments, message in (
-        ({"kind": "pie"}, "kind must be"),
+        ({"style": "pie"}, "style must be"),
         ({"n_genes": 0}, "n_genes must be"),
         ({"groups": "B"}, "no group or type 'B'"),
         ({"groups": []}, "groups is empty"),
@@ -153,8 +153,8 @@ def test_refusals(annotated: AnnData) -> None:
     annotated.uns["annotation"]["evidence"]["dots"] = {}
     with pytest.raises(StorageError, match="keeps no dots"):
         sca.pl.evidence(annotated)
-    sca.pl.evidence(annotated, kind="bars")
+    sca.pl.evidence(annotated, style="bars")
     table = annotated.uns["annotation"]["evidence"]["table"]
     annotated.uns["annotation"]["evidence"]["table"] = table.iloc[:0]
     with pytest.raises(InputError, match="nothing to draw"):
-        sca.pl.evidence(annotated, kind="bars")
+        sca.pl.evidence(annotated, style="bars")

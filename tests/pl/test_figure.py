@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 CALLS = {
     "annotation": lambda a, **kw: sca.pl.annotation(a, **kw),
-    "confusion": lambda a, **kw: sca.pl.confusion(a, "truth", **kw),
+    "confusion": lambda a, **kw: sca.pl.confusion(a, truth="truth", **kw),
     "consensus": lambda a, **kw: sca.pl.consensus(a, key="agreed", **kw),
     "evidence": lambda a, **kw: sca.pl.evidence(a, **kw),
     "levels": lambda a, **kw: sca.pl.levels(a, key="layered", **kw),

@@ -77,7 +77,7 @@ def test_fields_frames_and_crosses(trusted: Any, frozen: Any, legible: Any, k: i
         assert shown[int(cy), int(cx)] == 4
     red = [t.get_text() for t in ax.get_yticklabels() if t.get_text().startswith("× ")]
     assert len(red) == len(bad)
-    assert f"{len(bad)} of {len(order)} calls contradicted" in ax.get_title()
+    assert f"{len(bad)} of {len(order)} labels contradicted" in ax.get_title()
     assert "without a list: one/other" in ax.get_title()
     legible(ax.figure)
 

@@ -56,7 +56,7 @@ def test_positions_are_those_of_the_table(table: pd.DataFrame, legible: Any, met
     best = table.sort_values(metric, ascending=False)["method"].tolist()
     names = [t.get_text() for t in ax.get_yticklabels()]
     assert [name.split("  ")[0] for name in names] == best
-    assert {"logreg  (baseline)", "majority  (floor)"} <= set(names)
+    assert {"logreg  (baseline)", "majority  (most common type)"} <= set(names)
     row = table.set_index("method")
     assert dots(ax) == {i: row.loc[name, metric] for i, name in enumerate(best) if name != "broken"}
     assert intervals(ax) == {

@@ -86,7 +86,7 @@ def test_given_labels_are_left_out(partly_given: AnnData) -> None:
     given = (partly_given.obs["annotation_status"] == "given").sum()
     assert f"{partly_given.n_obs - given:,} cells" in ax.get_title()
     partly_given.obs["kind"] = np.where(partly_given.obs["annotation_status"] == "given", "given", "named")
-    with pytest.raises(StorageError, match="their labels were given"):
+    with pytest.raises(StorageError, match="they were pre-labelled"):
         sca.pl.ontology(partly_given, groupby="kind", group="given")
 
 

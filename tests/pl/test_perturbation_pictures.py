@@ -161,14 +161,16 @@ CALLS: dict[str, Any] = {
     "effects": lambda a, **kw: sca.pl.effects(a, **kw),
     "interactions": lambda a, **kw: sca.pl.interactions(a, **kw),
     "leaderboard": lambda a, **kw: sca.pl.leaderboard(a, **kw),
-    "perturbation": lambda a, **kw: sca.pl.perturbation(a, condition_names(10)[3], **kw),
-    "perturbation, not measured": lambda a, **kw: sca.pl.perturbation(a, condition_names(10)[2], **kw),
+    "perturbation": lambda a, **kw: sca.pl.perturbation(a, condition=condition_names(10)[3], **kw),
+    "perturbation, not measured": lambda a, **kw: sca.pl.perturbation(a, condition=condition_names(10)[2], **kw),
     "perturbation_errors": lambda a, **kw: sca.pl.perturbation_errors(a, **kw),
     "sd_ratio": lambda a, **kw: sca.pl.sd_ratio(a, **kw),
 }
 CALLS_40: dict[str, Any] = {
-    "perturbation": lambda a, **kw: sca.pl.perturbation(a, condition_names(40)[3], n_names=25, **kw),
-    "perturbation, not measured": lambda a, **kw: sca.pl.perturbation(a, condition_names(40)[2], n_names=40, **kw),
+    "perturbation": lambda a, **kw: sca.pl.perturbation(a, condition=condition_names(40)[3], n_names=25, **kw),
+    "perturbation, not measured": lambda a, **kw: sca.pl.perturbation(
+        a, condition=condition_names(40)[2], n_names=40, **kw
+    ),
 }
 every_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 
@@ -271,7 +273,7 @@ def test_no_such_result(everything: Any, call: Any) -> None:
 def test_observed_against_predicted(predicted: Any) -> None:
     adata = predicted(10)
     name = condition_names(10)[3]
-    ax = sca.pl.perturbation(adata, "+".join(reversed(name.split("+"))))  # in any order
+    ax = sca.pl.perturbation(adata, condition="+".join(reversed(name.split("+"))))  # in any order
     assert isinstance(ax, Axes)
     control = adata.var["perturbation_control"].to_numpy()[:, None]
     x, y = ((adata.varm[f"perturbation{part}"] - control)[:, 3] for part in ("", "_observed"))
@@ -291,14 +293,14 @@ def test_observed_against_predicted(predicted: Any) -> None:
     inside = 100 * (np.abs(y - x) <= 0.4).mean()
     assert ax.get_title().splitlines() == [
         name,
-        "predicted by linear, which had not seen it",
-        f"intervals hold {inside:.1f} % of the genes (90 % asked)",
+        "predicted by linear, without seeing it",
+        f"intervals hold {inside:.1f} % of the genes (90 % requested)",
     ]
 
 
 def test_names_hide_no_dot(predicted: Any) -> None:
     """Of those named, whose dots are the ones that matter."""
-    figure = sca.pl.perturbation(predicted(10), condition_names(10)[3], n_names=15, return_fig=True)
+    figure = sca.pl.perturbation(predicted(10), condition=condition_names(10)[3], n_names=15, return_fig=True)
     figure.canvas.draw()
     (ax,) = figure.axes
     dots_at = ax.transData.transform(np.vstack([g.get_offsets() for g in ax.collections[1:]]))
@@ -310,7 +312,7 @@ def test_names_hide_no_dot(predicted: Any) -> None:
 
 def test_unmeasured_condition_is_a_row_a_gene(predicted: Any) -> None:
     adata = predicted(10)
-    ax = sca.pl.perturbation(adata, condition_names(10)[2], n_names=6)
+    ax = sca.pl.perturbation(adata, condition=condition_names(10)[2], n_names=6)
     x = adata.varm["perturbation"][:, 2] - adata.var["perturbation_control"].to_numpy()
     rows = [name.removesuffix(" (perturbed)") for name in labels(ax)]
     assert set(np.abs(x).argsort()[-6:]) <= set(adata.var_names.get_indexer(rows))
@@ -328,29 +330,29 @@ def test_without_intervals_and_seen(predicted: Any) -> None:
     adata = predicted(10)
     adata.varm["perturbation_lower"][:] = -np.inf
     adata.uns["perturbation"]["held_out"][:] = False
-    ax = sca.pl.perturbation(adata, condition_names(10)[3])
-    assert "which was fitted with it" in ax.get_title()
+    ax = sca.pl.perturbation(adata, condition=condition_names(10)[3])
+    assert "fitted with this condition" in ax.get_title()
     assert "no intervals" in ax.get_title()
-    other = sca.pl.perturbation(adata, condition_names(10)[2])
+    other = sca.pl.perturbation(adata, condition=condition_names(10)[2])
     assert not intervals(other)
     assert "interval" not in other.get_xlabel()
 
 
 def test_no_names(predicted: Any) -> None:
-    assert not texts(sca.pl.perturbation(predicted(10), condition_names(10)[3], n_names=0))
+    assert not texts(sca.pl.perturbation(predicted(10), condition=condition_names(10)[3], n_names=0))
 
 
 def test_refusals_of_one_condition(predicted: Any) -> None:
     adata = predicted(10)
     with pytest.raises(InputError, match="could not be predicted by linear: target STAT2.*Choose a condition"):
-        sca.pl.perturbation(adata, condition_names(10)[1])
+        sca.pl.perturbation(adata, condition=condition_names(10)[1])
     with pytest.raises(InputError, match="'CEBPF' was not predicted. Did you mean 'CEBPE'\\?"):
-        sca.pl.perturbation(adata, "CEBPF")
+        sca.pl.perturbation(adata, condition="CEBPF")
     for wrong in (-1, 61, 2.0, True):
         with pytest.raises(InputError, match="n_names must be a whole number from 0 to 60"):
-            sca.pl.perturbation(adata, "CEBPE", n_names=wrong)  # type: ignore[arg-type]
+            sca.pl.perturbation(adata, condition="CEBPE", n_names=wrong)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="must be a matplotlib Axes"):
-        sca.pl.perturbation(adata, condition_names(10)[3], ax=3)  # type: ignore[arg-type]
+        sca.pl.perturbation(adata, condition=condition_names(10)[3], ax=3)  # type: ignore[arg-type]
 
 
 # ---- scores
@@ -499,7 +501,7 @@ def test_ratios_beyond_the_edge(predicted: Any) -> None:
 def test_refusals_of_scores(predicted: Any) -> None:
     adata = predicted(10)
     for draw in (sca.pl.leaderboard, sca.pl.sd_ratio, sca.pl.perturbation_errors):
-        with pytest.raises(InputError, match="kind='single' was not scored.*there is: 'double'"):
+        with pytest.raises(InputError, match="kind='single' was not scored.*there is 'double'"):
             draw(adata, kind="single")
         with pytest.raises(InputError, match="must be an AnnData or a leaderboard, not DataFrame"):
             draw(pd.DataFrame({"a": [1]}))  # type: ignore[arg-type]
@@ -625,7 +627,7 @@ def test_interactions(interacting: Any) -> None:
 
 def test_no_interaction(interacting: Any, legible: Any) -> None:
     figure = sca.pl.interactions(interacting(called=False), return_fig=True)
-    assert "no interaction was called" in texts(figure.axes[0])[0]
+    assert "no interaction was detected" in texts(figure.axes[0])[0]
     assert "0 interactions" in figure.axes[1].get_title()
     legible(figure)
 

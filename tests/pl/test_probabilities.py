@@ -63,7 +63,7 @@ def test_given_cells_are_left_out_and_counted(partly_given: AnnData, frozen: Any
         ax = sca.pl.probabilities(partly_given)
     assert ax.images[0].get_array().shape == (10, 200)
     assert ax.get_title() == "annotation: 200 cells\nleft out: 500 cells without probabilities"
-    with pytest.raises(StorageError, match="every label was given"):
+    with pytest.raises(StorageError, match="all cells were pre-labelled"):
         sca.pl.probabilities(partly_given[:500].copy())
 
 

@@ -34,7 +34,7 @@ def test_curve_is_the_stored_one(annotated: AnnData, frozen: Any, legible: Any) 
     error = stored["curve"]["risk"].iloc[-1]
     assert list(line(ax, "in no order").get_ydata()) == [error, error]
     assert ax.get_title().startswith(f"annotation: {found['n_cells']} held-out reference cells")
-    assert f"{100 * error:.1f} % of all calls wrong" in ax.get_title()
+    assert f"error rate {100 * error:.1f} %" in ax.get_title()
     legible(ax.figure)
 
 

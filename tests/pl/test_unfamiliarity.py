@@ -46,7 +46,7 @@ def test_rows_are_the_reference_and_the_cells(trusted: Any, frozen: Any, legible
     assert shares(ax) == ["5.0 %", f"{100 * beyond:.1f} %"]
     assert ax.get_title() == (
         f"annotation: {(scores > found['threshold']).sum()} of {len(scores):,} cells ({100 * beyond:.1f} %) beyond the "
-        "line\nleft out: 50 cells without a score"
+        "threshold\nleft out: 50 cells without a score"
     )
     legible(ax.figure)
 

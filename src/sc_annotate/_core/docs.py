@@ -89,6 +89,31 @@ PARAMETERS: dict[str, str] = {
         type_column, gene_column, weight_column, sign_column, id_column
             Columns of a table of markers, where they do not have one of the usual names.
         """,
+    "annotated": """
+        adata
+            An annotated object. Not changed.
+        """,
+    "board": """
+        adata
+            An object with predicted perturbations (:func:`sc_annotate.tl.predict_perturbation`), or a leaderboard as
+            :func:`sc_annotate.tl.evaluate_perturbation` returns it. Not changed.
+        key
+            Name of the result (``key_added``) in an AnnData; not for a leaderboard.
+        """,
+    "kind": """
+        kind
+            Conditions of one target (``"single"``) or of several (``"double"``); by default the latter, where they were
+            scored.
+        """,
+    "basis": """
+        basis
+            Name in ``adata.obsm``, with or without ``X_``; its first two columns are drawn. By default the first there is
+            of ``umap``, ``tsne`` and ``pca``.
+        """,
+    "size": """
+        size
+            Area of a point in square points; by default smaller the more cells there are.
+        """,
     "rng": """
         rng
             Seed, an integer; equal seeds give equal results, bit for bit, on one machine.

@@ -66,7 +66,7 @@ def _pictures(folder: Path, query: AnnData, table: pd.DataFrame) -> None:
 
     figures: dict[str, Any] = {
         "annotation.png": pl.annotation(query, return_fig=True),
-        "confusion.png": pl.confusion(query, "cell_type", return_fig=True),
+        "confusion.png": pl.confusion(query, truth="cell_type", return_fig=True),
         "methods.png": pl.methods(table, return_fig=True),
     }
     for name, figure in figures.items():

@@ -1,4 +1,4 @@
-"""Plots: draw stored results, change nothing, return matplotlib Axes."""
+"""Plotting: draw stored results, return matplotlib Axes; nothing is changed."""
 
 from sc_annotate.pl._annotation import annotation
 from sc_annotate.pl._confusion import confusion

@@ -1,4 +1,4 @@
-"""True types against calls."""
+"""True types against predicted ones."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from sc_annotate._data.columns import check_column
-from sc_annotate._data.labels import read_labels
+from sc_annotate._core.docs import documented
+from sc_annotate._store.reading import check_column, read_labels
 from sc_annotate._store.slots import DEFAULT_KEY, GIVEN
 from sc_annotate._store.storage import read_uns
 from sc_annotate._store.stored import read_annotation, read_baseline
@@ -27,46 +27,42 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Table:
-    """Counts, true types x called types, both in the order of `types`, and what to say about them."""
+    """Counts, true types x predicted types, both in the order of `types`, and the title."""
 
     counts: NDArray[np.int64]
     types: NDArray[np.str_]
     title: list[str]
 
 
+@documented()
 def confusion(
     adata: AnnData,
-    truth: str | None = None,
-    *,
     key: str = DEFAULT_KEY,
+    *,
+    truth: str | None = None,
     normalize: Literal["true"] | None = "true",
     ax: Axes | None = None,
     show: bool | None = None,
     return_fig: bool = False,
 ) -> Axes | Figure:
-    """Draw true types (rows) against calls (columns).
+    """Draw true types (rows) against predicted types (columns).
 
     Types that are confused with each other stand next to each other. Rows and columns are the types of both sides; where
-    the two share no name, the rows are the true types and the columns the called ones. Cells without a true type, and
-    cells whose label was given and not called, are left out and counted in the title.
+    the two share no name, the rows are the true types and the columns the predicted ones. Cells without a true type and
+    pre-labelled cells are left out and counted in the title.
 
     Parameters
     ----------
-    adata
-        An annotated object. Not changed.
+    %(annotated)s
+    %(key)s
     truth
         Column of ``adata.obs`` with the true types. Without it, the confusion of held-out reference cells is drawn, as
         stored when the model was scored.
-    key
-        Name of the result (``key_added``).
     normalize
         ``"true"`` for the share of each true type, None for numbers of cells.
-    ax
-        Axes to draw on; a new figure otherwise.
-    show
-        Whether to show the figure; by default only where matplotlib is interactive.
-    return_fig
-        Return the figure instead of the Axes.
+    %(ax)s
+    %(show)s
+    %(return_fig)s
 
     Returns
     -------
@@ -77,7 +73,7 @@ def confusion(
     InputError
         No such column or option.
     LabelError
-        No cell has both a true type and a call.
+        No cell has both a true type and a prediction.
     StorageError
         No such result, or one without held-out scores (``cv=0``).
 
@@ -87,9 +83,9 @@ def confusion(
     >>> adata = sca.datasets.pbmc68k()
     >>> query = adata[500:].copy()
     >>> sca.tl.annotate(query, adata[:500].copy(), "cell_type", method="nearest_centroid", cv=0)
-    >>> ax = sca.pl.confusion(query, "cell_type", show=False)
+    >>> ax = sca.pl.confusion(query, truth="cell_type", show=False)
     >>> ax.get_xlabel(), ax.get_ylabel()
-    ('call', 'cell_type')
+    ('predicted type', 'cell_type')
     """
     if normalize not in ("true", None):
         raise InputError(f"normalize must be 'true' (share of each true type) or None (cells), not {normalize!r}.")
@@ -98,15 +94,15 @@ def confusion(
     with np.errstate(invalid="ignore"):
         shares = counts / counts.sum(axis=1, keepdims=True)
     order = by_similarity(shares)
-    is_true, is_called = counts.sum(axis=1) > 0, counts.sum(axis=0) > 0
-    disjoint = not (is_true & is_called).any()
+    is_true, is_predicted = counts.sum(axis=1) > 0, counts.sum(axis=0) > 0
+    disjoint = not (is_true & is_predicted).any()
     rows = order[is_true[order]] if disjoint else order
-    columns = order[is_called[order]] if disjoint else order
+    columns = order[is_predicted[order]] if disjoint else order
     values = (shares if normalize == "true" else counts.astype(float))[np.ix_(rows, columns)]
     values[counts[rows].sum(axis=1) == 0] = np.nan
     ax = _draw(ax, values, counts[np.ix_(rows, columns)], types[rows], types[columns], normalize)
     style.title(ax, table.title)
-    style.axis_names(ax, "call", "true type (held out)" if truth is None else truth)
+    style.axis_names(ax, "predicted type", "true type (held out)" if truth is None else truth)
     return finish(ax, show=show, return_fig=return_fig)
 
 
@@ -129,29 +125,29 @@ def _against(adata: AnnData, key: str, truth: str) -> Table:
             f"adata.obs[{truth!r}] (truth) holds no true type. Name another column, or None for held-out cells."
         )
     true, known = read_labels(adata, truth, what="adata")
-    called = np.asarray(frame["label"].notna(), dtype=bool)
+    predicted = np.asarray(frame["label"].notna(), dtype=bool)
     given = np.asarray(frame["status"] == GIVEN, dtype=bool) if "status" in frame else np.zeros(len(frame), dtype=bool)
-    used = known & called & ~given
+    used = known & predicted & ~given
     if not used.any():
         raise LabelError(
-            f"no cell has both a type in adata.obs[{truth!r}] and a call of {key!r}: "
-            f"{_left_out(known, called, given)}. Name another column of true types."
+            f"no cell has both a type in adata.obs[{truth!r}] and a prediction of {key!r}: "
+            f"{_left_out(known, predicted, given)}. Name another column of true types."
         )
     labels = np.asarray(frame["label"].astype(str), dtype=str)[used]
     types = np.union1d(true[used], labels)
     codes = np.searchsorted(types, true[used]) * len(types) + np.searchsorted(types, labels)
     counts = np.bincount(codes, minlength=len(types) ** 2).reshape(len(types), len(types))
-    left = _left_out(known, called, given)
+    left = _left_out(known, predicted, given)
     title = [f"{key} against {truth}, {int(used.sum()):,} cells", *([f"left out: {left}"] if left else [])]
     return Table(counts, types, title)
 
 
-def _left_out(known: NDArray[np.bool_], called: NDArray[np.bool_], given: NDArray[np.bool_]) -> str:
+def _left_out(known: NDArray[np.bool_], predicted: NDArray[np.bool_], given: NDArray[np.bool_]) -> str:
     """Each cell that is left out, counted once."""
     reasons = {
-        "given labels": given,
+        "pre-labelled": given,
         "without a true type": ~known & ~given,
-        "without a call": known & ~called & ~given,
+        "without a prediction": known & ~predicted & ~given,
     }
     return ", ".join(f"{int(mask.sum()):,} {why}" for why, mask in reasons.items() if mask.any())
 
@@ -179,7 +175,7 @@ def _draw(
         ax, np.ma.masked_invalid(values), y, x=x, top=1.0 if shares else None, aspect="equal",
         name="share of the true type" if shares else "cells",
     )  # fmt: skip
-    ax.set_facecolor("#f2f2f2")  # types that no cell truly is
+    ax.set_facecolor("#f2f2f2")  # predicted types that are no true type
     if written:
         fields = [(int(i), int(j)) for i, j in np.argwhere(counts)]
         heatmap.numbers(ax, image, fields, lambda i, j: f"{values[i, j]:.2f}" if shares else f"{counts[i, j]:,}")

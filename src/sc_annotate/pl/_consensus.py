@@ -1,4 +1,4 @@
-"""Which methods of a consensus disagree with it, and for which labels."""
+"""How often the methods of a consensus disagree with it, and on which types."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sc_annotate._core.docs import documented
 from sc_annotate._store.slots import DEFAULT_KEY
 from sc_annotate._store.storage import read_uns
 from sc_annotate._store.stored import read_annotation, read_disagreements
@@ -19,25 +20,26 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-ALL, ANY = "all cells", "any of them"
+ALL, ANY = "all cells", "any method"
 LEAST_TOP = 0.2
-"""Share of disagreement that looks dark at least: a consensus that agrees should look so."""
+"""Least share that the darkest colour stands for: where the methods agree, no field should look dark."""
 
 
+@documented()
 def consensus(
     adata: AnnData,
-    *,
     key: str = DEFAULT_KEY,
+    *,
     ax: Axes | None = None,
     show: bool | None = None,
     return_fig: bool = False,
 ) -> Axes | Figure:
-    """Draw which methods of a consensus predict another label, type by type.
+    """Draw how often each method disagrees with a consensus, type by type.
 
-    Rows are the types that the consensus calls, those with the most disagreement above, after a row of all cells. Columns are
-    the methods, with their weights where these differ; the last is the share of cells where at least one disagrees. The field is the share of the row's cells,
-    in percent; empty fields are 0. Cells that a member did not name, such as those of given labels, are left out and
-    counted in the title.
+    Rows are the labels of the consensus, those with the most disagreement above, after a row of all cells. Columns are
+    the methods, with their weights where these differ; in the last column at least one method disagrees. The field is the
+    share of the row's cells, in percent; empty fields are 0. Cells that some method did not label, such as pre-labelled
+    ones, are left out and counted in the title.
 
     Parameters
     ----------
@@ -45,12 +47,9 @@ def consensus(
         An object with a consensus: of :func:`sc_annotate.tl.consensus`, or of several methods. Not changed.
     key
         Name of the consensus (``key_added``).
-    ax
-        Axes to draw on; a new figure otherwise.
-    show
-        Whether to show the figure; by default only where matplotlib is interactive.
-    return_fig
-        Return the figure instead of the Axes.
+    %(ax)s
+    %(show)s
+    %(return_fig)s
 
     Returns
     -------
@@ -69,24 +68,24 @@ def consensus(
     >>> for method in ("nearest_centroid", "naive_bayes"):
     ...     sca.tl.annotate(query, reference, "cell_type", method=method, cv=0, key_added=method)
     >>> sca.tl.consensus(query, ["nearest_centroid", "naive_bayes"])
-    >>> ax = sca.pl.consensus(query, key="consensus", show=False)
+    >>> ax = sca.pl.consensus(query, "consensus", show=False)
     >>> [text.get_text() for text in ax.get_xticklabels()]
-    ['nearest_centroid', 'naive_bayes', 'any of them']
+    ['nearest_centroid', 'naive_bayes', 'any method']
     """
-    disagrees, calls = read_disagreements(adata, key), read_annotation(adata, key)
-    named = np.isfinite(calls["confidence"].to_numpy(dtype=float))
-    if not named.any():
+    differs, frame = read_disagreements(adata, key), read_annotation(adata, key)
+    labelled = np.isfinite(frame["confidence"].to_numpy(dtype=float))
+    if not labelled.any():
         raise StorageError(f"no cell was labelled by all methods of {key!r}: nothing can be drawn.")
-    values = disagrees.to_numpy()[named]
+    values = differs.to_numpy()[labelled]
     values = np.column_stack([values, values.any(axis=1)]).astype(float)
-    types, codes = np.unique(np.asarray(calls["label"].astype(str), dtype=str)[named], return_inverse=True)
+    types, codes = np.unique(np.asarray(frame["label"].astype(str), dtype=str)[labelled], return_inverse=True)
     sizes = np.bincount(codes)
     shares = np.stack([np.bincount(codes, weights=column) for column in values.T], axis=1) / sizes[:, None]
     order = np.lexsort((-sizes, -shares[:, -1]))
     shares = np.vstack([values.mean(axis=0), shares[order]])
     counts = [len(values), *sizes[order]]
     y = [f"{n}  (n={c:,})" for n, c in zip([ALL, *style.shorten(types[order])], counts, strict=True)]
-    x = [*_with_weights(adata, key, style.shorten(disagrees.columns)), ANY]
+    x = [*_with_weights(adata, key, style.shorten(differs.columns)), ANY]
     font = heatmap.font_for(len(y))
     field = max(heatmap.pitch(len(y)), 0.17)
     ax = one_axes(
@@ -100,7 +99,7 @@ def consensus(
         y,
         x=x,
         top=max(float(shares.max()), LEAST_TOP),
-        name="share that is called otherwise",
+        name="share of cells that disagree",
         aspect="auto",
     )
     percent = 100 * shares
@@ -109,9 +108,9 @@ def consensus(
     ax.axhline(0.5, color="white", lw=3)
     ax.axvline(len(x) - 1.5, color="white", lw=3)
     style.axis_names(ax, "methods", f"label of {key}")
-    left = f"left out: {int((~named).sum()):,} cells not labelled by all methods"
+    left = f"left out: {int((~labelled).sum()):,} cells not labelled by all methods"
     head = f"disagreement with {key}, % of cells"
-    style.title(ax, [head, *([left] if not named.all() else [])])
+    style.title(ax, [head, *([left] if not labelled.all() else [])])
     return finish(ax, show=show, return_fig=return_fig)
 
 

@@ -1,4 +1,4 @@
-"""Predicted and observed changes of many perturbations at once."""
+"""Predicted and observed changes of many perturbations."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from sc_annotate._core.docs import documented
 from sc_annotate._store.perturbation_slots import DEFAULT_KEY
 from sc_annotate.errors import InputError
 from sc_annotate.pl import _style as style
-from sc_annotate.pl._figure import color_bar, finish
+from sc_annotate.pl._figure import color_bar, finish, given_axes, new_axes
 from sc_annotate.pl._frame import narrow
 from sc_annotate.pl._heatmap import font_for
 from sc_annotate.pl._perturbation_stored import read_predicted
 from sc_annotate.pl._perturbation_words import in_words
-from sc_annotate.pl._several import given_axes, new_axes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,13 +35,14 @@ ROW, COLUMN = 0.16, 0.15
 NARROWEST = 2.5
 
 STRONG = 99.0
-"""Percentile of the absolute changes that has the darkest colour; a few extreme genes would bleach the rest."""
+"""Percentile of the absolute changes that has the darkest colour; otherwise a few extreme genes leave the others pale."""
 
 
+@documented()
 def effects(
     adata: AnnData,
-    *,
     key: str = DEFAULT_KEY,
+    *,
     layer: Literal["delta", "lower", "upper"] = "delta",
     n_genes: int = 30,
     conditions: Sequence[str] | None = None,
@@ -52,30 +53,26 @@ def effects(
     """Draw a heat map of predicted changes, conditions x genes, and beside it of the observed ones where there are any.
 
     Red is up and blue down against the control, white no change; both maps have the same rows, columns and colours. Genes
-    are those of the largest changes (root mean square over conditions, predicted and observed alike; that a perturbed gene
-    itself changes is not counted, and marked by a dot). Genes that change together are neighbours, and conditions of like
-    effects are. Rows that hold nothing are grey and hatched: those that could not be predicted say why, those that were
-    not measured say so.
+    are those of the largest changes (root mean square over conditions, of predictions and observations; the change of a
+    perturbed gene itself is not counted, and is marked by a dot). Similar genes are neighbours, and so are similar
+    conditions. Rows without values are grey and hatched, with the reason.
 
     Parameters
     ----------
     adata
         An object with predicted perturbations (:func:`sc_annotate.tl.predict_perturbation`). Not changed.
-    key
-        Name of the result (``key_added``).
+    %(key)s
     layer
         What the left map shows: the predicted change (``"delta"``), or an end of its interval (``"lower"``, ``"upper"``)
-        minus the control. Where both ends have the same colour, the interval excludes that nothing changes.
+        minus the control. Where both ends have the same colour, the interval excludes no change.
     n_genes
         How many genes, 1 to 200.
     conditions
         Which to draw; by default all.
     ax
-        Two Axes to draw on, or one where nothing was measured; a new figure otherwise.
-    show
-        Whether to show the figure; by default only where matplotlib is interactive.
-    return_fig
-        Return the figure instead of the Axes.
+        Two Axes to draw on, one where nothing was measured; a new figure otherwise.
+    %(show)s
+    %(return_fig)s
 
     Returns
     -------
@@ -118,13 +115,13 @@ def effects(
     maps = {"predicted": predicted[order][:, genes]}
     if np.isfinite(observed).any():
         maps["observed"] = observed[order][:, genes]
-    return _draw(found, maps, rows, genes, ax, layer, show=show, return_fig=return_fig)
+    return finish(_draw(found, maps, rows, genes, layer, ax), show=show, return_fig=return_fig)
 
 
 def _layout(
     predicted: NDArray[np.float64], observed: NDArray[np.float64], own: NDArray[np.bool_], n: int
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Genes of the largest changes, and conditions; alike ones beside each other, conditions without values last."""
+    """Genes of the largest changes, and conditions; similar ones next to each other, conditions without values last."""
     size = np.zeros(predicted.shape[1])
     for values in (predicted, observed):
         known = np.isfinite(values) & ~own
@@ -139,7 +136,7 @@ def _layout(
 
 
 def _alike(values: NDArray[np.float64]) -> NDArray[np.intp]:
-    """Rows such that neighbours are alike."""
+    """Order of rows such that neighbours are similar."""
     from scipy.cluster.hierarchy import leaves_list, linkage
 
     if len(values) < 3:
@@ -148,9 +145,8 @@ def _alike(values: NDArray[np.float64]) -> NDArray[np.intp]:
 
 
 def _draw(
-    found: Predicted, maps: dict[str, NDArray[np.float64]], rows: NDArray[np.intp], genes: NDArray[np.intp], ax: Any,
-    layer: str, *, show: bool | None, return_fig: bool,
-) -> dict[str, Axes] | Figure:  # fmt: skip
+    found: Predicted, maps: dict[str, NDArray[np.float64]], rows: NDArray[np.intp], genes: NDArray[np.intp], layer: str, ax: Any,
+) -> dict[str, Axes]:  # fmt: skip
     names = style.shorten(found.conditions[i] for i in rows)
     columns = style.shorten(found.genes[genes])
     font = font_for(len(names))
@@ -180,7 +176,7 @@ def _draw(
         note = ["dot: the perturbed gene"] if len(own_y) else []
         style.title(one, narrow([head, *note], int(wide * 13)))
     _bar(axes[len(maps) - 1], image, known, top)
-    return finish(dict(zip(maps, axes, strict=True)), show=show, return_fig=return_fig)
+    return dict(zip(maps, axes, strict=True))
 
 
 def _empty(ax: Axes, values: NDArray[np.float64], why: list[str], wide: float) -> None:
@@ -193,9 +189,9 @@ def _empty(ax: Axes, values: NDArray[np.float64], why: list[str], wide: float) -
         text = why[i] or "no interval"
         while len(text) > 4 and style.width_of([text], style.SMALL) > wide - 0.1:
             text = text.rstrip("…")[:-1].rstrip() + "…"
-        said = ax.text((n - 1) / 2, i, text, ha="center", va="center", fontsize=style.SMALL, color=style.INK, zorder=4,
+        written = ax.text((n - 1) / 2, i, text, ha="center", va="center", fontsize=style.SMALL, color=style.INK, zorder=4,
                        bbox={"fc": ABSENT, "lw": 0, "pad": 0.2})  # fmt: skip
-        style.plain([said])
+        style.plain([written])
 
 
 def _bar(ax: Axes, image: Any, known: NDArray[np.float64], top: float) -> None:

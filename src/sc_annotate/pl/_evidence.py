@@ -1,17 +1,18 @@
-"""Which genes pushed the calls: dots of all groups side by side, or signed bars of each."""
+"""Which genes drove the predictions: dots of all groups side by side, or signed bars of each."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
+from sc_annotate._core.docs import documented
 from sc_annotate._store.slots import DEFAULT_KEY
 from sc_annotate._store.stored import read_annotation, read_evidence
 from sc_annotate.errors import InputError
-from sc_annotate.pl import _style as style
 from sc_annotate.pl._evidence_bars import bars
 from sc_annotate.pl._evidence_dots import dots
 from sc_annotate.pl._evidence_rows import chosen_rows
 from sc_annotate.pl._figure import finish
+from sc_annotate.pl._style import type_colors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,11 +22,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+@documented()
 def evidence(
     adata: AnnData,
-    *,
     key: str = DEFAULT_KEY,
-    kind: Literal["dots", "bars"] = "dots",
+    *,
+    style: Literal["dots", "bars"] = "dots",
     groups: str | Sequence[str] | None = None,
     n_genes: int | None = None,
     gene_symbols: str | None = None,
@@ -33,27 +35,25 @@ def evidence(
     show: bool | None = None,
     return_fig: bool = False,
 ) -> Axes | dict[str, Axes] | Figure:
-    """Draw the genes that pushed the calls, from :func:`sc_annotate.tl.evidence`.
+    """Draw the genes that drove the predictions, from :func:`sc_annotate.tl.evidence`.
 
-    ``"dots"``: genes (rows) against groups (columns). The genes of a column are the ones that spoke most for it; a gene
-    that speaks for several stands with the first. The colour of a dot is the gene's mean contribution to the log-odds of
-    the call: red speaks for it, blue against it. Its size is the share of the cells that express the gene. Colours end
-    at the 98th percentile, so that one gene does not outshine the others.
+    ``"dots"``: genes (rows) against groups (columns). Each column has the genes with the largest contributions to its
+    label; a gene that contributes to several stands with the first. Colour is the gene's mean contribution to the log-odds
+    of the label, red for it and blue against it. Size is the share of cells that express the gene. Colours end at the
+    98th percentile.
 
-    ``"bars"``: a panel a group, with the genes that spoke most for the call above and those that spoke most against it
-    below. All panels share one scale.
+    ``"bars"``: one panel per group, with the strongest genes for the label above and the strongest against it below.
+    All panels share one scale.
 
     Parameters
     ----------
     adata
         An annotated object, after ``sca.tl.evidence``. Not changed.
-    key
-        Name of the result (``key_added``).
-    kind
+    %(key)s
+    style
         ``"dots"`` or ``"bars"``.
     groups
-        Groups or types to draw, in this order. By default all; as dots, groups with the same
-        evidence next to each other.
+        Groups or types to draw, in this order. By default all, for dots with similar groups next to each other.
     n_genes
         Genes of each group (and, for bars, each direction). By default 5 of up to 12 groups, 3 of up to 24, else 2 for
         dots; 5 for bars.
@@ -61,10 +61,8 @@ def evidence(
         Column of ``adata.var`` with names of the genes to write.
     ax
         Axes to draw on; for bars of several groups, as many. A new figure otherwise.
-    show
-        Whether to show the figure; by default only where matplotlib is interactive.
-    return_fig
-        Return the figure instead of the Axes.
+    %(show)s
+    %(return_fig)s
 
     Returns
     -------
@@ -75,7 +73,7 @@ def evidence(
     StorageError
         No such result, no evidence, or too many groups and genes to have been kept.
     InputError
-        No such group, column or kind.
+        No such group, column or style.
 
     Examples
     --------
@@ -89,9 +87,9 @@ def evidence(
     True
     """
     stored = read_evidence(adata, key)
-    calls = read_annotation(adata, key)["label"]
-    if kind not in ("dots", "bars"):
-        raise InputError(f"kind must be 'dots' or 'bars', not {kind!r}.")
+    labels = read_annotation(adata, key)["label"]
+    if style not in ("dots", "bars"):
+        raise InputError(f"style must be 'dots' or 'bars', not {style!r}.")
     if n_genes is not None and (isinstance(n_genes, bool) or not isinstance(n_genes, int) or n_genes < 1):
         raise InputError(f"n_genes must be a whole number, 1 or more, not {n_genes!r}.")
     symbols: dict[str, str] = {}
@@ -104,9 +102,9 @@ def evidence(
         column = adata.var[gene_symbols]
         symbols = {str(g): str(s) for g, s in column.dropna().items()}
     found = chosen_rows(stored, groups, symbols)
-    colors = style.type_colors(adata, key, calls) if hasattr(calls, "cat") else {}
+    colors = type_colors(adata, key, labels) if hasattr(labels, "cat") else {}
     drawn: Any
-    if kind == "dots":
+    if style == "dots":
         drawn = dots(ax, stored, found, colors, key, n_genes)
     else:
         drawn = bars(ax, found, colors, key, n_genes or 5)

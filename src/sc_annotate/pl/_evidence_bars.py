@@ -1,4 +1,4 @@
-"""Signed bars: the genes that speak for a call, and those that speak against it."""
+"""Signed bars: the genes for a label, and those against it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sc_annotate.errors import InputError
 from sc_annotate.pl import _style as style
-from sc_annotate.pl._figure import PAD
+from sc_annotate.pl._figure import PAD, given_axes
 from sc_annotate.pl._frame import frame, narrow
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ def bars(ax: Any, found: Rows, colors: dict[str, str], key: str, n_genes: int) -
 
 
 def _panel(ax: Axes, found: Rows, two: list[Any], n_genes: int, color: str, ends: tuple[float, float]) -> None:
-    """Bars from above: the strongest for the call first, the strongest against it last."""
+    """Bars from above: the strongest gene for the label first, the strongest against it last."""
     towards, against = two
     against = against.iloc[::-1]
     genes = [*towards["gene"], *against["gene"]]
@@ -69,17 +68,13 @@ def _abreast(n: int) -> int:
 def _grid(ax: Any, n: int, rows: int, title_rows: int, key: str) -> list[Axes]:
     """The caller's Axes, one a group, or those of a new figure."""
     from matplotlib import pyplot as plt
-    from matplotlib.axes import Axes
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     if ax is not None:
-        given = [ax] if isinstance(ax, Axes) else list(np.ravel(np.asarray(ax, dtype=object)))
-        if len(given) != n or not all(isinstance(one, Axes) for one in given):
-            raise InputError(f"ax must be {n} matplotlib Axes, one a group, not {ax!r}. Or name fewer groups.")
-        return given
+        return given_axes(ax, n, "one for each group")
     across = _abreast(n)
     down = -(-n // across)
-    words = narrow([f"{key}: genes for (coloured) and against (grey) each call"], CHARACTERS * across)
+    words = narrow([f"{key}: genes for (coloured) and against (grey) each label"], CHARACTERS * across)
     engine = ConstrainedLayoutEngine(w_pad=PAD, h_pad=PAD)
     figure, made = plt.subplots(
         down, across, squeeze=False, layout=engine,

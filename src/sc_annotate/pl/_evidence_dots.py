@@ -30,7 +30,7 @@ def dots(ax: Any, stored: dict[str, Any], found: Rows, colors: dict[str, str], k
     if not isinstance(kept, dict) or "contribution" not in kept:
         raise StorageError(
             f"adata.uns[{key!r}]['evidence'] keeps no dots: there were too many groups and genes. Run sca.tl.evidence with "
-            "fewer groups or n_genes, or draw kind='bars' of some groups."
+            "fewer groups or n_genes, or draw style='bars' of some groups."
         )
     place = {pair: i for i, pair in enumerate(zip(_texts(kept["group"]), _texts(kept["type"]), strict=True))}
     values = np.asarray(kept["contribution"], dtype=np.float64)
@@ -67,7 +67,7 @@ def dots(ax: Any, stored: dict[str, Any], found: Rows, colors: dict[str, str], k
     for share in (0.25, 0.5, 1.0):
         drawn.scatter([], [], s=widest * share, color="#9a9a9a", lw=0, label=f"{100 * share:.0f} % express it")
     legend(drawn, loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=1 if len(tops) < 14 else 3)
-    style.title(drawn, [f"{key}: genes that speak for each call"], pad=6)
+    style.title(drawn, [f"{key}: genes with the largest contributions to each label"], pad=6)
     color_bar(drawn, shades, "contribution to the log-odds")
     return drawn
 
@@ -77,7 +77,7 @@ def _texts(values: Any) -> list[str]:
 
 
 def _alike(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Groups x groups, 0 to 1: cosine of what speaks for them."""
+    """Groups x groups, 0 to 1: cosine of the positive contributions."""
     push = np.maximum(values, 0)
     length = np.linalg.norm(push, axis=1, keepdims=True)
     unit = np.divide(push, length, out=np.zeros_like(push), where=length > 0)
@@ -85,7 +85,7 @@ def _alike(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _strips(ax: Axes, pairs: list[tuple[str, str]], owners: list[int], colors: dict[str, str], size: float) -> None:
-    """The colour of each column's type above it, and of the column that each gene speaks for beside the gene."""
+    """The colour of each column's type above it, and beside each gene that of the column it belongs to."""
     shade = [colors.get(kind, style.GREY) for _, kind in pairs]
     square: dict[str, Any] = {"marker": "s", "s": 0.8 * size, "linewidths": 0, "zorder": 2, "clip_on": False}
     ax.scatter(range(len(pairs)), [-STRIP] * len(pairs), c=shade, **square)

@@ -1,4 +1,4 @@
-"""Which groups of stored evidence are drawn, and how they and their genes are called."""
+"""Which groups of stored evidence are drawn, and their names and genes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Rows:
-    """Combinations of group and call that are drawn, in order (None: as it suits the picture), and their genes."""
+    """Combinations of group and label to draw, and their genes; `ordered` if the caller chose the order."""
 
     pairs: list[tuple[str, str]]
     ordered: bool
@@ -38,17 +38,17 @@ class Rows:
 
 
 def chosen_rows(stored: dict[str, Any], groups: str | Sequence[str] | None, symbols: dict[str, str]) -> Rows:
-    """The asked groups or types, each once, in the asked order."""
+    """The requested groups or types, each once, in the requested order."""
     table = stored["table"]
     table = table.assign(**{c: table[c].astype(str).astype(object) for c in ("group", "type", "direction", "gene")})
     every = list(dict.fromkeys(zip(table["group"].tolist(), table["type"].tolist(), strict=True)))
     if groups is None:
         if not every:
-            raise InputError("no gene spoke for or against any call, so there is nothing to draw.")
+            raise InputError("no gene contributed to any label: nothing can be drawn.")
         return Rows(every, False, table, symbols)
-    asked = [groups] if isinstance(groups, str) else [str(one) for one in groups]
+    requested = [groups] if isinstance(groups, str) else [str(one) for one in groups]
     pairs: list[tuple[str, str]] = []
-    for one in asked:
+    for one in requested:
         fits = [pair for pair in every if one == pair[0]] or [pair for pair in every if one == pair[1]]
         if not fits:
             names = sorted({name for pair in every for name in pair})

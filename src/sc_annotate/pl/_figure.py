@@ -1,8 +1,10 @@
-"""Make a figure where the caller gave no Axes, and hand back what was asked for."""
+"""Figures: where the caller passed no Axes, and what is returned."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
 
 from sc_annotate.errors import InputError
 from sc_annotate.pl import _style as style
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PAD = 0.08
-"""Inches around everything."""
+"""Inches around the figure."""
 
 LONGEST_BAR = 3.0
 """Inches of a colour bar."""
@@ -35,11 +37,41 @@ def one_axes(ax: Any, width: float, height: float) -> Axes:
     return ax
 
 
-def finish(drawn: Drawn, *, show: bool | None, return_fig: bool) -> Drawn | Figure:
-    """Show where asked to, and return the Axes or their figure.
+def given_axes(ax: Any, n: int, what: str) -> list[Axes]:
+    """The caller's Axes, if they are as many as there are panels."""
+    from matplotlib.axes import Axes
 
-    Without a word from the caller, pictures are shown where matplotlib is interactive (a notebook), but not twice: a
-    returned figure shows itself there.
+    given = [ax] if isinstance(ax, Axes) else list(np.ravel(np.asarray(ax, dtype=object)))
+    if len(given) != n or not all(isinstance(one, Axes) for one in given):
+        raise InputError(f"ax must be {n} matplotlib Axes, {what}, not {ax!r}.")
+    return given
+
+
+def new_axes(down: int, across: int, width: float, height: float) -> list[Axes]:
+    """Axes of a new figure of this size in inches, row by row."""
+    from matplotlib import pyplot as plt
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    engine = ConstrainedLayoutEngine(w_pad=PAD, h_pad=PAD, wspace=0.02, hspace=0.02)
+    return list(plt.subplots(down, across, figsize=(width, height), squeeze=False, layout=engine)[1].ravel())
+
+
+def pair(ax: Any, width: float, height: float, shares: tuple[float, float], names: tuple[str, str]) -> list[Axes]:
+    """The caller's two Axes, or those of a new figure of this size in inches."""
+    from matplotlib import pyplot as plt
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    if ax is not None:
+        return given_axes(ax, 2, f"for {names[0]} and {names[1]}")
+    engine = ConstrainedLayoutEngine(w_pad=PAD, h_pad=PAD, wspace=0.02)
+    return list(plt.subplots(1, 2, figsize=(width, height), layout=engine, width_ratios=shares)[1])
+
+
+def finish(drawn: Drawn, *, show: bool | None, return_fig: bool) -> Drawn | Figure:
+    """Show the figure if requested, and return the Axes or their figure.
+
+    By default figures are shown where matplotlib is interactive (a notebook), unless they are returned: a returned figure
+    shows itself there.
     """
     import matplotlib as mpl
     from matplotlib import pyplot as plt
@@ -52,7 +84,7 @@ def finish(drawn: Drawn, *, show: bool | None, return_fig: bool) -> Drawn | Figu
 
 
 def color_bar(ax: Axes, shades: Any, name: str = "", *, aspect: float = 25) -> None:
-    """A colour bar beside the Axes, no longer than a glance needs."""
+    """A colour bar beside the Axes, of limited length."""
     long = ax.get_window_extent().height / ax.figure.figure.dpi
     bar = ax.figure.colorbar(shades, ax=ax, shrink=min(0.6, LONGEST_BAR / long), aspect=aspect, pad=0.02)
     bar.outline.set_visible(False)

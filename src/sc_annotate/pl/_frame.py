@@ -1,15 +1,11 @@
-"""What the diagrams of numbers share: axes, legends, several panels side by side."""
+"""Axes, legends and pairs of panels of diagrams."""
 
 from __future__ import annotations
 
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from sc_annotate.errors import InputError
 from sc_annotate.pl import _style as style
-from sc_annotate.pl._figure import PAD
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -18,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.text import Text
 
 RED = "#b3261e"
-"""What does not hold."""
+"""Contradictions and missed coverage."""
 
 
 def frame(ax: Axes) -> None:
@@ -63,21 +59,3 @@ def percent(share: float) -> str:
 def narrow(lines: Iterable[str], characters: int) -> list[str]:
     """Lines of a title over a narrow panel."""
     return [row for line in lines for row in wrap(line, characters)]
-
-
-def pair(ax: Any, width: float, height: float, shares: tuple[float, float], names: tuple[str, str]) -> list[Axes]:
-    """The caller's two Axes, or those of a new figure of this size in inches."""
-    from matplotlib import pyplot as plt
-    from matplotlib.axes import Axes
-    from matplotlib.layout_engine import ConstrainedLayoutEngine
-
-    if ax is None:
-        made = plt.subplots(
-            1, 2, figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=PAD, h_pad=PAD, wspace=0.02),
-            width_ratios=shares,
-        )[1]  # fmt: skip
-        return list(made)
-    given = [ax] if isinstance(ax, Axes) else list(np.ravel(np.asarray(ax, dtype=object)))
-    if len(given) != 2 or not all(isinstance(one, Axes) for one in given):
-        raise InputError(f"ax must be two matplotlib Axes, for {names[0]} and {names[1]}, not {ax!r}.")
-    return given

@@ -1,4 +1,4 @@
-"""What the heatmaps share: frame, names of rows and columns, numbers in the fields."""
+"""Heatmaps: frame, names of rows and columns, numbers in the fields."""
 
 from __future__ import annotations
 

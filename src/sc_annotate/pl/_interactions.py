@@ -1,4 +1,4 @@
-"""Which genetic interactions there are, and who predicts them."""
+"""Which genetic interactions there are, and which methods predict them."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sc_annotate._data.matrix import check_adata
+from sc_annotate._core.docs import documented
+from sc_annotate._store.reading import check_adata
 from sc_annotate._store.storage import check_key
 from sc_annotate.errors import StorageError
 from sc_annotate.pl import _perturbation_words as words
 from sc_annotate.pl import _style as style
-from sc_annotate.pl._figure import finish
-from sc_annotate.pl._frame import beside, frame, legend, narrow, pair, percent, rows
+from sc_annotate.pl._figure import finish, pair
+from sc_annotate.pl._frame import beside, frame, legend, narrow, percent, rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,20 +32,21 @@ WIDE, BARS = 3.1, 2.4
 """Inches of the curves and of the bars, without their texts."""
 
 
+@documented()
 def interactions(
     adata: AnnData,
-    *,
     key: str = "interactions",
+    *,
     ax: Sequence[Axes] | None = None,
     show: bool | None = None,
     return_fig: bool = False,
 ) -> dict[str, Axes] | Figure:
     """Draw how well predictions find genetic interactions, and of what class the interactions are.
 
-    Left, pairs of a gene and a double perturbation are called in the order of how far each method predicts them from the
-    sum of the singles: the share of all interactions that is found, against the share of the calls that is false. A curve
-    further up and left is better. ``no change`` (dashed) calls every large sum an interaction, and is hard to beat; the
-    dotted line is what calling at random gives.
+    Left, pairs of a gene and a double perturbation, ranked by how far each method predicts them from the sum of the
+    singles: the share of all interactions that is found, against the share of false discoveries. Curves further up and
+    left are better. ``no change`` (dashed) takes every large sum for an interaction, and is hard to beat; the dotted line
+    is a random ranking.
 
     Right, the observed interactions by class: with both singles in one direction the double may do less than the sum
     (buffering), more (synergistic), or go the other way (opposite).
@@ -53,14 +55,11 @@ def interactions(
     ----------
     adata
         Profiles with genetic interactions (:func:`sc_annotate.tl.genetic_interactions`). Not changed.
-    key
-        Name of the result (``key_added``).
+    %(key)s
     ax
         Two Axes to draw on; a new figure otherwise.
-    show
-        Whether to show the figure; by default only where matplotlib is interactive.
-    return_fig
-        Return the figure instead of the Axes.
+    %(show)s
+    %(return_fig)s
 
     Returns
     -------
@@ -124,18 +123,18 @@ def _ours(stored: Any) -> bool:
 def _curves(ax: Axes, curves: Any, methods: list[str], found: dict[str, Any]) -> None:
     frame(ax)
     ax.set(xlim=(0, 1), ylim=(0, 1.02), box_aspect=1)
-    style.axis_names(ax, "share of the calls that is false", "share of the interactions found")
+    style.axis_names(ax, "share of false discoveries", "share of the interactions found")
     if curves is None:
-        nothing = "no interaction was called,\nso none can be predicted"
+        nothing = "no interaction was detected,\nso none can be predicted"
         ax.text(0.5, 0.5, nothing, ha="center", va="center", fontsize=style.FONT, color=style.INK)
         style.title(ax, ["finding interactions"])
         return
     tpr = np.asarray(curves["tpr"], dtype=np.float64).reshape(len(methods), -1)
     fdp = np.ravel(np.asarray(curves["fdp"], dtype=np.float64))
     area = np.ravel(np.asarray(curves["average_precision"], dtype=np.float64))
-    # Calling at random, a share of the calls as large as that of all pairs is right at every depth.
-    called = sum(int(n) for n in found["classes"].values())
-    chance = 1 - called / max(int(found["n_pairs"]), 1)
+    # In a random ranking, the share of interactions is that among all pairs, at every depth.
+    detected = sum(int(n) for n in found["classes"].values())
+    chance = 1 - detected / max(int(found["n_pairs"]), 1)
     ax.axvline(chance, color="#555555", lw=0.9, ls=(0, (1, 2)), zorder=1)
     left = chance > 0.5
     side = "right" if left else "left"

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from sc_annotate._core.docs import documented
+from sc_annotate._core.request import default
 from sc_annotate._store.perturbation_slots import DEFAULT_KEY
 from sc_annotate.errors import InputError
 from sc_annotate.pl import _perturbation_words as words
 from sc_annotate.pl import _style as style
-from sc_annotate.pl._figure import finish
+from sc_annotate.pl._figure import finish, given_axes, new_axes
 from sc_annotate.pl._frame import beside, narrow
-from sc_annotate.pl._method_rows import method_rows, width_of, without_number
 from sc_annotate.pl._perturbation_stored import read_board
-from sc_annotate.pl._several import given_axes, new_axes
+from sc_annotate.pl._perturbation_words import method_rows, width_of, without_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,44 +34,38 @@ WIDE, PITCH = 1.75, 0.27
 """Inches of a panel without its texts, and of the row of a method."""
 
 
+@documented()
 def leaderboard(
     adata: AnnData,
+    key: str = default(DEFAULT_KEY),
     *,
-    key: str = DEFAULT_KEY,
     kind: Literal["single", "double"] | None = None,
     metrics: Sequence[str] | None = None,
     ax: Sequence[Axes] | None = None,
     show: bool | None = None,
     return_fig: bool = False,
 ) -> dict[str, Axes] | Figure:
-    """Draw how well methods predict perturbations that they had not seen, each metric in a panel.
+    """Draw how well methods predict held-out perturbations, one panel per metric.
 
     A dot is the mean over held-out conditions (for ``sd_ratio`` the median over genes), the bar its 95 % bootstrap interval
-    over conditions. A hollow dot marks a method that is called uninformative: it says the same of every perturbation,
-    or tells them apart no better than chance, whatever it scores elsewhere. "replicates" is where one half of the cells,
-    taken as the prediction of the other half, stands: nothing can be expected to do much better. "chance" is what a
-    prediction gets that knows nothing of the single perturbation. The methods stand in the same order in every panel.
+    over conditions. A hollow dot marks an uninformative method: it predicts the same for every perturbation, or tells
+    them apart no better than chance, whatever its other scores. "replicates" is the score of one half of the cells as the
+    prediction of the other half: no method can be expected to do much better. "chance" is the score of a prediction that
+    does not depend on the perturbation. All panels have the same order of methods.
 
     Overlapping intervals do not mean that two methods are equal: they were scored on the same conditions, so look at the
     paired differences, in :func:`perturbation_errors` and in the table.
 
     Parameters
     ----------
-    adata
-        An object with predicted perturbations (:func:`sc_annotate.tl.predict_perturbation`), or a leaderboard as
-        :func:`sc_annotate.tl.evaluate_perturbation` returns it. Not changed.
-    key
-        Name of the result (``key_added``) in an AnnData.
-    kind
-        Conditions of one target (``"single"``) or of several (``"double"``); by default the latter, where they were scored.
+    %(board)s
+    %(kind)s
     metrics
         Which to draw, and in which order; by default all.
     ax
-        As many Axes as metrics; a new figure otherwise, which then has the verdict as its title.
-    show
-        Whether to show the figure; by default only where matplotlib is interactive.
-    return_fig
-        Return the figure instead of the Axes.
+        As many Axes as metrics; a new figure otherwise, which then has the verdict in its title.
+    %(show)s
+    %(return_fig)s
 
     Returns
     -------
@@ -114,7 +109,7 @@ def _axes(ax: Any, board: Board, n: int) -> tuple[list[Axes], set[int]]:
     down = -(-n // across)
     width = width_of(board.methods) + across * (WIDE + 0.25) + 0.4
     head = [board.what + "; dots: mean, bars: 95 % intervals", board.verdict]
-    if "uninformative" in board.calls:
+    if "uninformative" in board.informative:
         head.append("hollow: uninformative, it does not tell perturbations apart")
     head = [row for line in head for row in wrap(line, int(width * 14))]
     height = down * (PITCH * (len(board.methods) + 2) + 0.95) + 0.16 * len(head) + 0.2
@@ -136,7 +131,7 @@ def _panel(ax: Axes, board: Board, metric: str, j: int) -> None:
     for i, color in enumerate(words.colors(board.methods)):
         if not np.isfinite(mean[i]):
             continue
-        hollow = board.calls[i : i + 1] == ["uninformative"]
+        hollow = board.informative[i : i + 1] == ["uninformative"]
         if np.isfinite([low[i], high[i]]).all():
             ax.plot([low[i], high[i]], [i, i], color=color, lw=1.6, solid_capstyle="butt", zorder=2)
         face = "white" if hollow else color

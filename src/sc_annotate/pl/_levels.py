@@ -1,4 +1,4 @@
-"""How the calls of each level divide into those of the next."""
+"""How the labels of each level divide into those of the next."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sc_annotate._data.lazy import obs_of
+from sc_annotate._core.docs import documented
+from sc_annotate._store.reading import obs_of
 from sc_annotate._store.slots import DEFAULT_KEY, Slots
 from sc_annotate._store.storage import read_uns
 from sc_annotate._store.stored import read_annotation
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TALL = 2.4
-"""Inches that all cells together are high, beside the room that names take."""
+"""Inches that all cells together are high, without the space for names."""
 
 WIDE, BAR, GAP = 1.5, 0.13, 0.06
 """Inches of a flow, of a bar, and between a bar and its name."""
@@ -54,32 +55,28 @@ class Node:
         return f"{self.shown}  {self.n:,}{sure}"
 
 
+@documented()
 def levels(
     adata: AnnData,
-    *,
     key: str = DEFAULT_KEY,
+    *,
     ax: Axes | None = None,
     show: bool | None = None,
     return_fig: bool = False,
 ) -> Axes | Figure:
-    """Draw how the calls of each level divide into those of the next, coarse to fine.
+    """Draw how the labels of each level divide into those of the next, coarse to fine.
 
-    One column of bars a level; the height of a bar is its number of cells. Behind each name stand the number of cells and
-    their mean confidence at that level. Large labels and their parts come first; types that no cell was called are left
-    out.
+    One column of bars per level; the height of a bar is its number of cells. After each name stand the number of cells and
+    their mean confidence at that level. Large labels come first; types that were not predicted for any cell are left out.
 
     Parameters
     ----------
     adata
         An object annotated with several columns of labels. Not changed.
-    key
-        Name of the result (``key_added``).
-    ax
-        Axes to draw on; a new figure otherwise.
-    show
-        Whether to show the figure; by default only where matplotlib is interactive.
-    return_fig
-        Return the figure instead of the Axes.
+    %(key)s
+    %(ax)s
+    %(show)s
+    %(return_fig)s
 
     Returns
     -------
@@ -127,13 +124,13 @@ def levels(
         _ribbons(drawn, node, steps, scale, colors)
         _bar(drawn, node, steps, scale, colors, last=node.level == len(names) - 1, size=size)
     n_given = int(sure[-1].isna().sum())
-    told = [f"{key}: {len(table):,} cells; cells · mean confidence"]
-    style.title(drawn, [*told, *([f"{n_given:,} with a given label"] if n_given else [])])
+    head = [f"{key}: {len(table):,} cells; cells · mean confidence"]
+    style.title(drawn, [*head, *([f"{n_given:,} pre-labelled"] if n_given else [])])
     return finish(drawn, show=show, return_fig=return_fig)
 
 
 def _columns(adata: AnnData, key: str) -> tuple[list[str], pd.DataFrame, list[pd.Series]]:
-    """Names of the levels, the calls at each, and their confidence."""
+    """Names of the levels, the labels at each, and their confidence."""
     import pandas as pd
 
     stored = read_uns(adata, key).get("levels")
@@ -143,14 +140,14 @@ def _columns(adata: AnnData, key: str) -> tuple[list[str], pd.DataFrame, list[pd
             "`annotate(adata, reference, ['lineage', 'cell_type'])`."
         )
     names = [str(name) for name in stored]
-    calls = [f"{key}_{name}" for name in names[:-1]]
-    if gone := [c for name in calls for c in (name, f"{name}_confidence") if c not in adata.obs]:
+    coarser = [f"{key}_{name}" for name in names[:-1]]
+    if gone := [c for name in coarser for c in (name, f"{name}_confidence") if c not in adata.obs]:
         raise StorageError(f"adata.obs lacks {', '.join(map(repr, gone))}: columns were deleted. Annotate again.")
     own = read_annotation(adata, key)
     obs = obs_of(adata)
-    columns = [*(obs[name] for name in calls), own["label"]]
+    columns = [*(obs[name] for name in coarser), own["label"]]
     table = pd.DataFrame({i: np.asarray(column.astype(str), dtype=object) for i, column in enumerate(columns)})
-    sure = [*(obs[f"{name}_confidence"] for name in calls), own["confidence"]]
+    sure = [*(obs[f"{name}_confidence"] for name in coarser), own["confidence"]]
     return names, table, [pd.Series(np.asarray(s, dtype=float)) for s in sure]
 
 
@@ -178,11 +175,11 @@ def _scale(leaves: Sequence[Node]) -> float:
 
 
 def _lay_out(roots: Sequence[Node], leaves: Sequence[Node], least: float) -> float:
-    """Put every type where its name and its bar have room, and labels amid their parts; the height in inches."""
+    """Give every type the space of its name and bar, and place labels amid their parts; the height in inches."""
     scale, at = _scale(leaves), 0.0
     for node in leaves:
-        room = max(least, node.n * scale + (0.04 if node.n * scale > least else 0))
-        node.middle, at = at + room / 2, at + room
+        space = max(least, node.n * scale + (0.04 if node.n * scale > least else 0))
+        node.middle, at = at + space / 2, at + space
 
     def settle(node: Node) -> float:
         if node.parts:

@@ -1,4 +1,4 @@
-"""Which calls the user's marker lists agree with, and which they contradict."""
+"""Which labels the user's marker lists agree with, and which they contradict."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sc_annotate._core.docs import documented
 from sc_annotate._store.slots import DEFAULT_KEY
 from sc_annotate._store.storage import read_uns
 from sc_annotate._store.stored import read_annotation
@@ -28,34 +29,31 @@ MOST = 6.0
 """Score from which the colour stays the same, beside one list that fits far better than all others."""
 
 
+@documented()
 def markers_agree(
     adata: AnnData,
-    *,
     key: str = DEFAULT_KEY,
+    *,
     ax: Axes | None = None,
     show: bool | None = None,
     return_fig: bool = False,
 ) -> Axes | Figure:
-    """Draw what each marker list says of each call.
+    """Draw how well each marker list agrees with each label.
 
-    Rows are the calls that have a list, columns the lists, in the order of the rows as far as they belong to one. The
-    colour is the mean score of the list over the cells of the call: 0 where its genes are no higher than the cells' other
-    genes. A frame is the call's own list: black where it agrees, grey where the lists are silent, red and dashed where
-    another list is clearly ahead, which is then marked with a red cross, as is the name of the call. Colours beside the
-    names are those of the calls.
+    Rows are the labels that have a list; columns are the lists, in the order of the rows. Colour is the mean score of the
+    list over the cells of the label: 0 where its genes are no higher than the cells' other genes. A frame marks the
+    label's own list: black where it agrees, grey where no list decides, red and dashed where another list scores clearly
+    higher. That list and the name of the label are then marked with a red cross. Colours beside the names are those of
+    the labels.
 
     Parameters
     ----------
     adata
         An object after :func:`sc_annotate.tl.markers_agree`. Not changed.
-    key
-        Name of the result (``key_added``).
-    ax
-        Axes to draw on; a new figure otherwise.
-    show
-        Whether to show the figure; by default only where matplotlib is interactive.
-    return_fig
-        Return the figure instead of the Axes.
+    %(key)s
+    %(ax)s
+    %(show)s
+    %(return_fig)s
 
     Returns
     -------
@@ -64,7 +62,7 @@ def markers_agree(
     Raises
     ------
     StorageError
-        No such result, or one whose calls were not compared with markers.
+        No such result, or one that was not compared with markers.
 
     Examples
     --------
@@ -84,34 +82,34 @@ def markers_agree(
         )
     table: pd.DataFrame = found["table"]
     table = table[(table["group"] == "").to_numpy(dtype=bool)].set_index("type")
-    calls, lists = _texts(found["labels"]), _texts(found["lists"])
+    labels, lists = _texts(found["labels"]), _texts(found["lists"])
     scores = np.atleast_2d(np.asarray(found["scores"], dtype=float))
     own = np.array([lists.index(name) for name in _texts(found["list_of_label"])], dtype=np.intp)
-    # Calls of one list next to each other, so that agreement runs along the diagonal.
-    rows = np.lexsort((np.array(calls), own))
+    # Labels of one list next to each other, so that agreement runs along the diagonal.
+    rows = np.lexsort((np.array(labels), own))
     columns = [*dict.fromkeys(own[rows].tolist())]
     columns += [j for j in np.argsort(-scores.max(axis=0), kind="stable").tolist() if j not in columns]
     place = {j: x for x, j in enumerate(columns)}
-    shown, ordered = scores[np.ix_(rows, columns)], [calls[i] for i in rows]
-    against = [str(table.loc[call, "agreement"]) == "contradict" for call in ordered]
+    shown, ordered = scores[np.ix_(rows, columns)], [labels[i] for i in rows]
+    against = [str(table.loc[label, "agreement"]) == "contradict" for label in ordered]
     short = style.shorten(ordered)
     y = [
-        f"{'× ' if bad else ''}{name}  (n={int(table.loc[call, 'n_cells']):,})"
-        for name, call, bad in zip(short, ordered, against, strict=True)
+        f"{'× ' if bad else ''}{name}  (n={int(table.loc[label, 'n_cells']):,})"
+        for name, label, bad in zip(short, ordered, against, strict=True)
     ]
     x = style.shorten([lists[j] for j in columns])
     ax = _draw(ax, shown, y, x)
     _swatches(ax, adata, key, ordered)
-    for i, (call, bad) in enumerate(zip(ordered, against, strict=True)):
-        verdict = str(table.loc[call, "agreement"])
-        _frame(ax, place[int(own[rows[i]])], i, verdict)
+    for i, (label, bad) in enumerate(zip(ordered, against, strict=True)):
+        agreement = str(table.loc[label, "agreement"])
+        _frame(ax, place[int(own[rows[i]])], i, agreement)
         if bad:
-            _cross(ax, place[lists.index(str(table.loc[call, "rival"]))], i)
+            _cross(ax, place[lists.index(str(table.loc[label, "rival"]))], i)
     for i, bad in enumerate(against):
         if bad:
             ax.get_yticklabels()[i].set_color(RED)
-    style.axis_names(ax, "lists of markers", f"call of {key}")
-    head = [f"markers against {key}", f"{sum(against)} of {len(calls)} calls contradicted (red)"]
+    style.axis_names(ax, "marker lists", f"label of {key}")
+    head = [f"markers against {key}", f"{sum(against)} of {len(labels)} labels contradicted (red)"]
     left = _texts(found.get("unmatched", []))
     without = f"without a list: {', '.join(style.shorten(left[:5]))}{', ...' if len(left) > 5 else ''}"
     style.title(ax, narrow([*head, *([without] if left else [])], 46))
@@ -144,15 +142,15 @@ def _draw(ax: Axes | None, shown: NDArray[np.float64], y: list[str], x: list[str
     return ax
 
 
-def _swatches(ax: Axes, adata: AnnData, key: str, calls: list[str]) -> None:
-    """The colour of each call, beside its name."""
+def _swatches(ax: Axes, adata: AnnData, key: str, labels: list[str]) -> None:
+    """The colour of each label, beside its name."""
     column = read_annotation(adata, key)["label"]
     if not hasattr(column, "cat"):
         return
     colors = style.type_colors(adata, key, column)
     ax.scatter(
-        np.zeros(len(calls)), range(len(calls)), s=22, marker="s", lw=0, clip_on=False, zorder=3,
-        color=[colors.get(call, style.GREY) for call in calls], transform=_left(ax),
+        np.zeros(len(labels)), range(len(labels)), s=22, marker="s", lw=0, clip_on=False, zorder=3,
+        color=[colors.get(label, style.GREY) for label in labels], transform=_left(ax),
     )  # fmt: skip
 
 
@@ -164,11 +162,11 @@ def _left(ax: Axes) -> Any:
     return ax.get_yaxis_transform() + ScaledTranslation(-5 / 72, 0, figure.dpi_scale_trans)
 
 
-def _frame(ax: Axes, x: int, y: int, verdict: str) -> None:
-    """A frame around the call's own list."""
+def _frame(ax: Axes, x: int, y: int, agreement: str) -> None:
+    """A frame around the label's own list."""
     from matplotlib.patches import Rectangle
 
-    color, line = {"agree": (style.INK, "-"), "contradict": (RED, (0, (2, 1)))}.get(verdict, ("#8a8a8a", "-"))
+    color, line = {"agree": (style.INK, "-"), "contradict": (RED, (0, (2, 1)))}.get(agreement, ("#8a8a8a", "-"))
     ax.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, fill=False, ec=color, lw=1.5, ls=line, clip_on=False, zorder=4))
 
 

@@ -1,4 +1,4 @@
-"""Compared methods, each with its interval."""
+"""Scores of compared methods, with intervals."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from sc_annotate._core.docs import documented
+from sc_annotate._core.request import Unset, default, value_of
 from sc_annotate._store.slots import DEFAULT_KEY
 from sc_annotate._store.storage import read_uns
 from sc_annotate._store.stored import read_baseline
@@ -20,14 +22,15 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 METRICS = {"macro_f1": "macro-F1", "accuracy": "accuracy"}
-LINE, FLOOR = "logreg", "majority"
+REFERENCE, BASELINE = "logreg", "majority"
 BLUE = "#1f5fa8"
 
 
+@documented()
 def methods(
     adata: AnnData | pd.DataFrame,
+    key: str = default(DEFAULT_KEY),
     *,
-    key: str = DEFAULT_KEY,
     metric: Literal["macro_f1", "accuracy"] = "macro_f1",
     ax: Axes | None = None,
     show: bool | None = None,
@@ -35,8 +38,7 @@ def methods(
 ) -> Axes | Figure:
     """Draw the held-out scores of compared methods, the best above, with their intervals.
 
-    A dashed line and a band mark ``logreg`` and its interval; ``majority``, which always calls the commonest type, is the
-    floor. Overlapping intervals do not mean that two methods are equal: they were scored on the same cells, so look at
+    A dashed line and a band mark ``logreg`` and its interval; ``majority`` predicts the most common type for every cell. Overlapping intervals do not mean that two methods are equal: they were scored on the same cells, so look at
     the paired ``difference`` in the table.
 
     Parameters
@@ -46,15 +48,12 @@ def methods(
         columns ``method``, the metric, and (where there are intervals) the metric with ``_low`` and ``_high``. Not
         changed.
     key
-        Name of the result (``key_added``) in an annotated object.
+        Name of the result (``key_added``) in an AnnData; not for a table.
     metric
         ``"macro_f1"`` or ``"accuracy"``.
-    ax
-        Axes to draw on; a new figure otherwise.
-    show
-        Whether to show the figure; by default only where matplotlib is interactive.
-    return_fig
-        Return the figure instead of the Axes.
+    %(ax)s
+    %(show)s
+    %(return_fig)s
 
     Returns
     -------
@@ -81,7 +80,7 @@ def methods(
     table, title, own = _table(adata, key)
     table = _sorted(table, metric)
     names = [str(name) for name in table["method"]]
-    role = {LINE: "  (baseline)", FLOOR: "  (floor)"}
+    role = {REFERENCE: "  (baseline)", BASELINE: "  (most common type)"}
     shown = [one + role.get(name, "") for one, name in zip(style.shorten(names), names, strict=True)]
     ax = one_axes(
         ax, 3.6 + style.width_of(shown, style.FONT) + 1.5, 0.28 * len(names) + 0.18 * len(style.broken(title)) + 0.7
@@ -104,11 +103,14 @@ def methods(
 
 
 def _table(adata: Any, key: str) -> tuple[pd.DataFrame, list[str], str | None]:
-    """Scores, the title, and the method that was asked for."""
+    """Scores, the title, and the requested method."""
     import pandas as pd
 
     if isinstance(adata, pd.DataFrame):
+        if not isinstance(key, Unset):
+            raise InputError(f"key={key!r} names a result in an AnnData; a table has no name. Leave key out.")
         return adata, [str(adata.attrs.get("split", ""))], None
+    key = value_of(key)
     baseline = read_baseline(adata, key)
     title = [f"{key}: scores on {int(baseline['n_cells']):,} held-out reference cells", str(baseline["split"])]
     return baseline["scores"], title, str(read_uns(adata, key)["method"])
@@ -129,7 +131,7 @@ def _sorted(table: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 
 def _baseline(ax: Axes, table: pd.DataFrame, metric: str) -> None:
-    row = table[(table["method"] == LINE) & table[metric].notna()]
+    row = table[(table["method"] == REFERENCE) & table[metric].notna()]
     if not len(row):
         return
     ax.axvline(float(row[metric].iloc[0]), color="#555555", lw=0.9, ls=(0, (4, 3)), zorder=1)
@@ -150,7 +152,7 @@ def _dots(ax: Axes, table: pd.DataFrame, metric: str) -> None:
     }
     for i, row in enumerate(table.to_dict("records")):
         value, low, high = (float(row.get(name, np.nan)) for name in (metric, f"{metric}_low", f"{metric}_high"))
-        color = {LINE: style.INK, FLOOR: "#8c8c8c"}.get(row["method"], BLUE)
+        color = {REFERENCE: style.INK, BASELINE: "#8c8c8c"}.get(row["method"], BLUE)
         if not np.isfinite(value):
             ax.text(1.02, i, "no score", **look)
             continue

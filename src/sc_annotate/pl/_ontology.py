@@ -1,4 +1,4 @@
-"""How fine the probabilities allow the calls to be: the tree of terms with the mass on it."""
+"""How specific the labels can be: the tree of terms, with the probability of each."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sc_annotate._data.columns import check_column
+from sc_annotate._core.docs import documented
+from sc_annotate._store.reading import check_column
 from sc_annotate._store.slots import DEFAULT_KEY
 from sc_annotate._store.storage import read_uns
 from sc_annotate._store.stored import read_annotation, read_probabilities
@@ -24,16 +25,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 TERM = "#8b97a6"
-"""Bars of terms that are no type, and of types that no cell is called."""
+"""Bars of terms that are no type, and of types that were not predicted."""
 LINE = "#b5bcc5"
 INDENT, GAP, BARS, TEXT = 0.16, 0.08, 2.6, 0.95
 """Inches of a step of the tree, between it and names or bars, of the bars, and of the numbers beside them."""
 
 
+@documented()
 def ontology(
     adata: AnnData,
-    *,
     key: str = DEFAULT_KEY,
+    *,
     groupby: str | None = None,
     group: str | None = None,
     cell: str | None = None,
@@ -43,31 +45,28 @@ def ontology(
 ) -> Axes | Figure:
     """Draw the tree of terms of a roll-up, with the mean probability at or under each.
 
-    Each row is a term, under the one that holds it; where a term lies under several, under the one with the fewest types.
-    The bar is the mass: all of it at the root, shared out towards the types. Where it breaks up is how fine these cells
-    can be called. Types have their colours, terms are grey.
+    Each row is a term, below its parent; of several parents, below the one with the fewest types. Bars are probabilities:
+    1 at the root, divided towards the types. Where the bars become short, the cells cannot be labelled more specifically.
+    Types have their colours, terms are grey.
 
     Parameters
     ----------
     adata
         An object with a roll-up (:func:`sc_annotate.tl.rollup`). Not changed.
-    key
-        Name of the result (``key_added``).
+    %(key)s
     groupby, group
         A column of ``obs`` and one of its values: draw these cells only.
     cell
         Name of one cell: draw this one only.
     ax
         Axes to draw on; a new figure otherwise. Names stand to the left of it, numbers to the right.
-    show
-        Whether to show the figure; by default only where matplotlib is interactive.
-    return_fig
-        Return the figure instead of the Axes.
+    %(show)s
+    %(return_fig)s
 
     Returns
     -------
     The Axes, or the figure. Beside the bars stand the mass, and ``n``, the number of cells rolled up to the term. The
-    dashed line is the coverage that was asked for. Cells whose label was given are left out.
+    dashed line is the requested coverage. Pre-labelled cells are left out.
 
     Raises
     ------
@@ -90,25 +89,23 @@ def ontology(
     'mean probability at or under the term'
     """
     stored = read_uns(adata, key)
-    about = stored.get("rollup")
-    calls = read_annotation(adata, key)
-    if not isinstance(about, dict) or "membership" not in about or "rollup" not in calls:
+    found = stored.get("rollup")
+    frame = read_annotation(adata, key)
+    if not isinstance(found, dict) or "membership" not in found or "rollup" not in frame:
         raise StorageError(f"adata.uns[{key!r}] has no roll-up. Run `sca.tl.rollup(adata, {key!r})` first.")
     p = read_probabilities(adata, key).to_numpy(dtype=np.float64)
     inside, words = _cells(adata, groupby, group, cell)
-    chosen = inside & calls["rollup_confidence"].notna().to_numpy() & ~np.isnan(p).any(axis=1)
+    chosen = inside & frame["rollup_confidence"].notna().to_numpy() & ~np.isnan(p).any(axis=1)
     if not chosen.any():
-        raise StorageError(
-            f"none of the cells to draw ({words}) was rolled up: their labels were given. Choose others."
-        )
-    table: pd.DataFrame = about["table"]
-    membership = np.asarray(about["membership"], dtype=np.float64)
+        raise StorageError(f"none of the cells to draw ({words}) was rolled up: they were pre-labelled. Choose others.")
+    table: pd.DataFrame = found["table"]
+    membership = np.asarray(found["membership"], dtype=np.float64)
     mass = membership @ p[chosen].mean(axis=0)
-    counts = calls["rollup"][chosen].astype(str).value_counts()
+    counts = frame["rollup"][chosen].astype(str).value_counts()
     order, steps = _preorder(table["parent"].to_numpy(dtype=int), mass)
     names = style.shorten(table["name"].astype(str))
     n = np.array([int(counts.get(str(name), 0)) for name in table["name"]])
-    colors = style.type_colors(adata, key, calls["label"].astype("category"))
+    colors = style.type_colors(adata, key, frame["label"].astype("category"))
     shades = [
         colors.get(str(name), TERM) if kind else TERM
         for name, kind in zip(table["name"], table["is_type"], strict=True)
@@ -119,8 +116,8 @@ def ontology(
     drawn = one_axes(ax, wide + BARS + TEXT, max(pitch(len(order)) * len(order), 0.8) + 1.0)
     _bars(drawn, [(mass[i], shades[i], n[i]) for i in order])
     _tree(drawn, order, steps, names, table["parent"].to_numpy(dtype=int), wide, size)
-    if about.get("by") == "probability":
-        drawn.axvline(float(about["coverage"]), color="#555555", lw=0.9, ls=(0, (4, 3)), zorder=3)
+    if found.get("by") == "probability":
+        drawn.axvline(float(found["coverage"]), color="#555555", lw=0.9, ls=(0, (4, 3)), zorder=3)
     fine = float(n[table["is_type"].to_numpy(dtype=bool)].sum() / n.sum())
     head = [f"{key}, rolled up: {words}" if cell is None else f"{key}, rolled up: {cell}"]
     if cell is None:
@@ -131,7 +128,7 @@ def ontology(
 
 
 def _cells(adata: AnnData, groupby: str | None, group: str | None, cell: str | None) -> tuple[NDArray[np.bool_], str]:
-    """Which cells to draw, and what to call them."""
+    """Which cells to draw, and their description."""
     if (groupby is None) != (group is None) or (cell is not None and groupby is not None):
         raise InputError("name both groupby and group, or a cell, or none of them.")
     if cell is not None:

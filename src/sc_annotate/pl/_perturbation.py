@@ -1,4 +1,4 @@
-"""What one perturbation was predicted to do, and what it did."""
+"""Predicted and observed change of one perturbation."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sc_annotate._core.docs import documented
 from sc_annotate._store.perturbation_slots import DEFAULT_KEY
 from sc_annotate.errors import InputError
 from sc_annotate.pl import _style as style
@@ -35,11 +36,12 @@ WITHOUT = "no intervals: too few conditions were held out, or none"
 TARGET, OTHER = "#b3126b", "#b0b0b0"
 
 
+@documented()
 def perturbation(
     adata: AnnData,
-    condition: str,
-    *,
     key: str = DEFAULT_KEY,
+    *,
+    condition: str,
     n_names: int = 10,
     ax: Axes | None = None,
     show: bool | None = None,
@@ -47,35 +49,31 @@ def perturbation(
 ) -> Axes | Figure:
     """Draw the observed against the predicted change of every gene in one condition.
 
-    On the dashed line a gene changes as predicted; both axes have the same scale, so that a prediction which is too timid
-    looks so. The genes that change most are named, and the perturbed genes themselves (in red); bars are their
-    intervals. Genes far left or right of the line were predicted wrongly; a vertical column of dots is a prediction that
-    nothing changes.
+    On the dashed line a gene changes as predicted; both axes have the same scale, so that a prediction
+    that is too small is seen. The genes that change most are named, and the perturbed genes themselves (in red); bars are their
+    intervals. Genes far from the line were predicted wrongly; a vertical column of dots is a prediction of no
+    change.
 
-    Of a condition that was not measured, the genes with the largest predicted changes stand in a row each, with their
+    For a condition that was not measured, the genes with the largest predicted changes are drawn as rows, with their
     intervals.
 
     Parameters
     ----------
     adata
         An object with predicted perturbations (:func:`sc_annotate.tl.predict_perturbation`). Not changed.
+    %(key)s
     condition
         Name of the condition, such as ``"KLF1"`` or ``"KLF1+GATA1"``; targets in any order.
-    key
-        Name of the result (``key_added``).
     n_names
-        How many genes to name, 0 to 60.
-    ax
-        Axes to draw on; a new figure otherwise.
-    show
-        Whether to show the figure; by default only where matplotlib is interactive.
-    return_fig
-        Return the figure instead of the Axes.
+        How many genes to name, 0 to 60; at least 1 for a condition that was not measured.
+    %(ax)s
+    %(show)s
+    %(return_fig)s
 
     Returns
     -------
-    The Axes, or the figure. The title says whether the model had seen the condition, and in how many genes the observed
-    value lies in the interval.
+    The Axes, or the figure. The title says whether the condition was held out, and for how many genes the observed value
+    lies in the interval.
 
     Raises
     ------
@@ -89,7 +87,7 @@ def perturbation(
     >>> import sc_annotate as sca
     >>> screen = sca.datasets.simulate_perturb_seq(2000, 60, 12, 0, rng=0)
     >>> sca.tl.predict_perturbation(screen, conditions=["G50"])
-    >>> ax = sca.pl.perturbation(screen, "G50", show=False)
+    >>> ax = sca.pl.perturbation(screen, condition="G50", show=False)
     >>> ax.get_ylabel()
     'observed change from the control'
     """
@@ -163,9 +161,13 @@ def _against(found: Predicted, i: int, n_names: int, ax: Any) -> Axes:
 
 
 def _ranked(found: Predicted, i: int, n_names: int, ax: Any) -> Axes:
+    if not n_names:
+        raise InputError(
+            f"n_names=0: {found.conditions[i]!r} was not measured, and is drawn as rows of named genes. Name at least 1."
+        )
     x = found.change[i]
     low, high, there = _intervals(found, i)
-    chosen = _named(found, i, x, max(n_names, 1))
+    chosen = _named(found, i, x, n_names)
     chosen = chosen[np.argsort(-x[chosen], kind="stable")]
     red = np.isin(chosen, _targets(found, i))
     names = [f"{found.genes[g]} (perturbed)" if r else str(found.genes[g]) for g, r in zip(chosen, red, strict=True)]
@@ -187,8 +189,8 @@ def _ranked(found: Predicted, i: int, n_names: int, ax: Any) -> Axes:
 
 def _head(found: Predicted, i: int) -> list[str]:
     method = in_words([found.method])[0]
-    seen = ", which was fitted with it" if np.isfinite(found.observed[i]).any() else ""
-    return [found.conditions[i], f"predicted by {method}{', which had not seen it' if found.held_out[i] else seen}"]
+    seen = ", fitted with this condition" if np.isfinite(found.observed[i]).any() else ""
+    return [found.conditions[i], f"predicted by {method}{', without seeing it' if found.held_out[i] else seen}"]
 
 
 def _held(found: Predicted, i: int, low: NDArray[np.float64], high: NDArray[np.float64], there: bool) -> str:
@@ -199,4 +201,4 @@ def _held(found: Predicted, i: int, low: NDArray[np.float64], high: NDArray[np.f
         return f"bars: {100 * found.coverage:.4g} % intervals"
     known = np.isfinite(low) & np.isfinite(found.observed[i])
     inside = (low <= found.observed[i]) & (found.observed[i] <= high)
-    return f"intervals hold {percent(inside[known].mean())} of the genes ({100 * found.coverage:.4g} % asked)"
+    return f"intervals hold {percent(inside[known].mean())} of the genes ({100 * found.coverage:.4g} % requested)"

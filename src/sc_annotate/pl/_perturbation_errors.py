@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from sc_annotate._core.docs import documented
+from sc_annotate._core.request import default
 from sc_annotate._store.perturbation_slots import DEFAULT_KEY
 from sc_annotate.errors import InputError
 from sc_annotate.pl import _perturbation_words as words
 from sc_annotate.pl import _style as style
 from sc_annotate.pl._figure import finish, one_axes
 from sc_annotate.pl._frame import beside, narrow
-from sc_annotate.pl._method_rows import method_rows, width_of, without_number
 from sc_annotate.pl._perturbation_stored import read_board
+from sc_annotate.pl._perturbation_words import method_rows, width_of, without_number
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -30,10 +32,11 @@ AGAINST = ("additive", "mean", "no_change")
 """Which baseline differences are written for: the first that is there."""
 
 
+@documented()
 def perturbation_errors(
     adata: AnnData,
+    key: str = default(DEFAULT_KEY),
     *,
-    key: str = DEFAULT_KEY,
     kind: Literal["single", "double"] | None = None,
     metric: str = "l2",
     ax: Axes | None = None,
@@ -42,27 +45,19 @@ def perturbation_errors(
 ) -> Axes | Figure:
     """Draw one score of all methods, with a thin line for each held-out condition.
 
-    All methods were asked about the same conditions, so the lines tell what intervals of each by itself cannot: whether one
-    is better nearly everywhere, or by a few conditions. Beside each mean stands its 95 % bootstrap interval, and below it
+    All methods predict the same conditions, so the lines show what their intervals cannot: whether one method is better
+    for nearly all conditions, or for a few. Beside each mean stands its 95 % bootstrap interval, and below it
     the mean difference to a baseline on the same conditions (``additive`` for combinations, else ``mean``).
 
     Parameters
     ----------
-    adata
-        An object with predicted perturbations (:func:`sc_annotate.tl.predict_perturbation`), or a leaderboard as
-        :func:`sc_annotate.tl.evaluate_perturbation` returns it. Not changed.
-    key
-        Name of the result (``key_added``) in an AnnData.
-    kind
-        Conditions of one target (``"single"``) or of several (``"double"``); by default the latter, where they were scored.
+    %(board)s
+    %(kind)s
     metric
         Any that has a value for each condition, so not ``"sd_ratio"``, for which see :func:`sd_ratio`.
-    ax
-        Axes to draw on; a new figure otherwise.
-    show
-        Whether to show the figure; by default only where matplotlib is interactive.
-    return_fig
-        Return the figure instead of the Axes.
+    %(ax)s
+    %(show)s
+    %(return_fig)s
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""What the pictures of perturbations draw, read back and checked."""
+"""Stored predictions and scores of perturbations, read back and checked."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sc_annotate._core.request import Unset, value_of
 from sc_annotate._store import perturbation_slots as slots
-from sc_annotate._vocabulary.conditions import SEPARATOR, as_targets, names_of
+from sc_annotate._store.reading import SEPARATOR, as_targets, names_of
 from sc_annotate.errors import InputError
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ class Predicted:
     genes: NDArray[np.str_]
     conditions: list[str]
     contexts: list[str]
-    """Of each condition, ``""`` where there is only one: what stands behind the bar in its name."""
+    """Of each condition, the part of its name after the bar; ``""`` where there is one context."""
     reason: list[str]
     held_out: NDArray[np.bool_]
     method: str
@@ -37,7 +38,7 @@ class Predicted:
     coverage: float
 
     def row(self, condition: str) -> int:
-        """Where a condition stands; ``"B+A"`` is ``"A+B"``."""
+        """Index of a condition; ``"B+A"`` is ``"A+B"``."""
         if condition in self.conditions:
             return self.conditions.index(condition)
         written = condition if isinstance(condition, str) else ""
@@ -77,12 +78,13 @@ class Board:
     """Baselines x methods x metrics."""
     sd_ratios: NDArray[np.float64]
     ceiling: dict[str, float]
-    calls: list[str]
+    informative: list[str]
+    """Of each method, whether it tells perturbations apart, in words."""
     verdict: str
     what: str
-    """What was scored, in words."""
+    """What was scored."""
     own: str | None
-    """The method that was asked for."""
+    """The requested method."""
 
     def at(self, metric: str) -> int:
         if metric not in self.metrics:
@@ -117,16 +119,19 @@ def read_predicted(adata: AnnData, key: str) -> Predicted:
 
 
 def read_board(adata: Any, key: str, kind: str | None) -> Board:
-    """The scores in an annotated object, or a leaderboard as it was returned."""
+    """The scores in an AnnData, or a leaderboard as it was returned; `key` may be a default that was not written."""
     if hasattr(adata, "to_dict") and not hasattr(adata, "obs"):
         stored = adata.to_dict()
         if not isinstance(stored, dict) or not {"methods", "metrics", "summary", "values"} <= set(stored):
             raise InputError(f"adata must be an AnnData or a leaderboard, not {type(adata).__name__}.")
         if kind is not None:
             raise InputError(
-                f"kind={kind!r} chooses among the scores in an AnnData; a leaderboard holds one kind only."
+                f"kind={kind!r} chooses among the scores in an AnnData; a leaderboard has one kind only. Leave kind out."
             )
+        if not isinstance(key, Unset):
+            raise InputError(f"key={key!r} names a result in an AnnData; a leaderboard has no name. Leave key out.")
         return _board(stored, "leaderboard", "conditions", None)
+    key = value_of(key)
     found = slots.read_uns(adata, key)
     have = [name for name in KINDS if name in found]
     if not have:
@@ -135,7 +140,7 @@ def read_board(adata: Any, key: str, kind: str | None) -> Board:
             "evaluate=True."
         )
     if kind is not None and kind not in have:
-        raise InputError(f"kind={kind!r} was not scored in adata.uns[{key!r}]; there is: {', '.join(map(repr, have))}.")
+        raise InputError(f"kind={kind!r} was not scored in adata.uns[{key!r}]; there is {', '.join(map(repr, have))}.")
     chosen = kind or have[0]
     return _board(found[chosen], key, f"held-out conditions of {KINDS[chosen]}", str(found["method"]))
 
@@ -159,7 +164,7 @@ def _board(stored: dict[str, Any], key: str, what: str, own: str | None) -> Boar
         differences={part: np.asarray(v) for part, v in stored["differences"].items()},
         sd_ratios=np.asarray(stored["sd_ratios"], dtype=np.float64),
         ceiling=dict(zip(names["metrics"], ceiling.tolist(), strict=True)),
-        calls=names["calls"],
+        informative=names["calls"],
         verdict=str(stored["verdict"]),
         what=f"{key}: {int(scored.sum()):,}{some} {what}",
         own=own,

@@ -1,4 +1,4 @@
-"""Methods and metrics of perturbation prediction in words and colours, the same in every picture."""
+"""Methods and metrics of perturbation prediction in figures: words, colours and rows."""
 
 from __future__ import annotations
 
@@ -6,9 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sc_annotate.pl import _style as style
+from sc_annotate.pl._frame import rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from matplotlib.axes import Axes
+
+    from sc_annotate.pl._perturbation_stored import Board
 
 BLUE, GREEN = "#1f5fa8", "#1b7f5c"
 
@@ -17,20 +22,20 @@ BASELINES = {
     "mean": ("mean  (of all perturbations)", "#3c3c3c"),
     "additive": ("additive  (sum of the singles)", "#b35900"),
 }
-"""What every method is held against: words and colour."""
+"""Baselines of every comparison: words and colour."""
 
 OTHERS = ("#7b3fa0", "#0f8ba0", "#b3126b", "#8a6d00", "#6b9bc9", "#5b3a1e")
 
 
 @dataclass(frozen=True)
 class Metric:
-    """How a metric is called, which way it is good, and where chance lies."""
+    """A metric in words, which direction is better, and its value by chance."""
 
     words: str
     good: str
     chance: float | None = None
     ranks: bool = False
-    """Whether chance is a little more than half, as the own rank counts among n."""
+    """Whether chance is a little more than one half, as a condition's own rank counts among n."""
 
     def chance_of(self, n: int) -> float | None:
         return (n + 1) / (2 * n) if self.ranks and n else self.chance
@@ -65,7 +70,7 @@ def in_words(methods: Sequence[str]) -> list[str]:
 
 
 def colors(methods: Sequence[str]) -> list[str]:
-    """A colour for each method; those that nearly every result has keep theirs."""
+    """A colour for each method, the same in all pictures for the most common ones."""
     own = {name: color for name, (_, color) in BASELINES.items()} | {"linear": BLUE}
     free = [name for name in methods if name not in own]
     own |= {name: OTHERS[i % len(OTHERS)] for i, name in enumerate(free)}
@@ -73,6 +78,23 @@ def colors(methods: Sequence[str]) -> list[str]:
 
 
 def figure(value: float) -> str:
-    """A number as it is written beside a dot: three digits that count, a real minus."""
+    """A number with three significant digits and a typographic minus."""
     text = f"{value:#.3g}" if abs(value) < 1000 else f"{value:,.0f}"
     return text.rstrip(".").replace("-", "−")
+
+
+def width_of(methods: Sequence[str]) -> float:
+    """Inches that the names of methods take at the left."""
+    return style.width_of(in_words(methods), style.FONT)
+
+
+def method_rows(ax: Axes, board: Board, methods: Sequence[str], *, named: bool = True) -> None:
+    """A row for each method, the first above; the requested one in bold."""
+    rows(ax, in_words(methods) if named else [""] * len(methods), style.FONT)
+    for text, name in zip(ax.get_yticklabels(), methods, strict=True):
+        text.set_fontweight("bold" if name == board.own else "normal")
+
+
+def without_number(board: Board, i: int, j: int) -> str:
+    """Text in place of a missing score, of method `i` and metric `j`."""
+    return "not predicted" if "missing" in str(board.summary["status"][i, j]) else "undefined"

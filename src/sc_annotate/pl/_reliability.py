@@ -1,4 +1,4 @@
-"""Whether confidence means what it says."""
+"""Confidence against accuracy."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sc_annotate._core.docs import documented
 from sc_annotate._store.slots import DEFAULT_KEY
 from sc_annotate._store.stored import read_calibration
 from sc_annotate.pl import _style as style
@@ -27,36 +28,31 @@ LOOKS: dict[str, dict[str, Any]] = {
 SIDE = 3.4
 
 
+@documented()
 def reliability(
     adata: AnnData,
-    *,
     key: str = DEFAULT_KEY,
+    *,
     ax: Axes | None = None,
     show: bool | None = None,
     return_fig: bool = False,
 ) -> Axes | Figure:
     """Draw confidence against accuracy on held-out reference cells, before and after calibration.
 
-    Cells stand in bins of about equal size by their confidence. On the diagonal, 80 of 100 calls of confidence 0.8 are
-    right; below it, confidence promises too much. The vertical lines are 95 % intervals (Wilson).
+    Cells stand in bins of about equal size by their confidence. On the diagonal, 80 of 100 predictions with confidence
+    0.8 are correct; below it, confidence is too high. The vertical lines are 95 % intervals (Wilson).
 
-    The legend gives the expected calibration error, the mean distance from the diagonal, beside the value that a
-    perfectly calibrated model would show by chance with as many cells: what does not exceed that is no error. Nothing
-    here is known about the cells of `adata` themselves; where they come from another technology or tissue than the
-    reference, confidence may promise too much again.
+    The legend gives the expected calibration error, the mean distance from the diagonal, and in brackets the value that is
+    expected for a perfectly calibrated model with this number of cells. The figure is about reference cells: for cells of
+    another technology or tissue, confidence may be too high.
 
     Parameters
     ----------
-    adata
-        An annotated object. Not changed.
-    key
-        Name of the result (``key_added``).
-    ax
-        Axes to draw on; a new figure otherwise.
-    show
-        Whether to show the figure; by default only where matplotlib is interactive.
-    return_fig
-        Return the figure instead of the Axes.
+    %(annotated)s
+    %(key)s
+    %(ax)s
+    %(show)s
+    %(return_fig)s
 
     Returns
     -------
@@ -69,7 +65,7 @@ def reliability(
 
     References
     ----------
-    Guo et al. 2017, arXiv 1706.04599. Expected calibration error by chance: Bröcker & Smith 2007, Weather and
+    Guo et al. 2017, arXiv 1706.04599. Expected calibration error of a perfectly calibrated model: Bröcker & Smith 2007, Weather and
     Forecasting 22:651.
 
     Examples
@@ -80,7 +76,7 @@ def reliability(
     >>> sca.tl.annotate(query, adata[:500].copy(), "cell_type", method="nearest_centroid", cv=0)
     >>> ax = sca.pl.reliability(query, show=False)
     >>> ax.get_xlabel(), ax.get_ylabel()
-    ('confidence of the call', 'share of right calls')
+    ('confidence', 'share of correct labels')
     """
     found = read_calibration(adata, key, "reliability", "scores")
     scores = found["scores"].set_index("probabilities")
@@ -92,12 +88,12 @@ def reliability(
     ax.plot([start, 1], [start, 1], color="#8c8c8c", lw=0.9, ls=(0, (4, 3)), zorder=1)
     for name, table in tables.items():
         error, chance = (float(scores.loc[name, c]) for c in ("expected_calibration_error", "of_a_perfect_model"))
-        _points(ax, table, name, f"{labels[name]}: {error:.3f} (by chance {chance:.3f})")
+        _points(ax, table, name, f"{labels[name]}: {error:.3f} (expected {chance:.3f})")
     ax.set(xlim=(start - 0.02, 1.02), ylim=(start - 0.02, 1.02), aspect="equal")
     # Below the axis and not on it: points may lie anywhere.
     legend(ax, "expected calibration error", loc="upper center", bbox_to_anchor=(0.5, -0.15), handlelength=1.5)
     frame(ax)
-    style.axis_names(ax, "confidence of the call", "share of right calls")
+    style.axis_names(ax, "confidence", "share of correct labels")
     style.title(
         ax, [f"{key}: {int(found['n_cells']):,} held-out reference cells", "in bins of equal size, with 95 % intervals"]
     )

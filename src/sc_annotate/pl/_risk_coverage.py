@@ -1,4 +1,4 @@
-"""What leaving the least confident calls out would buy."""
+"""Error rate when the least confident cells are left out."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sc_annotate._core.docs import documented
 from sc_annotate._store.slots import DEFAULT_KEY
 from sc_annotate._store.stored import read_calibration
 from sc_annotate.pl import _style as style
@@ -30,36 +31,32 @@ LEFT = 0.1
 BLUE, GREEN = "#1f5fa8", "#3a7d44"
 
 
+@documented()
 def risk_coverage(
     adata: AnnData,
-    *,
     key: str = DEFAULT_KEY,
+    *,
     ax: Axes | None = None,
     show: bool | None = None,
     return_fig: bool = False,
 ) -> Axes | Figure:
-    """Draw the share of wrong calls among the most confident cells, for every share of cells that is kept.
+    """Draw the error rate among the most confident cells, for every share of cells that is kept.
 
     From held-out reference cells, as stored when the model was fitted. The curve ends at the right with all cells and
-    their error rate. Dots mark confidences: keeping the cells of at least this confidence keeps the share of cells below the
-    dot, with the share of errors beside it. The green curve is the best possible order of the same calls, all wrong
-    ones last; confidence that says nothing stays at the error rate throughout. Areas are the mean height of each curve.
+    their error rate. Dots mark confidences: the cells of at least this confidence, and the error rate among them. The green
+    curve is the best possible order of the same predictions, all errors last; uninformative confidence stays at the error
+    rate throughout. Areas are the mean height of each curve.
 
-    Errors among the kept cells fall because hard cells are left out; that makes no call better, and it does not find
-    types that the reference lacks, for which see :func:`unfamiliarity`.
+    Errors fall because difficult cells are left out; no prediction improves, and types that the reference lacks are not
+    found, for which see :func:`unfamiliarity`.
 
     Parameters
     ----------
-    adata
-        An annotated object. Not changed.
-    key
-        Name of the result (``key_added``).
-    ax
-        Axes to draw on; a new figure otherwise.
-    show
-        Whether to show the figure; by default only where matplotlib is interactive.
-    return_fig
-        Return the figure instead of the Axes.
+    %(annotated)s
+    %(key)s
+    %(ax)s
+    %(show)s
+    %(return_fig)s
 
     Returns
     -------
@@ -82,7 +79,7 @@ def risk_coverage(
     >>> sca.tl.annotate(query, adata[:500].copy(), "cell_type", method="nearest_centroid", cv=0)
     >>> ax = sca.pl.risk_coverage(query, show=False)
     >>> ax.get_xlabel(), ax.get_ylabel()
-    ('share of cells kept, most confident first', 'share of wrong calls among them')
+    ('share of cells kept, most confident first', 'error rate among them')
     """
     found = read_calibration(adata, key, "risk_coverage")
     curve, area = found["risk_coverage"]["curve"], float(found["risk_coverage"]["area"])
@@ -100,10 +97,8 @@ def risk_coverage(
     _marks(ax, share, risk, least, top)
     legend(ax, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
     frame(ax)
-    style.axis_names(ax, "share of cells kept, most confident first", "share of wrong calls among them")
-    style.title(
-        ax, [f"{key}: {int(found['n_cells']):,} held-out reference cells", f"{percent(error)} of all calls wrong"]
-    )
+    style.axis_names(ax, "share of cells kept, most confident first", "error rate among them")
+    style.title(ax, [f"{key}: {int(found['n_cells']):,} held-out reference cells", f"error rate {percent(error)}"])
     return finish(ax, show=show, return_fig=return_fig)
 
 

@@ -1,4 +1,4 @@
-"""Whether predictions differ between perturbations as much as the truth does."""
+"""Whether predictions differ between perturbations as much as observations do."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from sc_annotate._core.docs import documented
+from sc_annotate._core.request import default
 from sc_annotate._store.perturbation_slots import DEFAULT_KEY
 from sc_annotate.pl import _perturbation_words as words
 from sc_annotate.pl import _style as style
 from sc_annotate.pl._figure import finish, one_axes
 from sc_annotate.pl._frame import beside, narrow
-from sc_annotate.pl._method_rows import method_rows, width_of, without_number
 from sc_annotate.pl._perturbation_stored import read_board
+from sc_annotate.pl._perturbation_words import method_rows, width_of, without_number
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -29,37 +31,30 @@ TALL = 0.84
 """Height of the largest bin, in rows."""
 
 
+@documented()
 def sd_ratio(
     adata: AnnData,
+    key: str = default(DEFAULT_KEY),
     *,
-    key: str = DEFAULT_KEY,
     kind: Literal["single", "double"] | None = None,
     ax: Axes | None = None,
     show: bool | None = None,
     return_fig: bool = False,
 ) -> Axes | Figure:
-    """Draw, gene by gene, how much predictions differ between perturbations, against how much the truth does.
+    """Draw how much predictions differ between perturbations, relative to observations, gene by gene.
 
     A row for each method: a histogram of the ratio of two standard deviations between conditions, predicted over observed.
-    At 1 predictions of a gene differ as much as observations; at 0 a method says the same of every perturbation, however
-    small its error may be. Well above 1 it makes up differences. As observed profiles hold noise, a good prediction lies
-    somewhat below 1. The rows are scaled to equal height.
+    At 1 predictions of a gene differ as much as observations; at 0 a method predicts the same for every perturbation,
+    however small its error. Well above 1 it predicts differences that do not exist. Observed profiles contain noise, so a
+    good prediction lies somewhat below 1. The rows are scaled to equal height.
 
     Parameters
     ----------
-    adata
-        An object with predicted perturbations (:func:`sc_annotate.tl.predict_perturbation`), or a leaderboard as
-        :func:`sc_annotate.tl.evaluate_perturbation` returns it. Not changed.
-    key
-        Name of the result (``key_added``) in an AnnData.
-    kind
-        Conditions of one target (``"single"``) or of several (``"double"``); by default the latter, where they were scored.
-    ax
-        Axes to draw on; a new figure otherwise.
-    show
-        Whether to show the figure; by default only where matplotlib is interactive.
-    return_fig
-        Return the figure instead of the Axes.
+    %(board)s
+    %(kind)s
+    %(ax)s
+    %(show)s
+    %(return_fig)s
 
     Returns
     -------
@@ -92,13 +87,13 @@ def sd_ratio(
     ax.set_ylim(n - 0.5, -0.75)
     for row, (ratios, color) in enumerate(zip(board.sd_ratios, words.colors(board.methods), strict=True)):
         own = ratios[np.isfinite(ratios)]
-        floor = row + 0.45
-        ax.plot([0, top], [floor, floor], color="#c8c8c8", lw=0.6, zorder=1)
+        base = row + 0.45
+        ax.plot([0, top], [base, base], color="#c8c8c8", lw=0.6, zorder=1)
         if not own.size:
             beside(ax, row + 0.2, without_number(board, row, j))
             continue
         heights = np.histogram(np.clip(own, 0, top), edges)[0]
-        ax.stairs(floor - TALL * heights / heights.max(), edges, baseline=floor, fill=True, color=color, lw=0, zorder=2)
+        ax.stairs(base - TALL * heights / heights.max(), edges, baseline=base, fill=True, color=color, lw=0, zorder=2)
         beside(ax, row + 0.2, f"median {np.median(own):.2f}")
     ax.axvline(1, color="#555555", lw=0.9, ls=(0, (4, 3)), zorder=3)
     ax.set_xlim(-0.02 * top, top)

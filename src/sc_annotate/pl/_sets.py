@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sc_annotate._core.docs import documented
 from sc_annotate._store.slots import DEFAULT_KEY, GIVEN
 from sc_annotate._store.stored import read_annotation, read_calibration, read_sets
 from sc_annotate.errors import StorageError
 from sc_annotate.pl import _style as style
-from sc_annotate.pl._figure import finish
-from sc_annotate.pl._frame import RED, beside, legend, narrow, pair, percent, rows
+from sc_annotate.pl._figure import finish, pair
+from sc_annotate.pl._frame import RED, beside, legend, narrow, percent, rows
 from sc_annotate.pl._heatmap import font_for, pitch
 
 if TYPE_CHECKING:
@@ -42,10 +43,11 @@ class Checked:
     n: int
 
 
+@documented()
 def sets(
     adata: AnnData,
-    *,
     key: str = DEFAULT_KEY,
+    *,
     ax: Sequence[Axes] | None = None,
     show: bool | None = None,
     return_fig: bool = False,
@@ -53,29 +55,24 @@ def sets(
     """Draw how often prediction sets hold the true type, and how many types they hold.
 
     Left, held-out reference cells by their true type, the worst type above: the share whose set holds the true type, with
-    a 95 % interval (Wilson), against the coverage that was asked for (dashed). Red: the whole interval lies below it. A
-    coverage that holds over all cells may fail a rare type altogether.
+    a 95 % interval (Wilson), against the requested coverage (dashed). Red: the whole interval lies below it. Coverage that
+    holds over all cells may fail for a rare type.
 
-    Right, the cells of `adata` by their call: the share of sets of one type, two, and more. Cells whose label was given
-    are left out.
+    Right, the cells of `adata` by label: the share of sets of one type, two, and more. Pre-labelled cells are left out.
 
     Parameters
     ----------
-    adata
-        An annotated object. Not changed.
-    key
-        Name of the result (``key_added``).
+    %(annotated)s
+    %(key)s
     ax
         Two Axes to draw on; a new figure otherwise.
-    show
-        Whether to show the figure; by default only where matplotlib is interactive.
-    return_fig
-        Return the figure instead of the Axes.
+    %(show)s
+    %(return_fig)s
 
     Returns
     -------
     A dict of the Axes ``"coverage"`` and ``"size"``, or the figure. Both have the same rows: the types with held-out
-    cells or calls. A star marks types with too few cells for a threshold of their own, which took the common one; ``n``
+    cells or predictions. A star marks types with too few cells for a threshold of their own, which have the common one; ``n``
     is the number of cells.
 
     Raises
@@ -94,14 +91,14 @@ def sets(
     >>> sorted(sca.pl.sets(query, show=False))
     ['coverage', 'size']
     """
-    how, calls = read_sets(adata, key), read_annotation(adata, key)
-    if "set_size" not in calls:
+    how, frame = read_sets(adata, key), read_annotation(adata, key)
+    if "set_size" not in frame:
         raise StorageError(
             f"adata.obs has no {key + '_set_size'!r}: the column was deleted. Annotate again, or choose another key."
         )
-    asked = float(how["coverage"])
-    checked = _checked(read_calibration(adata, key, "sets")["sets"], asked)
-    counts = _sizes(calls)
+    level = float(how["coverage"])
+    checked = _checked(read_calibration(adata, key, "sets")["sets"], level)
+    counts = _sizes(frame)
     types = _order(checked, list(counts.index))
     common = {str(t) for t in np.ravel(how.get("types_with_the_common_threshold", []))}
     names = [f"{n} *" if t in common else n for t, n in zip(types, style.shorten(types), strict=True)]
@@ -121,46 +118,46 @@ def sets(
     _coverage(axes[0], checked, types)
     rows(axes[1], [""] * len(types), size)
     _bars(axes[1], counts, types)
-    if abs(checked.level - asked) > 1e-9:
-        notes.append(f"{asked:.4g} was asked for; {checked.level:.4g} is the nearest that was checked")
+    if abs(checked.level - level) > 1e-9:
+        notes.append(f"requested {level:.4g}; nearest checked {checked.level:.4g}")
     head = [f"{checked.n:,} held-out reference cells", f"{percent(checked.overall)} of the sets hold the true type"]
     style.title(axes[0], narrow([*head, *notes], 46), pad=4)
-    called = int(counts.to_numpy().sum())
-    head = [f"{key}: {called:,} cells"]
-    if called:
-        head.append(f"{percent(counts.to_numpy()[:, 0].sum() / called)} with a set of one type")
+    n_cells = int(counts.to_numpy().sum())
+    head = [f"{key}: {n_cells:,} cells"]
+    if n_cells:
+        head.append(f"{percent(counts.to_numpy()[:, 0].sum() / n_cells)} with a set of one type")
     style.title(axes[1], narrow(head, 46), pad=19)
     return finish(dict(zip(("coverage", "size"), axes, strict=True)), show=show, return_fig=return_fig)
 
 
-def _checked(found: dict[str, Any], asked: float) -> Checked:
-    """The tables at the level nearest to the asked one."""
+def _checked(found: dict[str, Any], level: float) -> Checked:
+    """The tables at the level nearest to the requested one."""
     overall, table = found["overall"], found["by_type"]
     levels = overall["asked"].to_numpy(dtype=float)
-    row = overall.iloc[int(np.abs(levels - asked).argmin())]
+    row = overall.iloc[int(np.abs(levels - level).argmin())]
     table = table[np.isclose(table["asked"].to_numpy(dtype=float), float(row["asked"]), rtol=0, atol=1e-9)]
     values = table[["coverage", "low", "high", "n"]].to_numpy(dtype=float)
     types = np.asarray(table["type"].astype(str), dtype=str)
     return Checked(types, values, float(row["asked"]), float(row["coverage"]), int(row["n"]))
 
 
-def _sizes(calls: pd.DataFrame) -> pd.DataFrame:
-    """Called types x one, two, more: numbers of cells."""
+def _sizes(frame: pd.DataFrame) -> pd.DataFrame:
+    """Predicted types x one, two, more: numbers of cells."""
     import pandas as pd
 
-    named = calls["label"].notna() & calls["set_size"].notna()
-    if "status" in calls:
-        named &= calls["status"].astype(object) != GIVEN
-    kept = calls[named.to_numpy(dtype=bool)]
+    predicted = frame["label"].notna() & frame["set_size"].notna()
+    if "status" in frame:
+        predicted &= frame["status"].astype(object) != GIVEN
+    kept = frame[predicted.to_numpy(dtype=bool)]
     group = np.clip(kept["set_size"].to_numpy(dtype=int), 1, len(SIZES)) - 1
     table = pd.crosstab(kept["label"].astype(str).to_numpy(), group)
     return table.reindex(columns=range(len(SIZES)), fill_value=0)
 
 
-def _order(checked: Checked, called: list[str]) -> list[str]:
+def _order(checked: Checked, predicted: list[str]) -> list[str]:
     """Types from the worst covered to the best, of equal ones the more numerous first; unchecked ones last."""
     worst = np.lexsort((-checked.values[:, 3], checked.values[:, 0]))
-    return [*checked.types[worst].tolist(), *(t for t in called if t not in set(checked.types.tolist()))]
+    return [*checked.types[worst].tolist(), *(t for t in predicted if t not in set(checked.types.tolist()))]
 
 
 def _coverage(ax: Axes, checked: Checked, types: list[str]) -> None:
@@ -177,7 +174,7 @@ def _coverage(ax: Axes, checked: Checked, types: list[str]) -> None:
         ax.plot([share], [i], ls="", marker="o", ms=5, mew=0, color=color, zorder=3)
         beside(ax, i, f"n={int(n):,}")
     ax.set_xlim(-0.02, 1.02)
-    style.axis_names(ax, f"share of sets with the true type ({checked.level:.4g} asked)")
+    style.axis_names(ax, f"share of sets with the true type ({checked.level:.4g} requested)")
 
 
 def _bars(ax: Axes, counts: pd.DataFrame, types: list[str]) -> None:
@@ -191,4 +188,4 @@ def _bars(ax: Axes, counts: pd.DataFrame, types: list[str]) -> None:
         beside(ax, i, f"n={int(n):,}")
     ax.set_xlim(0, 1)
     legend(ax, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(SIZES), handlelength=1.0, columnspacing=1.2)
-    style.axis_names(ax, "share of sets by size, cells by their call")
+    style.axis_names(ax, "share of sets by size, cells by label")

@@ -1,4 +1,4 @@
-"""Colours, sizes and texts that all pictures share; fixed sizes, so that measured layouts hold under any style."""
+"""Colours, sizes and texts of all figures; sizes are fixed, so that measured layouts hold under any style."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sc_annotate._data.lazy import in_memory
+from sc_annotate._store.reading import in_memory
 from sc_annotate._store.slots import AMBIGUOUS, CONFIDENT, GIVEN, LOW_QUALITY, UNFAMILIAR, Slots
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ STATUS_COLORS = {
     LOW_QUALITY: "#2b2b2b",
     GIVEN: "#a8a8a8",
 }
-"""The same in every picture, and told apart by people who see no red, green or blue."""
+"""The same in every figure, and distinguishable with colour vision deficiency."""
 
 HEAT = "Blues"
 """Colormap of shares and probabilities in heatmaps: nothing is white."""

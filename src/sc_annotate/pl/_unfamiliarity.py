@@ -1,4 +1,4 @@
-"""How far cells lie from the reference, against its own held-out cells."""
+"""How far cells lie from the reference, compared with held-out reference cells."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sc_annotate._data.columns import check_column
+from sc_annotate._core.docs import documented
+from sc_annotate._store.reading import check_column
 from sc_annotate._store.slots import DEFAULT_KEY
 from sc_annotate._store.stored import read_annotation, read_familiarity
 from sc_annotate.errors import InputError, StorageError
@@ -27,38 +28,33 @@ TALL = 0.86
 """Height of the largest bin, in rows."""
 
 
+@documented()
 def unfamiliarity(
     adata: AnnData,
-    *,
     key: str = DEFAULT_KEY,
+    *,
     groupby: str | None = None,
     ax: Axes | None = None,
     show: bool | None = None,
     return_fig: bool = False,
 ) -> Axes | Figure:
-    """Draw how far cells lie from the reference, against the reference's own held-out cells.
+    """Draw how far cells lie from the reference, compared with held-out reference cells.
 
-    The first row is the reference, from stored quantiles. Beyond the line a cell counts as unfamiliar; at the right
-    stands the share of each row that lies there, which is about the accepted share of false alarms for cells like those
-    of the reference. Many more mean types that it lacks, or cells that differ as a whole, such as those of another
-    technology. With `groupby`, groups stand from the most to the least unfamiliar: with true types, this shows known
-    types against unseen ones. The rows are scaled to equal height.
+    The first row is the reference, from stored quantiles. Cells beyond the threshold (dashed) are out of distribution;
+    their share stands at the right. For cells like those of the reference it is about the false positive rate. A much
+    larger share means types that the reference lacks, or cells that differ as a whole, such as those of another
+    technology. Groups of `groupby` are ordered by this share, the largest first. The rows are scaled to equal height.
 
     Parameters
     ----------
-    adata
-        An annotated object. Not changed.
-    key
-        Name of the result (``key_added``).
+    %(annotated)s
+    %(key)s
     groupby
         Column of ``adata.obs``: a row for each of its groups, in the colours of ``adata.uns[f"{groupby}_colors"]`` where
         they exist.
-    ax
-        Axes to draw on; a new figure otherwise.
-    show
-        Whether to show the figure; by default only where matplotlib is interactive.
-    return_fig
-        Return the figure instead of the Axes.
+    %(ax)s
+    %(show)s
+    %(return_fig)s
 
     Returns
     -------
@@ -81,20 +77,20 @@ def unfamiliarity(
     >>> ax.get_yticklabels()[0].get_text()
     'reference, held out'
     """
-    found, calls = read_familiarity(adata, key), read_annotation(adata, key)
-    if "unfamiliarity" not in calls:
+    found, frame = read_familiarity(adata, key), read_annotation(adata, key)
+    if "unfamiliarity" not in frame:
         raise StorageError(f"adata.obs has no {key + '_unfamiliarity'!r}: the column was deleted. Annotate again.")
-    scores = calls["unfamiliarity"].to_numpy(dtype=np.float64)
+    scores = frame["unfamiliarity"].to_numpy(dtype=np.float64)
     known = np.isfinite(scores)
     if not known.any():
         raise StorageError(f"no cell has a score in adata.obs[{key + '_unfamiliarity'!r}]: nothing can be drawn.")
-    quantiles, line = np.asarray(found["reference"], dtype=np.float64), float(found["threshold"])
-    without = not np.isfinite(line)
+    quantiles, threshold = np.asarray(found["reference"], dtype=np.float64), float(found["threshold"])
+    without = not np.isfinite(threshold)
     if without:
-        # So few reference cells that none can be drawn: right of everything, and not shown.
-        line = float(max(quantiles[-1], scores[known].max())) + 1e-3
-    groups, left = _groups(adata, key, scores, known, groupby, line)
-    edges = _edges(quantiles, scores[known], line)
+        # Too few reference cells for a threshold: to the right of all cells, and not shown.
+        threshold = float(max(quantiles[-1], scores[known].max())) + 1e-3
+    groups, left = _groups(adata, key, scores, known, groupby, threshold)
+    edges = _edges(quantiles, scores[known], threshold)
     low, high = float(edges[0]), float(edges[-1])
     names = ["reference, held out", *(f"{n}  (n={len(s):,})" for n, s, _ in groups)]
     tall = 0.62 if len(names) <= 7 else 0.34 if len(names) <= 21 else 0.23
@@ -103,21 +99,21 @@ def unfamiliarity(
     ax.set_ylim(len(names) - 0.5, -0.95)
     # Where the reference's share below each edge is, its bins follow.
     below = np.interp(edges, quantiles, np.linspace(0, 1, len(quantiles)), left=0, right=1)
-    _ridge(ax, 0, np.diff(below), edges, line, REFERENCE, 1 - float(_below(quantiles, line)))
+    _ridge(ax, 0, np.diff(below), edges, threshold, REFERENCE, 1 - float(_below(quantiles, threshold)))
     for i, (_, own, color) in enumerate(groups, start=1):
         heights = np.histogram(np.clip(own, low, high), edges)[0] / len(own)
-        _ridge(ax, i, heights, edges, line, color, float((own > line).mean()))
+        _ridge(ax, i, heights, edges, threshold, color, float((own > threshold).mean()))
     if not without:
-        ax.axvline(line, color="#555555", lw=0.9, ls=(0, (4, 3)), zorder=4)
+        ax.axvline(threshold, color="#555555", lw=0.9, ls=(0, (4, 3)), zorder=4)
     ax.set_xlim(low, high)
     ax.text(1.02, 1.0, "beyond", fontsize=style.SMALL, color=style.INK, va="bottom", transform=ax.transAxes)
     style.axis_names(ax, "unfamiliarity: distance from the reference")
     drawn = np.concatenate([s for _, s, _ in groups])
-    few = "too few reference cells for a line at this share of false alarms"
+    few = "too few reference cells for a threshold at this false positive rate"
     head = (
         few
         if without
-        else f"{key}: {int((drawn > line).sum()):,} of {len(drawn):,} cells ({percent((drawn > line).mean())}) beyond the line"
+        else f"{key}: {int((drawn > threshold).sum()):,} of {len(drawn):,} cells ({percent((drawn > threshold).mean())}) beyond the threshold"
     )
     outside = int(((drawn < low) | (drawn > high)).sum())
     notes = [f"{outside:,} cells outside stand at the edge"] if outside else []
@@ -126,9 +122,14 @@ def unfamiliarity(
 
 
 def _groups(
-    adata: AnnData, key: str, scores: NDArray[np.float64], known: NDArray[np.bool_], groupby: str | None, line: float
+    adata: AnnData,
+    key: str,
+    scores: NDArray[np.float64],
+    known: NDArray[np.bool_],
+    groupby: str | None,
+    threshold: float,
 ) -> tuple[list[tuple[str, NDArray[np.float64], Any]], list[str]]:
-    """Scores and colour of each group, the most unfamiliar first, and what is left out."""
+    """Scores and colour of each group, that with the most cells beyond the threshold first, and what is left out."""
     left = [f"{int((~known).sum()):,} cells without a score"] if not known.all() else []
     if groupby is None:
         return [(key, scores[known], CELLS)], left
@@ -141,28 +142,28 @@ def _groups(
     column = column.astype("category")
     colors = style.type_colors(adata, groupby, column)
     codes = np.asarray(column.cat.codes)
-    if homeless := int((known & (codes < 0)).sum()):
-        left.append(f"{homeless:,} cells without a {groupby}")
+    if ungrouped := int((known & (codes < 0)).sum()):
+        left.append(f"{ungrouped:,} cells without a {groupby}")
     types = [str(c) for c in column.cat.categories]
     own = {i: scores[known & (codes == i)] for i in range(len(types)) if (known & (codes == i)).any()}
     if not own:
         raise InputError(f"no cell with a score has a value in adata.obs[{groupby!r}] (groupby). Name another column.")
-    order = sorted(own, key=lambda i: (-(own[i] > line).mean(), -np.median(own[i])))
+    order = sorted(own, key=lambda i: (-(own[i] > threshold).mean(), -np.median(own[i])))
     names = style.shorten(types[i] for i in order)
     return [(name, own[i], colors[types[i]]) for name, i in zip(names, order, strict=True)], left
 
 
-def _edges(quantiles: NDArray[np.float64], scores: NDArray[np.float64], line: float) -> NDArray[np.float64]:
-    """Bins from the lowest score to the highest, the line between two of them.
+def _edges(quantiles: NDArray[np.float64], scores: NDArray[np.float64], threshold: float) -> NDArray[np.float64]:
+    """Bins from the lowest score to the highest, the threshold between two of them.
 
-    A few cells very far away may not squeeze the others.
+    A few cells very far away do not compress the others.
     """
-    start = float(min(quantiles[0], max(scores.min(), quantiles[0] - (line - quantiles[0]))))
-    most = line + 2.5 * (line - start)
+    start = float(min(quantiles[0], max(scores.min(), quantiles[0] - (threshold - quantiles[0]))))
+    most = threshold + 2.5 * (threshold - start)
     stop = float(max(quantiles[-1], min(scores.max(), most)))
     wide = (stop - start) / BINS or 1 / BINS
-    below, beyond = (max(int(np.ceil(span / wide)), 1) for span in (line - start, stop - line))
-    edges: NDArray[np.float64] = line + wide * np.arange(-below, beyond + 1, dtype=np.float64)
+    below, beyond = (max(int(np.ceil(span / wide)), 1) for span in (threshold - start, stop - threshold))
+    edges: NDArray[np.float64] = threshold + wide * np.arange(-below, beyond + 1, dtype=np.float64)
     return edges
 
 
@@ -172,13 +173,19 @@ def _below(quantiles: NDArray[np.float64], value: float) -> float:
 
 
 def _ridge(
-    ax: Axes, row: int, heights: NDArray[np.float64], edges: NDArray[np.float64], line: float, color: Any, share: float
+    ax: Axes,
+    row: int,
+    heights: NDArray[np.float64],
+    edges: NDArray[np.float64],
+    threshold: float,
+    color: Any,
+    share: float,
 ) -> None:
-    """The bins of one row, standing on it; those beyond the line in full colour."""
-    floor = row + 0.45
-    top = floor - TALL * heights / max(float(heights.max()), 1e-12)
-    far = int(np.searchsorted(edges, line))  # the line is an edge
-    ax.stairs(top[:far], edges[: far + 1], baseline=floor, fill=True, color=color, alpha=0.35, lw=0, zorder=2)
-    ax.stairs(top[far:], edges[far:], baseline=floor, fill=True, color=color, lw=0, zorder=3)
-    ax.plot([edges[0], edges[-1]], [floor, floor], color="#c8c8c8", lw=0.6, zorder=1)
+    """The bins of one row, standing on it; those beyond the threshold in full colour."""
+    base = row + 0.45
+    top = base - TALL * heights / max(float(heights.max()), 1e-12)
+    far = int(np.searchsorted(edges, threshold))  # the threshold is an edge
+    ax.stairs(top[:far], edges[: far + 1], baseline=base, fill=True, color=color, alpha=0.35, lw=0, zorder=2)
+    ax.stairs(top[far:], edges[far:], baseline=base, fill=True, color=color, lw=0, zorder=3)
+    ax.plot([edges[0], edges[-1]], [base, base], color="#c8c8c8", lw=0.6, zorder=1)
     beside(ax, row + 0.2, percent(share))

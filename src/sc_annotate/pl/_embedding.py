@@ -1,4 +1,4 @@
-"""One panel of an embedding: what colours its points, its legend, and the room that takes."""
+"""Panels of an embedding: points, their colours, the legend and the space for it."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sc_annotate._store.reading import resolve_rep
+from sc_annotate.errors import InputError
 from sc_annotate.pl import _style as style
-from sc_annotate.pl._figure import PAD, color_bar
+from sc_annotate.pl._figure import PAD, color_bar, given_axes
 
 if TYPE_CHECKING:
     import pandas as pd
+    from anndata import AnnData
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
@@ -33,6 +36,9 @@ BAR = 0.7
 
 GAP = 0.3
 """Inches that matplotlib leaves beside a panel anyway."""
+
+BASES = ("umap", "tsne", "pca")
+"""Embeddings to draw on, the first that there is."""
 
 ABREAST = 2
 """Panels in a row."""
@@ -73,7 +79,7 @@ class Panel:
         return TALL if self.colors is not None and len(self.colors) * ROW > 3 * SIDE else SIDE
 
     @property
-    def room(self) -> float:
+    def beside(self) -> float:
         """Inches to the right of the points."""
         if self.colors is None:
             return BAR
@@ -85,22 +91,22 @@ class Panel:
         return max(1, math.ceil(len(self.colors or {}) / max(1, math.floor(self.height / ROW))))
 
     def fit(self, ax: Axes) -> None:
-        """Make room for the legend inside the caller's Axes, where no layout engine will."""
+        """Make space for the legend inside the caller's Axes, where there is no layout engine."""
         figure = ax.figure.figure
         extent = ax.get_window_extent()
         self.height = extent.height / figure.dpi
         if self.colors is not None and figure.get_layout_engine() is None:
             left, bottom, width, height = ax.get_position().bounds
-            share = min((self.room - GAP) / (extent.width / figure.dpi), 0.6)
+            share = min((self.beside - GAP) / (extent.width / figure.dpi), 0.6)
             ax.set_position((left, bottom, width * (1 - share), height))
 
     def draw(self, ax: Axes, places: NDArray[np.float64], order: NDArray[np.intp], size: float | None) -> None:
-        """Points in this order, those without a value below, and the key to their colours."""
+        """Points in this order, those without a value below, and the legend of their colours."""
         from matplotlib.colors import to_rgba_array
 
         n = len(places)
         look: dict[str, Any] = {
-            # Scanpy's rule, kept within what can be seen and told apart.
+            # Scanpy's rule, within visible limits.
             "s": float(np.clip(60_000 / max(n, 1), 0.3, 25)) if size is None else float(size),
             "linewidths": 0,
             "rasterized": n > RASTER_ABOVE,
@@ -153,7 +159,7 @@ class Panel:
 
 
 def grid(panels: list[Panel]) -> list[Axes]:
-    """A new figure with a square panel for each, and room for legends beside them."""
+    """A new figure with a square panel for each, and space for legends beside them."""
     from matplotlib import pyplot as plt
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
@@ -162,8 +168,8 @@ def grid(panels: list[Panel]) -> list[Axes]:
         panel.height = side
     across = min(len(panels), ABREAST)
     down = math.ceil(len(panels) / across)
-    rooms = [max(p.room for p in panels[i::across]) for i in range(across)]
-    size = (across * (side + MARGIN) + sum(rooms), down * (side + MARGIN + 0.2))
+    spaces = [max(p.beside for p in panels[i::across]) for i in range(across)]
+    size = (across * (side + MARGIN) + sum(spaces), down * (side + MARGIN + 0.2))
     layout = ConstrainedLayoutEngine(w_pad=PAD, h_pad=PAD, compress=True)
     axes = plt.subplots(down, across, figsize=size, layout=layout, squeeze=False)[1]
     for spare in axes.flat[len(panels) :]:
@@ -171,3 +177,52 @@ def grid(panels: list[Panel]) -> list[Axes]:
     for one in axes.flat[: len(panels)]:
         one.set_box_aspect(1)
     return list(axes.flat[: len(panels)])
+
+
+def basis_of(adata: AnnData, basis: str | None) -> str:
+    """Name in ``obsm`` of the embedding to draw on."""
+    if basis is not None:
+        return resolve_rep(adata, basis)
+    for name in BASES:
+        if name in adata.obsm or f"X_{name}" in adata.obsm:
+            return resolve_rep(adata, name)
+    have = ", ".join(map(repr, adata.obsm)) or "none"
+    raise InputError(
+        f"adata.obsm has no {', '.join(BASES[:-1])} or {BASES[-1]} to draw on (there are: {have}). Name one with basis=, or "
+        "compute one: sc.pp.pca(adata), sc.pp.neighbors(adata), sc.tl.umap(adata)."
+    )
+
+
+def coordinates(adata: AnnData, rep: str) -> NDArray[np.float64]:
+    """The first two columns of an embedding."""
+    X: Any = adata.obsm[rep]
+    X = np.asarray(X.to_numpy() if hasattr(X, "to_numpy") else X)
+    if X.ndim != 2 or X.shape[1] < 2 or X.dtype.kind not in "fiu":
+        raise InputError(
+            f"adata.obsm[{rep!r}] is no array of two or more columns of numbers. Name another with basis=."
+        )
+    return X[:, :2].astype(np.float64)
+
+
+def axes_for(ax: Any, panels: list[Panel]) -> list[Axes]:
+    """The caller's Axes, one for each panel, or those of a new figure."""
+    if ax is None:
+        return grid(panels)
+    given = given_axes(ax, len(panels), "one for each color")
+    for panel, one in zip(panels, given, strict=True):
+        panel.fit(one)
+    return given
+
+
+def write_names(ax: Axes, rep: str, title: str, panel: Panel, places: NDArray[np.float64]) -> None:
+    """Title and names of the axes."""
+    nowhere = int((~np.isfinite(places).all(axis=1)).sum())
+    notes = [*panel.notes, *([f"not drawn: {nowhere:,} cells without coordinates"] if nowhere else [])]
+    stem = rep.removeprefix("X_")
+    stem = {"umap": "UMAP", "tsne": "tSNE", "pca": "PC"}.get(stem, stem)
+    style.title(ax, [title, *notes])
+    style.axis_names(ax, f"{stem}1", f"{stem}2")
+    ax.set_xticks([])
+    ax.set_yticks([])
+    ax.grid(visible=False)
+    ax.spines[:].set_color("#b0b0b0")
