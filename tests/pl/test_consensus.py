@@ -20,9 +20,9 @@ def names(ticks: Any) -> list[str]:
     return [t.get_text() for t in ticks]
 
 
-def test_fields_are_the_shares_of_dissent(agreed: AnnData, frozen: Any, legible: Any) -> None:
+def test_fields_are_the_shares_of_disagreement(agreed: AnnData, frozen: Any, legible: Any) -> None:
     with frozen(agreed):
-        ax = sca.pl.consensus(agreed, key="agreed")
+        ax = sca.pl.consensus(agreed, "agreed")
     assert isinstance(ax, Axes)
     disagrees = pd.DataFrame(
         {key: agreed.obs[key].astype(str) != agreed.obs["agreed"].astype(str) for key in ("annotation", "bayes")}
@@ -33,7 +33,7 @@ def test_fields_are_the_shares_of_dissent(agreed: AnnData, frozen: Any, legible:
     rows = [name.split("  (n=") for name in names(ax.get_yticklabels())]
     assert rows[0] == ["all cells", "300)"]
     shown = np.asarray(ax.images[0].get_array())
-    np.testing.assert_allclose(shown[0], dissent.mean(), atol=1e-12)
+    np.testing.assert_allclose(shown[0], disagrees.mean(), atol=1e-12)
     np.testing.assert_allclose(shown[1:], by_type.loc[[name for name, _ in rows[1:]]], atol=1e-12)
     assert (np.diff(shown[1:, -1]) <= 0).all()
     assert shown.max() > 0
@@ -68,7 +68,7 @@ def test_weights_are_said_where_they_differ(trusted: Any, legible: Any) -> None:
 
 def test_agreement_looks_like_it(trusted: Any) -> None:
     adata = trusted(10)
-    adata.obsm["annotation_dissent"][:] = False
+    adata.obsm["annotation_disagrees"][:] = False
     ax = sca.pl.consensus(adata)
     assert not ax.texts
     assert ax.images[0].get_clim() == (0, 0.2)
@@ -79,9 +79,9 @@ def test_refusals(agreed: AnnData, trusted: Any) -> None:
         sca.pl.consensus(agreed, key="other")
     with pytest.raises(StorageError, match="result of one method.*there are: 'agreed'"):
         sca.pl.consensus(agreed)
-    del agreed.obsm["agreed_dissent"]
-    with pytest.raises(StorageError, match="300 cells x 2 members.*Make the consensus again"):
-        sca.pl.consensus(agreed, key="agreed")
+    del agreed.obsm["agreed_disagrees"]
+    with pytest.raises(StorageError, match="300 cells x 2 methods.*Make the consensus again"):
+        sca.pl.consensus(agreed, "agreed")
     del agreed.uns["agreed"]
     with pytest.raises(StorageError, match=r"there is none.*sca.tl.consensus\(adata"):
         sca.pl.consensus(agreed)

@@ -156,5 +156,5 @@ def test_refusals(annotated: AnnData) -> None:
     sca.pl.evidence(annotated, style="bars")
     table = annotated.uns["annotation"]["evidence"]["table"]
     annotated.uns["annotation"]["evidence"]["table"] = table.iloc[:0]
-    with pytest.raises(InputError, match="nothing to draw"):
+    with pytest.raises(InputError, match="nothing can be drawn"):
         sca.pl.evidence(annotated, style="bars")
