@@ -92,17 +92,22 @@ def _ladder(sample: sparse.csr_matrix) -> Scale | None:
     """
     best: Scale | None = None
     share = 0.9
+    # Of cells with too few values nothing is learned.
+    n = np.diff(sample.indptr)
+    data = sample.data[np.repeat(n >= 10, n)]
+    n = n[n >= 10]
+    if not n.size:
+        return None
+    cell = np.repeat(np.arange(n.size), n)
+    starts = np.cumsum(n) - n
     for base in SCALES:
-        per_cell = []
-        for start, stop in zip(sample.indptr[:-1], sample.indptr[1:], strict=True):
-            unlogged = _unlog(sample.data[start:stop], base)
-            if len(unlogged) < 10:
-                continue
-            steps = unlogged / unlogged.min()
-            steps = steps[(steps > 1.5) & (steps < 20)]
-            if len(steps) >= 5:
-                per_cell.append(np.mean(np.abs(steps - np.rint(steps)) < 0.01))
-        if len(per_cell) >= 3 and np.median(per_cell) > share:
+        unlogged = _unlog(data, base)
+        steps = unlogged / np.minimum.reduceat(unlogged, starts)[cell]
+        within = (steps > 1.5) & (steps < 20)
+        whole = within & (np.abs(steps - np.rint(steps)) < 0.01)
+        of, hits = np.bincount(cell[within], minlength=n.size), np.bincount(cell[whole], minlength=n.size)
+        per_cell = hits[of >= 5] / of[of >= 5]
+        if per_cell.size >= 3 and np.median(per_cell) > share:
             best, share = base, float(np.median(per_cell))
     return best
 
