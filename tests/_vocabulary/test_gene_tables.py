@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sc_annotate._vocabulary.gene_ids.tables import check_columns, pair_of_columns, read_table
+from sc_annotate._vocabulary.gene_ids.gene_tables import check_columns, pair_of_columns, read_table
 from sc_annotate.errors import GeneError, InputError
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def test_tables_in_memory(table: Any):
         ({"a": 1}, "both strings"),
         ({}, "has 0 rows and 2 columns"),
         (pd.DataFrame({"a": ["x"]}), "at least two columns"),
-        ("no/such/file.csv", "no table of genes at 'no/such/file.csv'"),
+        ("no/such/file.csv", "there is no file 'no/such/file.csv'; the path of a table of genes"),
     ],
 )
 def test_tables_that_are_none(table: Any, message: str):
@@ -94,7 +94,7 @@ def test_broken_files(tmp_path: Path):
         ("c.csv", b""),
     ):
         (tmp_path / name).write_bytes(content)
-        with pytest.raises(InputError, match=f"{name} cannot be read as a table"):
+        with pytest.raises(InputError, match=f"{name}' cannot be read as a table of genes"):
             read_table(tmp_path / name, NAMES)
 
 

@@ -127,7 +127,7 @@ def test_damaged_obo(obo: Path, change, message: str) -> None:
 
 
 def test_files_that_are_none(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no OBO file"):
+    with pytest.raises(InputError, match="path of an OBO file"):
         open_ontology(tmp_path / "absent.obo")
     (tmp_path / "x.obo.gz").write_bytes(b"\x1f\x8bnonsense")
     with pytest.raises(InputError, match="cannot be read"):

@@ -175,8 +175,8 @@ def test_gmt(tmp_path):
         (b"no tabs here\n", "line 1 of"),
         (b"A\td\tX\nA\td\tY\n", "two sets named 'A'"),
         (b"\n", "no gene sets"),
-        (b"\xff\xfe\x00\t", "not a text file"),
-        (gzip.compress(text.encode())[:-9], "not a text file or a whole"),
+        (b"\xff\xfe\x00\t", "not UTF-8 text at byte 0"),
+        (gzip.compress(text.encode())[:-9], "cannot be read as a GMT file .*end-of-stream"),
     ):
         plain.write_bytes(content)
         with pytest.raises(InputError, match=message):

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
+from sc_annotate._vocabulary.gene_ids import gene_tables as gene_tables
 from sc_annotate._vocabulary.gene_ids import rules as gene_rules
-from sc_annotate._vocabulary.gene_ids import tables as gene_tables
+from sc_annotate._vocabulary.gene_ids.gene_tables import Kind
 from sc_annotate._vocabulary.gene_ids.mapping import Answer, Merge
-from sc_annotate._vocabulary.gene_ids.tables import Kind
 from sc_annotate._vocabulary.gene_names import SYMBOL_COLUMNS, look, parts, texts
 from sc_annotate.errors import InputError
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData
 
-    from sc_annotate._vocabulary.gene_ids.tables import Kind, Table
+    from sc_annotate._vocabulary.gene_ids.gene_tables import Kind, Table
 
 FEW_ORTHOLOGS = 0.1
 """Below this share of genes with an ortholog the table is of other species, or has other ids."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import gzip
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sc_annotate._core.text_tables import read_text
 from sc_annotate.errors import InputError
 
 if TYPE_CHECKING:
@@ -41,16 +40,7 @@ def read_gmt(path: str | os.PathLike[str]) -> dict[str, list[str]]:
     >>> read_gmt(path)
     {'INTERFERON': ['IRF1', 'STAT1']}
     """
-    file = Path(path)
-    if not file.is_file():
-        raise InputError(f"there is no file {str(file)!r}. Pass the path of a GMT file.")
-    with file.open("rb") as raw:
-        compressed = raw.read(2) == b"\x1f\x8b"
-    try:
-        with gzip.open(file, "rt", encoding="utf-8") if compressed else file.open(encoding="utf-8") as lines:
-            return _parse(lines.read().splitlines(), str(file))
-    except (UnicodeDecodeError, gzip.BadGzipFile, EOFError) as error:
-        raise InputError(f"{str(file)!r} is not a text file or a whole .gz file ({error}).") from error
+    return _parse(read_text(path, what="a GMT file").splitlines(), str(path))
 
 
 def _parse(lines: list[str], file: str) -> dict[str, list[str]]:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from sc_annotate._vocabulary.marker_lists.marker_tables import from_table, read_table
 from sc_annotate._vocabulary.marker_lists.packaged import LISTS, packaged
-from sc_annotate._vocabulary.marker_lists.tables import from_table, read_table
 from sc_annotate.errors import InputError, LabelError
 
 if TYPE_CHECKING:

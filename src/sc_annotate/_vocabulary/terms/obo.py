@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import gzip
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from sc_annotate._core.text_tables import read_text
 from sc_annotate.errors import InputError
 
 if TYPE_CHECKING:
@@ -33,11 +33,7 @@ class Term:
 
 def parse_obo(path: Path) -> tuple[dict[str, str], list[Term]]:
     """The header, and the terms in the order of the file."""
-    raw = path.read_bytes()
-    try:
-        text = (gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw).decode("utf-8")
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise InputError(f"{str(path)!r} cannot be read as OBO text (plain or gzip): {error}.") from error
+    text = read_text(path, what="an OBO file, plain or compressed")
     head, *stanzas = re.split(r"^\[(?=\w+\]\s*$)", text, flags=re.MULTILINE)
     header = dict(_pairs(head))
     terms = [_term(_pairs(s.partition("]")[2]), path) for s in stanzas if s.startswith("Term]")]

@@ -38,8 +38,6 @@ def some(items: Sequence[str]) -> str:
 def obo_terms(path: str | Path, prefix: str | None) -> Terms:
     """See :meth:`Ontology.from_obo`."""
     file = Path(path)
-    if not file.is_file():
-        raise InputError(f"there is no OBO file {str(file)!r}.")
     header, terms = parse_obo(file)
     if prefix is None:
         # The header of "cl/subsets/..." names the ontology whose ids begin with "CL:".

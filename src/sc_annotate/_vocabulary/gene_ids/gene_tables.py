@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
 import re
-import zlib
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from sc_annotate._core.text_tables import read_text
+from sc_annotate._core import text_tables
 from sc_annotate._vocabulary.gene_ids.mapping import listed
 from sc_annotate._vocabulary.gene_names import look, strip_version
 from sc_annotate.errors import GeneError, InputError
@@ -47,7 +44,10 @@ def read_table(table: Any, names: NDArray[np.str_]) -> pd.DataFrame:
         frame = table if table.index.dtype.kind in "iu" else table.reset_index()
         frame = frame.astype(object).where(frame.notna(), "").astype(str)
     elif isinstance(table, str) or hasattr(table, "__fspath__"):
-        frame = _read_file(Path(table), set(names.tolist()))
+        have = set(names.tolist())
+        frame = text_tables.read_table(
+            table, what="a table of genes, CSV or TSV", is_header=lambda fields: not have.intersection(fields)
+        )
     else:
         raise InputError(f"table must be a DataFrame, a dict, or the path of a CSV or TSV, not {type(table).__name__}.")
     if frame.empty or frame.shape[1] < 2:
@@ -57,26 +57,6 @@ def read_table(table: Any, names: NDArray[np.str_]) -> pd.DataFrame:
         )
     frame = frame.apply(lambda column: column.str.strip())
     return frame.set_axis([str(c).strip() for c in frame], axis=1)
-
-
-def _read_file(path: Path, names: set[str]) -> pd.DataFrame:
-    if not path.is_file():
-        raise InputError(f"there is no table of genes at {str(path)!r}.")
-    try:
-        with (
-            gzip.open(path, "rt", encoding="utf-8-sig")
-            if path.suffix == ".gz"
-            else path.open(encoding="utf-8-sig") as f
-        ):
-            line = f.readline()
-        separator = max("\t,;", key=line.count)
-        fields = [field.strip().strip('"') for field in line.split(separator)]
-        header = None if names.intersection(fields) else 0
-        return read_text(path, sep=separator, header=header)
-    except (OSError, ValueError, EOFError, zlib.error) as error:
-        raise InputError(
-            f"{path.name} cannot be read as a table (CSV or TSV, or either with .gz): {' '.join(str(error).split())[:200]}"
-        ) from error
 
 
 def check_columns(frame: pd.DataFrame, **given: str | None) -> None:

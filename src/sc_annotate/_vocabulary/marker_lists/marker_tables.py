@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from sc_annotate._core.text_tables import read_text
+from sc_annotate._core import text_tables
 from sc_annotate.errors import InputError
 
 if TYPE_CHECKING:
@@ -41,13 +41,10 @@ _SIGNS: Final = dict.fromkeys(("positive", "pos", "+", "up", "1", "1.0"), 1.0) |
 def read_table(path: Path) -> pd.DataFrame:
     """A CSV file, or one with tabs (``.tsv``, ``.txt``), plain or compressed."""
     endings = [s.lower() for s in path.suffixes]
-    try:
-        return read_text(path, sep="\t" if {".tsv", ".txt"} & set(endings) else ",")
-    except ValueError as error:
-        raise InputError(
-            f"{str(path)!r} cannot be read as a table of markers ({error}). Pass a CSV file, or "
-            "one with tabs whose name ends in .tsv."
-        ) from error
+    separator = "\t" if {".tsv", ".txt"} & set(endings) else ","
+    return text_tables.read_table(
+        path, what="a table of markers, CSV or with tabs and a name in .tsv", separator=separator
+    )
 
 
 def from_table(table: pd.DataFrame, columns: Mapping[str, str | None], *, what: str, notes: list[str]) -> pd.DataFrame:
