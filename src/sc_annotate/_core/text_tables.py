@@ -103,7 +103,9 @@ def _unpacked(file: Path) -> bytes:
     with file.open("rb") as opened:
         start = opened.read(6)
     kind = next((k for k, magic in _COMPRESSED.items() if start.startswith(magic)), None)
-    if kind is None and (kind := file.suffix.lower()) not in _COMPRESSED:
+    if kind is None:
+        kind = file.suffix.lower()
+    if kind not in _COMPRESSED:
         with file.open("rb") as plain:
             return plain.read(MOST_BYTES + 1)
     if kind == ".zip":
@@ -112,10 +114,14 @@ def _unpacked(file: Path) -> bytes:
                 raise ValueError(f"the archive holds {len(archive.namelist())} files, not one")
             with archive.open(archive.namelist()[0]) as member:
                 return member.read(MOST_BYTES + 1)
-    unpack = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}[kind]
-    with unpack(file, "rb") as packed:
-        content: bytes = packed.read(MOST_BYTES + 1)
-    return content
+    if kind == ".gz":
+        with gzip.open(file) as packed:
+            return packed.read(MOST_BYTES + 1)
+    if kind == ".bz2":
+        with bz2.open(file) as packed:
+            return packed.read(MOST_BYTES + 1)
+    with lzma.open(file) as packed:
+        return packed.read(MOST_BYTES + 1)
 
 
 def _unreadable(file: Path, what: str, reason: str) -> InputError:
