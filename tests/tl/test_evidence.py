@@ -12,8 +12,8 @@ from scipy.sparse import csr_matrix
 
 import sc_annotate as sca
 from sc_annotate._data.read import prepare
-from sc_annotate.annotation.evidence.coefficients import known_model
-from sc_annotate.annotation.evidence.reread import reread
+from sc_annotate.annotation.evidence.coefficients import evidence_model
+from sc_annotate.annotation.evidence.reread import open_again
 from sc_annotate.errors import InputError, MethodError, StorageError
 from sc_annotate.evaluation._leaderboard_intervals import draws, of_means
 
@@ -42,8 +42,8 @@ def knn(_pbmc: AnnData) -> AnnotationModel:
 def as_seen(adata: AnnData, model: AnnotationModel) -> Any:
     """The cells as the model saw them."""
     stored = adata.uns["annotation"]
-    known = known_model(adata, "annotation", stored, model)
-    found = reread(adata, stored["params"], known)
+    known = evidence_model(adata, "annotation", stored, model)
+    found = open_again(adata, stored["params"], known)
     return prepare(found.X[:], slice(0, adata.n_obs), found.transform, found.columns, known.means)
 
 
@@ -103,7 +103,7 @@ def test_b_cells_and_monocytes_are_named_for_reasons_that_a_biologist_knows(pair
     table = sca.get.evidence(query, group="CD19+ B")
     towards = table[table["direction"] == "towards"]
     assert {"CD79A", "CD79B", "MS4A1"} <= set(towards["gene"])
-    assert (towards["mean"] > towards["mean_elsewhere"]).all()
+    assert (towards["mean"] > towards["mean_others"]).all()
 
 
 # ---- what the table holds
@@ -132,7 +132,7 @@ def test_table_by_hand(query: AnnData) -> None:
             at = [genes.index(g) for g in rows["gene"]]
             np.testing.assert_allclose(rows["share"], (sign * pushed[:, at] > 0).mean(axis=0), atol=1e-6)
             np.testing.assert_allclose(rows["mean"], X[cells][:, at].mean(axis=0), rtol=1e-4)
-            np.testing.assert_allclose(rows["mean_elsewhere"], X[~cells][:, at].mean(axis=0), rtol=1e-4, atol=1e-6)
+            np.testing.assert_allclose(rows["mean_others"], X[~cells][:, at].mean(axis=0), rtol=1e-4, atol=1e-6)
             assert rows["rank"].tolist() == list(range(1, len(rows) + 1))
             assert (rows["n_cells"] == cells.sum()).all()
 
@@ -195,7 +195,7 @@ def test_missing_genes_are_no_evidence_and_order_does_not_matter(pair: tuple[Ann
     fewer = query[:, query.var_names[::-1][: int(0.6 * query.n_vars)]].copy()
     sca.tl.annotate(fewer, model)
     sca.tl.evidence(fewer, n_genes=10_000)
-    table, n = sca.get.evidence(fewer), fewer.uns["annotation"]["evidence"]["n_genes_looked_at"]
+    table, n = sca.get.evidence(fewer), fewer.uns["annotation"]["evidence"]["n_genes_used"]
     assert n == fewer.uns["annotation"]["input"]["n_genes_shared"] < len(model.means)
     assert set(table["gene"]) <= set(fewer.var_names)
     assert table.groupby("type")["gene"].nunique().max() <= n
@@ -309,7 +309,7 @@ def test_bad_arguments(query: AnnData) -> None:
 
 
 def test_other_models_are_refused(query: AnnData, pair: tuple[AnnData, AnnData], knn: AnnotationModel) -> None:
-    with pytest.raises(InputError, match="were named by"):
+    with pytest.raises(InputError, match="were labelled by"):
         sca.tl.evidence(query, model=knn)
     other = pair[0][:100].copy()
     sca.tl.annotate(other, knn)
@@ -364,7 +364,7 @@ def test_large_models_keep_no_coefficients(monkeypatch: pytest.MonkeyPatch, pair
 def test_representations_have_no_genes(pair: tuple[AnnData, AnnData]) -> None:
     reference, query = pair
     sca.tl.annotate(query, reference, "cell_type", use_rep="X_pca", **QUICK)
-    with pytest.raises(StorageError, match="saw no genes"):
+    with pytest.raises(StorageError, match="used no genes"):
         sca.tl.evidence(query)
 
 
@@ -376,7 +376,7 @@ def test_a_view_does_not_write_into_its_parent(query: AnnData) -> None:
 
 
 def test_groups_without_end(query: AnnData, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sc_annotate.annotation.evidence.evidence.MOST_SUMS", 1000)
+    monkeypatch.setattr("sc_annotate.annotation.evidence.gather.MOST_SUMS", 1000)
     query.obs["cell"] = query.obs_names
     with pytest.raises(InputError, match="fewer values"):
         sca.tl.evidence(query, groupby="cell")

@@ -10,7 +10,7 @@ from sc_annotate._data.lazy import in_memory, obs_of
 from sc_annotate._data.matrix import check_adata
 from sc_annotate._store.slots import Slots
 from sc_annotate._store.storage import check_key, model_ids, read_uns
-from sc_annotate.errors import StorageError
+from sc_annotate.errors import InputError, StorageError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -142,7 +142,7 @@ def refuse_uncalibrated(adata: AnnData, key: str) -> None:
 
 
 def read_sets(adata: AnnData, key: str) -> dict[str, Any]:
-    """How the prediction sets of an annotation were made."""
+    """The rule of the prediction sets of an annotation."""
     read_calibration(adata, key, "sets")
     found = read_uns(adata, key).get("sets")
     if not isinstance(found, dict) or "coverage" not in found:
@@ -166,11 +166,26 @@ def read_familiarity(adata: AnnData, key: str) -> dict[str, Any]:
 
 
 def read_evidence(adata: AnnData, key: str) -> dict[str, Any]:
-    """What ``sca.tl.evidence`` found."""
+    """The entry that ``sca.tl.evidence`` stored."""
     found = read_uns(adata, key).get("evidence")
     if not isinstance(found, dict) or "table" not in found:
         raise StorageError(f"adata.uns[{key!r}] has no evidence. Run `sca.tl.evidence(adata, key={key!r})` first.")
     return found
+
+
+def read_evidence_table(adata: AnnData, key: str, *, group: str | None) -> pd.DataFrame:
+    """The table of ``sca.tl.evidence``, of one group or type if requested."""
+    table: pd.DataFrame = read_evidence(adata, key)["table"].copy()
+    if group is None:
+        return table.reset_index(drop=True)
+    if not isinstance(group, str):
+        raise InputError(f"group must be the name of a group or type, not {group!r}.")
+    rows = table["group"].astype(str).eq(group)
+    rows = rows if rows.any() else table["type"].astype(str).eq(group)
+    if not rows.any():
+        have = sorted({*table["group"].astype(str), *table["type"].astype(str)})
+        raise InputError(f"there is no group or type {group!r} with evidence; there are: {', '.join(map(repr, have))}.")
+    return table[rows.to_numpy(dtype=bool)].reset_index(drop=True)
 
 
 def read_disagreements(adata: AnnData, key: str) -> pd.DataFrame:

@@ -1,9 +1,10 @@
-"""Hand stored results back as tables."""
+"""Stored labels and probabilities, as tables."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sc_annotate._core.docs import documented
 from sc_annotate._store.slots import DEFAULT_KEY
 from sc_annotate._store.stored import read_annotation, read_probabilities
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 
+@documented()
 def probabilities(adata: AnnData, key: str = DEFAULT_KEY) -> pd.DataFrame:
     """Probabilities of all types, with their names.
 
@@ -19,12 +21,11 @@ def probabilities(adata: AnnData, key: str = DEFAULT_KEY) -> pd.DataFrame:
     ----------
     adata
         An annotated object.
-    key
-        Name of the result (``key_added``).
+    %(key)s
 
     Returns
     -------
-    Cells x types, float32; NaN for cells whose label was given.
+    Cells x types, float32; NaN for pre-labelled cells.
 
     Raises
     ------
@@ -44,22 +45,22 @@ def probabilities(adata: AnnData, key: str = DEFAULT_KEY) -> pd.DataFrame:
     return read_probabilities(adata, key)
 
 
+@documented()
 def annotation(adata: AnnData, key: str = DEFAULT_KEY) -> pd.DataFrame:
-    """The calls and what is known of each, as a tidy table.
+    """Labels with their confidence, status and other columns, as a tidy table.
 
     Parameters
     ----------
     adata
         An annotated object.
-    key
-        Name of the result (``key_added``).
+    %(key)s
 
     Returns
     -------
-    One row a cell, with the columns that there are of ``label``, ``confidence``, ``status``, ``set_size``,
+    One row a cell, with those of the following columns that exist: ``label``, ``confidence``, ``status``, ``set_size``,
     ``unfamiliarity``, ``low_quality``, ``disagreement``, ``voted``, ``voted_share``, ``rollup``,
     ``rollup_confidence``, ``rollup_ontology_term_id``, ``model``; then each coarser level by its name, with
-    ``{level}_confidence``. Works for concatenated objects too, without the levels: ``model`` says which model named a cell.
+    ``{level}_confidence``. Works for concatenated objects too, without the levels: ``model`` says which model labelled a cell.
 
     Raises
     ------

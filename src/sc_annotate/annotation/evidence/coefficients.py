@@ -1,4 +1,4 @@
-"""Coefficients of a linear model, kept with what it named, so that its evidence can be looked at without the model."""
+"""Coefficients of a linear model, stored with its labels, so that evidence needs no model."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from sc_annotate.annotation.model import AnnotationModel
 
 MOST_NUMBERS = 4_000_000
-"""Coefficients that are kept with a result: 16 MB."""
+"""Coefficients that are stored with a result: 16 MB."""
 
 
 @dataclass(frozen=True)
-class Known:
-    """What has to be known of a model to ask it about the cells again."""
+class EvidenceModel:
+    """The parts of a fitted model that evidence needs."""
 
     annotator: Any
     classes: NDArray[np.str_]
@@ -58,24 +58,24 @@ def kept_coefficients(model: AnnotationModel) -> dict[str, Any]:
 
 
 def _lists(names: dict[str, NDArray[np.str_]]) -> dict[str, Any]:
-    """Lists of names with what each is called beside it: a column may have a name that is no key of a file."""
+    """Lists of names beside their own names: a column may have a name that cannot be a key of a file."""
     lists = {f"list_{i}": values.astype(object) for i, values in enumerate(names.values())}
-    return {"called": np.array(list(names), dtype=object)} | lists
+    return {"list_names": np.array(list(names), dtype=object)} | lists
 
 
 def _names(lists: dict[str, Any]) -> dict[str, NDArray[np.str_]]:
-    called = [str(name) for name in np.ravel(lists["called"])]
-    return {name: np.array([str(v) for v in lists[f"list_{i}"]]) for i, name in enumerate(called)}
+    list_names = [str(name) for name in np.ravel(lists["list_names"])]
+    return {name: np.array([str(v) for v in lists[f"list_{i}"]]) for i, name in enumerate(list_names)}
 
 
-def known_model(adata: AnnData, key: str, stored: dict[str, Any], model: Any) -> Known:
-    """The model that named these cells: the one handed in, once it is sure to be that one, else from the kept coefficients."""
+def evidence_model(adata: AnnData, key: str, stored: dict[str, Any], model: Any) -> EvidenceModel:
+    """The model that labelled these cells: the one passed, after a check that it is that one, else the stored coefficients."""
     from sc_annotate.annotation.load import load
     from sc_annotate.annotation.model import AnnotationModel
 
     if methods := method_names(adata, key):
         raise StorageError(
-            f"adata.uns[{key!r}] is a consensus, which has no evidence of its own. Look at one of its methods, such as "
+            f"adata.uns[{key!r}] is a consensus, which has no evidence of its own. Use one of its methods, such as "
             f"key={methods[0]!r}."
         )
     if isinstance(model, str | os.PathLike):
@@ -88,28 +88,28 @@ def known_model(adata: AnnData, key: str, stored: dict[str, Any], model: Any) ->
     others = [name for name in model_ids(adata, key) if name != own]
     if others:
         raise StorageError(
-            f"cells of adata were named by the models {', '.join([own, *others])}: objects of different models were "
-            "concatenated. Look for evidence before concatenating, or annotate again."
+            f"cells of adata were labelled by the models {', '.join([own, *others])}: objects of different models were "
+            "concatenated. Run evidence before concatenating, or annotate again."
         )
     if model is not None:
         if model.id != own:
             raise InputError(
-                f"the model passed has the id {model.id}, and the cells of {key!r} were named by {own}. Pass the one that "
-                "named them, or annotate again with this one: `annotate(adata, model)`."
+                f"the model passed has the id {model.id}, and the cells of {key!r} were labelled by {own}. Pass the one that "
+                "labelled them, or annotate again with this one: `annotate(adata, model)`."
             )
         if model.input == "embedding":
-            raise InputError(f"{key!r} was named from a representation (use_rep), which has no genes to give evidence.")
-        return Known(model.annotator, model.classes, model.names, model.means, model.input, model.panel)
+            raise InputError(f"{key!r} was annotated from a representation (use_rep), which has no genes.")
+        return EvidenceModel(model.annotator, model.classes, model.names, model.means, model.input, model.panel)
     kept = stored.get("coefficients")
     if not isinstance(kept, dict) or "values" not in kept:
         raise StorageError(
-            f"adata.uns[{key!r}] keeps no coefficients: method {str(stored.get('method'))!r} is not linear, is one of very many "
-            "genes and types, or saw no genes. Fit it with `model = sca.tl.fit_annotator(...)`, name the cells with "
+            f"adata.uns[{key!r}] has no coefficients: method {str(stored.get('method'))!r} is not linear, is one of very many "
+            "genes and types, or used no genes. Fit it with `model = sca.tl.fit_annotator(...)`, annotate with "
             "`annotate(adata, model)`, and pass model=model here."
         )
     classes = np.array([str(c) for c in stored["classes"]])
     values = np.asarray(kept["values"], dtype=np.float32)
-    return Known(
+    return EvidenceModel(
         given_coefficients(values.T, kept["intercept"], classes, link=str(kept["link"])),
         classes,
         _names(kept["names"]),

@@ -1,4 +1,4 @@
-"""Read the matrix again as `annotate` did, for what is asked about the cells later."""
+"""Open the matrix of an annotation again, as `annotate` did."""
 
 from __future__ import annotations
 
@@ -13,16 +13,18 @@ from sc_annotate._data import transform as scales
 from sc_annotate._data.request import MatrixRequest
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from anndata import AnnData
     from numpy.typing import NDArray
 
-    from sc_annotate._data.transform import Stated, Transform, Wanted
-    from sc_annotate.annotation.evidence.coefficients import Known
+    from sc_annotate._data.transform import Transform, Wanted
+    from sc_annotate.annotation.evidence.coefficients import EvidenceModel
 
 
 @dataclass(frozen=True)
-class Reread:
-    """A matrix, how its rows come to the model's scale, and which of its columns each gene of the model is (-1: none)."""
+class OpenedMatrix:
+    """A matrix, the transform to the model's scale, and the column of each gene of the model (-1: none)."""
 
     X: Any
     names: NDArray[np.str_]
@@ -30,36 +32,41 @@ class Reread:
     columns: NDArray[np.intp]
 
 
-def reread(adata: AnnData, params: dict[str, Any], known: Known) -> Reread:
-    """The matrix that the arguments of an earlier call name, by the genes of the model."""
-    symbols = _text(params.get("gene_symbols"))
-    tables = [adata.var, *([adata.raw.var] if adata.raw is not None else [])]
+def matrix_request(params: Mapping[str, Any]) -> MatrixRequest:
+    """The request that ``uns[key]["params"]`` records, as read from memory or from a file."""
+    text = {
+        name: _text(params.get(name)) for name in ("layer", "use_rep", "gene_symbols", "total_counts_key", "values")
+    }
     use_raw = params.get("use_raw")
-    matrix = MatrixRequest(
-        layer=_text(params.get("layer")),
-        use_raw=None if use_raw is None else bool(use_raw),
-        gene_symbols=symbols if any(symbols in table for table in tables) else None,
-    )
-    found = read.open_input(adata, matrix)
-    totals = read.total_counts(adata, _text(params.get("total_counts_key")), what="adata")
+    return MatrixRequest(use_raw=None if use_raw is None else bool(use_raw), **cast("Any", text))
+
+
+def open_again(adata: AnnData, params: Mapping[str, Any], model: EvidenceModel) -> OpenedMatrix:
+    """The matrix that the stored parameters name, aligned to the genes of the model."""
+    matrix = matrix_request(params)
+    tables = [adata.var, *([adata.raw.var] if adata.raw is not None else [])]
+    # The column may have been one of the reference alone.
+    symbols = matrix.gene_symbols if any(matrix.gene_symbols in table for table in tables) else None
+    found = read.open_input(adata, matrix.but(gene_symbols=symbols, use_rep=None))
+    totals = read.total_counts(adata, matrix.total_counts_key, what="adata")
     least = float(params.get("min_overlap", genes.MIN_SHARED_FRACTION))
     what = ("adata", "the reference")
-    shared = genes.match(found.names, known.names, what=what, min_fraction=least)
-    columns = np.full(len(known.means), -1, dtype=np.intp)
+    shared = genes.match(found.names, model.names, what=what, min_fraction=least)
+    columns = np.full(len(model.means), -1, dtype=np.intp)
     columns[shared.reference] = shared.query
     panel = None
-    if known.panel is not None and totals is None:
-        panel = genes.match(found.names, known.panel, what=what, min_fraction=least).query
+    if model.panel is not None and totals is None:
+        panel = genes.match(found.names, model.panel, what=what, min_fraction=least).query
     plan = scales.plan(
         found.values,
         what="adata",
-        wanted=cast("Wanted", known.input),
-        stated=cast("Stated | None", _text(params.get("values"))),
+        wanted=cast("Wanted", model.input),
+        stated=matrix.values,
         totals=totals,
         panel=panel,
         elsewhere=found.elsewhere,
     )
-    return Reread(found.source.X, found.source.names, plan, columns)
+    return OpenedMatrix(found.source.X, found.source.names, plan, columns)
 
 
 def _text(value: Any) -> str | None:

@@ -1,4 +1,4 @@
-"""From sums over groups of cells to the genes that speak for and against their calls."""
+"""From sums over groups of cells to the genes for and against their labels."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from sc_annotate.annotation.evidence.block import Sums
+    from sc_annotate.annotation.evidence.sums import Sums
 
 MOST_NUMBERS = 4_000_000
 """Groups times genes up to which all of them are kept for the dot plot."""
@@ -27,12 +27,12 @@ def evidence_table(
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """The table of :func:`sc_annotate.tl.evidence`, and the listed genes in all groups.
 
-    `n` cells of each group were looked at, of `n_all`.
+    `n` cells of each group were used, of `n_all`.
     """
     import pandas as pd
 
     mean, value = sums.contribution / n[:, None], sums.value / n[:, None]
-    elsewhere = _elsewhere(value, types, n_all)
+    others = _mean_of_others(value, types, n_all)
     parts: list[dict[str, Any]] = []
     for i in range(len(n)):
         order = np.argsort(-mean[i], kind="stable")
@@ -64,7 +64,7 @@ def evidence_table(
             "contribution": mean[row, column].astype(np.float32),
             "share": flat["share"].astype(np.float32),
             "mean": value[row, column].astype(np.float32),
-            "mean_elsewhere": elsewhere[row, column].astype(np.float32),
+            "mean_others": others[row, column].astype(np.float32),
         }
     )
     table.index = table.index.astype(str)
@@ -82,8 +82,8 @@ def evidence_table(
     return table, dots
 
 
-def _elsewhere(value: NDArray[np.float64], types: list[str], n_all: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Mean value in the cells that are called otherwise; NaN where there are none. A sampled group counts in full."""
+def _mean_of_others(value: NDArray[np.float64], types: list[str], n_all: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Mean value in the cells with other labels; NaN where there are none. A sampled group counts in full."""
     names, code = np.unique(np.array(types), return_inverse=True)
     weighed = value * n_all[:, None]
     total = np.zeros((len(names), value.shape[1]))
@@ -91,6 +91,6 @@ def _elsewhere(value: NDArray[np.float64], types: list[str], n_all: NDArray[np.i
     cells = np.bincount(code, weights=n_all)
     # Subtracting leaves rounding where the rest is 0.
     rest = np.maximum(total.sum(axis=0) - total, 0.0)
-    others = cells.sum() - cells
-    mean = np.divide(rest, others[:, None], out=np.full(rest.shape, np.nan), where=others[:, None] > 0)
+    n_others = cells.sum() - cells
+    mean = np.divide(rest, n_others[:, None], out=np.full(rest.shape, np.nan), where=n_others[:, None] > 0)
     return np.asarray(mean[code])

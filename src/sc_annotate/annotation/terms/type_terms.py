@@ -12,30 +12,29 @@ from sc_annotate._vocabulary.terms.type_tree import TypeTree, type_tree
 from sc_annotate.errors import LabelError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+    from sc_annotate.annotation.terms.request import TermsRequest
 
 
 def tree_of(
     stored: Mapping[str, Any],
-    ontology: Ontology | str | Path | Mapping[str, str | Sequence[str]] | None,
-    overrides: Mapping[str, str] | None,
+    request: TermsRequest,
     *,
     key: str,
 ) -> tuple[TypeTree, Ontology, str]:
     """The types of an annotation in a tree, the ontology that it is of, and where that came from in words."""
     classes = [str(c) for c in stored["classes"]]
     levels = stored.get("levels")
-    if ontology is None and levels is not None:
+    if request.ontology is None and levels is not None:
+        request.refuse("overrides", why="the levels of the labels are the terms. Leave it out, or pass an ontology.")
         found = Ontology.from_levels(levels)
         return type_tree(classes, classes, found), found, "the levels of the labels"
-    found = open_ontology(ontology)
-    mapped = map_names(classes, found, overrides)
+    found = open_ontology(request.ontology)
+    mapped = map_names(classes, found, request.overrides)
     lost = [m for m in mapped if not m.id]
     if lost:
         shown = "; ".join(f"{m.label!r}" + (f" (near: {m.near})" if m.near else f" ({m.how})") for m in lost[:8])
         more = f" and {len(lost) - 8} more" if len(lost) > 8 else ""
-        own = "Add them to the tree, or say" if isinstance(ontology, Mapping) else "Say"
+        own = "Add them to the tree, or say" if isinstance(request.ontology, Mapping) else "Say"
         raise LabelError(
             f"{len(lost)} of the {len(classes)} types of {key!r} have no term in {found!r}: {shown}{more}. {own} which they are: "
             f"overrides={{{lost[0].label!r}: ...}}, with the id or the name of a term."

@@ -1,4 +1,4 @@
-"""Which cells are looked at together, and for which call."""
+"""Groups of cells with one label, for which evidence is averaged."""
 
 from __future__ import annotations
 
@@ -6,40 +6,38 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sc_annotate._data.columns import check_column
-from sc_annotate.errors import InputError, StorageError
+from sc_annotate.annotation.cell_groups import read_groups
+from sc_annotate.errors import StorageError
 
 if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
 
-def call_codes(calls: Any, classes: NDArray[np.str_], key: str) -> NDArray[np.intp]:
-    """The call of each cell as a number of a type; -1 for cells that no model named."""
-    named = np.asarray(calls["model"].notna() & calls["label"].notna(), dtype=bool)
-    if not named.any():
-        raise StorageError(f"no cell of {key!r} was named by a model: all labels were given.")
-    labels = np.asarray(calls["label"].astype(str), dtype=str)
+def label_codes(columns: Any, classes: NDArray[np.str_], key: str) -> NDArray[np.intp]:
+    """The label of each cell as a code of `classes`; -1 for cells that no model labelled."""
+    predicted = np.asarray(columns["model"].notna() & columns["label"].notna(), dtype=bool)
+    if not predicted.any():
+        raise StorageError(f"no cell of {key!r} was labelled by a model: all were pre-labelled.")
+    labels = np.asarray(columns["label"].astype(str), dtype=str)
     place = np.minimum(np.searchsorted(classes, labels), len(classes) - 1)
-    unknown = named & (classes[place] != labels)
+    unknown = predicted & (classes[place] != labels)
     if unknown.any():
         raise StorageError(
-            f"adata.obs[{key!r}] calls cells {str(labels[unknown][0])!r}, which the model does not know: the column was changed. "
+            f"adata.obs[{key!r}] has the label {str(labels[unknown][0])!r}, which the model does not know: the column was changed. "
             "Annotate again, and keep other names in a column of their own."
         )
-    return np.where(named, place, -1)
+    return np.where(predicted, place, -1)
 
 
 def group_numbers(
     adata: AnnData, code: NDArray[np.intp], classes: NDArray[np.str_], groupby: str | None
 ) -> tuple[NDArray[np.intp], list[str], list[str]]:
-    """A number for each combination of group and call that occurs (-1: not named), and the names of both."""
+    """A number for each combination of group and label that occurs (-1: no prediction), and the names of both."""
     names, number = np.array([""]), np.zeros(len(code), dtype=np.intp)
     if groupby is not None:
-        column = check_column(adata, groupby, argument="groupby")
-        if column.isna().any():
-            raise InputError(f"adata.obs[{groupby!r}] (groupby) is missing for {int(column.isna().sum())} cells.")
-        names, number = np.unique(np.asarray(column.astype(str), dtype=str), return_inverse=True)
+        found = read_groups(adata, groupby)
+        names, number = found.names, found.code.astype(np.intp)
     both = np.where(code >= 0, number * len(classes) + code, -1)
     occur = np.unique(both[both >= 0])
     types = classes[occur % len(classes)].tolist()

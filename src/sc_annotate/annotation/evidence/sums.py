@@ -1,4 +1,4 @@
-"""What each gene contributes to the calls of a block of cells, summed by group."""
+"""The contributions of genes to the labels of a block of cells, summed by group."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Sums:
-    """Sums over the cells of each group, groups x genes, and how many cells the model calls as they were called."""
+    """Sums over the cells of each group, groups x genes, and the number of cells for which the model predicts the stored label."""
 
     contribution: NDArray[np.float64]
     towards: NDArray[np.float64]
@@ -37,10 +37,10 @@ class Sums:
 
 
 @dataclass(frozen=True)
-class AskEvidence:
-    """A model, and for every cell its call (a number of a type) and its group (-1: not looked at).
+class EvidenceSums:
+    """Sums of a block of cells; each cell has a label (code of a type) and a group (-1: the cell is left out).
 
-    Genes that the matrix lacks stand at their reference mean, and are left out of what is summed.
+    Genes that the matrix lacks are set to their reference mean, and left out of the sums.
     """
 
     annotator: Any
@@ -71,7 +71,7 @@ class AskEvidence:
         return cells if capabilities_of(self.annotator).parallel else cells.copy()
 
     def _evidence(self, cells: Any, codes: NDArray[np.intp], present: NDArray[np.bool_]) -> Any:
-        """Evidence of the genes that are there, CSR or dense."""
+        """Evidence of the genes that are in the matrix, CSR or dense."""
         if not capabilities_of(self.annotator).evidence:
             predict = self.annotator.predict_proba
             found: Any = occlusion(lambda X: predict(self._handed(X)), cells, codes, among=present)

@@ -1,0 +1,99 @@
+"""Gather which genes pushed the labels of each type, and which spoke against them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sc_annotate._core.arguments import seed, whole
+from sc_annotate._core.capabilities import capabilities_of
+from sc_annotate._core.progress import logger
+from sc_annotate._core.request import Request, default
+from sc_annotate._data.lazy import with_tables
+from sc_annotate._data.stream import each_block
+from sc_annotate._store.storage import add_columns, read_uns
+from sc_annotate._store.stored import read_annotation
+from sc_annotate.annotation.evidence.coefficients import evidence_model
+from sc_annotate.annotation.evidence.labels_and_groups import group_numbers, label_codes, sample
+from sc_annotate.annotation.evidence.reread import open_again
+from sc_annotate.annotation.evidence.sums import EvidenceSums
+from sc_annotate.annotation.evidence.table import evidence_table
+from sc_annotate.errors import InputError
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+FEW = 20
+"""Cells of each type that are used by default where every gene of every cell has to be deleted in turn."""
+AGREE = 0.9
+"""Share of labels that the model has to reproduce; below, the matrix is hardly the one that was annotated."""
+
+MOST_SUMS = 100_000_000
+"""Groups times genes that are summed at once: several such tables are in memory, of 8 bytes a number."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvidenceRequest(Request):
+    """How many genes to list, and from how many cells."""
+
+    n_genes: int = default(10)
+    max_cells: int | None = default(None)
+    rng: int = default(0)
+
+    def check(self) -> None:
+        seed(self.rng)
+        whole(self.n_genes, "n_genes", least=1)
+        if self.max_cells is not None:
+            whole(self.max_cells, "max_cells", least=1)
+
+
+def store_evidence(adata: AnnData, key: str, model: Any, groupby: str | None, request: EvidenceRequest) -> None:
+    """Store the table of genes, and their values in all groups."""
+    stored, columns = read_uns(adata, key), read_annotation(adata, key)
+    used = evidence_model(adata, key, stored, model)
+    tables = with_tables(adata)
+    code = label_codes(columns, used.classes, key)
+    pair, groups, types = group_numbers(tables, code, used.classes, groupby)
+    n_all = np.bincount(pair[pair >= 0], minlength=len(groups))
+    can = capabilities_of(used.annotator)
+    most = request.max_cells if request.max_cells is not None else None if can.evidence else FEW
+    pair = sample(pair, most, request.rng)
+    matrix = open_again(tables, stored["params"], used)
+    if len(groups) * len(used.means) > MOST_SUMS:
+        raise InputError(
+            f"obs[{groupby!r}] (groupby) and the labels make {len(groups):,} groups, too many to sum {len(used.means):,} genes in "
+            "each. Name a column with fewer values, such as samples."
+        )
+    block = EvidenceSums(used.annotator, matrix.transform, matrix.columns, used.means, code, pair, len(groups))
+    blocks = each_block(block, [matrix.X], progress="gathering evidence", parallel=can.parallel)
+    sums = reduce(add, (part for _, part in blocks))
+    n = np.bincount(pair[pair >= 0], minlength=len(groups))
+    names = matrix.names[matrix.columns[matrix.columns >= 0]]
+    table, dots = evidence_table(sums, names, groups, types, n, n_all, request.n_genes)
+    agreement = sums.agree / int(n.sum())
+    if agreement < AGREE:
+        logger.warning(
+            "the model reproduces the labels of only %.0f %% of the cells of %r: the matrix or the labels have changed since, "
+            "and the evidence is for labels that the model does not predict",
+            100 * agreement,
+            key,
+        )
+    how = "the method's own" if can.evidence else "one gene deleted at a time"
+    if can.linear:
+        how = "slope of the log-odds times value"
+    entry = {
+        "groupby": groupby,
+        "how": how,
+        "n_genes": int(request.n_genes),
+        "max_cells": most,
+        "n_cells": int(n.sum()),
+        "n_genes_used": len(names),
+        "agreement": float(agreement),
+        "table": table,
+        "dots": dots,
+    }
+    add_columns(adata, key, {}, "evidence", entry)

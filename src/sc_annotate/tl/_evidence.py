@@ -1,0 +1,100 @@
+"""The genes behind each label."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sc_annotate._core.docs import documented
+from sc_annotate._core.request import default
+from sc_annotate._store.slots import DEFAULT_KEY
+from sc_annotate.annotation.evidence.gather import EvidenceRequest, store_evidence
+
+if TYPE_CHECKING:
+    import os
+
+    from anndata import AnnData
+
+    from sc_annotate.annotation.model import AnnotationModel
+
+
+@documented()
+def evidence(
+    adata: AnnData,
+    key: str = DEFAULT_KEY,
+    *,
+    model: AnnotationModel | str | os.PathLike[str] | None = None,
+    groupby: str | None = None,
+    n_genes: int = default(10),
+    max_cells: int | None = default(None),
+    rng: int = default(0),
+) -> None:
+    """List the genes that pushed the labels of each type, and those that spoke against them.
+
+    For linear methods a gene's contribution is its value times the slope of the log-odds of the label against all other
+    types: in natural units, about what the log-odds would lose without the gene. For other methods each expressed gene of
+    each cell is set to 0 and the prediction repeated, which is slow: use few cells. Log-odds are the model's own, before
+    calibration.
+
+    Evidence says what the **model** used, not what defines a type: of correlated genes a model may use any. A gene that a
+    cell does not express contributes 0, though its absence may have helped; a gene that `adata` lacks is no evidence.
+
+    Parameters
+    ----------
+    adata
+        An annotated object, with the matrix that was annotated.
+    %(key)s
+    model
+        The fitted model that labelled the cells, or its path. By default the coefficients that :func:`annotate` stored,
+        which it does for linear methods of up to 4 million of them.
+    groupby
+        Column of ``obs`` with groups of cells, such as samples: evidence is averaged over the cells of each group and
+        label. By default over all cells of a label.
+    n_genes
+        Genes of each group and direction.
+    max_cells
+        Cells of each group, drawn at random. None: all of them, or 20 where genes have to be deleted one by one.
+    %(rng)s
+
+    Returns
+    -------
+    None. Written to `adata`:
+
+    ``uns[key]["evidence"]`` : dict
+        ``groupby``, ``how`` (in words), ``n_genes``, ``n_cells`` used, ``n_genes_used``, ``agreement`` (share of these
+        cells for which the model predicts the stored label), and two more:
+
+        ``table``, a DataFrame: ``group``, ``type`` (the label), ``n_cells``, ``direction`` (``"towards"`` or
+        ``"against"``), ``rank``, ``gene``, ``contribution`` (mean over those cells), ``share`` (of them in which the gene
+        pushes in this direction), ``mean`` (value of the gene in them, as the model sees it: ``log1p`` of counts per
+        10,000) and ``mean_others`` (in the cells with other labels). Without `groupby`, the group is the type.
+
+        ``dots``: the listed genes in all groups, ``contribution`` and ``expressed`` (share of cells), groups x genes.
+
+    Pre-labelled cells are left out.
+
+    Raises
+    ------
+    StorageError
+        No such result; a consensus; labels of several models; no coefficients stored and no model passed.
+    InputError
+        Another model than the one that labelled the cells; no such column; numbers out of range. `adata` is as it was.
+    MatrixError, GeneError
+        The matrix that was annotated is not there any more.
+
+    References
+    ----------
+    Gradient times input: Shrikumar et al. 2016, Not just a black box, arXiv 1605.01713. Deleting: Zeiler & Fergus 2014,
+    `doi:10.1007/978-3-319-10590-1_53 <https://doi.org/10.1007/978-3-319-10590-1_53>`_.
+
+    Examples
+    --------
+    >>> import sc_annotate as sca
+    >>> adata = sca.datasets.pbmc68k()
+    >>> query = adata[500:].copy()
+    >>> sca.tl.annotate(query, adata[:500].copy(), "cell_type", method="nearest_centroid", cv=0)
+    >>> sca.tl.evidence(query, n_genes=10)
+    >>> found = sca.get.evidence(query, group="CD19+ B")
+    >>> "CD79A" in set(found.loc[found["direction"] == "towards", "gene"])
+    True
+    """
+    store_evidence(adata, key, model, groupby, EvidenceRequest(n_genes=n_genes, max_cells=max_cells, rng=rng))
