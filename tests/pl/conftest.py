@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
 
+import made_predictions
 import sc_annotate as sca
 from comparing import same
 from sc_annotate._store.storage import Annotation, write
@@ -288,3 +289,44 @@ def legible() -> Callable[[Figure], None]:
             assert not len(hit), f"{text.get_text()!r} overlaps {boxes[i + 1 + hit[0]][0].get_text()!r}"
 
     return look
+
+
+@pytest.fixture
+def predicted() -> Callable[..., AnnData]:
+    """Predictions of so many conditions, with scores of one kind."""
+    return made_predictions.predicted
+
+
+@pytest.fixture
+def interacting() -> Callable[..., AnnData]:
+    """Genetic interactions as they are stored."""
+    return made_predictions.interacting
+
+
+@pytest.fixture
+def everything() -> Callable[[int], AnnData]:
+    """One object that all pictures of perturbations can be drawn of."""
+    return made_predictions.everything
+
+
+LYMPHOID = ("CD19+ B", "CD56+ NK", "CD4+/", "CD8+")
+
+
+@pytest.fixture(scope="session")
+def _drawable(_agreed: AnnData, _pbmc: AnnData) -> AnnData:
+    adata = _agreed.copy()
+    reference = _pbmc[~_pbmc.obs_names.isin(adata.obs_names)].copy()
+    reference.obs["branch"] = [
+        "lymphoid" if label.startswith(LYMPHOID) else "other" for label in reference.obs["cell_type"]
+    ]
+    sca.tl.annotate(adata, reference, ["branch", "cell_type"], key_added="layered", cv=0)
+    sca.tl.rollup(adata, "layered")
+    sca.tl.evidence(adata)
+    sca.tl.markers_agree(adata, markers={"CD19+ B": ["CD79A", "CD79B", "MS4A1"], "CD56+ NK": ["NKG7", "GNLY", "GZMB"]})
+    return adata
+
+
+@pytest.fixture
+def drawable(_drawable: AnnData) -> AnnData:
+    """The 300 PBMCs with all that some pictures need: a consensus, levels, evidence, marker lists."""
+    return _drawable.copy()

@@ -31,27 +31,9 @@ CALLS = {
 }
 
 
-LYMPHOID = ("CD19+ B", "CD56+ NK", "CD4+/", "CD8+")
-
-
-@pytest.fixture(scope="module")
-def _drawable(_agreed: AnnData, _pbmc: AnnData) -> AnnData:
-    adata = _agreed.copy()
-    reference = _pbmc[~_pbmc.obs_names.isin(adata.obs_names)].copy()
-    reference.obs["branch"] = [
-        "lymphoid" if label.startswith(LYMPHOID) else "other" for label in reference.obs["cell_type"]
-    ]
-    sca.tl.annotate(adata, reference, ["branch", "cell_type"], key_added="layered", cv=0)
-    sca.tl.rollup(adata, "layered")
-    sca.tl.evidence(adata)
-    sca.tl.markers_agree(adata, markers={"CD19+ B": ["CD79A", "CD79B", "MS4A1"], "CD56+ NK": ["NKG7", "GNLY", "GZMB"]})
-    return adata
-
-
 @pytest.fixture
-def annotated(_drawable: AnnData) -> AnnData:
-    """With all that some of the pictures need: a consensus, levels, evidence, marker lists."""
-    return _drawable.copy()
+def annotated(drawable: AnnData) -> AnnData:
+    return drawable
 
 
 def test_every_plot_is_here() -> None:
