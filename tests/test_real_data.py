@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 
+@pytest.mark.slow
 def test_pbmc68k_five_folds(pbmc: AnnData) -> None:
     rows = []
     for seed in range(5):
@@ -31,6 +32,7 @@ def test_pbmc68k_five_folds(pbmc: AnnData) -> None:
     assert f1 >= 0.70
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "floor"), [("pbmc_3tech", 0.80), ("kang2018_pbmc_ifnb", 0.90), ("scmixology_celseq2_dropseq", 0.98)]
 )
@@ -64,6 +66,7 @@ def test_ensembl_names(shared_data: Path) -> None:
     assert (report.genes.id_type, report.genes.species) == ("ensembl", "human")
 
 
+@pytest.mark.slow
 def test_a_lymphoma_by_its_proteins(shared_data: Path) -> None:
     """Calls from RNA agree with CD3 and CD19 proteins, which the model never saw."""
     reference = ad.read_h5ad(shared_data / "pbmc_3tech.h5ad")

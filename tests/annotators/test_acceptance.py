@@ -26,6 +26,7 @@ def macro_f1(called, truth):
     return f1_score(truth, called, labels=np.unique(truth), average="macro", zero_division=0)
 
 
+@pytest.mark.slow
 def test_pbmc68k():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -43,6 +44,7 @@ def test_pbmc68k():
     assert np.mean(f1) >= 0.70
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "bar"), [("pbmc_3tech", 0.80), ("kang2018_pbmc_ifnb", 0.90), ("scmixology_celseq2_dropseq", 0.98)]
 )

@@ -27,6 +27,7 @@ def weights() -> np.ndarray:
     return w
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("score", ["zscore", "ulm", "mlm"])
 def test_standard_normal_where_lists_say_nothing(Z: np.ndarray, weights: np.ndarray, score: str) -> None:
     scores = marker_scores(Z, weights[:, :2], score)

@@ -485,6 +485,7 @@ def oracle(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
     return folder, np.load(folder / "theirs.npz")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["all", "third"])
 @pytest.mark.parametrize("name", VARIANTS)
 def test_equals_celltypist(pbmc: AnnData, oracle: tuple[Path, Any], name: str, part: str) -> None:

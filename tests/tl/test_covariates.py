@@ -191,6 +191,7 @@ def test_transfer_intervals_do_not_depend_on_what_was_asked(screen: AnnData) -> 
     assert "in 1 contexts" not in screen.uns["perturbation"]["verdict"]
 
 
+@pytest.mark.slow
 def test_nothing_of_another_context_or_of_the_condition_itself_is_seen(screen: AnnData) -> None:
     profiles = sca.pp.perturbation_profiles(screen, **{**KEYS})
     rows = (profiles.obs["line"] == "RPE1").to_numpy() & ~profiles.obs["is_control"].to_numpy()

@@ -76,6 +76,7 @@ def test_as_many_false_calls_as_asked_for(gene_noise: float) -> None:
     assert np.mean(raw) > 0.15
 
 
+@pytest.mark.slow
 def test_hardly_anything_is_called_where_there_is_nothing() -> None:
     n = 0
     for seed in range(5):

@@ -301,6 +301,7 @@ def test_without_decoupler(pbmc: AnnData, monkeypatch: pytest.MonkeyPatch) -> No
     assert "annotation" not in pbmc.obs
 
 
+@pytest.mark.slow
 def test_settings_of_matplotlib_stay() -> None:
     """decoupler changes them when it is imported, so that a fresh process has to look."""
     code = (

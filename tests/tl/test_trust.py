@@ -42,6 +42,7 @@ def test_status_follows_from_sets_and_familiarity(pair: tuple[AnnData, AnnData])
     assert table["unfamiliarity"][~far].max() <= line + 1e-4
 
 
+@pytest.mark.slow
 def test_sets_cover_what_was_asked(pbmc: AnnData) -> None:
     rates, sizes = [], []
     for seed in range(6):
@@ -194,6 +195,7 @@ def test_a_type_in_one_batch_only_does_not_spoil_calibration() -> None:
     assert model.trust.report["n_cells"] == part.n_obs - lonely
 
 
+@pytest.mark.slow
 def test_calibration_does_not_hurt_on_held_out_batches(shared_data: Path) -> None:
     """On average over every batch of three data sets left out in turn; single ones may lose a little."""
     gain = []
