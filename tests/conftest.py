@@ -1,4 +1,4 @@
-"""Fixtures that every room's tests share."""
+"""Fixtures that the tests of all packages share."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import pytest
 
 if TYPE_CHECKING:
     from anndata import AnnData
+
+    from sc_annotate.tl import AnnotationModel
 
 # The quickest method that does what methods do; most tests are about everything else.
 FAST = "nearest_centroid"
@@ -37,13 +39,41 @@ def pbmc(_pbmc: AnnData) -> AnnData:
     return _pbmc.copy()
 
 
-@pytest.fixture
-def pair(_pbmc: AnnData) -> tuple[AnnData, AnnData]:
-    """A reference of 500 and a query of 200 real PBMCs."""
+@pytest.fixture(scope="session")
+def _pair(_pbmc: AnnData) -> tuple[AnnData, AnnData]:
     import numpy as np
 
     order = np.random.default_rng(0).permutation(_pbmc.n_obs)
     return _pbmc[order[:500]].copy(), _pbmc[order[500:]].copy()
+
+
+@pytest.fixture
+def pair(_pair: tuple[AnnData, AnnData]) -> tuple[AnnData, AnnData]:
+    """A reference of 500 and a query of 200 real PBMCs, fresh copies for each test."""
+    return _pair[0].copy(), _pair[1].copy()
+
+
+@pytest.fixture(scope="session")
+def pair_model(_pair: tuple[AnnData, AnnData]) -> AnnotationModel:
+    """The quickest method with all of trust, fitted once on the reference of `pair`: for tests of what comes after."""
+    import sc_annotate as sca
+
+    return sca.tl.fit_annotator(_pair[0], "cell_type", method=FAST, cv=0)
+
+
+@pytest.fixture(scope="session")
+def _named_query(_pair: tuple[AnnData, AnnData], pair_model: AnnotationModel) -> AnnData:
+    import sc_annotate as sca
+
+    query = _pair[1].copy()
+    sca.tl.annotate(query, pair_model)
+    return query
+
+
+@pytest.fixture
+def named_query(_named_query: AnnData) -> AnnData:
+    """The query of `pair` annotated by `pair_model`, a fresh copy for each test."""
+    return _named_query.copy()
 
 
 @pytest.fixture(scope="module")

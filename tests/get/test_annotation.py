@@ -50,9 +50,8 @@ def test_concat_does_not_mislead(pair: tuple[AnnData, AnnData], join: str) -> No
     pd.testing.assert_frame_equal(sca.get.probabilities(whole), sca.get.probabilities(a))
 
 
-def test_tables_say_what_is_missing(pair: tuple[AnnData, AnnData]) -> None:
-    reference, query = pair
-    sca.tl.annotate(query, reference, "cell_type", method="nearest_centroid", cv=0)
+def test_tables_say_what_is_missing(named_query: AnnData) -> None:
+    query = named_query
     query.obsm["annotation_proba"] = query.obsm["annotation_proba"][:, :3]
     with pytest.raises(StorageError, match="names 10 types"):
         sca.get.probabilities(query)

@@ -68,14 +68,19 @@ def agreed(_agreed: AnnData) -> AnnData:
     return _agreed.copy()
 
 
-@pytest.fixture
-def partly_given(_pbmc: AnnData) -> AnnData:
-    """700 real PBMCs, of which 500 had a label before."""
+@pytest.fixture(scope="session")
+def _partly_given(_pbmc: AnnData) -> AnnData:
     adata = _pbmc.copy()
     adata.obs["known"] = adata.obs["cell_type"].astype(object)
     adata.obs.loc[adata.obs_names[500:], "known"] = None
     sca.tl.annotate(adata, labels_key="known", method="nearest_centroid", cv=0)
     return adata
+
+
+@pytest.fixture
+def partly_given(_partly_given: AnnData) -> AnnData:
+    """700 real PBMCs, of which 500 had a label before."""
+    return _partly_given.copy()
 
 
 @pytest.fixture(scope="session")

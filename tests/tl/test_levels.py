@@ -33,11 +33,14 @@ def compartment(name: str) -> str:
 @pytest.fixture
 def two(pair: tuple[AnnData, AnnData]) -> tuple[AnnData, AnnData]:
     """500 and 200 PBMCs whose types lie under lineages, and those under compartments."""
-    for adata in pair:
-        types = adata.obs["cell_type"].astype(str)
-        adata.obs["lineage"] = pd.Categorical(types.map(lineage))
-        adata.obs["compartment"] = types.map(compartment).to_numpy(dtype=object)
-    return pair
+    return with_levels(pair[0]), with_levels(pair[1])
+
+
+def with_levels(adata: AnnData) -> AnnData:
+    types = adata.obs["cell_type"].astype(str)
+    adata.obs["lineage"] = pd.Categorical(types.map(lineage))
+    adata.obs["compartment"] = types.map(compartment).to_numpy(dtype=object)
+    return adata
 
 
 def agree(adata: AnnData, key: str = "annotation", names: list[str] = THREE) -> None:
@@ -60,7 +63,8 @@ def agree(adata: AnnData, key: str = "annotation", names: list[str] = THREE) -> 
 @pytest.mark.parametrize("method", ["logreg", "nearest_centroid", "knn", "random_forest"])
 def test_levels_never_contradict(two: tuple[AnnData, AnnData], method: str) -> None:
     reference, query = two
-    sca.tl.annotate(query, reference, THREE, method=method, cv=0)
+    few = {"n_trees": 20} if method == "random_forest" else None
+    sca.tl.annotate(query, reference, THREE, method=method, method_kwargs=few, cv=0)
     agree(query)
     proba = sca.get.probabilities(query)
     table = query.uns["annotation"]["levels"]
@@ -307,33 +311,46 @@ def test_confidence_of_the_broad_level_means_what_it_says(shared_data: Path, fil
 # ---- results that are read back, combined or in each other's way
 
 
+def ask_further(adata: AnnData) -> None:
+    sca.tl.rollup(adata)
+    sca.tl.evidence(adata)
+    sca.tl.vote(adata, "louvain")
+    sca.pl.confusion(adata, show=False)
+    sca.pl.levels(adata, show=False)
+    sca.pl.ontology(adata, show=False)
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def asked(_pair: tuple[AnnData, AnnData]) -> tuple[AnnData, AnnData]:
+    """A query annotated at three levels, and the same with all that can be asked of it."""
+    reference, query = (with_levels(adata.copy()) for adata in _pair)
+    sca.tl.annotate(query, reference, THREE, method="nearest_centroid")
+    further = query.copy()
+    ask_further(further)
+    return query, further
+
+
 @pytest.mark.parametrize("kind", ["h5ad", "zarr", "backed", "lazy", "view"])
-def test_what_is_read_back_can_be_asked_further(two: tuple[AnnData, AnnData], kind: str, tmp_path: Path) -> None:
-    sca.tl.annotate(two[1], two[0], THREE, method="nearest_centroid")
+def test_what_is_read_back_can_be_asked_further(asked: tuple[AnnData, AnnData], kind: str, tmp_path: Path) -> None:
+    stored, further = asked
     if kind == "view":
-        query = two[1][:]
+        query = stored[:]
     elif kind == "zarr":
-        two[1].write_zarr(tmp_path / "cells.zarr")
+        stored.write_zarr(tmp_path / "cells.zarr")
         query = ad.read_zarr(tmp_path / "cells.zarr")
     else:
-        two[1].write_h5ad(tmp_path / "cells.h5ad")
+        stored.write_h5ad(tmp_path / "cells.h5ad")
         if kind == "lazy":
             pytest.importorskip("xarray")
             query = ad.experimental.read_lazy(tmp_path / "cells.h5ad")
         else:
             query = ad.read_h5ad(tmp_path / "cells.h5ad", backed="r" if kind == "backed" else None)
-    pd.testing.assert_frame_equal(sca.get.sets(query), sca.get.sets(two[1]))
-    for adata in (query, two[1]):
-        sca.tl.rollup(adata)
-        sca.tl.evidence(adata)
-        sca.tl.vote(adata, "louvain")
-        sca.pl.confusion(adata, show=False)
-        sca.pl.levels(adata, show=False)
-        sca.pl.ontology(adata, show=False)
-    plt.close("all")
+    pd.testing.assert_frame_equal(sca.get.sets(query), sca.get.sets(stored))
+    ask_further(query)
     for give in (sca.get.annotation, sca.get.evidence, sca.get.probabilities):
         pd.testing.assert_frame_equal(
-            give(query), give(two[1]), check_dtype=False, check_categorical=False, check_column_type=False
+            give(query), give(further), check_dtype=False, check_categorical=False, check_column_type=False
         )
 
 

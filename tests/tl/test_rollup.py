@@ -40,10 +40,8 @@ TREE = {
 
 
 @pytest.fixture
-def query(pair: tuple[AnnData, AnnData]) -> AnnData:
-    reference, query = pair
-    sca.tl.annotate(query, reference, "cell_type", method="nearest_centroid", cv=0)
-    return query
+def query(named_query: AnnData) -> AnnData:
+    return named_query
 
 
 def _under(term: str, classes: list[str]) -> np.ndarray:

@@ -27,9 +27,8 @@ def covered(query: AnnData, truth: str = "cell_type") -> float:
     return float(np.mean([sets.loc[cell, str(t)] for cell, t in query.obs[truth].items()]))
 
 
-def test_status_follows_from_sets_and_familiarity(pair: tuple[AnnData, AnnData]) -> None:
-    reference, query = pair
-    sca.tl.annotate(query, reference, "cell_type", **QUICK)
+def test_status_follows_from_sets_and_familiarity(named_query: AnnData) -> None:
+    query = named_query
     table, sets = sca.get.annotation(query), sca.get.sets(query)
     np.testing.assert_array_equal(sets.sum(axis=1), table["set_size"])
     assert (table["set_size"] >= 1).all(), "no set is empty"
@@ -56,12 +55,10 @@ def test_sets_cover_what_was_asked(pbmc: AnnData) -> None:
     assert np.mean(sizes) <= 1.6
 
 
-def test_more_coverage_larger_sets(pair: tuple[AnnData, AnnData]) -> None:
-    reference, query = pair
-    model = sca.tl.fit_annotator(reference, "cell_type", **QUICK)
-    sizes, rates = [], []
+def test_more_coverage_larger_sets(pair: tuple[AnnData, AnnData], pair_model: sca.tl.AnnotationModel) -> None:
+    query, sizes, rates = pair[1], [], []
     for coverage in (0.7, 0.9, 0.97):
-        sca.tl.annotate(query, model, coverage=coverage)
+        sca.tl.annotate(query, pair_model, coverage=coverage)
         sizes.append(query.obs["annotation_set_size"].mean())
         rates.append(covered(query))
     assert sizes == sorted(sizes)
@@ -159,12 +156,14 @@ def test_given_cells_have_no_sets(pbmc: AnnData) -> None:
     assert (pbmc.obs["annotation_set_size"][~given] > 0).all()
 
 
-def test_cells_without_values_are_of_low_quality(pair: tuple[AnnData, AnnData]) -> None:
-    reference, query = pair
+def test_cells_without_values_are_of_low_quality(
+    pair: tuple[AnnData, AnnData], pair_model: sca.tl.AnnotationModel
+) -> None:
+    query = pair[1]
     X = query.X.toarray()
     X[:3] = 0
     query.X = X
-    sca.tl.annotate(query, reference, "cell_type", **QUICK)
+    sca.tl.annotate(query, pair_model)
     assert (query.obs["annotation_status"][:3] == "low_quality").all()
     assert (query.obs["annotation_status"][3:] != "low_quality").all()
 
@@ -262,12 +261,12 @@ def test_sets_of_a_consensus_say_where_they_are(pair: tuple[AnnData, AnnData]) -
         sca.get.sets(query)
 
 
-def test_interrupted_writing_leaves_nothing(pair: tuple[AnnData, AnnData], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupted_writing_leaves_nothing(
+    pair: tuple[AnnData, AnnData], named_query: AnnData, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from anndata._core.aligned_mapping import AxisArrays
 
-    reference, query = pair
-    model = sca.tl.fit_annotator(reference, "cell_type", **QUICK)
-    sca.tl.annotate(query, model)
+    reference, query = pair[0], named_query
     before = snapshot(query)
     real = AxisArrays.__setitem__
     calls = []
@@ -284,12 +283,11 @@ def test_interrupted_writing_leaves_nothing(pair: tuple[AnnData, AnnData], monke
     assert same(snapshot(query), before)
 
 
-def test_unfamiliar_cells_need_not_be_looked_for(pair: tuple[AnnData, AnnData]) -> None:
-    reference, query = pair
-    model = sca.tl.fit_annotator(reference, "cell_type", **QUICK)
-    other = query.copy()
-    sca.tl.annotate(query, model, false_alarms=None)
-    sca.tl.annotate(other, model)
+def test_unfamiliar_cells_need_not_be_looked_for(
+    pair: tuple[AnnData, AnnData], pair_model: sca.tl.AnnotationModel, named_query: AnnData
+) -> None:
+    query, other = pair[1], named_query
+    sca.tl.annotate(query, pair_model, false_alarms=None)
     assert "annotation_unfamiliarity" not in query.obs
     assert set(query.obs["annotation_status"]) <= {"confident", "ambiguous"}
     np.testing.assert_array_equal(query.obs["annotation_set_size"], other.obs["annotation_set_size"])
