@@ -198,7 +198,7 @@ def test_an_entry_point_says_more_of_itself_in_its_class(install: Callable[..., 
     install("sca-throwaway", points, "sca_throwaway_g", textwrap.dedent(body))
     method = registry.get("annotation", "told")
     assert (method.inputs, method.saves, method.summary) == ("counts", False, "Thrown away")
-    with pytest.raises(MethodError, match="registry_record of 'sca_throwaway_g:Odd'"):
+    with pytest.raises(MethodError, match="'odd' of 'sca-throwaway': registry_record of Odd"):
         registry.get("annotation", "odd")
 
 

@@ -12,7 +12,7 @@ from scipy.special import expit
 from sc_annotate._core import registry
 from sc_annotate.annotators.celltypist import CellTypist, shared_out
 from sc_annotate.errors import LabelError, MethodError
-from sc_annotate.testing._task import easy_task
+from sc_annotate.testing import easy_task
 
 
 def make(k: int = 4, n: int = 30, seed: int = 0, size: float = 1.0, joint: bool = False) -> CellTypist:

@@ -10,9 +10,7 @@ import pandas as pd
 import pytest
 
 from sc_annotate._core import registry
-from sc_annotate.errors import GeneError, InputError, LabelError, MatrixError, MethodError
-from sc_annotate.testing import check_annotator
-from sc_annotate.testing._task import easy_task
+from sc_annotate.testing import check_annotator, easy_task
 
 SMALL = {"random_forest": {"n_trees": 30}, "gradient_boosting": {"n_rounds": 10}, "mlp": {"epochs": 15}}
 METHODS = [m for m in registry.table("annotation").values() if m.source == "sc_annotate" and m.extra is None]
@@ -29,47 +27,9 @@ def test_conforms(name):
 
 
 @pytest.mark.parametrize("method", METHODS, ids=NAMES)
-def test_record_and_class_agree_on_saving(method):
-    assert registry.load(method).saves is method.saves
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_params_rebuild_the_method(name):
-    model = make(name)
-    assert registry.make("annotation", name, model.params()) == model
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_bad_input_is_refused(name):
-    task = easy_task()
-    X, y, genes = task.X, task.y, task.genes
-    nan = X.copy()
-    nan[3, 3] = np.nan
-    with pytest.raises(MatrixError, match="NaN"):
-        make(name).fit(nan, y, genes=genes)
-    with pytest.raises(MatrixError, match="two dimensions"):
-        make(name).fit(X[0], y, genes=genes)
-    with pytest.raises(LabelError, match="149 labels"):
-        make(name).fit(X, y[1:], genes=genes)
-    with pytest.raises(LabelError, match="missing"):
-        make(name).fit(X, np.array([None, *y[1:]], dtype=object), genes=genes)
-    with pytest.raises(GeneError, match="59 names"):
-        make(name).fit(X, y, genes=genes[1:])
-    with pytest.raises(InputError, match="batch"):
-        make(name).fit(X, y, genes=genes, batch=task.batch[1:])
-    with pytest.raises(MethodError, match="not fitted"):
-        make(name).predict_proba(X)
-    if name != "majority":
-        with pytest.raises(LabelError, match="only 'T'"):
-            make(name).fit(X, np.full(len(y), "T"), genes=genes)
-
-
-@pytest.mark.parametrize("name", [n for n in NAMES if n != "majority"])
-def test_wrong_columns_are_a_gene_error(name):
-    task = easy_task()
-    model = make(name).fit(task.X, task.y, genes=task.genes)
-    with pytest.raises(GeneError, match="59 columns"):
-        model.predict_proba(task.test_X[:, 1:])
+def test_record_and_class_agree(method):
+    declared = registry.declared("annotation", registry.load(method))
+    assert (declared["inputs"], declared["saves"]) == (method.inputs, method.saves)
 
 
 @pytest.mark.parametrize("kind", ["object", "string", "category", "list"])

@@ -8,7 +8,7 @@ from scipy.stats import spearmanr
 from sc_annotate.annotators._spearman import pair_markers, spearman
 from sc_annotate.annotators.correlation import Correlation
 from sc_annotate.errors import MethodError
-from sc_annotate.testing._task import easy_task
+from sc_annotate.testing import easy_task
 
 
 def test_spearman_against_scipy():

@@ -10,7 +10,7 @@ from sc_annotate._core import registry
 from sc_annotate.annotators.given_coefficients import given_coefficients
 from sc_annotate.annotators.occlusion import log_odds, occlusion
 from sc_annotate.errors import InputError, MethodError
-from sc_annotate.testing._task import easy_task
+from sc_annotate.testing import easy_task
 
 LINEAR = ["logreg", "linear_svm", "lda", "nearest_centroid", "naive_bayes"]
 

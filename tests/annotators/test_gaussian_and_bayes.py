@@ -18,7 +18,7 @@ from sc_annotate.annotators.lda import LDA
 from sc_annotate.annotators.naive_bayes import NaiveBayes
 from sc_annotate.annotators.nearest_centroid import NearestCentroid
 from sc_annotate.errors import MatrixError, MethodError
-from sc_annotate.testing._task import easy_task
+from sc_annotate.testing import easy_task
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from sc_annotate.annotators._pca import fit_pca, project
 from sc_annotate.annotators.knn import KNN, choose_landmarks
-from sc_annotate.testing._task import easy_task
+from sc_annotate.testing import easy_task
 
 
 @pytest.mark.parametrize("shape", [(150, 60), (300, 120)])  # the exact and the iterative path

@@ -13,7 +13,7 @@ from sc_annotate.annotators._linear import normalise, two_columns
 from sc_annotate.annotators._moments import class_weights
 from sc_annotate.annotators.logreg import LogReg
 from sc_annotate.errors import MethodError, ScAnnotateWarning
-from sc_annotate.testing._task import easy_task
+from sc_annotate.testing import easy_task
 
 
 @pytest.mark.parametrize("weight", ["balanced", None])

@@ -9,7 +9,7 @@ from sklearn.svm import LinearSVC
 from sc_annotate.annotators._platt import platt
 from sc_annotate.annotators.linear_svm import LinearSVM, scattered_folds
 from sc_annotate.errors import MethodError, ScAnnotateWarning
-from sc_annotate.testing._task import easy_task
+from sc_annotate.testing import easy_task
 
 
 def test_platt_is_logistic_regression_on_smoothed_targets():

@@ -8,7 +8,7 @@ from sc_annotate.annotators.gradient_boosting import GradientBoosting
 from sc_annotate.annotators.majority import Majority
 from sc_annotate.annotators.mlp import MLP
 from sc_annotate.annotators.random_forest import RandomForest
-from sc_annotate.testing._task import easy_task
+from sc_annotate.testing import easy_task
 
 
 @pytest.mark.parametrize("types", [2, 3])

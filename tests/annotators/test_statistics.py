@@ -32,7 +32,7 @@ from sc_annotate.annotators.naive_bayes import NaiveBayes
 from sc_annotate.annotators.nearest_centroid import NearestCentroid
 from sc_annotate.annotators.statistics import Statistics
 from sc_annotate.errors import GeneError, InputError, LabelError, MatrixError
-from sc_annotate.testing._task import easy_task
+from sc_annotate.testing import easy_task
 
 FORMS = {"dense": np.asarray, "csr": csr_matrix}
 ARRAYS = ("n", "sums", "nonzero", "squares", "negative", "gram")

@@ -10,8 +10,7 @@ from sc_annotate._core import registry
 from sc_annotate._core.methods import PREDICTORS
 from sc_annotate.errors import MethodError
 from sc_annotate.predictors import Embedding, Predictor
-from sc_annotate.testing import check_predictor
-from sc_annotate.testing._screen import easy_screen
+from sc_annotate.testing import check_predictor, easy_screen
 
 TASK = easy_screen()
 NAMES = [m.name for m in PREDICTORS]

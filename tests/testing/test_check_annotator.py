@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
 
 import numpy as np
@@ -49,6 +50,19 @@ def break_(name):
     """NearestCentroid with one thing wrong."""
 
     class Broken(NearestCentroid):
+        streams = ("sums", "nonsense") if name == "declarations" else ("sums",)
+
+        fitting = False
+
+        def params(self):
+            return super().params() | ({"shrink": 0.9} if name == "params_rebuild" else {})
+
+        def fit_statistics(self, statistics, *, classes):
+            super().fit_statistics(statistics, classes=classes)
+            if name == "streams" and not self.fitting:
+                self.intercept_ = self.intercept_[::-1] + 1 + np.arange(3, dtype=np.float32)
+            return self
+
         def fit(self, X, y, *, genes, batch=None, rng=0):
             if name == "input_not_modified" and isinstance(X, np.ndarray):
                 X[0, 0] += 1
@@ -64,7 +78,14 @@ def break_(name):
                 n = dict(zip(*np.unique(y, return_counts=True), strict=True))
                 keep = np.array([n[label] > 1 for label in y])
                 X, y = X[keep], y[keep]
-            super().fit(X, y, genes=genes, rng=rng)
+            if name == "bad_input_refused":
+                X = np.nan_to_num(X)
+            if name == "one_type" and len(set(y)) == 1:
+                raise KeyError("no other type")
+            if name == "constant_gene" and X.shape[1] > 60:
+                y = np.roll(y, 50)
+            self.fitting = True
+            super().fit(X, y, genes=genes, batch=batch, rng=rng)
             if name == "same_rng_same_result":
                 self.intercept_ = self.intercept_ + np.random.default_rng().normal(size=3).astype(np.float32)
             if name == "classes":
@@ -79,6 +100,8 @@ def break_(name):
             P = super().predict_proba(X)
             if name == "probabilities":
                 return P.astype(np.float64)
+            if name == "parallel" and threading.current_thread() is not threading.main_thread():
+                return P[:, ::-1]
             if name == "one_cell" and len(P) == 1:
                 return P[:, ::-1]
             if name == "cell_of_zeros" and not np.all(np.abs(X).sum(axis=1)):
@@ -97,19 +120,26 @@ def break_(name):
 @pytest.mark.parametrize(
     "name",
     [
+        "bad_input_refused",
         "batch_given",
         "cell_of_zeros",
         "classes",
+        "constant_gene",
+        "declarations",
         "fit_returns_self",
         "global_random_state_untouched",
         "input_not_modified",
         "no_cells",
         "no_warnings",
         "one_cell",
+        "one_type",
+        "parallel",
+        "params_rebuild",
         "probabilities",
         "same_rng_same_result",
         "saving",
         "sparse_and_dense_predict_alike",
+        "streams",
         "two_types",
         "type_of_one_cell",
         "wrong_columns_refused",

@@ -9,9 +9,8 @@ import pytest
 
 from sc_annotate.predictors.linear import Linear
 from sc_annotate.predictors.mean import Mean
-from sc_annotate.testing import check_predictor
+from sc_annotate.testing import check_predictor, easy_screen
 from sc_annotate.testing._predictor_checks import PredictorChecks
-from sc_annotate.testing._screen import easy_screen
 
 
 class Duck:
@@ -34,7 +33,7 @@ class Duck:
 class OnCells:
     """Trains on cells, and says so."""
 
-    registry_record = {"input": "cells"}
+    inputs = "cells"
 
     def fit(self, screen, *, rng=0):
         perturbed = screen.cells.condition >= 0
@@ -63,6 +62,12 @@ def break_(name):
     """Mean with one thing wrong."""
 
     class Broken(Mean):
+        inputs = "log" if name == "declarations" else "profiles"
+
+        def params(self):
+            own = super().params()
+            return own | {"include_control": not own["include_control"]} if name == "params_rebuild" else own
+
         def fit(self, screen, *, rng=0):
             before = getattr(self, "effect_", 0.0)
             if name == "input_not_modified":
@@ -94,6 +99,8 @@ def break_(name):
         def predict(self, targets):
             if name == "no_conditions" and not targets:
                 raise IndexError("nothing asked")
+            if name != "bad_input_refused":
+                super().predict(targets)
             out = np.tile(self.control_ + self.effect_, (len(targets), 1))
             if name == "a_reason_names_the_target":
                 out[[each == ("ABSENT",) for each in targets]] = np.nan
@@ -119,8 +126,9 @@ CHECKS = [name.removeprefix("check_") for name in dir(PredictorChecks) if name.s
 def test_each_check_finds_its_fault(name):
     found = failures(break_(name))
     assert name in found
-    # What is wrong in `fit` or `predict` can show in leaving one out as well, which calls them.
-    assert found - {name} <= {"leave_one_out", "input_not_modified", "same_rng_same_result", "fitting_again_forgets"}
+    # What is wrong in `fit` or `predict` can show in other checks as well, which call them.
+    also = {"bad_input_refused", "leave_one_out", "input_not_modified", "same_rng_same_result", "fitting_again_forgets"}
+    assert found - {name} <= also
 
 
 @pytest.mark.parametrize(

@@ -97,27 +97,30 @@ def get(task: Task, name: str) -> Method:
 
 
 def _declared(method: Method) -> Method:
-    """The record, with what the class of an entry point declares, and says of itself in ``registry_record``."""
+    """The record, with what the class of an entry point declares."""
     if method.source in (Method.source, "this session"):
         return method
-    cls = load(method)
-    says = getattr(cls, "registry_record", {})
-    if not isinstance(says, dict) or set(says) - _FREE_FIELDS:
+    try:
+        return replace(method, **declared(method.task, load(method)))
+    except MethodError as error:
+        raise MethodError(f"{method.name!r} of {method.source!r}: {error}") from error
+
+
+def declared(task: Task, cls: type[Any], record: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Fields of a method's record: from `record`, else ``registry_record`` of the class, else its attributes."""
+    written = getattr(cls, "registry_record", {})
+    if not isinstance(written, dict) or set(written) - _FREE_FIELDS:
         raise MethodError(
-            f"registry_record of {method.target!r} (from {method.source!r}) must be a dict with fields among "
-            f"{', '.join(sorted(_FREE_FIELDS))}, not {says!r}."
+            f"registry_record of {cls.__qualname__} must be a dict with fields among {', '.join(sorted(_FREE_FIELDS))}, "
+            f"not {written!r}."
         )
-    return replace(method, **_of_class(method.task, cls) | says)
-
-
-def _of_class(task: Task, cls: type[Any]) -> dict[str, Any]:
-    """Fields of the record that a class declares, or that its docstring says."""
-    declared = capabilities_of(cls)
-    return {
-        "inputs": declared.inputs or ("profiles" if task == "perturbation" else "log"),
-        "saves": declared.saves,
+    can = capabilities_of(cls)
+    own = {
+        "inputs": can.inputs or ("profiles" if task == "perturbation" else "log"),
+        "saves": can.saves,
         "summary": (cls.__doc__ or "").strip().partition("\n")[0],
     }
+    return own | written | (record or {})
 
 
 def load(method: Method) -> type[Any]:
@@ -130,7 +133,7 @@ def load(method: Method) -> type[Any]:
         return cast("type[Any]", attrgetter(name)(import_module(module)))
     except ImportError as error:
         hint = f'pip install "sc-annotate[{method.extra}]"' if method.extra else f"reinstall {method.source}"
-        raise MissingExtraError(f"the method {method.name!r} cannot be imported ({error}). Cure: {hint}") from error
+        raise MissingExtraError(f"the method {method.name!r} cannot be imported ({error}). Run: {hint}") from error
     except AttributeError as error:
         raise MethodError(
             f"the method {method.name!r} of {method.source!r} points at {method.target!r}, which does not exist."
@@ -167,14 +170,10 @@ def register(task: Task, name: str, **record: Any) -> Callable[[type[Any]], type
             raise MethodError(
                 f"the method {name!r} ({task}) exists already, from {known[name].source!r}. Use another name."
             )
-        line = {
-            **_of_class(task, cls),
-            "source": "this session",
-            **record,
-        }
         target = f"{cls.__module__}:{cls.__qualname__}"
+        line = Method(name, task, target, source="this session", **declared(task, cls, record))
         # Registering again replaces: a notebook cell is run more than once.
-        _registered[task, name] = (Method(name, task, target, **line), cls)
+        _registered[task, name] = (line, cls)
         return cls
 
     return decorate

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sc_annotate.errors import ScAnnotateWarning
-from sc_annotate.predictors import refits
-from sc_annotate.testing._checks import require
-from sc_annotate.testing._run import global_random_state
-from sc_annotate.testing._screen import ABSENT, easy_screen
+from sc_annotate._core.capabilities import capabilities_of
+from sc_annotate._core.registry import declared
+from sc_annotate.errors import InputError, MethodError, ScAnnotateWarning
+from sc_annotate.predictors import Predictor, refits
+from sc_annotate.testing._run import global_random_state, refused, require
+from sc_annotate.testing.screens import ABSENT, easy_screen
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -131,7 +132,28 @@ class PredictorChecks:
             _same(self.predict(model=model), self.predict()), "what predict returned is still the model's own memory"
         )
 
+    def check_declarations(self) -> None:
+        inputs = declared("perturbation", self.cls)["inputs"]
+        require(inputs in ("profiles", "cells"), f"inputs must be 'profiles' or 'cells', not {inputs!r}")
+
+    def check_params_rebuild(self) -> None:
+        params = getattr(self.cls(**self.params), "params", None)
+        if callable(params):
+            again = self.fit(model=self.cls(**params()))
+            require(_same(self.predict(model=again), self.predict()), "made again from params(), it predicts otherwise")
+
+    def check_bad_input_refused(self) -> None:
+        if not issubclass(self.cls, Predictor):
+            return
+        new: Any = self.cls(**self.params)
+        not_a_screen = self.task.train.mean
+        refused(MethodError, "predict before fit", lambda: new.predict(self.task.seen))
+        refused(InputError, "a matrix in place of a screen", lambda: new.fit(not_a_screen))
+        refused(InputError, "targets that are no tuples", lambda: self.model.predict(["gene0"]))
+
     def check_same_rng_same_result(self) -> None:
+        if not capabilities_of(self.cls).deterministic:
+            return
         first, second = (self.predict(model=self.fit(rng=7)) for _ in range(2))
         require(np.array_equal(first, second, equal_nan=True), "two fits with the same rng differ")
 
@@ -157,8 +179,7 @@ class PredictorChecks:
         require(not leaked, f"warnings other than ScAnnotateWarning: {leaked}")
 
     def check_profiles_without_cells(self) -> None:
-        record = getattr(self.cls, "registry_record", {})
-        if isinstance(record, dict) and record.get("inputs") == "cells":
+        if declared("perturbation", self.cls)["inputs"] == "cells":
             return
         train = self.task.train
         self.predict(model=self.fit(type(train)(train.genes, train.control, train.mean, train.targets)))

@@ -15,7 +15,7 @@ ABSENT = "ABSENT"
 
 @dataclass(frozen=True)
 class PerturbationTask:
-    """A training screen, and what to ask of it."""
+    """A training screen, and conditions to predict from it."""
 
     train: Screen
     seen: list[tuple[str, ...]]
@@ -32,6 +32,21 @@ def easy_screen(seed: int = 0) -> PerturbationTask:
     """Fourteen singles and four doubles of 20 cells each, 30 control cells, 40 genes, all targets among the genes.
 
     The screen holds the cells (log1p of counts per 10,000) and the profiles, which are their means.
+
+    Parameters
+    ----------
+    seed
+        Of the simulation.
+
+    Returns
+    -------
+    The training screen, ``train``, and conditions to ask for: ``seen``, ``unseen`` and both, ``asked``.
+
+    Examples
+    --------
+    >>> from sc_annotate.testing import easy_screen
+    >>> easy_screen().train.mean.shape
+    (18, 40)
     """
     generator = np.random.default_rng(seed)
     genes = np.array([f"gene{i}" for i in range(40)])

@@ -31,7 +31,23 @@ class Task:
 
 
 def easy_task(seed: int = 0) -> Task:
-    """Three types of 70, 50 and 30 training cells, 60 genes, of which each type has eight markers."""
+    """Three types of 70, 50 and 30 training cells, 60 genes, of which each type has eight markers.
+
+    Parameters
+    ----------
+    seed
+        Of the simulation.
+
+    Returns
+    -------
+    Training cells ``X``, ``y``, ``genes`` and ``batch``; 60 more cells, ``test_X`` and ``test_y``.
+
+    Examples
+    --------
+    >>> from sc_annotate.testing import easy_task
+    >>> easy_task().X.shape
+    (150, 60)
+    """
     generator = np.random.default_rng(seed)
     codes = np.repeat([0, 1, 2, 0, 1, 2], [70, 50, 30, 20, 20, 20])
     rate = np.tile(generator.gamma(0.5, 2.0, size=60), (3, 1))
