@@ -52,6 +52,12 @@ def test_printed_with_everything_wrong(counts: ad.AnnData):
     assert "other names in var['gene_ids']" in text
 
 
+def test_names_of_genes_have_no_meaning_for_a_representation(counts: ad.AnnData):
+    counts.obsm["X_pca"] = np.ones((100, 2), np.float32)
+    with pytest.raises(InputError, match="gene_symbols: has no meaning for a representation"):
+        sca.pp.inspect(counts, use_rep="X_pca", gene_symbols=None)
+
+
 def test_raw_is_noted(pbmc: ad.AnnData):
     adata = sc.datasets.pbmc68k_reduced()
     report = sca.pp.inspect(adata)

@@ -237,7 +237,7 @@ def fold_changes(c: Call) -> None:
     c.adata.X = X * np.linspace(0.1, 5, X.shape[1], dtype=np.float32)
 
 
-@case(MatrixError, "Elsewhere in adata there is layer='counts'")
+@case(MatrixError, "adata also has layer='counts'")
 def only_zeros(c: Call) -> None:
     c.adata.layers["counts"] = c.adata.X.copy()
     c.adata.X = np.zeros(c.adata.shape, dtype=np.float32)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-import numpy as np
-
-from sc_annotate._vocabulary.gene_ids import gene_tables as gene_tables
+from sc_annotate._core.arguments import boolean, one_of
+from sc_annotate._core.request import Request, default
+from sc_annotate._vocabulary.gene_ids import gene_tables
 from sc_annotate._vocabulary.gene_ids import rules as gene_rules
 from sc_annotate._vocabulary.gene_ids.gene_tables import Kind
 from sc_annotate._vocabulary.gene_ids.mapping import Answer, Merge
@@ -16,11 +16,67 @@ from sc_annotate._vocabulary.gene_names import SYMBOL_COLUMNS, look, parts, text
 from sc_annotate.errors import InputError
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
     from anndata import AnnData
     from numpy.typing import NDArray
 
     from sc_annotate._vocabulary.gene_ids.rules import Rule
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeneMapRequest(Request):
+    """Which names genes get, and what becomes of those without one."""
+
+    kind: Kind = default("ids")
+    column: str | None = default(None)
+    from_column: str | None = default(None)
+    to_column: str | None = default(None)
+    one_to_one: bool = default(True)
+    merge: Merge = default("sum")
+    drop_unknown: bool = default(False)
+
+    def check(self) -> None:
+        one_of(self.kind, "kind", get_args(Kind))
+        one_of(self.merge, "merge", get_args(Merge))
+        boolean(self.one_to_one, "one_to_one")
+        boolean(self.drop_unknown, "drop_unknown")
+        for name in ("column", "from_column", "to_column"):
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, str):
+                raise InputError(f"{name} must be the name of a column, not {value!r}.")
+        if self.kind != "ids":
+            self.refuse(
+                "column",
+                why=f"it names the column of adata.var with the new names, for kind='ids', not {self.kind!r}. Leave it out.",
+            )
+        if self.kind == "aliases":
+            self.refuse(
+                "from_column", "to_column", why="columns of a table of kind 'ids' or 'orthologs'; leave them out."
+            )
+        if self.kind != "orthologs":
+            self.refuse("one_to_one", why="it is for kind='orthologs'; leave it out.")
+        elif not self.drop_unknown:
+            self.refuse(
+                "drop_unknown",
+                why="genes without an ortholog are always left out, or they could be taken for genes of the other species. Leave it out.",
+            )
+
+    def check_table(self, table: Any) -> None:
+        """Refuse arguments that a table, or its absence, leaves without a meaning."""
+        if table is None:
+            if self.kind != "ids":
+                what = "HGNC's complete set"
+                if self.kind == "orthologs":
+                    what = "a table of both species' genes, such as BioMart exports"
+                raise InputError(
+                    f"kind={self.kind!r} needs a table: {what}, as a DataFrame or the path of a CSV or TSV."
+                )
+            self.refuse("from_column", "to_column", why="columns of a table, and there is none; leave them out.")
+        else:
+            self.refuse(
+                "column", why="it names the column of adata.var with the new names, in place of a table; choose one."
+            )
 
 
 @dataclass(frozen=True)
@@ -40,46 +96,11 @@ class NewNames:
         return [self.rule(name) for name in names.tolist()]
 
 
-def check(
-    table: Any, kind: Any, column: Any, from_column: Any, to_column: Any, one_to_one: Any, merge: Any, drop_unknown: Any
-) -> None:
-    """Refuse arguments that mean nothing, or contradict each other."""
-    if kind not in get_args(Kind):
-        raise InputError(f"kind={kind!r} is unknown; choose one of {', '.join(get_args(Kind))}.")
-    if merge not in get_args(Merge):
-        raise InputError(f"merge={merge!r} is unknown; choose one of {', '.join(get_args(Merge))}.")
-    for name, flag in (("one_to_one", one_to_one), ("drop_unknown", drop_unknown)):
-        if not isinstance(flag, bool | np.bool_):
-            raise InputError(f"{name} must be True or False, not {flag!r}.")
-    for name, value in (("column", column), ("from_column", from_column), ("to_column", to_column)):
-        if value is not None and not isinstance(value, str):
-            raise InputError(f"{name} must be the name of a column, not {value!r}.")
-    if column is not None and (table is not None or kind != "ids"):
-        raise InputError("column= names new names in adata.var, in place of a table and with kind='ids'; choose one.")
-    if table is None and kind != "ids":
-        what = "HGNC's complete set" if kind == "aliases" else "a table of both species' genes, such as BioMart exports"
-        raise InputError(f"kind={kind!r} needs a table: {what}, as a DataFrame or the path of a CSV or TSV.")
-    if (from_column is not None or to_column is not None) and (table is None or kind == "aliases"):
-        raise InputError(
-            "from_column and to_column name columns of a table of kind 'ids' or 'orthologs'; leave them out."
-        )
-    if not one_to_one and kind != "orthologs":
-        raise InputError("one_to_one=False is for kind='orthologs'; leave it out.")
-
-
-def new_names(
-    adata: AnnData,
-    names: NDArray[np.str_],
-    table: Any,
-    kind: Kind,
-    column: str | None,
-    pair: tuple[str | None, str | None],
-    *,
-    one_to_one: bool,
-) -> NewNames:
+def new_names(adata: AnnData, names: NDArray[np.str_], table: Any, request: GeneMapRequest) -> NewNames:
     """New names by a table, by a column of ``var``, or out of the old ones."""
+    request.check_table(table)
     if table is None:
-        column = _column(adata.var, names, column)
+        column = _column(adata.var, names, request.column)
         if column is None:
             how = "taking symbols and Ensembl ids apart"
             return NewNames(gene_rules.symbol_of_parts, how, "no id to take off")
@@ -91,18 +112,18 @@ def new_names(
     frame = gene_tables.read_table(table, names)
     of = f" of {Path(table).name}" if isinstance(table, str) or hasattr(table, "__fspath__") else ""
     absent = "not in the table"
-    if kind == "aliases":
+    if request.kind == "aliases":
         gene_tables.check_columns(frame)
         how, rule = f"previous symbols and aliases{of}", gene_rules.aliases_rule(frame)
     else:
-        old, new = gene_tables.pair_of_columns(frame, names, kind, *pair)
+        old, new = gene_tables.pair_of_columns(frame, names, request.kind, request.from_column, request.to_column)
         columns = frame[old].tolist(), frame[new].tolist()
         how = f"{old!r} to {new!r}{of}"
-        if kind == "ids":
+        if request.kind == "ids":
             rule = gene_rules.ids_rule(*columns)
         else:
-            rule = gene_rules.orthologs_rule(*columns, gene_rules.is_one2one(frame), only=one_to_one)
-            how = f"{'one-to-one ' if one_to_one else ''}orthologs, {how}"
+            rule = gene_rules.orthologs_rule(*columns, gene_rules.is_one2one(frame), only=request.one_to_one)
+            how = f"{'one-to-one ' if request.one_to_one else ''}orthologs, {how}"
             absent = "no ortholog in the table"
     return NewNames(gene_rules.with_parts(rule), how, absent, size=len(frame))
 

@@ -39,7 +39,7 @@ class Input:
     genes: GeneReport | None
     names: dict[str, NDArray[np.str_]]
     notes: list[str]
-    elsewhere: str = ""
+    alternatives: str = ""
 
 
 def open_input(
@@ -63,19 +63,19 @@ def open_input(
             notes.append(f"{what}.X is {report.kind}; {what}.raw ({raw_report.kind}) was taken instead")
             logger.info(notes[-1])
             source, report = raw, raw_report
-    elsewhere = _elsewhere(adata, source, what, layer_argument)
+    alternatives = _alternatives(adata, source, what, layer_argument)
     if source.is_embedding:
-        return Input(source, report, None, {"var_names": source.names}, notes, elsewhere)
+        return Input(source, report, None, {"var_names": source.names}, notes, alternatives)
     names = gene_names.named(source.names, source.var, matrix.gene_symbols, what=what)
     genes = gene_names.look(source.names, source.var, matrix.gene_symbols)
-    return Input(source, report, genes, names, notes, elsewhere)
+    return Input(source, report, genes, names, notes, alternatives)
 
 
 def open_on_common_scale(adata: AnnData, matrix: MatrixRequest, *, what: str = "adata") -> tuple[Input, Transform]:
     """The matrix that is meant, and how blocks of it become log1p of counts per 10,000."""
     found = open_input(adata, matrix, what=what)
     totals = total_counts(adata, matrix.total_counts_key, what=what)
-    return found, plan(found.values, what=what, stated=matrix.values, totals=totals, elsewhere=found.elsewhere)
+    return found, plan(found.values, what=what, stated=matrix.values, totals=totals, alternatives=found.alternatives)
 
 
 def open_counts(adata: AnnData, found: Input, *, what: str = "adata") -> Input | None:
@@ -93,14 +93,14 @@ def open_counts(adata: AnnData, found: Input, *, what: str = "adata") -> Input |
     return layer if fits else None
 
 
-def _elsewhere(adata: AnnData, source: Source, what: str, layer_argument: str) -> str:
-    """Where else values might be, for the messages that refuse the ones that were found."""
+def _alternatives(adata: AnnData, source: Source, what: str, layer_argument: str) -> str:
+    """Which other values there are, for the messages that refuse the ones that were found."""
     layers = [name for name in adata.layers if name is not None and source.where != f"layers[{name!r}]"]
     places = [f"{layer_argument}={name!r}" for name in layers[:5]]
     if adata.raw is not None and source.where != "raw.X" and layer_argument == "layer":
         places.append("use_raw=True")
     if places:
-        return f"Elsewhere in {what} there is {', '.join(places)}: pass what holds counts or log-normalised values."
+        return f"{what} also has {', '.join(places)}: pass what holds counts or log-normalised values."
     return f"{what} has no other layer and no .raw: go back to the object as it was before, and keep its values there."
 
 

@@ -32,7 +32,7 @@ def plan(
     stated: Stated | None = None,
     totals: NDArray[np.float64] | None = None,
     panel: NDArray[np.intp] | None = None,
-    elsewhere: str = "Name the layer that holds counts or log-normalised values.",
+    alternatives: str = "Name the layer that holds counts or log-normalised values.",
 ) -> Transform:
     """How the matrix of a report becomes what is wanted; refuses what cannot be brought there.
 
@@ -44,14 +44,14 @@ def plan(
         How the object is called in messages.
     stated
         What the user says the values are; wins over an assumption, must not contradict what was measured.
-    elsewhere
+    alternatives
         Where other values may be found, for messages.
     totals
         True total counts, one a cell.
     panel
         Columns over whose sum both sides are normalised, where one side has a panel of genes only.
     """
-    _refuse(report, stated, what, elsewhere)
+    _refuse(report, stated, what, alternatives)
     if wanted == "embedding" or report.kind == "embedding":
         return Transform(identity=True)
     kind, base, notes = _settle(report, stated, what)
@@ -59,7 +59,7 @@ def plan(
         if kind != "counts":
             raise MatrixError(
                 f"this method needs counts, and {what}.{report.where} holds {kind} values ({report.evidence}). "
-                f"{elsewhere}"
+                f"{alternatives}"
             )
         return Transform(identity=True, notes=notes)
     unlog = BASES[base] if base is not None else None
@@ -99,7 +99,7 @@ def _from_log(
     return Transform(unlog=unlog, keep_totals=True, rescale=rescale, notes=notes)
 
 
-def _refuse(report: ValueReport, stated: Stated | None, what: str, elsewhere: str) -> None:
+def _refuse(report: ValueReport, stated: Stated | None, what: str, alternatives: str) -> None:
     place = f"{what}.{report.where}"
     if report.n_nan or report.n_inf:
         raise MatrixError(
@@ -108,16 +108,16 @@ def _refuse(report: ValueReport, stated: Stated | None, what: str, elsewhere: st
         )
     if report.kind == "scaled" and (report.minimum < 0 or stated is None):
         raise MatrixError(
-            f"{place} is scaled ({report.evidence}), which cannot be undone. {elsewhere}"
+            f"{place} is scaled ({report.evidence}), which cannot be undone. {alternatives}"
             + ("" if report.minimum < 0 else " If they are logarithms after all, say so with values='log1p'.")
         )
     if report.kind == "negative":
         raise MatrixError(
             f"{place} holds negative values (minimum {report.minimum:.3g}), as fold changes, residuals, scaled or "
-            f"batch-corrected values do. {elsewhere}"
+            f"batch-corrected values do. {alternatives}"
         )
     if report.kind == "zero":
-        raise MatrixError(f"{place} holds no value other than zero in the sampled cells. {elsewhere}")
+        raise MatrixError(f"{place} holds no value other than zero in the sampled cells. {alternatives}")
 
 
 def _settle(report: ValueReport, stated: Stated | None, what: str) -> tuple[str, Base | None, list[str]]:

@@ -71,7 +71,7 @@ def named(
         min_overlap=options.min_overlap,
         coverage=options.trust.coverage,
         false_alarms=asked.false_alarms,
-        counts=check_counts(counts, asked.check_quality, elsewhere=query.elsewhere),
+        counts=check_counts(counts, asked.check_quality, elsewhere=query.alternatives),
         keep=asked.keep,
         need_counts=bool(asked.check_quality),
         given=None if given is None else given.given,

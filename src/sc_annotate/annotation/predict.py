@@ -99,7 +99,7 @@ def predict(
         stated=stated,
         totals=totals,
         panel=panel,
-        elsewhere=found.elsewhere,
+        alternatives=found.alternatives,
     )
     n, trust = found.source.n_cells, model.trust
     neighbourhood_rows, neighbourhood = np.empty(0, dtype=np.intp), None

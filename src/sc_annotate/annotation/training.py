@@ -177,7 +177,13 @@ def read_training(
     if panel is None and is_panel(found, totals) and wanted == "log":
         panel = columns
     scale: Transform = scales.plan(
-        found.values, what=what, wanted=wanted, stated=stated, totals=totals, panel=panel, elsewhere=found.elsewhere
+        found.values,
+        what=what,
+        wanted=wanted,
+        stated=stated,
+        totals=totals,
+        panel=panel,
+        alternatives=found.alternatives,
     )
     if found.source.is_embedding:
         wanted = "embedding"

@@ -4,37 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sc_annotate._core.codec import sanitize
-from sc_annotate._core.progress import logger
-from sc_annotate._data.lazy import with_tables
-from sc_annotate._data.matrix import check_adata
-from sc_annotate._data.new_gene_names import NewNames, check, new_names
-from sc_annotate._data.renamed_genes import mapped
-from sc_annotate._vocabulary.gene_ids.mapping import GENE_MAPPING, SCHEMA, UNKNOWN, GeneMapping, Merge, assign, listed
-from sc_annotate._vocabulary.gene_names import texts
-from sc_annotate.errors import GeneError, InputError, StorageError
+from sc_annotate._core.request import default
+from sc_annotate._data.map_genes import with_mapped_genes
+from sc_annotate._data.new_gene_names import GeneMapRequest
 
 if TYPE_CHECKING:
-    import pandas as pd
     from anndata import AnnData
 
     from sc_annotate._vocabulary.gene_ids.gene_tables import Kind, Table
-
-FEW_ORTHOLOGS = 0.1
-"""Below this share of genes with an ortholog the table is of other species, or has other ids."""
+    from sc_annotate._vocabulary.gene_ids.mapping import Merge
 
 
 def map_genes(
     adata: AnnData,
     table: Table | None = None,
     *,
-    kind: Kind = "ids",
-    column: str | None = None,
-    from_column: str | None = None,
-    to_column: str | None = None,
-    one_to_one: bool = True,
-    merge: Merge = "sum",
-    drop_unknown: bool = False,
+    kind: Kind = default("ids"),
+    column: str | None = default(None),
+    from_column: str | None = default(None),
+    to_column: str | None = default(None),
+    one_to_one: bool = default(True),
+    merge: Merge = default("sum"),
+    drop_unknown: bool = default(False),
 ) -> AnnData:
     """Rename genes: Ensembl ids to symbols, old symbols to those of today, mouse genes to their human orthologs.
 
@@ -55,7 +46,7 @@ def map_genes(
     Parameters
     ----------
     adata
-        Cells x genes; in memory or dask. One that is backed is refused with the cure.
+        Cells x genes; in memory or dask. One that is backed is refused with a message that says what to do.
     table
         DataFrame, dict from old to new names, or path of a CSV or TSV (``.gz`` too). None to use `column`.
     kind
@@ -115,76 +106,13 @@ def map_genes(
     >>> adata.var_names[1], renamed.var_names[1]
     ('TNFRSF4', 'OX40')
     """
-    check_adata(adata, what="adata")
-    check(table, kind, column, from_column, to_column, one_to_one, merge, drop_unknown)
-    if adata.isbacked:
-        raise InputError(
-            "adata is backed, and map_genes makes a new object in memory. Pass `adata.to_memory()`; for data larger than "
-            "memory pass what `anndata.experimental.read_lazy` reads, which stays where it is."
-        )
-    before = adata.uns.get(GENE_MAPPING)
-    if before is not None and not (isinstance(before, dict) and "schema" in before and "table" in before):
-        raise StorageError(f"adata.uns[{GENE_MAPPING!r}] exists already and was not written by sc_annotate. Rename it.")
-    adata = with_tables(adata)
-    names = texts(adata.var_names)
-    source = new_names(adata, names, table, kind, column, (from_column, to_column), one_to_one=one_to_one)
-    drop = drop_unknown or kind == "orthologs"
-    found = source.answers(names, adata.var)
-    mapping = assign(names, found, merge=merge, drop_unknown=drop, absent=source.absent)
-    _check_found(mapping, source, kind)
-    out, notes = mapped(adata, mapping, _raw(adata, source, merge=merge, drop=drop))
-    entry = {
-        "schema": SCHEMA,
-        "kind": kind,
-        "how": source.how,
-        "merge": merge,
-        "n_genes_before": len(names),
-        "n_genes": out.n_vars,
-        **mapping.counts,
-        "notes": notes,
-        "table": _table(mapping),
-        "before": before or {},
-    }
-    out.uns[GENE_MAPPING] = sanitize(entry, where=f"uns[{GENE_MAPPING!r}]")
-    counts = ", ".join(f"{n:,} {status.removeprefix('n_')}" for status, n in mapping.counts.items() if n)
-    logger.info(f"map_genes: {len(names):,} genes became {out.n_vars:,} by {source.how}: {counts}")
-    return out
-
-
-def _check_found(mapping: GeneMapping, source: NewNames, kind: Kind) -> None:
-    n = len(mapping.names)
-    found = int(((mapping.status != UNKNOWN) & (mapping.reason != source.absent)).sum())
-    hint = f"adata has {listed(mapping.names.tolist())}. Is it a table of another species, or of other ids?"
-    if found == 0:
-        raise GeneError(f"{source.how} knows none of the {n:,} genes of adata. {hint}")
-    if kind == "orthologs" and len(mapping.genes) < FEW_ORTHOLOGS * n:
-        raise GeneError(
-            f"only {len(mapping.genes):,} of the {n:,} genes of adata have an ortholog by {source.how}. {hint}"
-        )
-    # A short list is of what its maker wanted renamed.
-    if found < n / 2 <= source.size:
-        logger.warning(f"map_genes: {source.how} knows {found:,} of the {n:,} genes of adata only")
-
-
-def _raw(adata: AnnData, source: NewNames, *, merge: Merge, drop: bool) -> GeneMapping | None:
-    """New names of the genes of ``raw``, which may be others than those of ``X``."""
-    if adata.raw is None:
-        return None
-    names = texts(adata.raw.var_names)
-    return assign(names, source.answers(names, adata.raw.var), merge=merge, drop_unknown=drop, absent=source.absent)
-
-
-def _table(mapping: GeneMapping) -> pd.DataFrame:
-    import pandas as pd
-
-    columns = {"from": mapping.names, "to": mapping.to, "status": mapping.status, "reason": mapping.reason}
-    return pd.DataFrame(
-        {name: values.astype(object) for name, values in columns.items()}, index=_numbers(len(mapping.to))
+    request = GeneMapRequest(
+        kind=kind,
+        column=column,
+        from_column=from_column,
+        to_column=to_column,
+        one_to_one=one_to_one,
+        merge=merge,
+        drop_unknown=drop_unknown,
     )
-
-
-def _numbers(n: int) -> pd.Index:
-    """Row numbers as text, as a file gives them back."""
-    import pandas as pd
-
-    return pd.Index([str(i) for i in range(n)], dtype=object)
+    return with_mapped_genes(adata, table, request)

@@ -64,7 +64,7 @@ def open_again(adata: AnnData, params: Mapping[str, Any], model: EvidenceModel) 
         stated=matrix.values,
         totals=totals,
         panel=panel,
-        elsewhere=found.elsewhere,
+        alternatives=found.alternatives,
     )
     return OpenedMatrix(found.source.X, found.source.names, plan, columns)
 

@@ -1,0 +1,116 @@
+"""Look at an object before anything is computed from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sc_annotate._core.codec import to_json
+from sc_annotate._data.lazy import with_tables
+from sc_annotate._data.matrix import check_adata
+from sc_annotate._data.read import open_input
+from sc_annotate._vocabulary.gene_ids.mapping import listed
+from sc_annotate._vocabulary.gene_ids.releases import dates, old_symbols
+from sc_annotate._vocabulary.gene_names import n_joined
+
+if TYPE_CHECKING:
+    import numpy as np
+    from anndata import AnnData
+    from numpy.typing import NDArray
+
+    from sc_annotate._data.request import MatrixRequest
+    from sc_annotate._data.values import ValueReport
+    from sc_annotate._vocabulary.gene_names import GeneReport
+
+
+@dataclass(frozen=True, repr=False)
+class Inspection:
+    """What :func:`sc_annotate.pp.inspect` found.
+
+    Attributes
+    ----------
+    values
+        The matrix: where, its format, what kind of values, and why so.
+    genes
+        The gene names; None for a representation.
+    notes
+        What was assumed or chosen.
+    gene_advice
+        What of the gene names may need :func:`sc_annotate.pp.map_genes` before they meet those of a reference: Ensembl ids, symbols of an
+        older release, another species, symbols joined with ids, names that a spreadsheet turned into dates.
+
+    Examples
+    --------
+    >>> import sc_annotate as sca
+    >>> sca.pp.inspect(sca.datasets.pbmc68k()).genes.id_type
+    'symbol'
+    """
+
+    values: ValueReport
+    genes: GeneReport | None
+    notes: list[str]
+    gene_advice: list[str] = field(default_factory=list)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values, which ``uns`` and JSON can hold."""
+        plain: dict[str, Any] = to_json(self)
+        return plain
+
+    def __repr__(self) -> str:
+        v = self.values
+        base = "" if v.base is None else f", base {v.base}"
+        lines = [
+            f"{v.where}: {v.n_cells:,} cells x {v.n_genes:,} columns, {v.format} {v.dtype}, {v.density:.1%} non-zero",
+            f"  values      {v.kind}{base} ({v.evidence})",
+            f"  range       {v.minimum:.4g} to {v.maximum:.4g} in {v.n_sampled:,} sampled cells",
+        ]
+        broken = [
+            f"{n} {what}"
+            for n, what in ((v.n_nan, "NaN"), (v.n_inf, "infinite"), (v.n_zero_cells, "all-zero cells"))
+            if n
+        ]
+        if broken:
+            lines.append(f"  look at     {', '.join(broken)} in the sample")
+        if self.genes is not None:
+            g = self.genes
+            other = f"; other names in var[{g.other_column!r}]" if g.other_column else ""
+            lines.append(
+                f"  genes       {g.id_type.replace('_', ' ')}, {g.species}: {', '.join(g.examples[:4])}, ...{other}"
+            )
+            if g.n_duplicated:
+                lines.append(f"  duplicates  {g.n_duplicated} names occur more than once: {', '.join(g.duplicated)}")
+            lines += [f"  rename?     {line}" for line in self.gene_advice]
+        return "\n".join([*lines, *(f"  note        {note}" for note in self.notes)])
+
+
+def inspected(adata: AnnData, matrix: MatrixRequest) -> Inspection:
+    """What a sample of the matrix and the names of its genes show."""
+    check_adata(adata, what="adata")
+    if matrix.use_rep is not None:
+        matrix.refuse("gene_symbols", why="has no meaning for a representation (use_rep). Leave it out.")
+    found = open_input(with_tables(adata), matrix)
+    advice = [] if found.genes is None else _advice(found.genes, found.source.names)
+    return Inspection(found.values, found.genes, found.notes, advice)
+
+
+def _advice(genes: GeneReport, names: NDArray[np.str_]) -> list[str]:
+    """What may need renaming, each with the call that does it."""
+    out = []
+    if genes.id_type != "symbol":
+        table = f"column={genes.other_column!r}" if genes.other_column else "table"
+        kind = "mixed ids and symbols" if genes.id_type == "mixed" else "Ensembl ids"
+        out.append(f"{kind}; for a reference with symbols: sca.pp.map_genes(adata, {table})")
+    if genes.species not in ("human", "unknown"):
+        out.append(
+            f"genes of {genes.species}; for a human reference: sca.pp.map_genes(adata, orthologs, kind='orthologs')"
+        )
+    if n := n_joined(names):
+        out.append(f"symbols joined with their Ensembl ids, {n:,}: sca.pp.map_genes(adata) takes the ids off")
+    if old := old_symbols(names):
+        out.append(
+            f"symbols of an older release, {len(old):,} at least ({listed(old)}): "
+            "sca.pp.map_genes(adata, hgnc_table, kind='aliases')"
+        )
+    if wrong := dates(names):
+        out.append(f"names that a spreadsheet turned into dates, {len(wrong):,} ({listed(wrong)}): read the genes anew")
+    return out
