@@ -107,7 +107,7 @@ def wang(folder: Path) -> str:
     down, up = down[:, genes].copy(), up[:, genes].copy()
     for screen in (down, up):
         screen.X = np.clip(screen.X, -3, 3)
-    sca.tl.predict_perturbation(down, perturbation_embedding=sca.pp.perturbation_embedding(up))
+    sca.tl.predict_perturbation(down, method_kwargs={"perturbation_embedding": sca.pp.perturbation_embedding(up)})
     board = sca.evaluation.Leaderboard.from_dict(down.uns["perturbation"]["single"])
     text = (
         f"205 knock-downs in primary macrophages as log2 fold changes, {len(genes):,} genes, clipped at 3; features of the "
@@ -128,7 +128,7 @@ def made_up() -> list[str]:
     data = sca.datasets.simulate_perturb_seq(30_000, 200, 60, 0, second_line=True, similarity=0.3, rng=1)
     profiles = sca.pp.perturbation_profiles(data, covariate_keys="cell_line")
     here, there = (profiles[profiles.obs["cell_line"] == line].copy() for line in data.obs["cell_line"].unique())
-    sca.tl.predict_perturbation(here, perturbation_embedding=sca.pp.perturbation_embedding(there))
+    sca.tl.predict_perturbation(here, method_kwargs={"perturbation_embedding": sca.pp.perturbation_embedding(there)})
     board = sca.evaluation.Leaderboard.from_dict(here.uns["perturbation"]["single"])
     text = (
         "60 single perturbations in two cell lines, whose effects are linear maps of one another; targets of like expression "

@@ -138,8 +138,8 @@ def test_bad_arguments(screen: AnnData) -> None:
     for wrong, match in (
         ({"guide_key": "guides"}, "Did you mean 'guide'"),
         ({"efficacy": "mixscale"}, "efficacy must be"),
-        ({"drop_escapers": True}, "efficacy='mixscape'"),
-        ({"efficacy": "mixscape", "drop_escapers": "no"}, "True or False"),
+        ({"drop_nonresponding": True}, "efficacy='mixscape'"),
+        ({"efficacy": "mixscape", "drop_nonresponding": "no"}, "True or False"),
         ({"covariate_keys": "efficacy"}, "efficacy"),
     ):
         with pytest.raises(InputError, match=match):
@@ -165,7 +165,7 @@ def test_guides_of_papalexi() -> None:
     assert (table["status"] == "disagrees").sum() == 0
 
 
-# ---- escapers
+# ---- non-responding cells
 
 
 def test_pertpy_is_named_where_it_is_missing(screen: AnnData, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,7 +189,7 @@ def _half_escape() -> tuple[AnnData, np.ndarray]:
     return adata, escaped
 
 
-def test_escapers_are_found_and_dropped_only_when_asked() -> None:
+def test_nonresponding_cells_are_found_and_dropped_only_on_request() -> None:
     pytest.importorskip("pertpy", reason="Mixscape is pertpy's")
     adata, escaped = _half_escape()
     before = adata.copy()
@@ -202,28 +202,28 @@ def test_escapers_are_found_and_dropped_only_when_asked() -> None:
     assert not adata.uns.keys() - before.uns.keys()
     plain = sca.pp.perturbation_profiles(adata)
     np.testing.assert_array_equal(profiles.X, plain.X)
-    found = np.isin(adata.obs_names, profiles.uns["perturbation_profiles"]["escapers"])
-    assert found.sum() == profiles.obs["n_escapers"].sum()
+    found = np.isin(adata.obs_names, profiles.uns["perturbation_profiles"]["nonresponding"])
+    assert found.sum() == profiles.obs["n_nonresponding"].sum()
     assert np.isnan(profiles.obs.loc["control", "efficacy"])
     told = profiles.obs["efficacy"].notna().to_numpy()
     assert told.any()
     perturbed = adata.obs["perturbation"].isin(profiles.obs_names[told]).to_numpy()
-    # Far more of the true escapers are called so than of the others.
+    # Far more of the cells that truly do not respond are found so than of the others.
     assert found[perturbed & escaped].mean() > found[perturbed & ~escaped].mean() + 0.3
-    kept = sca.pp.perturbation_profiles(adata, efficacy="mixscape", drop_escapers=True)
+    kept = sca.pp.perturbation_profiles(adata, efficacy="mixscape", drop_nonresponding=True)
     np.testing.assert_allclose(kept.layers["all_cells"], profiles[kept.obs_names].X)
     assert kept.obs["n_all_cells"].tolist() == profiles[kept.obs_names].obs["n_cells"].tolist()
     np.testing.assert_array_equal(
-        kept.obs["n_cells"], kept.obs["n_all_cells"].to_numpy() - kept.obs["n_escapers"].to_numpy()
+        kept.obs["n_cells"], kept.obs["n_all_cells"].to_numpy() - kept.obs["n_nonresponding"].to_numpy()
     )
     np.testing.assert_array_equal(kept["control"].X, profiles["control"].X)
 
 
-def test_dropping_escapers_inflates_and_is_told(caplog: pytest.LogCaptureFixture) -> None:
+def test_dropping_nonresponding_cells_inflates_and_is_noted(caplog: pytest.LogCaptureFixture) -> None:
     pytest.importorskip("pertpy", reason="Mixscape is pertpy's")
     adata = sca.datasets.simulate_perturb_seq(3000, 100, 6, 0, rng=0)
-    kept = sca.pp.perturbation_profiles(adata, efficacy="mixscape", drop_escapers=True)
-    rows = (kept.obs["n_escapers"] > 0).to_numpy()
+    kept = sca.pp.perturbation_profiles(adata, efficacy="mixscape", drop_nonresponding=True)
+    rows = (kept.obs["n_nonresponding"] > 0).to_numpy()
     assert rows.any()
     # Every cell was perturbed, so the means over all cells are right and those of the survivors too large.
     change, honest = kept.X - kept.layers["control"], kept.layers["all_cells"] - kept.layers["control"]
@@ -249,6 +249,6 @@ def test_mixscape_on_papalexi(tmp_path: Path) -> None:
     profiles.write_h5ad(tmp_path / "p.h5ad")
     back = ad.read_h5ad(tmp_path / "p.h5ad")
     np.testing.assert_array_equal(back.obs["efficacy"], efficacy)
-    assert back.uns["perturbation_profiles"]["escapers"].tolist() == list(
-        profiles.uns["perturbation_profiles"]["escapers"]
+    assert back.uns["perturbation_profiles"]["nonresponding"].tolist() == list(
+        profiles.uns["perturbation_profiles"]["nonresponding"]
     )

@@ -61,7 +61,9 @@ def test_a_target_is_held_out_with_its_combinations() -> None:
     how = {"method": "knn", "method_kwargs": {"perturbation_embedding": features}}
     table = sca.pp.predictable(profiles, ["G0", "G0+G1"], **how)
     assert table["predictable"].tolist() == [False, True]
-    sca.tl.predict_perturbation(profiles, conditions=["G0", "G0+G1"], method="knn", perturbation_embedding=features)
+    sca.tl.predict_perturbation(
+        profiles, conditions=["G0", "G0+G1"], method="knn", method_kwargs={"perturbation_embedding": features}
+    )
     assert sca.get.perturbation(profiles).obs["reason"].tolist() == table["reason"].tolist()
 
 

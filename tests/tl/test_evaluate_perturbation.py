@@ -13,7 +13,7 @@ from scipy import sparse
 from sc_annotate.errors import GeneError, InputError, MatrixError
 from sc_annotate.evaluation import Leaderboard
 from sc_annotate.evaluation.leaderboard import leaderboard
-from sc_annotate.perturbation.evaluate import evaluate_perturbation
+from sc_annotate.tl import evaluate_perturbation
 
 P = 120
 GENES = [f"G{i}" for i in range(P)]

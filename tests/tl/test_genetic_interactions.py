@@ -11,7 +11,7 @@ import pytest
 
 import sc_annotate as sca
 from sc_annotate.errors import GeneError, InputError, StorageError
-from sc_annotate.perturbation.interactions import genetic_interactions
+from sc_annotate.tl import genetic_interactions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -120,7 +120,7 @@ def test_numbers_are_what_they_are_called(profiles: AnnData) -> None:
 
 def test_local_fdr_calls_fewer(profiles: AnnData) -> None:
     genetic_interactions(profiles)
-    genetic_interactions(profiles, call_by="local_fdr", key_added="local")
+    genetic_interactions(profiles, select_by="local_fdr", key_added="local")
     tail, local = profiles.uns["interactions"], profiles.uns["local"]
     assert 0 < local["interaction"].sum() < tail["interaction"].sum()
     np.testing.assert_array_equal(local["interaction"], tail["local_fdr"] <= 0.05)
@@ -239,7 +239,7 @@ def test_log_fold_changes_without_errors(profiles: AnnData) -> None:
     lfc = sca.pp.profiles_from_lfc(change)
     with pytest.raises(InputError, match="standardise=False"):
         genetic_interactions(lfc)
-    genetic_interactions(lfc, standardise=False, n_top=50)
+    genetic_interactions(lfc, standardise=False)
     genetic_interactions(profiles, standardise=False)
     np.testing.assert_allclose(lfc.uns["interactions"]["z"], profiles.uns["interactions"]["z"], atol=1e-12)
     assert lfc.uns["interactions"]["genes"].size == 200
@@ -264,8 +264,13 @@ def test_bad_profiles_are_refused(made: Any, profiles: AnnData) -> None:
 
 @pytest.mark.parametrize(
     ("wrong", "message"),
-    [({"fdr": 0}, "fdr"), ({"fdr": True}, "fdr"), ({"call_by": "q"}, "call_by"), ({"predictions_are": "x"}, "delta")],
-    ids=["zero", "bool", "call_by", "predictions_are"],
+    [
+        ({"fdr": 0}, "fdr"),
+        ({"fdr": True}, "fdr"),
+        ({"select_by": "q"}, "select_by"),
+        ({"predictions_are": "x"}, "delta"),
+    ],
+    ids=["zero", "bool", "select_by", "predictions_are"],
 )
 def test_bad_arguments_are_refused(profiles: AnnData, wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):

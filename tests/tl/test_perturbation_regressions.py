@@ -278,13 +278,14 @@ def test_a_short_name_of_a_control_on_its_own_is_no_gene() -> None:
 def test_what_was_measured_here_is_no_source(cells: AnnData, profiles: AnnData) -> None:
     for given in (
         {"method": "transfer", "method_kwargs": {"source": profiles.copy()}},
-        {"perturbation_embedding": sca.pp.perturbation_embedding(profiles, 5)},
+        {"method_kwargs": {"perturbation_embedding": sca.pp.perturbation_embedding(profiles, 5)}},
     ):
         with pytest.raises(InputError, match="predicted from themselves"):
             sca.tl.predict_perturbation(profiles, **given)
     assert "perturbation" not in profiles.uns
     other = sca.pp.perturbation_profiles(cells[::2].copy())
-    sca.tl.predict_perturbation(profiles, perturbation_embedding=sca.pp.perturbation_embedding(other, 5), n_folds=3)
+    features = {"perturbation_embedding": sca.pp.perturbation_embedding(other, 5)}
+    sca.tl.predict_perturbation(profiles, method_kwargs=features, n_folds=3)
 
 
 def test_words_are_no_switches(profiles: AnnData) -> None:

@@ -167,7 +167,7 @@ def test_embedding_of_another_line_is_the_best() -> None:
     profiles = sca.pp.perturbation_profiles(adata, covariate_keys="cell_line")
     here, there = (profiles[profiles.obs["cell_line"] == line].copy() for line in adata.obs["cell_line"].unique())
     table = sca.pp.perturbation_embedding(there)
-    sca.tl.predict_perturbation(here, perturbation_embedding=table)
+    sca.tl.predict_perturbation(here, method_kwargs={"perturbation_embedding": table})
     board = sca.get.leaderboard(here)
     rows = board[board["metric"] == "l2"].set_index("method")
     assert rows.loc["linear (own embedding)", "minus mean, high"] < 0
@@ -356,7 +356,7 @@ def test_an_embedding_on_its_side_is_refused(screen: AnnData) -> None:
     table = pd.DataFrame(np.eye(200, 5), index=screen.var_names)
     for argument in ("gene_embedding", "perturbation_embedding"):
         with pytest.raises(InputError, match="is it transposed"):
-            sca.tl.predict_perturbation(screen, **{argument: table.T})  # type: ignore[arg-type]
+            sca.tl.predict_perturbation(screen, method_kwargs={argument: table.T})
 
 
 def test_what_has_no_score_and_no_interval_is_told(caplog: pytest.LogCaptureFixture) -> None:
@@ -392,10 +392,14 @@ def test_what_has_no_score_and_no_interval_is_told(caplog: pytest.LogCaptureFixt
         ({"coverage": 1.5}, InputError, "coverage"),
         ({"n_folds": 1}, InputError, "n_folds"),
         ({"n_top": 0}, InputError, "n_top"),
-        ({"gene_embedding": 3}, InputError, "gene_embedding"),
-        ({"gene_embedding": pd.DataFrame({"a": ["x"]}, index=["G1"])}, InputError, "no numbers"),
-        ({"gene_embedding": pd.DataFrame({"a": [1.0, 2]}, index=["G1", "G1"])}, InputError, "twice"),
-        ({"method": "mean", "gene_embedding": pd.DataFrame({"a": [1.0]}, index=["G1"])}, MethodError, "takes no"),
+        ({"method_kwargs": {"gene_embedding": 3}}, InputError, "gene_embedding"),
+        ({"method_kwargs": {"gene_embedding": pd.DataFrame({"a": ["x"]}, index=["G1"])}}, InputError, "no numbers"),
+        ({"method_kwargs": {"gene_embedding": pd.DataFrame({"a": [1.0, 2]}, index=["G1", "G1"])}}, InputError, "twice"),
+        (
+            {"method": "mean", "method_kwargs": {"gene_embedding": pd.DataFrame({"a": [1.0]}, index=["G1"])}},
+            MethodError,
+            "takes no",
+        ),
         ({"key_added": "a/b"}, StorageError, "without '/'"),
         ({"rng": -1}, InputError, "rng"),
         ({"values": "log1p"}, InputError, "whole numbers"),
@@ -453,7 +457,7 @@ def test_no_signal_between_activation_and_interference() -> None:
     genes = down.var_names.intersection(up.var_names)
     down, up = down[:, genes].copy(), up[:, genes].copy()
     down.X, up.X = np.clip(down.X, -3, 3), np.clip(up.X, -3, 3)
-    sca.tl.predict_perturbation(down, perturbation_embedding=sca.pp.perturbation_embedding(up))
+    sca.tl.predict_perturbation(down, method_kwargs={"perturbation_embedding": sca.pp.perturbation_embedding(up)})
     board = sca.evaluation.Leaderboard.from_dict(down.uns["perturbation"]["single"])
     assert board.calls[board.methods.index("linear (own embedding)")] == "uninformative"
     assert not any(board.differences[b]["better"][0] for b in board.differences)

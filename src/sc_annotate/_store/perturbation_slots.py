@@ -53,14 +53,14 @@ def check_writable(adata: AnnData, key: str) -> None:
 def write(
     adata: AnnData,
     key: str,
-    parts: dict[str, NDArray[np.floating]],
+    parts: dict[str, NDArray[np.float64]],
     control: NDArray[np.float64],
-    about: dict[str, Any],
+    uns: dict[str, Any],
 ) -> None:
-    """Store predictions; earlier ones under the same key go."""
+    """Store predictions, conditions (or contexts) x genes by part; earlier ones under the same key go."""
     check_writable(adata, key)
     written = [key + part for part in parts] + [f"{key}_control"]
-    uns = sanitize({"schema": SCHEMA, "task": TASK, "written": written} | about, where=f"uns[{key!r}]")
+    entry = sanitize({"schema": SCHEMA, "task": TASK, "written": written} | uns, where=f"uns[{key!r}]")
     varm_was = {key + part: adata.varm[key + part] for part in ALL if key + part in adata.varm}
     var_was, uns_was = adata.var, adata.uns.get(key)
     var = with_tables(adata).var
@@ -70,8 +70,8 @@ def write(
         for name in varm_was:
             del adata.varm[name]
         for part, values in parts.items():
-            adata.varm[key + part] = values
-        adata.uns[key] = uns
+            adata.varm[key + part] = np.ascontiguousarray(values.T, dtype=np.float32)
+        adata.uns[key] = entry
     except BaseException:
         # Everything that can fail has been computed before, but Ctrl-C may come at any time.
         for part in ALL:
@@ -86,7 +86,7 @@ def write(
 
 
 def read_uns(adata: AnnData, key: str) -> dict[str, Any]:
-    """The account of predictions, checked."""
+    """The metadata of predictions, checked."""
     from sc_annotate._data.matrix import check_adata
 
     check_adata(adata, what="adata")

@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sc_annotate._core.request import refuse
 from sc_annotate._store.files import read_h5ad, write_h5ad
 from sc_annotate.cli import methods
 from sc_annotate.errors import InputError
+
+AVERAGING = ("perturbation_key", "control", "replicate_key", "layer", "total_counts_key", "min_cells")
+"""Options that say how cells are averaged."""
 
 if TYPE_CHECKING:
     import argparse
@@ -32,20 +36,18 @@ def add(commands: Any) -> None:
         help="gene, or A+B; may be given several times (default: all measured)",
     )
     perturb.add_argument("--output", help="file to write (.h5ad): conditions x genes; never the screen itself")
-    perturb.add_argument("--perturbation-key", default="perturbation", help="column of obs (default: %(default)s)")
-    perturb.add_argument("--control", default="control", help="name of unperturbed cells (default: %(default)s)")
+    perturb.add_argument("--perturbation-key", help="column of obs (default: perturbation)")
+    perturb.add_argument("--control", help="name of unperturbed cells (default: control)")
     perturb.add_argument("--method", help="a perturbation method; by default the baseline")
     methods.add_param(perturb)
     perturb.add_argument(
         "--lfc", action="store_true", help="the file holds log fold changes to control, one row a condition"
     )
-    perturb.add_argument("--baseline", default="linear", help="(default: %(default)s)")
+    perturb.add_argument("--baseline", help="simple method to compare with (default: linear)")
     perturb.add_argument("--replicate-key", help="column of obs: controls are matched by it")
     perturb.add_argument("--total-counts-key", help="column of obs with the cells' total counts")
     perturb.add_argument("--layer", help="layer with the values")
-    perturb.add_argument(
-        "--min-cells", type=int, default=10, help="leave out smaller conditions (default: %(default)s)"
-    )
+    perturb.add_argument("--min-cells", type=int, help="leave out smaller conditions (default: 10)")
     perturb.add_argument(
         "--no-scores", action="store_true", help="hold nothing out: faster, without scores and intervals"
     )
@@ -66,20 +68,23 @@ def run(args: argparse.Namespace) -> None:
         raise InputError("--scores names a file for scores, and --no-scores makes none; leave out one of them.")
     if args.scores is not None and not Path(args.scores).parent.is_dir():
         raise InputError(f"{args.scores!r} is in a folder that does not exist.")
+    if args.lfc:
+        refuse(
+            _written(args, tuple(name for name in AVERAGING if name not in ("perturbation_key", "layer"))),
+            why="log fold changes (--lfc) are not averaged over cells",
+        )
     adata = _screen(args.screen, args)
     kwargs = methods.params_of(args.param)
     # Another screen is a file here: profiles, or what they are made of, as of the screen itself.
     kwargs |= {name: _profiles(value, args) for name, value in kwargs.items() if str(value).endswith(".h5ad")}
     tl.predict_perturbation(
         adata,
-        args.perturbation_key,
-        args.control,
         conditions=args.predict,
         method=args.method,
         method_kwargs=kwargs or None,
-        baseline=args.baseline,
         evaluate=not args.no_scores,
-        **({} if args.lfc else _averaging(args)),
+        **_written(args, ("baseline",)),
+        **({} if args.lfc else _written(args, AVERAGING)),
         key_added="sc_annotate_perturb",
         rng=args.seed,
     )
@@ -101,8 +106,9 @@ def run(args: argparse.Namespace) -> None:
         print(f"written to {output}")
 
 
-def _averaging(args: argparse.Namespace) -> dict[str, Any]:
-    return {name: getattr(args, name) for name in ("replicate_key", "layer", "total_counts_key", "min_cells")}
+def _written(args: argparse.Namespace, names: tuple[str, ...]) -> dict[str, Any]:
+    """Options that were written, so that the function sees which are defaults."""
+    return {name: getattr(args, name) for name in names if getattr(args, name) is not None}
 
 
 def _screen(path: str, args: argparse.Namespace) -> AnnData:
@@ -113,7 +119,7 @@ def _screen(path: str, args: argparse.Namespace) -> AnnData:
     if not args.lfc:
         _not_lfc(path, adata, args)
         return adata
-    key = args.perturbation_key if args.perturbation_key in adata.obs else None
+    key = args.perturbation_key or ("perturbation" if "perturbation" in adata.obs else None)
     return pp.profiles_from_lfc(adata, key, layer=args.layer)
 
 
@@ -122,11 +128,7 @@ def _profiles(path: str, args: argparse.Namespace) -> AnnData:
     from sc_annotate.perturbation.screen import is_profiles
 
     adata = _screen(path, args)
-    return (
-        adata
-        if is_profiles(adata)
-        else pp.perturbation_profiles(adata, args.perturbation_key, args.control, rng=args.seed, **_averaging(args))
-    )
+    return adata if is_profiles(adata) else pp.perturbation_profiles(adata, rng=args.seed, **_written(args, AVERAGING))
 
 
 def _not_lfc(path: str, adata: AnnData, args: argparse.Namespace) -> None:
@@ -135,7 +137,8 @@ def _not_lfc(path: str, adata: AnnData, args: argparse.Namespace) -> None:
 
     if is_profiles(adata) or not adata.n_obs:
         return
-    names = adata.obs[args.perturbation_key] if args.perturbation_key in adata.obs else adata.obs_names
+    key = args.perturbation_key or "perturbation"
+    names = adata.obs[key] if key in adata.obs else adata.obs_names
     values = adata.layers[args.layer] if args.layer in adata.layers else adata.X
     if values is not None and names.nunique() == adata.n_obs and np.nanmin(values[:1000].min()) < 0:
         raise InputError(

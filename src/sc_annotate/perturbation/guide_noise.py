@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sc_annotate._data.group_sums import GroupSums
-    from sc_annotate.perturbation.profile_groups import Groups
+    from sc_annotate.perturbation.groups import Groups
 
 
 def _noise(sums: GroupSums) -> NDArray[np.float64]:

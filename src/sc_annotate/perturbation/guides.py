@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
     from sc_annotate._data.group_sums import GroupSums
     from sc_annotate._data.transform import Transform
-    from sc_annotate.perturbation.profile_groups import Groups
+    from sc_annotate.perturbation.groups import Groups
 
 FEWEST = 20
-"""Correlations with other conditions from which chance can be told."""
+"""Correlations with other conditions needed to estimate what chance gives."""
 LEVEL = 0.95
 CLEAR = 0.5
 """Correlation expected of guides that do the same, from which a change is clear."""
@@ -59,9 +59,9 @@ def guides_of(
     targets = [str(text).split("+") if text else [] for text in obs["targets"]]
     place = {gene: j for j, gene in enumerate(adata.var_names.astype(str))}
     own = [[place[gene] for gene in targets[i] if gene in place] for i in row]
-    judged = (n_guides[row] > 1) & ~is_control[row]
+    compared = (n_guides[row] > 1) & ~is_control[row]
     correlation = np.array(
-        [_correlation(change[k], others[k], own[k]) if judged[k] else np.nan for k in range(len(row))]
+        [_correlation(change[k], others[k], own[k]) if compared[k] else np.nan for k in range(len(row))]
     )
     table = pd.DataFrame(
         {
@@ -74,7 +74,7 @@ def guides_of(
                 correlation,
                 expected_correlation(total, others, row, own, of_control),
                 row,
-                judged,
+                compared,
                 is_control,
                 _chance(change, whole, row, is_control, groups.covariate),
             ),
@@ -144,8 +144,8 @@ def _chance(
     with np.errstate(divide="ignore", invalid="ignore"):
         found = one @ other.T / np.outer(np.linalg.norm(one, axis=1), np.linalg.norm(other, axis=1))
     own = row[mine]
-    foreign = (own[:, None] != use[None, :]) & (covariate[own][:, None] == covariate[use][None, :])
-    known = found[foreign & np.isfinite(found)]
+    apart = (own[:, None] != use[None, :]) & (covariate[own][:, None] == covariate[use][None, :])
+    known = found[apart & np.isfinite(found)]
     return float(np.quantile(known, LEVEL)) if known.size >= FEWEST else float("nan")
 
 
@@ -153,19 +153,19 @@ def _statuses(
     correlation: NDArray[np.float64],
     expected: NDArray[np.float64],
     row: NDArray[np.intp],
-    judged: NDArray[np.bool_],
+    compared: NDArray[np.bool_],
     is_control: NDArray[np.bool_],
     chance: float,
 ) -> NDArray[np.object_]:
     """In words what the correlations say."""
     clear = expected > CLEAR
     # Where most conditions act alike, a guide need not be nearer to its own than to others.
-    agrees = judged & ((correlation > chance) | (clear & (correlation > expected / 2)))
+    agrees = compared & ((correlation > chance) | (clear & (correlation > expected / 2)))
     n_agree = np.bincount(row, weights=agrees, minlength=len(is_control))
     out = np.where(n_agree[row] >= 2, "disagrees", "no shared change").astype(object)
     out[(out == "disagrees") & (expected < 2 * chance) & ~clear] = "too few cells"
     out[agrees] = "agrees"
-    out[judged & ~np.isfinite(correlation - chance)] = "not judged"
-    out[~judged] = "only guide"
+    out[compared & ~np.isfinite(correlation - chance)] = "not compared"
+    out[~compared] = "only guide"
     out[is_control[row]] = "control"
     return out

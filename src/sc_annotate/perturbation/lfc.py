@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,11 +11,10 @@ from sc_annotate._data.columns import check_column
 from sc_annotate._data.matrix import check_adata, find
 from sc_annotate._vocabulary import conditions as parsing
 from sc_annotate.errors import InputError
-from sc_annotate.perturbation.profile_groups import PROFILES, names_only
+from sc_annotate.perturbation.groups import names_only
+from sc_annotate.perturbation.screen import PROFILES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from anndata import AnnData
 
 SAMPLE = 200
@@ -26,38 +24,8 @@ HINT = (
 )
 
 
-def profiles_from_lfc(adata: AnnData, perturbation_key: str | None = None, *, layer: str | None = None) -> AnnData:
-    """Profiles of a screen that comes as log fold changes, one row a condition: the control is 0.
-
-    Parameters
-    ----------
-    adata
-        Conditions x genes, log fold changes to control.
-    perturbation_key
-        Column of ``obs`` with the conditions; by default ``obs_names``.
-    layer
-        Layer with the values; by default ``X``.
-
-    Returns
-    -------
-    AnnData as :func:`perturbation_profiles` gives it, with a control row ``"control"`` of zeros, without cell numbers,
-    standard errors and halves. ``uns["perturbation_profiles"]["values"]`` is ``"lfc"``.
-
-    Raises
-    ------
-    sc_annotate.errors.InputError
-        Names that cannot be read or occur twice, or values that are not finite.
-
-    Examples
-    --------
-    >>> import anndata as ad
-    >>> import numpy as np
-    >>> import pandas as pd
-    >>> import sc_annotate as sca
-    >>> lfc = ad.AnnData(np.array([[-1.0, 0.2], [0.1, 2.0]]), obs=pd.DataFrame(index=["KLF1", "GATA1"]))
-    >>> sca.pp.profiles_from_lfc(lfc).obs_names.tolist()
-    ['control', 'KLF1', 'GATA1']
-    """
+def make_lfc_profiles(adata: AnnData, perturbation_key: str | None, layer: str | None) -> AnnData:
+    """Profiles of log fold changes, with a control of zeros: see :func:`sc_annotate.pp.profiles_from_lfc`."""
     import pandas as pd
     from anndata import AnnData
 
@@ -92,18 +60,7 @@ def profiles_from_lfc(adata: AnnData, perturbation_key: str | None = None, *, la
     return out
 
 
-@contextmanager
-def lfc_hint(adata: AnnData, perturbation_key: str, layer: str | None) -> Iterator[None]:
-    """Name the cure in errors about cells, where the rows look like log fold changes of conditions."""
-    try:
-        yield
-    except InputError as error:
-        if not _looks_so(adata, perturbation_key, layer):
-            raise
-        raise type(error)(f"{error} {HINT}") from error
-
-
-def _looks_so(adata: AnnData, perturbation_key: str, layer: str | None) -> bool:
+def looks_like_lfc(adata: AnnData, perturbation_key: str, layer: str | None) -> bool:
     """Values on both sides of 0, and hardly a condition that has more than one row."""
     if isinstance(perturbation_key, str) and perturbation_key in adata.obs:
         names = np.asarray(adata.obs[perturbation_key], dtype=object)

@@ -19,44 +19,38 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sc_annotate._data.transform import Transform
-    from sc_annotate.perturbation.profile_groups import Groups
+    from sc_annotate.perturbation.groups import Groups
 
 CONTROL = "control"
-SELECTED = (
-    "the profiles are of cells chosen by their response (drop_escapers=True), so effects and scores are larger than they are: "
-    "report those of all cells beside them"
-)
 
 
-def mixscape(
-    source: Any, plan: Transform, groups: Groups, *, rng: int
-) -> tuple[dict[str, NDArray[Any]], NDArray[np.bool_]]:
-    """Share of perturbed cells and number of escapers of each profile; and which cells of the object are escapers."""
+def mixscape(source: Any, plan: Transform, groups: Groups) -> tuple[dict[str, NDArray[Any]], NDArray[np.bool_]]:
+    """Share of responding and number of non-responding cells of each profile; and which cells do not respond."""
     row, n = groups.row, len(groups.targets)
     is_control = np.array([not name for name in groups.targets])
-    escaped, told = np.zeros(row.size, dtype=bool), np.zeros(n, dtype=bool)
+    silent, separated = np.zeros(row.size, dtype=bool), np.zeros(n, dtype=bool)
     for c in np.unique(groups.covariate):
         used = np.flatnonzero((row >= 0) & (groups.covariate[row] == c))
         X = read.read_rows(source, plan, np.arange(source.n_columns), used, progress="reading cells for Mixscape")
         # Names of their own: Mixscape cuts the names of its classes at blanks.
         names = np.array([CONTROL if is_control[i] else f"p{i}" for i in range(n)], dtype=object)[row[used]]
-        called, probability = _classes(X, names, groups.replicate[used], rng)
+        responds, probability = _classes(X, names, groups.replicate[used], groups.how.rng)
         for i in np.unique(row[used]).tolist():
             mine = row[used] == i
             if is_control[i] or not probability[mine].any():
                 continue
-            told[i] = True
-            escaped[used[mine & ~called]] = True
-    n_escapers = np.bincount(row[escaped], minlength=n)
+            separated[i] = True
+            silent[used[mine & ~responds]] = True
+    n_nonresponding = np.bincount(row[silent], minlength=n)
     n_cells = np.bincount(row[row >= 0], minlength=n)
-    efficacy = np.where(told, 1 - n_escapers / n_cells, np.nan)
-    return {"efficacy": efficacy, "n_escapers": n_escapers.astype(np.int64)}, escaped
+    efficacy = np.where(separated, 1 - n_nonresponding / n_cells, np.nan)
+    return {"efficacy": efficacy, "n_nonresponding": n_nonresponding.astype(np.int64)}, silent
 
 
 def _classes(
     X: Any, names: NDArray[np.object_], replicate: NDArray[np.intp], rng: int
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """Whether each cell is called perturbed, and how probable that is: 0 for all of a condition that was not told apart."""
+    """Whether each cell responds, and how probable that is: 0 for all of a condition that could not be separated."""
     import pandas as pd
     from anndata import AnnData
 
@@ -74,7 +68,7 @@ def _classes(
             make: Any = import_module("pertpy.tools").Mixscape
         except ImportError as error:
             raise MissingExtraError(
-                f"efficacy='mixscape' needs pertpy ({error}). Cure: pip install \"sc-annotate[perturb]\""
+                f"efficacy='mixscape' needs pertpy ({error}). Install it: pip install \"sc-annotate[perturb]\""
             ) from error
         try:
             tool = make()
@@ -88,8 +82,8 @@ def _classes(
                 f"Mixscape of pertpy failed ({type(error).__name__}: {error}). Leave out small conditions (min_cells), or "
                 "efficacy."
             ) from error
-    called = np.array([str(name).endswith(" KO") for name in cells.obs["mixscape_class"]], dtype=bool)
-    return called, np.nan_to_num(cells.obs["mixscape_class_p_ko"].to_numpy(dtype=np.float64))
+    responds = np.array([str(name).endswith(" KO") for name in cells.obs["mixscape_class"]], dtype=bool)
+    return responds, np.nan_to_num(cells.obs["mixscape_class_p_ko"].to_numpy(dtype=np.float64))
 
 
 @contextmanager

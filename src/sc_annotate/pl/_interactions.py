@@ -167,7 +167,7 @@ def _classes(ax: Axes, found: dict[str, Any], names: list[str]) -> None:
     style.axis_names(ax, "interactions")
     how = found.get("params", {})
     by = {"tail_area": "false discovery rate", "local_fdr": "local false discovery rate"}.get(
-        str(how.get("call_by")), ""
+        str(how.get("select_by")), ""
     )
     asked = [f"{by} at most {100 * float(how['fdr']):.3g} %"] if by and "fdr" in how else []
     total = int(counts.sum())

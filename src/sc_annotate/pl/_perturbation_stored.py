@@ -114,7 +114,7 @@ def read_predicted(adata: AnnData, key: str) -> Predicted:
         lower=lower,
         upper=upper,
         observed=observed,
-        coverage=float(stored["coverage"]["asked"]),
+        coverage=float(stored["coverage"]["requested"]),
     )
 
 

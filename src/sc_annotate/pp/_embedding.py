@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sc_annotate.perturbation.screen import check_profiles, screen_of
-from sc_annotate.predictors import screen_embedding
+from sc_annotate.perturbation.screen import embedding_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +26,7 @@ def perturbation_embedding(profiles: AnnData, n_components: int = 10) -> pd.Data
     Returns
     -------
     Targets x components, float64; the row named ``""`` is the control. Pass it to
-    :func:`sc_annotate.tl.predict_perturbation` as ``perturbation_embedding=``.
+    :func:`sc_annotate.tl.predict_perturbation` as ``method_kwargs={"perturbation_embedding": table}``.
 
     Raises
     ------
@@ -45,7 +44,4 @@ def perturbation_embedding(profiles: AnnData, n_components: int = 10) -> pd.Data
     >>> sca.pp.perturbation_embedding(sca.pp.perturbation_profiles(screen), 5).shape
     (13, 5)
     """
-    import pandas as pd
-
-    learnt = screen_embedding(screen_of(check_profiles(profiles))[0], n_components)
-    return pd.DataFrame(learnt.values, index=pd.Index(learnt.names.tolist(), dtype=object))
+    return embedding_table(profiles, n_components)

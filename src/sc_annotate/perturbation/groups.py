@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sc_annotate._data.columns import check_column
-from sc_annotate._vocabulary import conditions as names
+from sc_annotate._vocabulary.conditions import check_control
 from sc_annotate.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from typing import Self
 
     import pandas as pd
@@ -21,12 +20,63 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sc_annotate._data.group_sums import GroupSums
+    from sc_annotate.perturbation.requests import ProfilesRequest
 
-PROFILES = "perturbation_profiles"
-"""Key in ``uns`` of an object that holds profiles."""
 COLUMNS = (
-    "targets", "n_targets", "is_control", "n_cells", "n_guides", "guide_agreement", "efficacy", "n_escapers", "n_all_cells"
+    "targets", "n_targets", "is_control", "n_cells", "n_guides", "guide_agreement", "efficacy", "n_nonresponding",
+    "n_all_cells"
 )  # fmt: skip
+"""Columns of the table of profiles."""
+
+
+@dataclass(frozen=True)
+class _Cells:
+    """What the columns of ``obs`` say of each cell, as codes; -1 of cells that cannot be used."""
+
+    condition: NDArray[np.intp]
+    known: list[str]
+    """Canonical names of the conditions; the control, ``""``, first."""
+    covariate: NDArray[np.intp]
+    covariates: pd.DataFrame
+    replicate: NDArray[np.intp]
+    n_replicates: int
+    left_out: list[tuple[str, str]]
+
+    @classmethod
+    def of(cls, adata: AnnData, how: ProfilesRequest) -> Self:
+        import pandas as pd
+
+        column = check_column(adata, how.perturbation_key, argument="perturbation_key")
+        which, values = pd.factorize(pd.Series(np.asarray(column, dtype=object)), use_na_sentinel=True)
+        present = [str(value) for value in values]
+        parsed = how.parse(present)
+        if not any(not each.targets and not each.problem for each in parsed):
+            check_control(present, how.control, where=f"adata.obs[{how.perturbation_key!r}]")
+        left_out = [(each.name, each.problem) for each in parsed if each.problem]
+        known = sorted({each.canonical for each in parsed if not each.problem}, key=lambda name: (name != "", name))
+        place = {name: code for code, name in enumerate(known)}
+        of_name = np.array([-1 if each.problem else place[each.canonical] for each in parsed] + [-1], dtype=np.intp)
+        if (missing := int((which < 0).sum())) > 0:
+            left_out.append(("", f"the condition of {missing} cells is missing"))
+        covariate, covariates = _combinations(adata, list(how.covariate_keys))
+        replicate, n_replicates = _replicates(adata, how.replicate_key)
+        condition = np.where((covariate < 0) | (replicate < 0), -1, of_name[which])
+        return cls(condition, known, covariate, covariates, replicate, n_replicates, left_out)
+
+    def with_control(self, keep: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+        """Cells to `keep` of replicates that have control cells; the others are added to what was left out."""
+        usable = self.condition >= 0
+        if keep is not None:
+            usable &= keep
+        # Where the controls of a replicate are missing, nothing can be held against them.
+        has_control = np.zeros((len(self.covariates), self.n_replicates), dtype=bool)
+        of_control = usable & (self.condition == 0)
+        has_control[self.covariate[of_control], self.replicate[of_control]] = True
+        alone = usable & ~has_control[self.covariate, self.replicate]
+        if alone.any():
+            why = f"{int(alone.sum())} cells are of covariates or replicates without a cell of the control"
+            self.left_out.append(("", why))
+        return usable & ~alone
 
 
 @dataclass(frozen=True)
@@ -35,120 +85,55 @@ class Groups:
 
     ``code`` is ``(profile * n_replicates + replicate) * 2 + half`` of each cell, -1 of cells that are left out. Profiles
     are listed in ``targets`` and ``covariate`` (rows of the table of their values), those of controls first.
+    ``left_out`` has names, empty for cells of several conditions, and reasons.
     """
 
+    how: ProfilesRequest
     code: NDArray[np.int32]
     n_replicates: int
     targets: list[str]
     covariate: NDArray[np.intp]
     covariates: pd.DataFrame
-    covariate_keys: list[str]
-    control: str
-    left_out: list[str]
-    left_out_why: list[str]
+    left_out: list[tuple[str, str]]
 
     @property
     def n_codes(self) -> int:
         return len(self.targets) * self.n_replicates * 2
 
     @classmethod
-    def of(
-        cls,
-        adata: AnnData,
-        perturbation_key: str,
-        control: str,
-        *,
-        covariate_keys: list[str],
-        replicate_key: str | None,
-        separator: str | Sequence[str],
-        guide_suffix: str | None,
-        min_cells: int,
-        rng: int,
-        keep: NDArray[np.bool_] | None = None,
-    ) -> Self:
+    def of(cls, adata: AnnData, how: ProfilesRequest, keep: NDArray[np.bool_] | None = None) -> Self:
         """Read the columns; of the cells only those to `keep`."""
-        import pandas as pd
-
-        column = check_column(adata, perturbation_key, argument="perturbation_key")
-        which, values = pd.factorize(pd.Series(np.asarray(column, dtype=object)), use_na_sentinel=True)
-        present = [str(value) for value in values]
-        parsed = names.parse(present, control=control, separator=separator, guide_suffix=guide_suffix)
-        if not any(not each.targets and not each.problem for each in parsed):
-            names.check_control(present, control, where=f"adata.obs[{perturbation_key!r}]")
-        left_out = [each.name for each in parsed if each.problem]
-        why = [each.problem for each in parsed if each.problem]
-        known = sorted({each.canonical for each in parsed if not each.problem}, key=lambda name: (name != "", name))
-        place = {name: code for code, name in enumerate(known)}
-        of_name = np.array([-1 if each.problem else place[each.canonical] for each in parsed] + [-1], dtype=np.intp)
-        condition = of_name[which]
-        if (missing := int((which < 0).sum())) > 0:
-            left_out.append("")
-            why.append(f"the condition of {missing} cells is missing")
-        covariate, covariates = _combinations(adata, covariate_keys)
-        replicate, n_replicates = _replicates(adata, replicate_key)
-        lost = (covariate < 0) | (replicate < 0)
-        condition = np.where(lost if keep is None else lost | ~keep, -1, condition)
-        return cls._made(
-            condition, covariate, replicate, n_replicates, known, covariates, covariate_keys, control, left_out, why,
-            min_cells=min_cells, rng=rng,
-        )  # fmt: skip
-
-    @classmethod
-    def _made(
-        cls,
-        condition: NDArray[np.intp],
-        covariate: NDArray[np.intp],
-        replicate: NDArray[np.intp],
-        n_replicates: int,
-        known: list[str],
-        covariates: pd.DataFrame,
-        covariate_keys: list[str],
-        control: str,
-        left_out: list[str],
-        why: list[str],
-        *,
-        min_cells: int,
-        rng: int,
-    ) -> Self:
-        n_covariates = len(covariates)
-        usable = condition >= 0
-        # Where the controls of a replicate are missing, nothing can be held against them.
-        has_control = np.zeros((n_covariates, n_replicates), dtype=bool)
-        of_control = usable & (condition == 0)
-        has_control[covariate[of_control], replicate[of_control]] = True
-        alone = usable & ~has_control[covariate, replicate]
-        if alone.any():
-            left_out.append("")
-            why.append(f"{int(alone.sum())} cells are of covariates or replicates without a cell of the control")
-            usable &= ~alone
-        profile = np.where(usable, condition * n_covariates + covariate, -1)
-        n = np.bincount(profile[usable], minlength=len(known) * n_covariates)
-        few = (n > 0) & (n < min_cells)
+        cells = _Cells.of(adata, how)
+        usable, n_covariates = cells.with_control(keep), len(cells.covariates)
+        profile = np.where(usable, cells.condition * n_covariates + cells.covariate, -1)
+        n = np.bincount(profile[usable], minlength=len(cells.known) * n_covariates)
+        few = (n > 0) & (n < how.min_cells)
         kept = np.flatnonzero((n > 0) & ~few)
         for lost in np.flatnonzero(few).tolist():
-            left_out.append(_name(known[lost // n_covariates] or control, covariates, lost % n_covariates))
-            why.append(f"it has {n[lost]} cells, fewer than min_cells={min_cells}")
+            name = _name(cells.known[lost // n_covariates] or how.control, cells.covariates, lost % n_covariates)
+            cells.left_out.append((name, f"it has {n[lost]} cells, fewer than min_cells={how.min_cells}"))
         if not (kept < n_covariates).any():
-            raise InputError(f"the control {control!r} has fewer than min_cells={min_cells} cells. Lower min_cells.")
+            raise InputError(
+                f"the control {how.control!r} has fewer than min_cells={how.min_cells} cells. Lower min_cells."
+            )
         if not (kept >= n_covariates).any():
             raise InputError(
-                f"there is no condition beside the control {control!r} with {min_cells} cells or more. Lower min_cells, or "
-                "name the column with the conditions (perturbation_key)."
+                f"there is no condition beside the control {how.control!r} with {how.min_cells} cells or more. Lower "
+                "min_cells, or name the column with the conditions (perturbation_key)."
             )
         new = np.full(len(n) + 1, -1, dtype=np.intp)
         new[kept] = np.arange(kept.size)
         row = new[profile]
-        code = np.where(row >= 0, (row * n_replicates + replicate) * 2 + _halves(row, replicate, rng), -1)
+        half = _halves(row, cells.replicate, how.rng)
+        code = np.where(row >= 0, (row * cells.n_replicates + cells.replicate) * 2 + half, -1)
         return cls(
-            code.astype(np.int32),
-            n_replicates,
-            [known[i] for i in kept // n_covariates],
-            kept % n_covariates,
-            covariates,
-            covariate_keys,
-            control,
-            left_out,
-            why,
+            how=how,
+            code=code.astype(np.int32),
+            n_replicates=cells.n_replicates,
+            targets=[cells.known[i] for i in kept // n_covariates],
+            covariate=kept % n_covariates,
+            covariates=cells.covariates,
+            left_out=cells.left_out,
         )
 
     def profiles(self, sums: GroupSums) -> tuple[pd.DataFrame, NDArray[np.float64], dict[str, NDArray[np.float64]]]:
@@ -171,7 +156,7 @@ class Groups:
             layers[f"control_half_{half + 1}"] = self._controls(n[:, :, half], total[:, :, half], n.sum(axis=2))
         is_control = np.array([not name for name in self.targets])
         index = [
-            _name(t or self.control, self.covariates, c) for t, c in zip(self.targets, self.covariate, strict=True)
+            _name(t or self.how.control, self.covariates, c) for t, c in zip(self.targets, self.covariate, strict=True)
         ]
         obs = pd.DataFrame(
             {
@@ -182,7 +167,7 @@ class Groups:
             },
             index=index,
         )
-        for key in self.covariate_keys:
+        for key in self.how.covariate_keys:
             obs[key] = self.covariates[key].to_numpy()[self.covariate]
         return obs, mean, layers
 
@@ -220,10 +205,8 @@ class Groups:
         return out
 
     def left_out_lines(self) -> list[str]:
-        """What to tell about conditions that were left out."""
-        shown = [
-            f"{name!r}: {why}" if name else why for name, why in zip(self.left_out, self.left_out_why, strict=True)
-        ]
+        """Lines for the log on conditions that were left out."""
+        shown = [f"{name!r}: {why}" if name else why for name, why in self.left_out]
         return [f"left out {line}" for line in shown[:10]] + (
             [f"and {len(shown) - 10} more; see uns['perturbation_profiles']['left_out']"] if len(shown) > 10 else []
         )

@@ -15,9 +15,11 @@ from sc_annotate._vocabulary import conditions
 from sc_annotate.errors import GeneError, InputError, MatrixError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
     from numpy.typing import NDArray
+
+    from sc_annotate.perturbation.requests import TableRequest
 
 TARGET_SUM = 10_000
 # Own control cells, read in another precision, agree far better; those of another half of the cells do not.
@@ -42,20 +44,14 @@ class Table:
 
 
 def read_table(
-    source: Any,
-    *,
-    what: str,
-    control: str,
-    perturbation_key: str | None,
-    separator: str | Sequence[str],
-    covariates: bool,
-    exact: bool,
-    with_control: bool = False,
+    source: Any, how: TableRequest, *, what: str, is_truth: bool = False, need_control: bool = False
 ) -> Table:
-    """Read an AnnData or a DataFrame, which must have the control where `with_control` says so.
+    """Read an AnnData or a DataFrame, which must have a row for the control where `need_control` says so.
 
-    With `exact`, only `control` names the control; else also "ctrl" and the like.
+    In `is_truth` only the name of the control is the control; in other tables also "ctrl" and the like.
     """
+    control = "control" if how.control is None else how.control
+    perturbation_key = how.perturbation_key
     import pandas as pd
 
     if isinstance(source, pd.DataFrame):
@@ -78,16 +74,16 @@ def read_table(
         raise MatrixError(f"{what} has infinite values. A condition that is not predicted is a row of NaN.")
     heads, tails = [], []
     for name in named:
-        head, mark, tail = str(name).partition("|") if covariates else (name, "", "")
+        head, mark, tail = str(name).partition("|") if how.has_covariates else (name, "", "")
         heads.append(head)
         tails.append(mark + tail)
-    if with_control:
+    if need_control:
         try:
             conditions.check_control([str(head) for head in heads], control, where=what)
         except InputError as error:
             raise InputError(f"{error} {AVERAGE}") from error
-    parsed = conditions.parse(heads, control=control, separator=separator)
-    wrong = [each for each in parsed if each.problem and (exact or not each.problem.startswith("it names no gene"))]
+    parsed = how.parse(heads)
+    wrong = [each for each in parsed if each.problem and (is_truth or not each.problem.startswith("it names no gene"))]
     if wrong:
         raise InputError(f"{what} has a row {wrong[0].name!r} that cannot be read: {wrong[0].problem}.")
     keys = [each.canonical + tail for each, tail in zip(parsed, tails, strict=True)]
@@ -102,7 +98,9 @@ def read_table(
 
 def _from_frame(frame: Any, what: str, key: str | None) -> tuple[list[Any], NDArray[np.str_], NDArray[np.float64]]:
     """Names, genes and values of a DataFrame; `key` names a column that holds the conditions."""
-    if key is not None and key in frame.columns:
+    if key is not None and key not in frame.columns:
+        raise InputError(f"{what} has no column {key!r} (perturbation_key). Name the one that holds the conditions.")
+    if key is not None:
         names, frame = list(frame[key]), frame.drop(columns=key)
     else:
         names = list(frame.index)
@@ -117,10 +115,8 @@ def _from_frame(frame: Any, what: str, key: str | None) -> tuple[list[Any], NDAr
     return names, np.asarray(frame.columns.astype(str), dtype=str), values
 
 
-def shared_genes(truth: Table, tables: Sequence[Table], how: str) -> NDArray[np.intp]:
+def shared_genes(truth: Table, tables: Iterable[Table], *, need_all: bool) -> NDArray[np.intp]:
     """Columns of `truth` that are compared: all, which every table must have, or those that every table has."""
-    if how not in ("all", "shared"):
-        raise InputError(f"genes must be 'all' or 'shared', not {how!r}.")
     keep = np.ones(truth.genes.size, dtype=bool)
     for table in tables:
         here = np.isin(truth.genes, table.genes)
@@ -129,7 +125,7 @@ def shared_genes(truth: Table, tables: Sequence[Table], how: str) -> NDArray[np.
                 f"{table.what} has no gene of truth: its columns are named {', '.join(table.genes[:3])}, those of truth "
                 f"{', '.join(truth.genes[:3])}. Genes are matched by name; give the columns the names that truth has."
             )
-        if how == "all" and not here.all():
+        if need_all and not here.all():
             lost = truth.genes[~here]
             raise GeneError(
                 f"{table.what} lacks {lost.size} of the {truth.genes.size} genes of truth: {', '.join(lost[:5])}"

@@ -31,7 +31,7 @@ class Doubles:
     second: NDArray[np.float64]
     both: NDArray[np.float64]
     error: NDArray[np.float64] | None
-    """Standard error of the deviation, 0 nowhere (NaN)."""
+    """Standard error of the deviation; NaN where it is 0."""
 
     @property
     def deviation(self) -> NDArray[np.float64]:
@@ -120,13 +120,13 @@ def changes(
             raise InputError(f"{what} has infinite values. A condition that cannot be predicted is a row of NaN.")
         place = {each: i for i, each in enumerate(conditions)}
         rows = np.array([place.get(each, -1) for each in found.targets])
-        guess = np.full_like(found.both, np.nan)
-        guess[rows >= 0] = values[rows[rows >= 0]]
+        predicted = np.full_like(found.both, np.nan)
+        predicted[rows >= 0] = values[rows[rows >= 0]]
         if str(name) == "no_change":
             continue
         check_prediction(
-            what, guess, found.control, kind == "delta", found.both,
+            what, predicted, found.control, kind == "delta", found.both,
             otherwise="changes to a model's own control can be passed with predictions_are='delta'.",
         )  # fmt: skip
-        out[str(name)] = guess - found.control if kind == "expression" else guess
+        out[str(name)] = predicted - found.control if kind == "expression" else predicted
     return out
