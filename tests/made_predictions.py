@@ -85,7 +85,7 @@ def predicted(n: int = 10, kind: str = "double") -> AnnData:
         "held_out": [i != 2 for i in range(n)],
         "method": "linear",
         "baseline": "linear",
-        "coverage": {"asked": 0.9, kind: 0.88},
+        "coverage": {"requested": 0.9, kind: 0.88},
         "verdict": "",
         kind: made_board(n).to_dict(),
     }
@@ -101,7 +101,7 @@ def interacting(*, called: bool = True) -> AnnData:
     result: dict[str, Any] = {
         "schema": 1,
         "task": "genetic_interactions",
-        "params": {"fdr": 0.05, "call_by": "tail_area"},
+        "params": {"fdr": 0.05, "select_by": "tail_area"},
         "doubles": condition_names(20)[1::2],
         "classes": dict(zip(["buffering", "synergistic", "opposite", "other"], [60, 25, 0, 15], strict=True))
         if called

@@ -94,7 +94,9 @@ class PredictionRequest(Request):
 
     def to_uns(self) -> dict[str, Any]:
         stored = {name: getattr(self, name) for name in ("n_folds", "n_top", "evaluate", "rng")}
-        return stored | {"method_kwargs": brief(self.method_kwargs or {})}
+        # Tables of features are as large as what they are used for.
+        plain = {n: "<DataFrame>" if hasattr(v, "iloc") else v for n, v in (self.method_kwargs or {}).items()}
+        return stored | {"method_kwargs": brief(plain)}
 
 
 @dataclass(frozen=True, kw_only=True)
