@@ -82,7 +82,7 @@ def test_another_screen_as_parameter(combined: AnnData) -> None:
 
 @pytest.fixture
 def cell_method() -> Iterator[str]:
-    @sca.register_predictor("on_cells", input="cells")
+    @sca.register_predictor("on_cells", inputs="cells")
     class OnCells:
         """Never fitted."""
 
