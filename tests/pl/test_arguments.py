@@ -118,8 +118,9 @@ def picture(objects: dict[str, AnnData], name: str, arguments: dict[str, Any]) -
     figure = call(objects, name, arguments | {"return_fig": True})
     figure.set_dpi(40)
     figure.canvas.draw()
+    drawn = bytes(figure.canvas.buffer_rgba())
     plt.close(figure)
-    return bytes(figure.canvas.buffer_rgba())
+    return drawn
 
 
 @pytest.mark.parametrize("name", sca.pl.__all__)
