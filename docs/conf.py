@@ -23,6 +23,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx.ext.mathjax",
     "sphinx_copybutton",
+    "sphinx_design",
     "generated_pages",
 ]
 # Inventories of other projects are downloaded on Read the Docs only: a build elsewhere needs no network.
@@ -66,6 +67,7 @@ copybutton_exclude = ".linenos, .gp, .go"
 html_theme = "sphinx_book_theme"
 html_title = "sc_annotate"
 html_static_path = ["_static"]
+html_css_files = ["custom.css"]
 html_theme_options = {
     "repository_url": _info["urls"]["Source"],
     "repository_branch": "main",

@@ -1,6 +1,6 @@
-"""Pages that are made from the code, so that they cannot fall behind it.
+"""Pages that are made from the code, so that they stay up to date.
 
-* ``generated/api_*.rst``: one page a room, a row for each name in the room's ``__all__``;
+* ``generated/api_*.rst``: one page per package, a row for each name in its ``__all__``;
 * ``generated/include/methods.md``: the table of methods, from the registry;
 * ``tutorials/*.md``: copies of the notebooks in the repository's tutorials folder.
 """
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
     from sphinx.config import Config
 
-ROOMS = {
-    "tl": ("Tools", "The calls that name cells, fit models and read them back. They write in place."),
-    "pp": ("Preparation", "Look at an object before it is used."),
+PACKAGES = {
+    "tl": ("Tools", "Annotate cells, fit models, predict perturbations. Results are written in place."),
+    "pp": ("Preprocessing", "Check and prepare data."),
     "get": ("Getters", "Stored results as DataFrames."),
-    "pl": ("Plots", "Pictures of stored results; each returns matplotlib Axes."),
-    "datasets": ("Data sets", "Small real data that ships with a dependency, and a simulator with known truth."),
-    "benchmark": ("Benchmark", "Many methods on the same cells, the same folds and the same seeds."),
+    "pl": ("Plotting", "Draw stored results; each function returns matplotlib Axes."),
+    "datasets": ("Datasets", "Small measured data sets, and simulated data with known truth."),
+    "benchmark": ("Benchmark", "Compare methods on the same cells, folds and seeds."),
     "metrics": ("Metrics", "Pure functions on arrays."),
     "testing": ("Testing", "Checks for methods from other packages."),
 }
@@ -53,16 +53,16 @@ def _is_documented(value: object) -> bool:
 
 
 def write_api(folder: Path) -> None:
-    """One page for each room, and one for what stands at the top."""
-    for room, (title, text) in ROOMS.items():
-        module = import_module(f"{PACKAGE}.{room}")
-        _write(folder / f"api_{room}.rst", _page(f"{title}: sca.{room}", text, module.__name__, list(module.__all__)))
+    """One page for each package, and one for the top level."""
+    for name, (title, text) in PACKAGES.items():
+        module = import_module(f"{PACKAGE}.{name}")
+        _write(folder / f"api_{name}.rst", _page(f"{title}: sca.{name}", text, module.__name__, list(module.__all__)))
     package = import_module(PACKAGE)
     top = [name for name in package.__all__ if _is_documented(getattr(package, name))]
-    text = "Loading a saved model, and registering a method from a notebook."
+    text = "Load a saved model, register a method in a notebook."
     _write(folder / "api_top.rst", _page("Top level: sca", text, PACKAGE, top))
     errors = import_module(f"{PACKAGE}.errors")
-    text = "What the package raises on purpose. Everything derives from ``ScAnnotateError``."
+    text = "Exceptions of the package. All derive from ``ScAnnotateError``."
     _write(folder / "api_errors.rst", _page("Errors: sca.errors", text, errors.__name__, list(errors.__all__)))
 
 
