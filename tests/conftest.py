@@ -6,12 +6,19 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import pytest
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
     from sc_annotate.tl import AnnotationModel
+
+# Tests are about results. How long an example takes says how busy the machine is.
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any machine")
 
 # The quickest method that does what methods do; most tests are about everything else.
 FAST = "nearest_centroid"

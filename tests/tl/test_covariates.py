@@ -153,7 +153,7 @@ def test_transfer_is_scored_without_the_context(screen: AnnData) -> None:
         sca.tl.predict_perturbation(each, method="transfer", **KEYS)
     one, two = sca.get.perturbation(profiles), sca.get.perturbation(changed)
     mine = (one.obs["line"] == "K562").to_numpy()
-    np.testing.assert_array_equal(one.X[mine], two.X[mine])
+    np.testing.assert_allclose(two.X[mine], one.X[mine], rtol=1e-6)
     assert not np.allclose(one.X[~mine], two.X[~mine])
 
 
@@ -186,7 +186,7 @@ def test_transfer_intervals_do_not_depend_on_what_was_asked(screen: AnnData) -> 
         some = sca.get.perturbation(screen)
         assert name in some.obs_names
         for layer in ("lower", "upper"):
-            np.testing.assert_array_equal(some[name].layers[layer], everything[name].layers[layer])
+            np.testing.assert_allclose(some[name].layers[layer], everything[name].layers[layer], rtol=1e-6)
         assert np.isfinite(some[name].layers["upper"]).all()
     assert "in 1 contexts" not in screen.uns["perturbation"]["verdict"]
 
@@ -202,17 +202,17 @@ def test_nothing_of_another_context_or_of_the_condition_itself_is_seen(screen: A
             sca.tl.predict_perturbation(each, method=method, n_folds=4, **KEYS)
         was, now = sca.get.perturbation(profiles), sca.get.perturbation(changed)
         mine = (was.obs["line"] == "K562").to_numpy()
-        np.testing.assert_array_equal(was.X[mine], now.X[mine])
-        np.testing.assert_array_equal(was.layers["upper"][mine], now.layers["upper"][mine])
+        np.testing.assert_allclose(now.X[mine], was.X[mine], rtol=1e-6)
+        np.testing.assert_allclose(now.layers["upper"][mine], was.layers["upper"][mine], rtol=1e-6)
         before, after = (sca.get.leaderboard(each, context="K562") for each in (profiles, changed))
-        pd.testing.assert_frame_equal(before, after)
+        pd.testing.assert_frame_equal(before, after, rtol=1e-6)
     name = profiles.obs_names[5]
     one.X[5] += 5 * np.random.default_rng(1).random(80)
     for each in (profiles, one):
         sca.tl.predict_perturbation(each, method="transfer", **KEYS)
     was, now = sca.get.perturbation(profiles)[name], sca.get.perturbation(one)[name]
-    np.testing.assert_array_equal(was.X, now.X)
-    np.testing.assert_array_equal(was.layers["upper"], now.layers["upper"])
+    np.testing.assert_allclose(now.X, was.X, rtol=1e-6)
+    np.testing.assert_allclose(now.layers["upper"], was.layers["upper"], rtol=1e-6)
 
 
 def test_names_with_bars(screen: AnnData) -> None:
