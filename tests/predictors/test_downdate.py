@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from sc_annotate._core.directions import thin_svd
 from sc_annotate.predictors._downdate import downdated
-from sc_annotate.predictors._pca import GenePCA, thin_svd
+from sc_annotate.predictors._pca import GenePCA
 
 
 def dense(values, z, k):

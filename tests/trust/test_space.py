@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import NearestNeighbors
 
 from sc_annotate.trust import Familiarity
-from sc_annotate.trust._space import Space, choose_landmarks, shrunken_covariance
+from sc_annotate.trust._space import Space, choose_landmarks
 from sc_annotate.trust._tail import fit_tail, tail
 
 
@@ -24,11 +24,6 @@ def cells(n: int = 300, p: int = 60, k: int = 3, seed: int = 0) -> tuple[Any, An
 
 def space(X: Any, codes: Any, **kwargs: Any) -> Space:
     return Space.fit(X, codes, **{"n_components": 10, "n_neighbors": 7, "max_landmarks": 100, "rng": 0} | kwargs)
-
-
-def test_covariance_is_that_of_ledoit_and_wolf() -> None:
-    R = np.random.default_rng(0).normal(size=(40, 12)) * np.linspace(1, 4, 12)
-    np.testing.assert_allclose(shrunken_covariance(R), ledoit_wolf(R, assume_centered=True)[0], rtol=1e-10)
 
 
 def test_landmarks_are_neighbours_by_scikit_learn() -> None:

@@ -1,10 +1,11 @@
-"""Leading directions of a matrix whose columns are centred in thought only, so that a sparse one stays sparse."""
+"""Leading directions of a matrix: centred in thought only, so that a sparse one stays sparse, or exact for a tall one."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.linalg import qr, svd
 from scipy.sparse import issparse
 from scipy.sparse.linalg import LinearOperator, svds
 
@@ -58,3 +59,19 @@ def _of_products(C: NDArray[np.float64], k: int) -> tuple[NDArray[np.float64], N
     vectors = np.linalg.eigh(C @ C.T)[1][:, -k:]
     # Eigenvectors of no length say nothing of the other side; this gives unit vectors for them too.
     return np.linalg.svd(vectors.T @ C, full_matrices=False)[1:]
+
+
+def thin_svd(
+    tall: NDArray[np.float64], k: int | None = None
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """The first `k` left singular vectors, singular values above rounding, and right singular vectors as columns.
+
+    Through the triangular factor of the long side: as exact as the decomposition of the whole, which an eigenvalue
+    decomposition of the Gram matrix is not, since profiles differ little beside what they have in common.
+    """
+    rows, columns = tall.shape
+    triangle = qr(tall, mode="r", check_finite=False)[0][:columns] if rows > columns else tall
+    left, values, right_t = svd(triangle, full_matrices=False, check_finite=False)
+    kept = np.flatnonzero(values > values[0] * max(rows, columns) * np.finfo(np.float64).eps)[:k]
+    values, right = values[kept], right_t[kept].T
+    return left[:, kept] if rows <= columns else tall @ (right / values), values, right

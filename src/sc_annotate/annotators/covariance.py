@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.sparse import issparse
 
+from sc_annotate._core.shrinkage import ledoit_wolf
 from sc_annotate.annotators._from_statistics import class_means, typical_sd, within_covariance
 from sc_annotate.annotators._moments import inverse_or_zero
 from sc_annotate.annotators.checks import as_matrix, row_blocks
@@ -95,12 +96,11 @@ class Distances:
         return np.maximum(at_zero + np.bincount(cell, change, len(codes)), 0.0)
 
 
-def ledoit_wolf(frobenius: float, p: int, distances: Distances) -> float:
-    """Shrinkage of a covariance of squared norm `frobenius` towards a multiple of the identity, in p dimensions."""
-    mean_variance = distances.second / distances.n / p
-    delta = frobenius - p * mean_variance**2
-    beta = (distances.fourth / distances.n - frobenius) / distances.n
-    return 1.0 if delta <= 0 else float(np.clip(beta / delta, 0.0, 1.0))
+def shrinkage_of(frobenius: float, p: int, distances: Distances) -> float:
+    """Ledoit and Wolf's shrinkage of a covariance of squared norm `frobenius` towards a multiple of the identity, in p dimensions."""
+    n = distances.n
+    second, fourth = distances.second / n, distances.fourth / n
+    return ledoit_wolf(squared_norm=frobenius, n_dimensions=p, n=n, second=second, fourth=fourth)
 
 
 class WithinCovariance:
@@ -131,7 +131,7 @@ class WithinCovariance:
             # E |S v|^2 over standard normal v is the sum of the squared entries of S.
             probes = np.random.default_rng(self.rng).standard_normal((self.p, _PROBES))
             frobenius = float(np.square(self @ probes).sum()) / _PROBES
-        return ledoit_wolf(frobenius, self.p, self.distances)
+        return shrinkage_of(frobenius, self.p, self.distances)
 
 
 def conjugate_gradients(

@@ -12,7 +12,7 @@ from sc_annotate.annotators._from_statistics import class_means, mean_and_sd, re
 from sc_annotate.annotators._linear import LinearAnnotator
 from sc_annotate.annotators._moments import inverse_or_zero, scale_columns
 from sc_annotate.annotators.checks import check_fit, need_choice
-from sc_annotate.annotators.covariance import Distances, WithinCovariance, conjugate_gradients, is_formed, ledoit_wolf
+from sc_annotate.annotators.covariance import Distances, WithinCovariance, conjugate_gradients, is_formed, shrinkage_of
 from sc_annotate.annotators.statistics import Statistics
 from sc_annotate.errors import InputError, MethodError
 
@@ -111,7 +111,7 @@ class LDA(LinearAnnotator):
                     "LDA with shrinkage='auto' needs the distances of the same cells from their means. "
                     "Make a second pass with Distances.around(statistics), or give a number for shrinkage."
                 )
-            shrinkage = ledoit_wolf(float(np.square(covariance).sum()), p, distances)
+            shrinkage = shrinkage_of(float(np.square(covariance).sum()), p, distances)
 
         def solve(B: NDArray[np.float64], identity: float, rest: float) -> NDArray[np.float64]:
             # Directly: steps that stop at a tolerance would end elsewhere for blocks of another size.

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sc_annotate.predictors._pca import GenePCA, thin_svd
+from sc_annotate._core.directions import thin_svd
+from sc_annotate.predictors._pca import GenePCA
 from sc_annotate.predictors._screen import some
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import logsumexp
 
+from sc_annotate._core.shrinkage import shrunken_covariance
 from sc_annotate._core.softmax_regression import softmax_regression
 from sc_annotate.trust._components import Components, take
 
@@ -22,17 +23,6 @@ _DISTANCES = 20_000_000
 _LEAST = 1e-3
 # Weight of the squared coefficients of the logistic regression; 1 / C in scikit-learn.
 _PENALTY = 10.0
-
-
-def shrunken_covariance(R: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Covariance of centred rows, shrunken towards a multiple of the identity as Ledoit and Wolf 2004 say."""
-    n, k = R.shape
-    S = R.T @ R / n
-    mu = np.trace(S) / k
-    delta = np.square(S - mu * np.eye(k)).sum()
-    beta = (np.square(np.square(R).sum(axis=1)).mean() - np.square(S).sum()) / n
-    shrinkage = 1.0 if delta <= 0 else float(np.clip(beta / delta, 0, 1))
-    return (1 - shrinkage) * S + shrinkage * mu * np.eye(k)
 
 
 def whitening(covariance: NDArray[np.float64], least: float) -> NDArray[np.float64]:
