@@ -26,6 +26,7 @@ HEAVY = {
     "lightning",
     "matplotlib",
     "mudata",
+    "networkx",
     "pandas",
     "pertpy",
     "safetensors",
@@ -36,7 +37,7 @@ HEAVY = {
     "zarr",
 }
 
-PACKAGES = ["annotators", "benchmark", "datasets", "get", "metrics", "pl", "pp", "predictors", "testing", "tl"]
+PACKAGES = ["annotators", "benchmark", "datasets", "get", "metrics", "pl", "pp", "predictors", "testing", "tl", "trust"]
 
 
 def _python(code: str) -> str:
@@ -179,9 +180,12 @@ def test_signature(name: str):
     names = {p.name for p in parameters}
     # `rng` is the name that SPEC 7 gives; these are its older ones, and scanpy's flags on their way out.
     assert not names & {"random_state", "seed", "copy", "inplace", "save"}
+    if name.startswith(("pl.", "get.")):
+        assert parameters[1].name == "key"
+        assert parameters[1].kind is parameters[1].POSITIONAL_OR_KEYWORD
     if name.startswith("pl."):
         assert {"ax", "show", "return_fig"} <= names
-        assert all(p.kind is p.KEYWORD_ONLY for p in parameters if p.name in {"ax", "show", "return_fig", "key"})
+        assert all(p.kind is p.KEYWORD_ONLY for p in parameters if p.name in {"ax", "show", "return_fig"})
 
 
 @pytest.mark.parametrize("name", PUBLIC)

@@ -1,4 +1,4 @@
-"""sc_annotate: name cells and predict perturbations on AnnData, with the simple baseline always beside."""
+"""sc_annotate: annotate cells and predict perturbations on AnnData, always compared with a simple baseline."""
 
 from __future__ import annotations
 
@@ -8,7 +8,20 @@ from typing import TYPE_CHECKING, Any
 from sc_annotate._core.version import __version__
 
 if TYPE_CHECKING:
-    from sc_annotate import annotators, benchmark, datasets, errors, get, metrics, pl, pp, predictors, testing, tl
+    from sc_annotate import (
+        annotators,
+        benchmark,
+        datasets,
+        errors,
+        get,
+        metrics,
+        pl,
+        pp,
+        predictors,
+        testing,
+        tl,
+        trust,
+    )
     from sc_annotate._core.settings import settings
     from sc_annotate.registration import register_annotator, register_encoder, register_predictor
     from sc_annotate.tl import load
@@ -31,10 +44,11 @@ __all__ = [
     "settings",
     "testing",
     "tl",
+    "trust",
 ]
 
 # Importing anndata or scanpy takes seconds, so every name is fetched when it is first used.
-_ELSEWHERE = {
+_MODULES = {
     "load": "sc_annotate.tl",
     "register_annotator": "sc_annotate.registration",
     "register_encoder": "sc_annotate.registration",
@@ -46,8 +60,8 @@ _ELSEWHERE = {
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'sc_annotate' has no attribute {name!r}")
-    if name in _ELSEWHERE:
-        value = getattr(import_module(_ELSEWHERE[name]), name)
+    if name in _MODULES:
+        value = getattr(import_module(_MODULES[name]), name)
     else:
         value = import_module(f"sc_annotate.{name}")
     globals()[name] = value

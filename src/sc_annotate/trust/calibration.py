@@ -22,7 +22,16 @@ __all__ = ["CALIBRATORS", "Calibrator", "cross_fit", "make_calibrator"]
 
 
 class Calibrator(Protocol):
-    """What a calibrator can do; probabilities are cells x classes, codes the column of the true class."""
+    """What a calibrator can do; probabilities are cells x classes, codes the column of the true class.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sc_annotate.trust import make_calibrator
+    >>> proba = np.array([[0.9, 0.1], [0.2, 0.8], [0.9, 0.1], [0.3, 0.7]])
+    >>> make_calibrator().fit(proba, [0, 1, 1, 1]).transform(proba).shape
+    (4, 2)
+    """
 
     def fit(self, proba: ArrayLike, codes: ArrayLike) -> Self:
         """Learn from cells that the model was not trained on."""
@@ -52,6 +61,11 @@ CALIBRATORS: dict[str, type[Calibrator]] = {
 
 def make_calibrator(name: str = "temperature") -> Calibrator:
     """An unfitted calibrator by its name.
+
+    Parameters
+    ----------
+    name
+        ``"temperature"``, ``"isotonic"`` or ``"venn_abers"``.
 
     Raises
     ------

@@ -21,7 +21,17 @@ __all__ = ["Consensus", "consensus", "disagreement"]
 
 @dataclass(frozen=True, eq=False)
 class Consensus:
-    """What several methods say together of n cells; m methods, k classes in their union."""
+    """What several methods predict together for n cells; m methods, k classes in their union.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sc_annotate.trust import consensus
+    >>> pair = [np.array([[0.9, 0.1]]), np.array([[0.6, 0.4]])]
+    >>> found = consensus(pair, [["B", "T"], ["B", "T"]])
+    >>> found.labels.tolist(), found.proba.round(2).tolist()
+    (['B'], [[0.75, 0.25]])
+    """
 
     proba: NDArray[np.float32]
     """Averaged probabilities, shape (n, k), rows summing to 1."""

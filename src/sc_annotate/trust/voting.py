@@ -20,12 +20,20 @@ __all__ = ["Votes", "vote"]
 
 @dataclass(frozen=True, eq=False)
 class Votes:
-    """Calls after a vote."""
+    """Labels after a vote.
+
+    Examples
+    --------
+    >>> from sc_annotate.trust import vote
+    >>> votes = vote(["B", "B", "T"], ["0", "0", "0"], guard=None)
+    >>> votes.labels.tolist(), votes.table["winner"].tolist()
+    (['B', 'B', 'B'], ['B'])
+    """
 
     labels: NDArray[np.str_]
-    """Call of each cell after the vote, shape (n,)."""
+    """Label of each cell after the vote, shape (n,)."""
     guarded: NDArray[np.bool_]
-    """Cells that kept their own call because their type would have been wiped out, shape (n,)."""
+    """Cells that kept their own label because the vote would have removed their type, shape (n,)."""
     table: dict[str, NDArray[Any]]
     """A row for each group, sorted: ``group``, ``n`` (cells), ``winner``, ``share`` (of the cells called so),
     ``runner_up`` ("" where all agree), ``runner_up_share``, ``entropy`` (of the calls, in nats: its exponential is the
