@@ -20,6 +20,7 @@ from sklearn.preprocessing import StandardScaler
 
 import sc_annotate as sca
 from comparing import assert_same_results
+from once import once
 from sc_annotate.cli import main
 from sc_annotate.errors import InputError, ModelFileError, ScAnnotateWarning
 
@@ -472,16 +473,19 @@ def test_convert_on_the_command_line(file: Path, tmp_path: Path, capsys: pytest.
 def oracle(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
     if find_spec("celltypist") is None:
         pytest.skip("celltypist is not installed: pip install celltypist")
-    folder = tmp_path_factory.mktemp("celltypist")
     script = Path(__file__).with_name("celltypist_oracle.py")
-    done = subprocess.run(
-        [sys.executable, str(script), str(folder)],
-        env={**os.environ, "CELLTYPIST_FOLDER": str(folder / "home")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
+
+    def make(folder: Path) -> None:
+        done = subprocess.run(
+            [sys.executable, str(script), str(folder)],
+            env={**os.environ, "CELLTYPIST_FOLDER": str(folder / "home")},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr[-2000:]
+
+    folder = once(tmp_path_factory, "celltypist", make)
     return folder, np.load(folder / "theirs.npz")
 
 
