@@ -1,4 +1,4 @@
-"""Made-up cells for speed.py: Poisson counts of 2,000 genes, about one value in ten above 0."""
+"""Simulated cells for speed.py: Poisson counts of 2,000 genes, about one value in ten above 0."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def annotate(found: dict[str, Any]) -> str:
         for name, r in rows.items()
     ]
     return markdown(
-        "what | seconds | cells a second | times the floor | times as fast as CellTypist | extra memory (share of X)",
+        "what | seconds | cells a second | times the baseline | times as fast as CellTypist | extra memory (share of X)",
         lines,
     )
 
@@ -64,7 +64,7 @@ def types(found: dict[str, Any]) -> str:
         [name, short(r["seconds"]), f"{r['rate']:,.0f}", f"{r['seconds'] / floor:.2f}", memory(r)]
         for name, r in rows.items()
     ]
-    return markdown("what | seconds | cells a second | times the floor | extra memory (share of X)", lines)
+    return markdown("what | seconds | cells a second | times the baseline | extra memory (share of X)", lines)
 
 
 def fit(found: dict[str, Any]) -> str:
@@ -127,7 +127,7 @@ def same(found: dict[str, Any]) -> str:
 
 
 def wanted(results: dict[str, Any]) -> str:
-    """What was aimed at, and what was found."""
+    """Targets and results."""
     lines: list[list[str]] = []
 
     def add(what: str, aim: str, value: float, met: bool, form: str = "{:.1f} x") -> None:
@@ -137,7 +137,7 @@ def wanted(results: dict[str, Any]) -> str:
         rows = results["annotate"]["rows"]
         t = {name: r["seconds"] for name, r in rows.items()}
         r = t[BARE] / t["X @ W"]
-        add("labels, confidence, sets of log1p values, beside the floor", "at most 2 x", r, r <= 2, "{:.2f} x")
+        add("labels, confidence, sets of log1p values, relative to the baseline", "at most 2 x", r, r <= 2, "{:.2f} x")
         r = t[COUNTS] / t["X @ W"]
         add("the same of counts", "at most 5 x", r, r <= 5, "{:.2f} x")
         for name, words in ((FULL, "log1p"), ("counts: and both (default)", "counts, with quality")):
@@ -152,7 +152,7 @@ def wanted(results: dict[str, Any]) -> str:
     if "types" in results:
         rows = results["types"]["rows"]
         r = rows[BARE]["seconds"] / rows["X @ W"]["seconds"]
-        add("200 types, beside the floor", "at most 1.5 x", r, r <= 1.5, "{:.2f} x")
+        add("200 types, relative to the baseline", "at most 1.5 x", r, r <= 1.5, "{:.2f} x")
     for stage in ("fit", "fit50"):
         if stage in results:
             rows, k = results[stage]["rows"], results[stage]["types"]
@@ -190,7 +190,7 @@ def wanted(results: dict[str, Any]) -> str:
         rows = list(results["same"]["rows"].values())
         bad = sum("error" in r or r["labels"] < 1 or r["proba"] > 1e-5 for r in rows)
         add(f"other results than in memory, of {len(rows)} places", "none", bad, not bad, "{:.0f}")
-    return markdown("what | aimed at | found | met", lines)
+    return markdown("what | target | result | met", lines)
 
 
 def page(results: dict[str, Any]) -> str:

@@ -20,7 +20,7 @@ JOINT = ("chosen", "equal", "weighted")
 
 
 def pooled(members: list[Told]) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Probabilities of the consensus and of the member that did best on training cells; the weights."""
+    """Probabilities of the consensus and of the method that is best on training cells; the weights."""
     held, codes = [m.inner[0][0] for m in members], members[0].inner[0][1]
     weights = pool_weights(held, codes)
     loss = [-np.log(np.maximum(h[np.arange(len(codes)), codes].astype(float), 1e-6)).mean() for h in held]
@@ -33,7 +33,7 @@ def pooled(members: list[Told]) -> tuple[dict[str, np.ndarray], np.ndarray]:
 
 
 def combined(found: dict[str, dict[str, list[list[Told]]]]) -> tuple[Tests, np.ndarray]:
-    """Of each test the probabilities of members and of what they say together, all in ``proba``; and the weights."""
+    """Of each test the probabilities of the methods and of their consensus, all in ``proba``; and the weights."""
     out: Tests = {}
     weights = []
     for data, groups in found[MEMBERS[0]].items():
@@ -65,18 +65,18 @@ def consensus_tables(tests: Tests, weights: np.ndarray) -> dict[str, str]:
     return {
         "scores": markdown("data | " + " | ".join(names), rows),
         "differences": markdown(
-            f"data | best member | {minus} | weighted better in",
+            f"data | best method | {minus} | weighted better in",
             (difference(d, ts, best[d]) for d, ts in all_data.items()),
         ),
         "calls": markdown(
-            f"data | cells | best member | {minus}", (f1_change(d, ts, best[d]) for d, ts in tests.items())
+            f"data | cells | best method | {minus}", (f1_change(d, ts, best[d]) for d, ts in tests.items())
         ),
         "weights": ", ".join(f"{m} {w:.2f}" for m, w in zip(MEMBERS, weights.mean(axis=0), strict=True)),
     }
 
 
 def difference(data: str, tests: list[Told], best: str) -> list[str]:
-    """Log loss minus that of the member that is best on these very tests."""
+    """Log loss minus that of the method that is best on these tests."""
     rows = {n: [losses(t, t.proba[n]) - losses(t, t.proba[best]) for t in tests] for n in JOINT}
     several = data == "all tests"
     cells = [over_tests(d.mean() for d in rows[n]) if several else over_cells(rows[n]) for n in JOINT]

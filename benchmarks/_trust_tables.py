@@ -211,7 +211,7 @@ def sets(told: Told) -> dict[str, str]:
     ]
     return {
         "halves": markdown("score | by | coverage | sd | mean size | empty | worst type", rows),
-        "by_type": markdown("type | calibration cells | calls right | marginal | label | clustered", types),
+        "by_type": markdown("type | calibration cells | accuracy | marginal | label | clustered", types),
     }
 
 
@@ -223,7 +223,7 @@ def sets_by_test(tests: Tests) -> str:
         worst = f"{c['worst_type']}: {c['worst_coverage']:.2f} of {int((t.y == c['worst_type']).sum())}"
         interval = f"{c['coverage']:.3f} [{c['low']:.3f}, {c['high']:.3f}]"
         rows.append([t.test, c["n"], f"{right:.3f}", interval, f"{c['mean_size']:.2f}", f"{c['empty']:.3f}", worst])
-    return markdown("test | cells | calls right | coverage | mean size | empty | worst type", rows)
+    return markdown("test | cells | accuracy | coverage | mean size | empty | worst type", rows)
 
 
 # Votes of clusters
@@ -260,7 +260,7 @@ def voted(told: Told, groups: np.ndarray, **options: float | None) -> np.ndarray
 GUARDS = {
     "none": {"guard": None},
     "default": {},
-    "whatever the confidence": {"min_confidence": 0.0},
+    "any confidence": {"min_confidence": 0.0},
 }
 
 
@@ -274,12 +274,12 @@ def votes(data: dict[str, Training], logreg: Tests, louvain: np.ndarray) -> dict
         clusters = {f"k-means {k}": [k_means(data[name], t, k) for t in tests] for k in (8, 64)}
         if name == "pbmc68k":
             clusters = {"louvain": [louvain[t.cells] for t in tests]} | clusters
-        rows = [["raw calls", "", *vote_scores(y, raw, raw, rare)]]
+        rows = [["no vote", "", *vote_scores(y, raw, raw, rare)]]
         for cluster, groups in clusters.items():
             for guard, options in GUARDS.items():
                 calls = np.concatenate([voted(t, g, **options) for t, g in zip(tests, groups, strict=True)])
                 rows.append([cluster, guard, *vote_scores(y, calls, raw, rare)])
-        head = "clusters | guard | accuracy | macro-F1 | macro-F1, vote minus raw | "
+        head = "clusters | guard | accuracy | macro-F1 | macro-F1, vote minus no vote | "
         out[name] = markdown(head + " | ".join(f"{t} ({(y == t).sum()})" for t in rare), rows)
     return out
 

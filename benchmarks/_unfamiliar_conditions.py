@@ -61,7 +61,7 @@ def shares(data: dict[str, tuple[object, np.ndarray]], seeds: int) -> list[str]:
 def batches(data: dict[str, tuple[object, np.ndarray, np.ndarray]], seeds: int) -> list[str]:
     """What a new batch does, without an unseen type and with one."""
     lines = [
-        "| reference | query | score | false alarms, nothing unseen | AUROC, found, false alarms with an unseen type |",
+        "| reference | query | score | false positive rate, no unseen type | AUROC, detected, false positive rate with an unseen type |",
         "| --- | --- | --- | --- | --- |",
     ]
     for name, here, there, words in BATCHES:

@@ -30,24 +30,23 @@ SCREENS: dict[str, dict[str, Any]] = {
     "200 cells, buffering": {"cells": 200, "interactions": 0.1, "interaction_kind": "buffering"},
 }
 TEXT = """
-## Doubles from vectors that add up
+## Combinations: latent_additive against additive
 
-`latent_additive` learns the effects of all targets at once, `additive` adds up two measured ones. All in made-up screens,
-mostly of 40 singles and 40 doubles of 300 genes: no measured screen with doubles was at hand. Each double is predicted by a model
-that has not seen it. The paired difference to `additive` on the same doubles, with its 95 % interval; below 0 is better for `l2`,
+`latent_additive` fits the effects of all targets jointly, `additive` adds two measured ones. All screens are simulated, mostly
+of 40 singles and 40 doubles of 300 genes; no measured screen with doubles was available. Each double is held out. The paired difference to `additive` on the same doubles, with its 95 % interval; below 0 is better for `l2`,
 above 0 for `pearson_perturbed`.
 
 | screen | `l2` of `additive` | `latent_additive` minus it | `matching_mean` minus it | `linear` minus it | `pearson_perturbed` of `additive` | `latent_additive` minus it |
 | --- | --- | --- | --- | --- | --- | --- |
 {rows}
 
-A sum of two measured effects has the errors of both, and those of the control once too often; a regression can average them out.
-The shift that all perturbed cells share counts twice in a sum. Beside `additive`, where cells are few or sums buffered, look at
-`linear` and `matching_mean` as well. {losses}
+A sum of two measured effects has the errors of both, and those of the control twice; a regression averages them. The shift
+that all perturbed cells share counts twice in a sum. With few cells or buffered sums, compare with `linear` and
+`matching_mean` too. {losses}
 
-Of single perturbations `latent_additive` says nothing that was not measured, so it has no place in the tables above, and none for the 25 knock-outs, where nothing was combined. A
-matrix between components that could have learnt buffering from the training doubles was tried on seven of these screens:
-left-out training doubles never chose it, so it was left out. (By `benchmarks/latent_additive.py`.)
+`latent_additive` does not predict unseen single perturbations, so it is not part of the tables above, nor of the 25
+knock-outs, which have no combinations. A matrix between components that can learn buffering from the training doubles was
+tried on seven of these screens; held-out training doubles never selected it, so it was not included. (By `benchmarks/latent_additive.py`.)
 """
 
 
