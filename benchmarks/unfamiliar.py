@@ -141,7 +141,11 @@ def main() -> None:
     for score in scores:
         cells = [f"{mean(n, score, 'auroc').mean():.3f} ({mean(n, score, 'auroc').min():.3f})" for n in order]
         lines.append(f"| {score} | " + " | ".join(cells) + " |")
-    lines += ["\n## With the default threshold (p < 0.05)\n", "| data | detected | false positive rate |", "| --- | --- | --- |"]
+    lines += [
+        "\n## With the default threshold (p < 0.05)\n",
+        "| data | detected | false positive rate |",
+        "| --- | --- | --- |",
+    ]
     for n in order:
         found, alarms = (mean(n, "score (default)", key).mean() for key in ("found", "alarms"))
         lines.append(f"| {n} | {found:.2f} | {alarms:.2f} |")
