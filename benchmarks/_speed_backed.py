@@ -36,7 +36,7 @@ def job(what: str, path: Path, model_path: Path) -> dict[str, float]:
     elif what == "fit":
         model = sca.tl.fit_annotator(data, "cell_type")
     elif what == "labels":
-        sca.tl.annotate(data, model, false_alarms=None, check_quality=False)
+        sca.tl.annotate(data, model, trust=sca.trust.Options(false_positive_rate=None, check_quality=False))
     else:
         sca.tl.annotate(data, model)
     seconds = time.perf_counter() - start

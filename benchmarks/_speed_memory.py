@@ -64,8 +64,12 @@ def annotate(n: int, rounds: int) -> dict[str, Any]:
         "log1p: labels, confidence, sets": lambda: sca.tl.annotate(log, of_log, **BARE),
         "log1p: and unfamiliarity (default)": lambda: sca.tl.annotate(log, of_log),
         "counts: labels, confidence, sets": lambda: sca.tl.annotate(counts, of_counts, **BARE),
-        "counts: and quality": lambda: sca.tl.annotate(counts, of_counts, false_alarms=None),
-        "counts: and unfamiliarity": lambda: sca.tl.annotate(counts, of_counts, check_quality=False),
+        "counts: and quality": lambda: sca.tl.annotate(
+            counts, of_counts, trust=sca.trust.Options(false_positive_rate=None)
+        ),
+        "counts: and unfamiliarity": lambda: sca.tl.annotate(
+            counts, of_counts, trust=sca.trust.Options(check_quality=False)
+        ),
         "counts: and both (default)": lambda: sca.tl.annotate(counts, of_counts),
         "scikit-learn predict_proba": lambda: sklearn.predict_proba(log.X),
         "CellTypist annotate": lambda: celltypist().annotate(log, model=theirs),
@@ -94,7 +98,7 @@ def types(n: int, rounds: int) -> dict[str, Any]:
             "cell_type",
             method_kwargs={"max_iter": 15, "tol": 1e-2},
             cv=0,
-            calibration_scheme="split",
+            trust=sca.trust.Options(scheme="split"),
         )
     log = tissue.log(n, 0)
     W = np.random.default_rng(0).random((N_GENES, 200), dtype=np.float32)
@@ -141,7 +145,7 @@ def fit(n: int, rounds: int, n_types: int = 10) -> dict[str, Any]:
         if name == "CellTypist":
             labels = celltypist().annotate(test, model=model).predicted_labels["predicted_labels"].to_numpy()
         else:
-            sca.tl.annotate(test, model, false_alarms=None)
+            sca.tl.annotate(test, model, trust=sca.trust.Options(false_positive_rate=None))
             labels = test.obs["annotation"].to_numpy()
         rows[name]["macro_f1"] = float(metrics.macro_f1(truth, np.asarray(labels, dtype=str)))
     return {"n": n, "types": n_types, "n_test": len(truth), "rows": rows}

@@ -10,8 +10,9 @@ import numpy as np
 
 import sc_annotate as sca
 from sc_annotate._data.read import open_input
-from sc_annotate.annotation.checks import N_TOP_GENES
-from sc_annotate.annotation.held_out import folds, held_out
+from sc_annotate._data.request import MatrixRequest
+from sc_annotate.annotation.held_out import Candidate, folds, held_out
+from sc_annotate.annotation.requests import N_TOP_GENES, FitRequest
 from sc_annotate.annotation.training import Training, labelled_cells, read_training
 from sc_annotate.evaluation import leave_one_group_out, missing_types, stratified
 from sc_annotate.trust import CALIBRATORS, Conformal, Temperature, cross_fit, make_calibrator
@@ -55,8 +56,10 @@ def load(folder: Path) -> dict[str, Training]:
     data |= {name: (ad.read_h5ad(folder / f"{file}.h5ad"), "batch") for name, file in FILES.items()}
     out = {}
     for name, (adata, batch_key) in data.items():
-        cells = labelled_cells(adata, "cell_type", batch_key=batch_key, min_cells=None, what="adata")
-        out[name] = read_training(adata, open_input(adata), cells, labels_key="cell_type", wanted="log", what="adata")
+        cells = labelled_cells(
+            adata, FitRequest(labels_key="cell_type", batch_key=batch_key, min_cells=None, max_cells=None), what="adata"
+        )
+        out[name] = read_training(adata, open_input(adata), cells, MatrixRequest(), wanted="log", what="adata")
     return out
 
 
@@ -75,7 +78,7 @@ def inside(train: Training, method: str) -> tuple[np.ndarray, np.ndarray, np.nda
     Cells of a type that the rest of the training cells lacks say nothing about the model of all, as in `annotate`.
     """
     inner = folds(train, FOLDS, 0)[0]
-    own = held_out(train, method, {}, N_TOP_GENES, inner, 0)
+    own = held_out(train, Candidate(method, {}, N_TOP_GENES), inner, 0)
     lost = [np.isin(own.y, missing_types(train.y, split)) & (own.fold == i) for i, split in enumerate(inner)]
     keep = ~np.any(lost, axis=0)
     return own.proba[keep], np.searchsorted(own.classes, own.y[keep]), own.fold[keep]
@@ -85,7 +88,7 @@ def tell(name: str, data: Training, method: str, split: Split) -> Told:
     """One split; nothing is learned from the cells that it tests."""
     train, classes = rows_of(data, split.train), np.unique(data.y)
     proba, codes, fold = inside(train, method)
-    own = held_out(data, method, {}, N_TOP_GENES, [split], 0)
+    own = held_out(data, Candidate(method, {}, N_TOP_GENES), [split], 0)
     known = np.searchsorted(classes, np.unique(train.y))
     found = {RAW: own.proba}
     for kind in CALIBRATORS:

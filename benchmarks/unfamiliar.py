@@ -16,6 +16,8 @@ from _unfamiliar_conditions import LEAST, OWN, batches, shares
 
 import sc_annotate as sca
 from sc_annotate._data.read import open_input
+from sc_annotate._data.request import MatrixRequest
+from sc_annotate.annotation.requests import FitRequest
 from sc_annotate.annotation.training import labelled_cells, read_training
 from sc_annotate.annotators.logreg import LogReg
 from sc_annotate.annotators.variable_genes import variable_genes
@@ -76,8 +78,10 @@ def simulated() -> ad.AnnData:
 
 
 def arrays(adata: ad.AnnData) -> tuple[object, np.ndarray]:
-    cells = labelled_cells(adata, "cell_type", batch_key=None, min_cells=2, what="adata")
-    training = read_training(adata, open_input(adata), cells, labels_key="cell_type", wanted="log", what="adata")
+    cells = labelled_cells(
+        adata, FitRequest(labels_key="cell_type", batch_key=None, min_cells=2, max_cells=None), what="adata"
+    )
+    training = read_training(adata, open_input(adata), cells, MatrixRequest(), wanted="log", what="adata")
     return training.X, training.y
 
 

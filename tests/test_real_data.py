@@ -10,8 +10,9 @@ import pytest
 
 import sc_annotate as sca
 from sc_annotate._data.read import open_input
-from sc_annotate.annotation.checks import N_TOP_GENES
-from sc_annotate.annotation.held_out import held_out
+from sc_annotate._data.request import MatrixRequest
+from sc_annotate.annotation.held_out import Candidate, held_out
+from sc_annotate.annotation.requests import N_TOP_GENES, FitRequest
 from sc_annotate.annotation.training import labelled_cells, read_training
 from sc_annotate.evaluation import leave_one_group_out
 
@@ -38,11 +39,13 @@ def test_pbmc68k_five_folds(pbmc: AnnData) -> None:
 )
 def test_leave_one_batch_out(shared_data: Path, name: str, floor: float) -> None:
     adata = ad.read_h5ad(shared_data / f"{name}.h5ad")
-    cells = labelled_cells(adata, "cell_type", batch_key="batch", min_cells=None, what="adata")
-    training = read_training(adata, open_input(adata), cells, labels_key="cell_type", wanted="log", what="adata")
+    cells = labelled_cells(
+        adata, FitRequest(labels_key="cell_type", batch_key="batch", min_cells=None, max_cells=None), what="adata"
+    )
+    training = read_training(adata, open_input(adata), cells, MatrixRequest(), wanted="log", what="adata")
     assert training.batch is not None
     splits = leave_one_group_out(training.batch)
-    found = held_out(training, "logreg", {}, N_TOP_GENES, splits, 0)
+    found = held_out(training, Candidate("logreg", {}, N_TOP_GENES), splits, 0)
     # Each batch by itself, over the types that it has; then the mean over batches.
     scores = [sca.metrics.macro_f1(found.y[found.fold == i], found.labels[found.fold == i]) for i in range(len(splits))]
     assert np.mean(scores) >= floor

@@ -126,11 +126,15 @@ def test_distance_of_mistakes_on_batches_left_out(shared_data: Path, file: str) 
     others; cells are resampled in pairs.
     """
     from sc_annotate._data.read import open_input
+    from sc_annotate._data.request import MatrixRequest
+    from sc_annotate.annotation.requests import FitRequest
     from sc_annotate.annotation.training import labelled_cells, read_training
 
     adata = ad.read_h5ad(shared_data / file)
-    cells = labelled_cells(adata, "cell_type", batch_key="batch", min_cells=None, what="adata")
-    data = read_training(adata, open_input(adata), cells, labels_key="cell_type", wanted="log", what="adata")
+    cells = labelled_cells(
+        adata, FitRequest(labels_key="cell_type", batch_key="batch", min_cells=None, max_cells=None), what="adata"
+    )
+    data = read_training(adata, open_input(adata), cells, MatrixRequest(), wanted="log", what="adata")
     assert data.batch is not None
     tree = KANG
     if "3tech" in file:

@@ -15,7 +15,7 @@ from sc_annotate.errors import StorageError
 if TYPE_CHECKING:
     from anndata import AnnData
 
-FAST = {"method": "nearest_centroid", "cv": 0, "calibration": None}
+FAST = {"method": "nearest_centroid", "cv": 0, "trust": None}
 
 
 def test_tables_hold_what_is_stored(pair: tuple[AnnData, AnnData]) -> None:

@@ -37,7 +37,7 @@ def test_report_says_what_is_stored(pair: tuple[AnnData, AnnData]) -> None:
 
 def test_report_of_little(pair: tuple[AnnData, AnnData]) -> None:
     reference, query = pair
-    sca.tl.annotate(query, reference, "cell_type", method="nearest_centroid", cv=0, calibration=None)
+    sca.tl.annotate(query, reference, "cell_type", method="nearest_centroid", cv=0, trust=None)
     text = repr(sca.get.report(query))
     assert "  scores  " not in text
     assert "  sets  " not in text

@@ -142,8 +142,8 @@ def _held_out(rng: np.random.Generator, classes: np.ndarray) -> dict[str, Any]:
     for level in (0.8, 0.9, 0.95):
         own = 1 - after[np.arange(n), y]
         found = sca.metrics.set_coverage(truth, 1 - after <= np.quantile(own, level), classes)
-        overall.append({"asked": level} | {c: found[c] for c in ("coverage", "low", "high", "n", "mean_size")})
-        by_type.append(pd.DataFrame({"asked": level, **found["by_type"]}))
+        overall.append({"requested": level} | {c: found[c] for c in ("coverage", "low", "high", "n", "mean_size")})
+        by_type.append(pd.DataFrame({"requested": level, **found["by_type"]}))
     error = sca.metrics.expected_calibration_error
     chance = sca.metrics.expected_calibration_error_floor
     return {
@@ -212,7 +212,7 @@ def _trusted() -> Callable[[int], AnnData]:
             "calibration": _held_out(rng, classes),
             "sets": {"coverage": 0.9, "types_with_the_common_threshold": list(classes[-4:-1])},
             "familiarity": {
-                "false_alarms": 0.05,
+                "false_positive_rate": 0.05,
                 "n_unfamiliar": int((score > line).sum()),
                 "threshold": line,
                 "reference": np.quantile(reference, np.linspace(0, 1, 101)),

@@ -26,9 +26,7 @@ def _forty_evidence() -> AnnData:
     renamed = {name: f"{kinds[i % 5]} {i}" for i, name in enumerate(names)}
     adata.obs["cell_type"] = adata.obs["cell_type"].astype("category").cat.rename_categories(renamed)
     query = adata[1_500:].copy()
-    sca.tl.annotate(
-        query, adata[:1_500].copy(), "cell_type", method="nearest_centroid", cv=0, calibration=None, min_cells=2
-    )
+    sca.tl.annotate(query, adata[:1_500].copy(), "cell_type", method="nearest_centroid", cv=0, trust=None, min_cells=2)
     sca.tl.evidence(query)
     return query
 

@@ -40,7 +40,7 @@ def beside(ax: Axes) -> dict[int, str]:
 
 def at(adata: AnnData, level: float) -> pd.DataFrame:
     table = adata.uns["annotation"]["calibration"]["sets"]["by_type"]
-    return table[table["asked"] == level].sort_values(["coverage", "n"], ascending=[True, False])
+    return table[table["requested"] == level].sort_values(["coverage", "n"], ascending=[True, False])
 
 
 def test_coverage_is_that_of_the_table_worst_first(annotated: AnnData, frozen: Any, legible: Any) -> None:
@@ -56,7 +56,7 @@ def test_coverage_is_that_of_the_table_worst_first(annotated: AnnData, frozen: A
         assert beside(ax)[i] == f"n={row['n']:.0f}"
     (asked,) = [one for one in ax.lines if one.get_linestyle() == "--"]
     assert list(asked.get_xdata()) == [0.9, 0.9]
-    sets = annotated.uns["annotation"]["calibration"]["sets"]["overall"].set_index("asked").loc[0.9]
+    sets = annotated.uns["annotation"]["calibration"]["sets"]["overall"].set_index("requested").loc[0.9]
     assert f"{sets['n']:.0f} held-out reference cells" in ax.get_title()
     assert f"{100 * sets['coverage']:.1f} % of the sets" in ax.get_title()
     legible(ax.figure)

@@ -385,7 +385,7 @@ def test_ensembl_ids_of_real_cells(shared_data: Path):
     half = np.arange(adata.n_obs) % 2 == 0
     reference, query = adata[half].copy(), adata[~half].copy()
     expected = query.copy()
-    sca.tl.annotate(expected, reference, "cell_type", method="nearest_centroid", cv=0, calibration=None)
+    sca.tl.annotate(expected, reference, "cell_type", method="nearest_centroid", cv=0, trust=None)
     ids = adata.var_names.to_numpy(dtype=str)
     table = pd.DataFrame({"gene_id": np.char.add(ids, ".7"), "gene_name": [f"GENE{i}" for i in range(len(ids))]})
     by_symbol = sca.pp.map_genes(reference, table)
@@ -394,17 +394,17 @@ def test_ensembl_ids_of_real_cells(shared_data: Path):
     with pytest.raises(
         GeneError, match=r"uses ensembl names.*gene_symbols=.*adata = sca\.pp\.map_genes\(adata, table\)"
     ):
-        sca.tl.annotate(query, by_symbol, "cell_type", method="nearest_centroid", cv=0, calibration=None)
+        sca.tl.annotate(query, by_symbol, "cell_type", method="nearest_centroid", cv=0, trust=None)
     mapped = sca.pp.map_genes(query, table)
     np.testing.assert_array_equal(mapped.X.toarray(), query.X.toarray())
-    sca.tl.annotate(mapped, by_symbol, "cell_type", method="nearest_centroid", cv=0, calibration=None)
+    sca.tl.annotate(mapped, by_symbol, "cell_type", method="nearest_centroid", cv=0, trust=None)
     pd.testing.assert_series_equal(mapped.obs["annotation"], expected.obs["annotation"])
     # Half of the ids lead to the name of another: their counts are added, and the five lines are still told apart.
     table["gene_name"] = [f"GENE{i // 2}" for i in range(len(ids))]
     merged = sca.pp.map_genes(query, table)
     np.testing.assert_array_equal(np.asarray(merged.X.sum(axis=1)), np.asarray(query.X.sum(axis=1)))
     sca.tl.annotate(
-        merged, sca.pp.map_genes(reference, table), "cell_type", method="nearest_centroid", cv=0, calibration=None
+        merged, sca.pp.map_genes(reference, table), "cell_type", method="nearest_centroid", cv=0, trust=None
     )
     assert (merged.obs["annotation"].astype(str) == merged.obs["cell_type"].astype(str)).mean() > 0.95
 
@@ -423,7 +423,7 @@ def test_joined_and_old_names_of_real_cells(shared_data: Path):
     reference = ad.read_h5ad(shared_data / "pbmc_3tech.h5ad")
     found = []
     for query in (kang.copy(), apart.copy()):
-        sca.tl.annotate(query, reference, "cell_type_broad", n_top_genes=None, cv=0, calibration=None)
+        sca.tl.annotate(query, reference, "cell_type_broad", n_top_genes=None, cv=0, trust=None)
         called = (query.obs["annotation"] == "B").to_numpy(dtype=bool)
         found.append(int(called[(query.obs["cell_type"] == "B cells").to_numpy(dtype=bool)].sum()))
     assert found[1] > found[0]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from anndata import AnnData
 
-FAST = {"method": "nearest_centroid", "cv": 0, "calibration": None}
+FAST = {"method": "nearest_centroid", "cv": 0, "trust": None}
 
 
 def test_schema(pair: tuple[AnnData, AnnData]) -> None:

@@ -107,10 +107,11 @@ def labels_key_in_place_of_the_reference(c: Call) -> None:
     c.reference, c.labels_key = "cell_type", None
 
 
-@case(InputError, "labels_key, method, batch_key says how a model is fitted")
+@case(InputError, "batch_key, labels_key, method, trust.calibration says how a model is fitted")
 def model_told_how_to_fit(c: Call) -> None:
     c.reference = sca.tl.fit_annotator(c.reference, "cell_type", **c.kwargs)
-    c.kwargs = {"batch_key": "batch", "method": "knn"}
+    c.kwargs |= {"batch_key": "batch", "method": "knn"}
+    del c.kwargs["cv"]
 
 
 @case(InputError, "obs has no column")
@@ -138,7 +139,7 @@ def min_cells_leaves_one_class(c: Call) -> None:
     c.kwargs["min_cells"] = 120
 
 
-@case(InputError, "whole number of at least 1")
+@case(InputError, "min_cells must be a whole number, 1 or more")
 def min_cells_zero(c: Call) -> None:
     c.kwargs["min_cells"] = 0
 
@@ -173,7 +174,7 @@ def mouse_against_human(c: Call) -> None:
 def overlap_below_the_stated_floor(c: Call) -> None:
     c.reference = c.reference[:, :500].copy()
     c.adata = c.adata[:, 80:].copy()
-    c.kwargs["min_overlap"] = 0.918
+    c.kwargs["trust"] = sca.trust.Options(min_overlap=0.918)
 
 
 @case(GeneError, "var_names_make_unique")
@@ -393,39 +394,24 @@ def negative_cv(c: Call) -> None:
     c.kwargs["cv"] = -1
 
 
-@case(InputError, "n_top_genes must be None or a whole number")
+@case(InputError, "n_top_genes must be a whole number, 2 or more")
 def no_top_genes(c: Call) -> None:
     c.kwargs["n_top_genes"] = 0
 
 
-@case(InputError, "share between 0 and 1")
-def overlap_in_percent(c: Call) -> None:
-    c.kwargs["min_overlap"] = 50
-
-
 @case(InputError, "choose temperature")
 def unknown_calibration(c: Call) -> None:
-    c.kwargs["calibration"] = "platt"
-
-
-@case(InputError, "calibration_scheme must be one of")
-def unknown_scheme(c: Call) -> None:
-    c.kwargs["calibration_scheme"] = "loo"
+    c.kwargs["trust"] = "platt"
 
 
 @case(InputError, "coverage must be a number between 0 and 1")
 def coverage_in_percent(c: Call) -> None:
-    c.kwargs["coverage"] = 90
+    c.kwargs |= {"coverage": 90, "trust": "temperature"}
 
 
-@case(InputError, "false_alarms must be a number between 0 and 1")
-def no_false_alarms(c: Call) -> None:
-    c.kwargs["false_alarms"] = 0
-
-
-@case(InputError, "set_score must be one of")
-def unknown_set_score(c: Call) -> None:
-    c.kwargs["set_score"] = "mahalanobis"
+@case(InputError, "coverage: prediction sets need held-out cells")
+def coverage_without_sets(c: Call) -> None:
+    c.kwargs["coverage"] = 0.9
 
 
 @case(InputError, "at least two different names")
@@ -511,7 +497,7 @@ def test_bad_input(name: str, pair: tuple[AnnData, AnnData], tmp_path: Path) -> 
     reference, query = pair
     reference.obs = reference.obs[["cell_type"]]
     reference.raw = query.raw = None
-    call = Call(query, reference, "cell_type", {"method": "nearest_centroid", "cv": 0, "calibration": None}, tmp_path)
+    call = Call(query, reference, "cell_type", {"method": "nearest_centroid", "cv": 0, "trust": None}, tmp_path)
     call.adata.obs = call.adata.obs[["cell_type"]]
     change(call)
     is_object = hasattr(call.adata, "obs") and call.adata.X is not None and not call.adata.isbacked

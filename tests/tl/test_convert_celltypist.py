@@ -167,7 +167,7 @@ def test_it_is_kept_without_pickle(small: AnnData, file: Path, tmp_path: Path) -
     assert np.array_equal(back.annotator.predict_proba(small.X), model.annotator.predict_proba(small.X))
     for text in ("m.pkl", "2025-06-01", "SGDClassifier", "no held-out cells"):
         assert text in str(back)
-    assert back.about["celltypist"]["source"] == "a paper"
+    assert back.provenance.converted_from["source"] == "a paper"
     assert back.trust is None
 
 
@@ -400,7 +400,7 @@ def test_a_description_is_told_on_one_line(small: AnnData, tmp_path: Path) -> No
     }
     (tmp_path / "m.pkl").write_bytes(pickle.dumps(found))
     model = sca.tl.convert_celltypist(tmp_path / "m.pkl", trust_pickle=True)
-    told = model.about["celltypist"]
+    told = model.provenance.converted_from
     assert (told["date"], told["de tails"], told["n"]) == ("2025 scores perfect [31m", "a b", "3")
     assert str(sca.load(model.save(tmp_path / "m.safetensors"))) == str(model)
 

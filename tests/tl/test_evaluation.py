@@ -87,7 +87,7 @@ def test_swapped_labels_are_reported() -> None:
     swap = batch == np.unique(batch)[0]
     data.obs["cell_type"] = np.where(swap & (labels == one), two, np.where(swap & (labels == two), one, labels))
     model = sca.tl.fit_annotator(data, "cell_type", method="logreg", batch_key="batch", cv=3)
-    assert any("look swapped" in note and one in note and two in note for note in model.about["notes"])
+    assert any("look swapped" in note and one in note and two in note for note in model.provenance.notes)
     assert model.evaluation is not None
     suspects = model.evaluation.suspects
     swapped = set(data.obs_names[swap & np.isin(labels, [one, two])])
@@ -96,7 +96,7 @@ def test_swapped_labels_are_reported() -> None:
     # The same data with right labels raises no such note.
     data.obs["cell_type"] = labels
     clean = sca.tl.fit_annotator(data, "cell_type", method="logreg", batch_key="batch", cv=3)
-    assert not any("look swapped" in note for note in clean.about["notes"])
+    assert not any("look swapped" in note for note in clean.provenance.notes)
 
 
 def test_a_type_renamed_in_one_batch_is_reported() -> None:
@@ -109,7 +109,7 @@ def test_a_type_renamed_in_one_batch_is_reported() -> None:
     model = sca.tl.fit_annotator(data, "cell_type", method="logreg", batch_key="batch", cv=3)
     assert model.evaluation is not None
     suspects = model.evaluation.suspects
-    found = {c for c, call in zip(suspects["cell"], suspects["call"], strict=True) if call == one}
+    found = {c for c, call in zip(suspects["cell"], suspects["predicted"], strict=True) if call == one}
     right = set(data.obs_names[renamed])
     assert len(found & right) > 0.5 * len(right)
     assert len(found & right) > 0.9 * len(found)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from sc_annotate.tl import AnnotationModel
 
-QUICK: dict[str, Any] = {"method": "nearest_centroid", "cv": 0, "calibration": None}
+QUICK: dict[str, Any] = {"method": "nearest_centroid", "cv": 0, "trust": None}
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def query(pair: tuple[AnnData, AnnData]) -> AnnData:
 
 @pytest.fixture(scope="module")
 def knn(_pbmc: AnnData) -> AnnotationModel:
-    return sca.tl.fit_annotator(_pbmc[:500].copy(), "cell_type", method="knn", cv=0, calibration=None)
+    return sca.tl.fit_annotator(_pbmc[:500].copy(), "cell_type", method="knn", cv=0, trust=None)
 
 
 def as_seen(adata: AnnData, model: AnnotationModel) -> Any:
@@ -143,7 +143,7 @@ def test_kept_coefficients_and_the_model_say_the_same(
     pair: tuple[AnnData, AnnData], method: str, tmp_path: Path
 ) -> None:
     reference, query = pair
-    model = sca.tl.fit_annotator(reference, "cell_type", method=method, cv=0, calibration=None)
+    model = sca.tl.fit_annotator(reference, "cell_type", method=method, cv=0, trust=None)
     sca.tl.annotate(query, model)
     sca.tl.evidence(query)
     kept = sca.get.evidence(query)

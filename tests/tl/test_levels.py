@@ -140,7 +140,7 @@ def test_a_model_keeps_its_levels(two: tuple[AnnData, AnnData], tmp_path: Path) 
     assert loaded.id == model.id
     assert loaded.levels is not None
     np.testing.assert_array_equal(loaded.levels.labels, model.levels.labels)
-    assert loaded.level_scores == model.level_scores
+    pd.testing.assert_frame_equal(loaded.level_scores, model.level_scores)
     sca.tl.annotate(query, model)
     sca.tl.annotate(query, loaded, key_added="again")
     agree(query, "again")
@@ -184,7 +184,7 @@ def test_a_missing_coarser_label_is_that_of_the_type(two: tuple[AnnData, AnnData
     reference.obs.loc[reference.obs_names[::5], "lineage"] = None
     holed = sca.tl.fit_annotator(reference, THREE, **FAST)
     np.testing.assert_array_equal(full.levels.labels, holed.levels.labels)
-    assert any("no label in obs['lineage']" in note for note in holed.about["notes"])
+    assert any("no label in obs['lineage']" in note for note in holed.provenance.notes)
     reference.obs.loc[reference.obs["cell_type"] == "CD19+ B", "lineage"] = None
     with pytest.raises(LabelError, match=r"CD19\+ B"):
         sca.tl.fit_annotator(reference, THREE, **FAST)
@@ -259,11 +259,11 @@ def test_without_all_probabilities(two: tuple[AnnData, AnnData], keep: Any) -> N
 
 
 def test_scores_without_calibration(two: tuple[AnnData, AnnData]) -> None:
-    model = sca.tl.fit_annotator(two[0], THREE, method="nearest_centroid", calibration=None)
+    model = sca.tl.fit_annotator(two[0], THREE, method="nearest_centroid", trust=None)
     scores = model.level_scores
     assert scores is not None
-    assert scores["accuracy"][0] >= scores["accuracy"][-1]
-    assert sca.tl.fit_annotator(two[0], THREE, calibration=None, **FAST).level_scores is None
+    assert scores["accuracy"].iloc[0] >= scores["accuracy"].iloc[-1]
+    assert sca.tl.fit_annotator(two[0], THREE, trust=None, **FAST).level_scores is None
 
 
 def test_concatenated_results_are_replaced(two: tuple[AnnData, AnnData]) -> None:
@@ -295,7 +295,7 @@ def test_confidence_of_the_broad_level_means_what_it_says(shared_data: Path, fil
             batch_key="batch",
             min_cells=2,
             cv=0,
-            false_alarms=None,
+            trust=sca.trust.Options(false_positive_rate=None),
         )
         agree(query, names=["broad", "cell_type"])
         right.append((query.obs["annotation_broad"].astype(str) == query.obs["broad"].astype(str)).to_numpy())

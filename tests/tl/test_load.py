@@ -73,7 +73,7 @@ def models(_pbmc: AnnData, tmp_path_factory: pytest.TempPathFactory) -> list[tup
     """Two models and their files."""
     folder, out = tmp_path_factory.mktemp("models"), []
     for n in (700, 600):
-        model = sca.tl.fit_annotator(_pbmc[:n].copy(), "cell_type", method="nearest_centroid", cv=0, calibration=None)
+        model = sca.tl.fit_annotator(_pbmc[:n].copy(), "cell_type", method="nearest_centroid", cv=0, trust=None)
         out.append((model, model.save(folder / f"{n}.safetensors").read_bytes()))
     assert out[0][0].id != out[1][0].id
     return out

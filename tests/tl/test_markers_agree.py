@@ -32,7 +32,7 @@ def _query(_pbmc: AnnData) -> AnnData:
         reference.obs["cell_type"].astype(str).replace({"CD19+ B": "CD56+ NK", "CD56+ NK": "CD19+ B"})
     )
     for key, labels in (("annotation", "cell_type"), ("swapped", "swapped")):
-        sca.tl.annotate(query, reference, labels, method="nearest_centroid", cv=0, calibration=None, key_added=key)
+        sca.tl.annotate(query, reference, labels, method="nearest_centroid", cv=0, trust=None, key_added=key)
     return query
 
 

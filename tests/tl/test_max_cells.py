@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import sc_annotate as sca
+from sc_annotate.annotation.requests import FitRequest
 from sc_annotate.annotation.training import labelled_cells
 from sc_annotate.errors import InputError
 
@@ -28,23 +29,23 @@ def atlas() -> ad.AnnData:
 
 
 def test_a_plain_sample_with_the_rare_types_on_top(atlas: ad.AnnData) -> None:
-    cells = labelled_cells(atlas, "cell_type", batch_key=None, min_cells=None, max_cells=400, rng=0, what="reference")
+    cells = labelled_cells(atlas, FitRequest(labels_key="cell_type", max_cells=400), what="reference")
     types = atlas.obs["cell_type"].astype(str).to_numpy()
     assert (np.diff(cells.rows) > 0).all()
-    assert cells.plain.sum() == 400
+    assert cells.sampled.sum() == 400
     assert (cells.y == types[cells.rows]).all()
     rarest = min(set(types), key=list(types).count)
     assert (cells.y == rarest).sum() == (types == rarest).sum()
-    assert not cells.plain[cells.y == rarest].all()
+    assert not cells.sampled[cells.y == rarest].all()
     # The plain part has the types in their own shares.
     share = (types == "type_01").mean()
-    assert abs((cells.y[cells.plain] == "type_01").mean() - share) < 4 * np.sqrt(share * (1 - share) / 400)
+    assert abs((cells.y[cells.sampled] == "type_01").mean() - share) < 4 * np.sqrt(share * (1 - share) / 400)
 
 
 def test_the_model_says_so_and_scores_are_of_the_plain_sample(atlas: ad.AnnData) -> None:
     model = sca.tl.fit_annotator(atlas, "cell_type", method="nearest_centroid", cv=5, max_cells=400)
-    assert any("400" in note and "max_cells" in note for note in model.about["notes"])
-    assert model.about["params"]["max_cells"] == 400
+    assert any("400" in note and "max_cells" in note for note in model.provenance.notes)
+    assert model.provenance.params["max_cells"] == 400
     assert model.evaluation is not None
     assert model.evaluation.n_cells == 400
     assert model.trust is not None
@@ -52,7 +53,7 @@ def test_the_model_says_so_and_scores_are_of_the_plain_sample(atlas: ad.AnnData)
     assert model.counts.sum() > 400
     whole = sca.tl.fit_annotator(atlas, "cell_type", method="nearest_centroid", cv=0, max_cells=None)
     assert whole.counts.sum() == atlas.n_obs
-    assert not any("max_cells" in note for note in whole.about["notes"])
+    assert not any("max_cells" in note for note in whole.provenance.notes)
 
 
 def test_the_sample_follows_the_seed(atlas: ad.AnnData) -> None:
@@ -109,12 +110,12 @@ def test_streams_all_cells_from_a_file(
     assert whole.trust is not None
     assert streamed.trust.report["n_cells"] == 300
     assert whole.trust.report["n_cells"] == 900
-    assert any("300" in note for note in streamed.about["notes"])
+    assert any("300" in note for note in streamed.provenance.notes)
 
 
 def test_what_does_not_stream_is_read(atlas: ad.AnnData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     atlas.write_h5ad(tmp_path / "cells.h5ad")
     monkeypatch.setattr("sc_annotate.annotation.training.MAX_CELLS", 300)
     backed = ad.read_h5ad(tmp_path / "cells.h5ad", backed="r")
-    model = sca.tl.fit_annotator(backed, "cell_type", method="knn", cv=0, max_cells=None, calibration=None)
+    model = sca.tl.fit_annotator(backed, "cell_type", method="knn", cv=0, max_cells=None, trust=None)
     assert model.counts.sum() == atlas.n_obs

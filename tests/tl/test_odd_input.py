@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from anndata import AnnData
 
-FAST: dict[str, Any] = {"method": "nearest_centroid", "cv": 0, "calibration": None}
+FAST: dict[str, Any] = {"method": "nearest_centroid", "cv": 0, "trust": None}
 
 
 def _explicit_zeros(X: Any) -> sparse.csr_matrix:
@@ -242,7 +242,7 @@ def test_interrupt_leaves_the_object_alone(
 
     place = {
         "each_block": "sc_annotate.annotation.predict.each_block",
-        "learn": "sc_annotate.annotation.reference.learn",
+        "learn": "sc_annotate.annotation.fitting.learn",
     }[step]
     monkeypatch.setattr(place, interrupted)
     with pytest.raises(KeyboardInterrupt):

@@ -91,26 +91,28 @@ def test_off_where_counts_are_missing(pair: tuple[ad.AnnData, ad.AnnData]) -> No
     assert bare.uns["annotation"]["quality"] == {}
     other = logged(query, keep=False)
     with pytest.raises(MatrixError, match=r"layers\['counts'\]"):
-        sca.tl.annotate(other, reference, "cell_type", check_quality=True, **QUICK)
+        sca.tl.annotate(other, reference, "cell_type", trust=sca.trust.Options(check_quality=True), **QUICK)
     assert "annotation" not in other.obs
 
 
 def test_switched_off_and_misused(pair: tuple[ad.AnnData, ad.AnnData]) -> None:
     reference, query = pair
-    sca.tl.annotate(query, reference, "cell_type", check_quality=False, **QUICK)
+    sca.tl.annotate(query, reference, "cell_type", trust=sca.trust.Options(check_quality=False), **QUICK)
     assert KEY not in query.obs
     assert (query.obs["annotation_status"] != "low_quality").all()
     with pytest.raises(InputError, match="check_quality"):
-        sca.tl.annotate(query, reference, "cell_type", check_quality="yes", **QUICK)
+        sca.tl.annotate(query, reference, "cell_type", trust=sca.trust.Options(check_quality="yes"), **QUICK)
     with pytest.raises(InputError, match="calibration"):
-        sca.tl.annotate(query, reference, "cell_type", check_quality=True, calibration=None, **QUICK)
+        sca.tl.annotate(
+            query, reference, "cell_type", trust=sca.trust.Options(check_quality=True, calibration=None), **QUICK
+        )
 
 
 def test_an_earlier_reason_goes_with_its_result(pair: tuple[ad.AnnData, ad.AnnData]) -> None:
     reference, query = pair
     sca.tl.annotate(query, reference, "cell_type", **QUICK)
     assert KEY in query.obs
-    sca.tl.annotate(query, reference, "cell_type", check_quality=False, **QUICK)
+    sca.tl.annotate(query, reference, "cell_type", trust=sca.trust.Options(check_quality=False), **QUICK)
     assert KEY not in query.obs
 
 
@@ -185,15 +187,15 @@ def test_a_layer_that_is_no_counts_stops_nobody(pair: tuple[ad.AnnData, ad.AnnDa
     query.obs = query.obs[["kind"]]
     del query.obsm["annotation_proba"]
     with pytest.raises(MatrixError, match="counts"):
-        sca.tl.annotate(query, model, check_quality=True)
+        sca.tl.annotate(query, model, trust=sca.trust.Options(check_quality=True))
     assert "annotation" not in query.obs
 
 
 @pytest.mark.parametrize("value", [np.False_, np.True_])
 def test_numpy_says_yes_and_no_too(pair: tuple[ad.AnnData, ad.AnnData], value: Any) -> None:
     reference, query = pair
-    sca.tl.annotate(query, reference, "cell_type", check_quality=value, **QUICK)
+    sca.tl.annotate(query, reference, "cell_type", trust=sca.trust.Options(check_quality=value), **QUICK)
     assert (KEY in query.obs) == bool(value)
     for odd in (0, np.array([True, False])):
         with pytest.raises(InputError, match="check_quality"):
-            sca.tl.annotate(query, reference, "cell_type", check_quality=odd, **QUICK)
+            sca.tl.annotate(query, reference, "cell_type", trust=sca.trust.Options(check_quality=odd), **QUICK)

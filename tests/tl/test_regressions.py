@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from anndata import AnnData
 
-FAST = {"method": "nearest_centroid", "cv": 0, "calibration": None}
+FAST = {"method": "nearest_centroid", "cv": 0, "trust": None}
 
 
 def test_named_columns_of_a_representation_are_matched_by_name(pair: tuple[AnnData, AnnData]) -> None:
@@ -56,7 +56,7 @@ def test_an_interrupted_network_is_no_result(pair: tuple[AnnData, AnnData], monk
 
     monkeypatch.setattr(MLPClassifier, "_backprop", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        sca.tl.annotate(pair[1], pair[0], "cell_type", method="mlp", cv=0, calibration=None)
+        sca.tl.annotate(pair[1], pair[0], "cell_type", method="mlp", cv=0, trust=None)
     assert "annotation" not in pair[1].obs
 
 

@@ -109,7 +109,7 @@ def test_round_trip_and_again(query: AnnData, tmp_path: Path, suffix: str) -> No
 
 def test_annotating_again_drops_it(query: AnnData, pair: tuple[AnnData, AnnData]) -> None:
     sca.tl.rollup(query, ontology=TREE)
-    sca.tl.annotate(query, pair[0], "cell_type", method="nearest_centroid", cv=0, calibration=None)
+    sca.tl.annotate(query, pair[0], "cell_type", method="nearest_centroid", cv=0, trust=None)
     assert not [name for name in query.obs if "rollup" in name]
     assert "rollup" not in query.uns["annotation"]
 
@@ -117,7 +117,7 @@ def test_annotating_again_drops_it(query: AnnData, pair: tuple[AnnData, AnnData]
 def test_given_labels_stay(pbmc: AnnData) -> None:
     truth = pbmc.obs["cell_type"].astype(str).to_numpy()
     pbmc.obs.loc[pbmc.obs_names[::3], "cell_type"] = np.nan
-    sca.tl.annotate(pbmc, labels_key="cell_type", method="nearest_centroid", cv=0, calibration=None)
+    sca.tl.annotate(pbmc, labels_key="cell_type", method="nearest_centroid", cv=0, trust=None)
     sca.tl.rollup(pbmc, ontology=TREE)
     given = np.arange(pbmc.n_obs) % 3 != 0
     assert (pbmc.obs["annotation_rollup"].astype(str).to_numpy()[given] == truth[given]).all()
@@ -160,7 +160,7 @@ def test_ids_of_an_ontology_come_and_go(query: AnnData, tmp_path: Path) -> None:
 def test_levels_of_the_labels_are_the_default(pair: tuple[AnnData, AnnData]) -> None:
     reference, query = pair
     reference.obs["lineage"] = [TREE[c] if TREE[c] == "myeloid" else c for c in reference.obs["cell_type"]]
-    sca.tl.annotate(query, reference, ["lineage", "cell_type"], method="nearest_centroid", cv=0, calibration=None)
+    sca.tl.annotate(query, reference, ["lineage", "cell_type"], method="nearest_centroid", cv=0, trust=None)
     sca.tl.rollup(query)
     table = query.uns["annotation"]["rollup"]["table"].set_index("name")
     assert table.loc["myeloid", ["n_types", "is_type"]].tolist() == [2, False]
@@ -197,10 +197,10 @@ def test_bad_input(query: AnnData, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_no_probabilities_no_sets(pair: tuple[AnnData, AnnData]) -> None:
     reference, query = pair
-    sca.tl.annotate(query, reference, "cell_type", method="nearest_centroid", cv=0, calibration=None, store_proba=False)
+    sca.tl.annotate(query, reference, "cell_type", method="nearest_centroid", cv=0, trust=None, store_proba=False)
     with pytest.raises(StorageError, match="store_proba='all'"):
         sca.tl.rollup(query, ontology=TREE)
-    sca.tl.annotate(query, reference, "cell_type", method="nearest_centroid", cv=0, calibration=None)
+    sca.tl.annotate(query, reference, "cell_type", method="nearest_centroid", cv=0, trust=None)
     with pytest.raises(StorageError, match="sets"):
         sca.tl.rollup(query, ontology=TREE, by="set")
 

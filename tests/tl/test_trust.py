@@ -47,7 +47,9 @@ def test_sets_cover_what_was_asked(pbmc: AnnData) -> None:
     for seed in range(6):
         order = np.random.default_rng(seed).permutation(pbmc.n_obs)
         reference, query = pbmc[order[:450]].copy(), pbmc[order[450:]].copy()
-        sca.tl.annotate(query, reference, "cell_type", method="logreg", cv=0, calibration_scheme="split", rng=seed)
+        sca.tl.annotate(
+            query, reference, "cell_type", method="logreg", cv=0, trust=sca.trust.Options(scheme="split"), rng=seed
+        )
         rates.append(covered(query))
         sizes.append(query.obs["annotation_set_size"].mean())
     # 1,500 test cells, calibration sets of 90: a standard error of 0.015.
@@ -73,7 +75,7 @@ def test_calibrated_models_survive_the_file(
 ) -> None:
     reference, query = pair
     model = sca.tl.fit_annotator(
-        reference, "cell_type", calibration=calibration, calibration_scheme=scheme, set_score="aps", sets_by="label", **QUICK
+        reference, "cell_type", trust=sca.trust.Options(calibration=calibration, scheme=scheme, set_score="aps", sets_by="label"),    **QUICK
     )  # fmt: skip
     back = sca.load(model.save(tmp_path / "m.safetensors"))
     assert back.id == model.id
@@ -89,14 +91,16 @@ def test_calibrated_models_survive_the_file(
 def test_calibration_is_that_of_the_array_functions(pair: tuple[AnnData, AnnData]) -> None:
     """The pieces put together by hand give the same numbers."""
     from sc_annotate._data.read import open_input
-    from sc_annotate.annotation.held_out import folds, held_out
+    from sc_annotate._data.request import MatrixRequest
+    from sc_annotate.annotation.held_out import Candidate, folds, held_out
+    from sc_annotate.annotation.requests import FitRequest
     from sc_annotate.annotation.training import labelled_cells, read_training
 
     reference, query = pair
     model = sca.tl.fit_annotator(reference, "cell_type", rng=2, **QUICK)
-    cells = labelled_cells(reference, "cell_type", batch_key=None, min_cells=None, what="reference")
-    training = read_training(reference, open_input(reference), cells, labels_key="cell_type", wanted="log")
-    own = held_out(training, "nearest_centroid", {}, 2000, folds(training, 5, 2)[0], 2)
+    cells = labelled_cells(reference, FitRequest(labels_key="cell_type"), what="reference")
+    training = read_training(reference, open_input(reference), cells, MatrixRequest(), wanted="log")
+    own = held_out(training, Candidate("nearest_centroid", {}, 2000), folds(training, 5, 2)[0], 2)
     codes = np.searchsorted(own.classes, own.y)
     by_hand = make_calibrator("temperature").fit(own.proba, codes)
     raw = model.annotator.predict_proba(query.X)
@@ -118,7 +122,7 @@ def test_an_overconfident_method_is_humbled(pair: tuple[AnnData, AnnData]) -> No
     )
     truth, proba = query.obs["cell_type"].astype(str), sca.get.probabilities(query)
     raw = query.copy()
-    sca.tl.annotate(raw, reference, "cell_type", method="naive_bayes", cv=0, calibration=None)
+    sca.tl.annotate(raw, reference, "cell_type", method="naive_bayes", cv=0, trust=None)
     before = sca.get.probabilities(raw)
     assert sca.metrics.log_loss(truth, proba.to_numpy(), proba.columns) < sca.metrics.log_loss(
         truth, before.to_numpy(), before.columns
@@ -139,7 +143,7 @@ def test_an_unseen_type_is_unfamiliar(pbmc: AnnData) -> None:
 
 def test_switched_off(pair: tuple[AnnData, AnnData]) -> None:
     reference, query = pair
-    sca.tl.annotate(query, reference, "cell_type", calibration=None, **QUICK)
+    sca.tl.annotate(query, reference, "cell_type", trust=None, **QUICK)
     assert not {"annotation_status", "annotation_set_size", "annotation_unfamiliarity"} & set(query.obs)
     assert query.uns["annotation"]["calibration"] == {"method": "none"}
     with pytest.raises(sca.errors.StorageError, match="calibration=None"):
@@ -173,14 +177,14 @@ def test_coverage_is_reported_by_type_and_batch() -> None:
     model = sca.tl.fit_annotator(data, "cell_type", batch_key="batch", coverage=0.85, **QUICK)
     assert model.trust is not None
     report = model.trust.report["sets"]
-    overall = pd.DataFrame(report["overall"]).set_index("asked")
+    overall = pd.DataFrame(report["overall"]).set_index("requested")
     assert overall.index.tolist() == [0.8, 0.85, 0.9, 0.95]
     by_type, by_batch = pd.DataFrame(report["by_type"]), pd.DataFrame(report["by_batch"])
     assert set(by_batch["batch"]) == set(data.obs["batch"])
-    for asked, rows in by_type.groupby("asked"):
+    for level, rows in by_type.groupby("requested"):
         weighted = np.average(rows["coverage"], weights=rows["n"])
-        assert weighted == pytest.approx(overall.loc[asked, "coverage"])
-        assert rows["coverage"].min() == pytest.approx(overall.loc[asked, "worst_coverage"])
+        assert weighted == pytest.approx(overall.loc[level, "coverage"])
+        assert rows["coverage"].min() == pytest.approx(overall.loc[level, "worst_coverage"])
 
 
 def test_a_type_in_one_batch_only_does_not_spoil_calibration() -> None:
@@ -205,9 +209,7 @@ def test_calibration_does_not_hurt_on_held_out_batches(shared_data: Path) -> Non
             known = query.obs["cell_type"].isin(reference.obs["cell_type"].unique()).to_numpy()
             truth, losses = query.obs["cell_type"].astype(str)[known], []
             for calibration in ("temperature", None):
-                sca.tl.annotate(
-                    query, reference, "cell_type", batch_key="batch", cv=0, calibration=calibration, min_cells=2
-                )
+                sca.tl.annotate(query, reference, "cell_type", batch_key="batch", cv=0, trust=calibration, min_cells=2)
                 proba = sca.get.probabilities(query)[known]
                 losses.append(sca.metrics.log_loss(truth, proba.to_numpy(), proba.columns))
             gain.append(losses[1] - losses[0])
@@ -218,11 +220,11 @@ def test_pooled_calibration_error_of_pbmc68k(pbmc: AnnData) -> None:
     model = sca.tl.fit_annotator(pbmc, "cell_type", cv=0)
     assert model.trust is not None
     scores = model.trust.report["scores"]
-    assert scores["expected_calibration_error"][1] <= 0.05
+    assert scores["expected_calibration_error"].iloc[1] <= 0.05
 
 
 def test_conformal_of_the_model_knows_its_scores(pair: tuple[AnnData, AnnData]) -> None:
-    model = sca.tl.fit_annotator(pair[0], "cell_type", sets_by="label", **QUICK)
+    model = sca.tl.fit_annotator(pair[0], "cell_type", trust=sca.trust.Options(sets_by="label"), **QUICK)
     assert model.trust is not None
     assert isinstance(model.trust.sets, Conformal)
     few: list[Any] = model.trust.report["sets"]["types_with_the_common_threshold"]
@@ -247,7 +249,7 @@ def test_given_cells_are_no_company(pbmc: AnnData) -> None:
 
 def test_too_few_reference_cells_for_a_line(pair: tuple[AnnData, AnnData]) -> None:
     reference, query = pair
-    sca.tl.annotate(query, reference, "cell_type", false_alarms=1e-5, **QUICK)
+    sca.tl.annotate(query, reference, "cell_type", trust=sca.trust.Options(false_positive_rate=1e-5), **QUICK)
     assert any("too few" in text for text in query.uns["annotation"]["input"]["problems"])
     assert (query.obs["annotation_status"] != "unfamiliar").all()
     ax = sca.pl.unfamiliarity(query, show=False)
@@ -287,7 +289,7 @@ def test_unfamiliar_cells_need_not_be_looked_for(
     pair: tuple[AnnData, AnnData], pair_model: sca.tl.AnnotationModel, named_query: AnnData
 ) -> None:
     query, other = pair[1], named_query
-    sca.tl.annotate(query, pair_model, false_alarms=None)
+    sca.tl.annotate(query, pair_model, trust=sca.trust.Options(false_positive_rate=None))
     assert "annotation_unfamiliarity" not in query.obs
     assert set(query.obs["annotation_status"]) <= {"confident", "ambiguous"}
     np.testing.assert_array_equal(query.obs["annotation_set_size"], other.obs["annotation_set_size"])

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def query(pair: tuple[AnnData, AnnData]) -> AnnData:
     reference, query = pair
-    sca.tl.annotate(query, reference, "cell_type", method="nearest_centroid", cv=0, calibration=None)
+    sca.tl.annotate(query, reference, "cell_type", method="nearest_centroid", cv=0, trust=None)
     return query
 
 
@@ -57,14 +57,14 @@ def test_round_trip_and_again(query: AnnData, tmp_path: Path) -> None:
 def test_given_labels_stay(pbmc: AnnData) -> None:
     truth = pbmc.obs["cell_type"].astype(str).to_numpy()
     pbmc.obs.loc[pbmc.obs_names[::3], "cell_type"] = np.nan
-    sca.tl.annotate(pbmc, labels_key="cell_type", method="nearest_centroid", cv=0, calibration=None)
+    sca.tl.annotate(pbmc, labels_key="cell_type", method="nearest_centroid", cv=0, trust=None)
     sca.tl.vote(pbmc, "louvain")
     assert (pbmc.obs["annotation_voted"].astype(str).to_numpy()[1::3] == truth[1::3]).all()
 
 
 def test_annotating_again_drops_the_vote(query: AnnData, pair: tuple[AnnData, AnnData]) -> None:
     sca.tl.vote(query, "louvain")
-    sca.tl.annotate(query, pair[0], "cell_type", method="nearest_centroid", cv=0, calibration=None)
+    sca.tl.annotate(query, pair[0], "cell_type", method="nearest_centroid", cv=0, trust=None)
     assert "annotation_voted" not in query.obs
     assert "vote" not in query.uns["annotation"]
 

@@ -57,6 +57,29 @@ PARAMETERS: dict[str, str] = {
         layer, use_raw
             Which matrix of `adata`: a layer, or ``.raw`` (``use_raw=None``: only where ``X`` is scaled and ``.raw`` is not).
         """,
+    "method_kwargs": """
+        method_kwargs
+            Parameters of the method, by name.
+        """,
+    "n_top_genes": """
+        n_top_genes
+            Number of highly variable genes that the method sees; None for all.
+        """,
+    "min_cells": """
+        min_cells
+            Leave out types with fewer labelled cells. By default none is left out, and a type of one cell is an error.
+        """,
+    "max_cells": """
+        max_cells
+            Learn from so many reference cells, drawn at random, with at least 100 of each type as far as there are; None for
+            all. Held-out scores, confidence and sets are learned from the plain random sample alone. With None and a
+            reference in a file or a Dask array, methods that can (``lda``, ``nearest_centroid``, ``naive_bayes``) are fitted
+            on all cells block by block; others read them into memory.
+        """,
+    "coverage": """
+        coverage
+            Share of prediction sets that should hold the true type.
+        """,
     "gene_symbols": """
         gene_symbols
             Column of ``var`` with other names of the genes.

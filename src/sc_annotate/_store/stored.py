@@ -160,7 +160,9 @@ def read_familiarity(adata: AnnData, key: str) -> dict[str, Any]:
         refuse_uncalibrated(adata, key)
         methods = method_names(adata, key)
         fix = f"Look at one of its methods, such as key={methods[0]!r}" if methods else "Annotate again"
-        why = "a consensus has none" if methods else "it was annotated with false_alarms=None, or calibration=None"
+        why = (
+            "a consensus has none" if methods else "it was annotated with false_positive_rate=None, or calibration=None"
+        )
         raise StorageError(f"adata.uns[{key!r}] has no scores of unfamiliarity: {why}. {fix}.")
     return found
 

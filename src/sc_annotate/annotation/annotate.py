@@ -1,273 +1,198 @@
-"""Name the cells of an AnnData."""
+"""From the cells and a reference to what is stored: open, fit or load, predict, build the result, write."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sc_annotate._data import gene_match as genes
+from sc_annotate._core.progress import logger
 from sc_annotate._data.lazy import with_tables
 from sc_annotate._data.matrix import check_adata
+from sc_annotate._data.read import open_counts, open_input
 from sc_annotate._store import storage
-from sc_annotate._store.slots import DEFAULT_KEY, TOP_K
-from sc_annotate.annotation.block import Keep, largest
-from sc_annotate.annotation.checks import N_TOP_GENES, check_min_overlap, check_rng, check_several, check_store_proba
-from sc_annotate.annotation.consensus import combine, learn_weights, method_result
-from sc_annotate.annotation.held_out import check_cv
-from sc_annotate.annotation.learn_trust import (
-    COVERAGE,
-    FALSE_ALARMS,
-    By,
-    Calibration,
-    Scheme,
-    Score,
-    TrustOptions,
-    check_share,
-)
-from sc_annotate.annotation.levels import add_levels_of_consensus, check_apart, check_free, level_names
-from sc_annotate.annotation.named import Asked, named
-from sc_annotate.annotation.quality import check_wanted
-from sc_annotate.annotation.reference import Options
-from sc_annotate.annotation.training import MAX_CELLS, check_max_cells
-from sc_annotate.errors import MethodError
+from sc_annotate._store.slots import TOP_K
+from sc_annotate.annotation.block import largest
+from sc_annotate.annotation.fitting import fit_across, fit_within
+from sc_annotate.annotation.model import AnnotationModel
+from sc_annotate.annotation.predict import predict
+from sc_annotate.annotation.query import Query
+from sc_annotate.annotation.result import build, colors
+from sc_annotate.errors import InputError, MatrixError, MethodError
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from anndata import AnnData
 
-    from sc_annotate._data.transform import Stated
-    from sc_annotate.annotation.model import AnnotationModel
+    from sc_annotate._data.request import MatrixRequest
+    from sc_annotate.annotation.requests import FitRequest, PredictRequest
+    from sc_annotate.trust import Levels
 
 
-def annotate(
-    adata: AnnData,
-    reference: AnnData | AnnotationModel | str | os.PathLike[str] | None = None,
-    labels_key: str | Sequence[str] | None = None,
-    *,
-    method: str | Sequence[str] = "logreg",
-    method_kwargs: Mapping[str, Any] | None = None,
-    batch_key: str | None = None,
-    n_top_genes: int | None = N_TOP_GENES,
-    min_cells: int | None = None,
-    max_cells: int | None = MAX_CELLS,
-    cv: int = 1,
-    calibration: Calibration | None = "temperature",
-    calibration_scheme: Scheme = "folds",
-    set_score: Score = "lac",
-    sets_by: By = "marginal",
-    coverage: float = COVERAGE,
-    false_alarms: float | None = FALSE_ALARMS,
-    check_quality: bool | None = None,
-    layer: str | None = None,
-    reference_layer: str | None = None,
-    use_raw: bool | None = None,
-    use_rep: str | None = None,
-    gene_symbols: str | None = None,
-    total_counts_key: str | None = None,
-    values: Stated | None = None,
-    min_overlap: float = genes.MIN_SHARED_FRACTION,
-    store_proba: Keep = "all",
-    key_added: str = DEFAULT_KEY,
-    rng: int = 0,
-) -> None:
-    """Name the cells of `adata` after a labelled reference.
+@dataclass(frozen=True)
+class Annotate:
+    """All that a call of `annotate` asks for, beside the objects themselves."""
 
-    The values of both sides are looked at and brought to one scale on the fly: counts are normalised to 10,000 a cell
-    and logged, logarithms of another base converted, scaled data refused with the cure. Genes are matched by name,
-    else by a column with other names. Nothing of `adata` but the slots below is changed.
+    fit: FitRequest
+    ask: PredictRequest
+    matrix: MatrixRequest
+    reference_matrix: MatrixRequest
+    """Of the reference; its genes and totals are named with those of the query."""
+    key: str
 
-    Parameters
-    ----------
-    adata
-        Cells to be named, cells x genes; in memory or backed.
-    reference
-        Labelled cells; or a fitted model (:func:`fit_annotator`); or the path or https address of a saved one. Without it, the cells of
-        `adata` that have a label in `labels_key` name those that have none.
-    labels_key
-        Column of ``reference.obs`` (of ``adata.obs`` without a reference) with the types. Or several, coarse to fine, such as
-        ``["lineage", "cell_type"]``: cells are named at every level, without contradiction, see :doc:`/levels`.
-    method
-        A name in :func:`sc_annotate.tl.methods`. With a fitted model, the model's own counts. A list of names: each
-        result is stored under ``f"{key_added}_{name}"``, and their :func:`consensus` under `key_added`, with weights
-        learned on held-out reference cells.
-    method_kwargs
-        Parameters of the method, by name.
-    batch_key
-        Column of the reference's ``obs`` with batches or donors; whole ones are held out for the scores.
-    n_top_genes
-        Number of highly variable genes that the method sees; None for all.
-    min_cells
-        Leave out types with fewer reference cells. By default none is left out, and a type of one cell is an error.
-    max_cells
-        Learn from so many reference cells, drawn at random, with at least 100 of each type as far as there are; None for
-        all. Held-out scores, confidence and sets are learned from the plain random sample alone.
-    cv
-        How the model is scored on held-out reference cells, beside ``majority`` and ``logreg``: 1, one hold-out; k > 1,
-        k folds; 0, not at all.
-    calibration
-        How confidence is made to mean what it says, from reference cells that the model was not fitted on (whole
-        batches with `batch_key`): ``"temperature"``, ``"isotonic"`` or ``"venn_abers"``. None: not at all, and without
-        prediction sets and unfamiliarity, which come from the same cells.
-    calibration_scheme
-        ``"folds"``: every reference cell is held out once and the model then fitted on all of them. ``"split"``: a
-        fifth of the cells is held out for good, which the guarantee of the sets strictly needs.
-    set_score
-        Of the prediction sets: ``"lac"``, ``"aps"`` or ``"raps"``.
-    sets_by
-        ``"marginal"``: the coverage holds over all cells. ``"label"``: for each type with enough cells.
-        ``"clustered"``: over groups of types.
-    coverage
-        Share of sets that should hold the true type.
-    false_alarms
-        Share of cells of known types that may be called unfamiliar. None: unfamiliar cells are not looked for, which
-        takes a fraction of the time.
-    check_quality
-        Whether cells that look empty, like two cells, or like ambient molecules get the status ``"low_quality"``. None:
-        where `adata` has counts, in the matrix that is used or in ``layers["counts"]`` for the same genes; doublets and
-        ambient molecules only where the reference has them too. See :func:`sc_annotate.trust.low_quality`.
-    layer, use_raw, use_rep
-        Which matrix of `adata`: a layer, ``.raw`` (``use_raw=None``: only where ``X`` is scaled and ``.raw`` is not),
-        or a representation in ``obsm`` that `adata` and the reference share (name with or without ``X_``).
-    reference_layer
-        Layer of the reference.
-    gene_symbols
-        Column of ``var`` (of `adata`, the reference, or both) with other names of the genes.
-    total_counts_key
-        Column of ``adata.obs`` (and, where it has one, of the reference) with the true total counts of each cell, for
-        counts of some genes only.
-    values
-        What the matrix of `adata` holds, where you know it: ``"counts"``, ``"log1p"``, ``"log2"``, ``"log10"``,
-        ``"linear"``. By default it is found out; what contradicts the values is an error.
-    min_overlap
-        Smallest share of the genes of the smaller side that both must have in common. At least 50 genes are needed
-        in any case (90 % of a smaller panel).
-    store_proba
-        ``"all"``; ``"topk"``, the 10 largest of each cell, as a sparse matrix, for many cells and types; or False to leave
-        them out.
-    key_added
-        Name of the result. An earlier result of the same name is replaced; a foreign column of that name is an error.
-    rng
-        Seed, an integer; equal seeds give equal results, bit for bit, on one machine.
 
-    Returns
-    -------
-    None. Written to `adata`:
+@dataclass(frozen=True)
+class _One:
+    """One method's result, its model, and the levels of all types that occur, those of labelled cells included."""
 
-    ``obs[key_added]`` : categorical
-        The call.
-    ``obs[f"{key_added}_confidence"]`` : float32
-        Calibrated probability of the call; NaN for cells whose label was given.
-    ``obs[f"{key_added}_status"]`` : categorical
-        ``"confident"``: the prediction set holds the call alone. ``"ambiguous"``: it holds other types too.
-        ``"unfamiliar"``: the cell lies farther from the reference than all but `false_alarms` of its held-out cells.
-        ``"low_quality"``: it has no value in any of the model's genes, or looks empty, like two cells, or like ambient
-        molecules. ``"given"``: it had a label.
-    ``obs[f"{key_added}_set_size"]`` : int32
-        Number of types in the prediction set; 0 for cells whose label was given.
-    ``obs[f"{key_added}_unfamiliarity"]`` : float32
-        How unlike the reference the cell is, also by what it shares with cells like it in `adata`: annotate a data set
-        as a whole. See :class:`sc_annotate.trust.Familiarity`.
-    ``obs[f"{key_added}_low_quality"]`` : categorical
-        Why a cell is of low quality: ``"empty"``, ``"doublet"`` or ``"ambient"``, missing for all others. Only where
-        quality was checked.
-    ``obs[f"{key_added}_model"]`` : categorical
-        Short id of the model that named the cell.
-    ``obs[f"{key_added}_{level}"]``, ``obs[f"{key_added}_{level}_confidence"]`` : categorical, float32
-        For each coarser column of `labels_key`: its call, which is always the one that the type lies under, and its
-        probability. With several levels the call of a cell is the type whose labels are right at the most levels in
-        expectation; ``uns[key_added]["levels"]`` holds the label of each type at each level, ``["level_scores"]`` the
-        held-out accuracy of each level with its 95 % interval.
-    ``obsm[f"{key_added}_proba"]`` : float32, cells x types
-        Probabilities; read them with :func:`sc_annotate.get.probabilities`.
-    ``uns[key_added]`` : dict
-        ``schema``, ``method``, ``model``, ``params``, ``classes``, ``input``, ``reference``, ``calibration`` (scores
-        before and after, coverage of the sets), ``sets``, ``familiarity``, ``quality``, ``baseline`` (held-out scores of the
-        method, ``majority`` and ``logreg``).
-    ``uns[f"{key_added}_colors"]`` : list
-        The reference's colours of the types, where it has them.
+    result: storage.Annotation
+    model: AnnotationModel
+    levels: Levels | None
 
-    Raises
-    ------
-    InputError
-        One of its kinds, with the cure: :class:`~sc_annotate.errors.MatrixError`,
-        :class:`~sc_annotate.errors.GeneError`, :class:`~sc_annotate.errors.LabelError`,
-        :class:`~sc_annotate.errors.MethodError`, :class:`~sc_annotate.errors.StorageError`,
-        :class:`~sc_annotate.errors.ModelFileError`. `adata` is then as it was.
-    MissingExtraError
-        The method needs a package that is not installed.
 
-    Examples
-    --------
-    >>> import sc_annotate as sca
-    >>> adata = sca.datasets.pbmc68k()
-    >>> reference, query = adata[:500].copy(), adata[500:].copy()
-    >>> sca.tl.annotate(query, reference, "cell_type", method="nearest_centroid")
-    >>> bool((query.obs["annotation"].astype(str) == query.obs["cell_type"].astype(str)).mean() > 0.7)
-    True
-    """
+def annotate(adata: AnnData, reference: Any, request: Annotate) -> None:
+    """Label the cells of `adata` and write the result, all of it or nothing."""
     check_adata(adata, what="adata")
-    check_rng(rng)
-    check_cv(cv)
-    check_max_cells(max_cells)
-    trust = TrustOptions(calibration, calibration_scheme, set_score, sets_by, coverage)
-    trust.check()
-    if false_alarms is not None:
-        check_share(false_alarms, "false_alarms")
-    check_wanted(check_quality)
-    coarser = () if labels_key is None else level_names(labels_key)[:-1]
-    check_free(adata, key_added, coarser)
-    check_store_proba(store_proba)
-    check_min_overlap(min_overlap)
-    options = Options(
-        method if isinstance(method, str) else "",
-        method_kwargs,
-        batch_key,
-        n_top_genes,
-        min_cells,
-        max_cells,
-        cv,
-        reference_layer,
-        gene_symbols,
-        total_counts_key,
-        values,
-        min_overlap,
-        rng,
-        trust,
-    )
-    asked = Asked(None if false_alarms is None else float(false_alarms), check_quality)
-    if method == "markers":
+    fit, key = request.fit, request.key
+    if fit.method == "markers":
         raise MethodError("markers need no reference: use sca.tl.annotate_markers(adata, markers, groupby) instead.")
+    methods = fit.methods
+    coarser = fit.levels[:-1]
+    check_free(adata, key, coarser)
     target, adata = adata, with_tables(adata)
-    if hasattr(reference, "obs") and reference is not None:
+    if hasattr(reference, "obs"):
         reference = adata if reference is target else with_tables(reference)
-    place = {"layer": layer, "use_raw": use_raw, "use_rep": use_rep}
-    if isinstance(method, str):
-        asked = replace(asked, keep=store_proba)
-        results = {key_added: named(adata, reference, labels_key, options, place, key_added, asked).result}
+    source = _reference(adata, reference, request)
+    if methods is None:
+        results = {key: _annotate(adata, source, request).result}
     else:
-        names = check_several(method, reference)
-        keys = {name: f"{key_added}_{name}" for name in names}
-        check_apart([key_added, *keys.values()], coarser)
-        for key in keys.values():
-            check_free(adata, key, coarser)
-        found = {
-            key: named(adata, reference, labels_key, replace(options, method=name), place, key, asked)
-            for name, key in keys.items()
-        }
-        results = {key: one.result for key, one in found.items()}
-        weights = learn_weights([one.model.trust for one in found.values()])
-        methods = [method_result(key, result) for key, result in results.items()]
-        results[key_added] = combine(methods, key=key_added, weights=weights)
-        levels = next(iter(found.values())).levels
-        if levels is not None:
-            add_levels_of_consensus(results[key_added], key_added, levels)
-    for key, result in results.items():
-        if isinstance(result.proba, np.ndarray) and store_proba != "all":
+        results = _annotate_by_several(adata, source, request, methods, coarser)
+    keep = request.ask.store_proba
+    for name, result in results.items():
+        if isinstance(result.proba, np.ndarray) and keep != "all":
             # A consensus is made from all of them.
-            result.proba = largest(result.proba, TOP_K) if store_proba == "topk" else None
-            result.uns["proba"] = store_proba or "none"
-        storage.write(target, key, result)
+            result.proba = largest(result.proba, TOP_K) if keep == "topk" else None
+            result.uns["proba"] = keep or "none"
+        storage.write(target, name, result)
+
+
+def _reference(adata: AnnData, reference: Any, request: Annotate) -> Any:
+    """A fitted model or a labelled AnnData, with the arguments that have no meaning beside it refused."""
+    fit = request.fit
+    if isinstance(reference, AnnotationModel | str) or hasattr(reference, "__fspath__"):
+        if isinstance(reference, str) and reference in adata.obs:
+            raise InputError(
+                f"reference={reference!r} is a column of adata.obs, not a model file. To annotate the unlabelled cells of "
+                f"adata by the labelled ones, write labels_key={reference!r}; else pass the reference before it."
+            )
+        if fit.methods is not None:
+            raise InputError("a fitted model has one method; pass the labelled reference to fit several.")
+        from sc_annotate.annotation.load import load
+
+        model = reference if isinstance(reference, AnnotationModel) else load(reference)
+        fit.of_fitted_model(model.method)
+        request.reference_matrix.refuse(
+            "layer", why="is of a labelled reference, and a fitted model was passed. Leave reference_layer out."
+        )
+        if model.input == "embedding" or request.matrix.use_rep is not None:
+            fit.of_representation(request.matrix)
+        if model.trust is None:
+            request.ask.of_uncalibrated_model()
+        return model
+    if reference is None and fit.labels_key is None:
+        raise InputError(
+            "annotate needs something to learn from. Pass a labelled reference and its column, "
+            "`annotate(adata, reference, 'cell_type')`; a fitted model or its path, `annotate(adata, model)`; or, where some "
+            "cells of adata are labelled, `annotate(adata, labels_key='cell_type')`."
+        )
+    if fit.labels_key is None:
+        check_adata(reference, what="reference")
+        raise InputError(
+            f"labels_key is missing: name the column of reference.obs with the types; there are: "
+            f"{', '.join(map(repr, reference.obs)) or 'none'}."
+        )
+    if request.matrix.use_rep is not None:
+        fit.of_representation(request.matrix)
+    if reference is None or reference is adata:
+        why = "is of a separate reference, and adata is its own here. Leave it out."
+        request.reference_matrix.refuse("layer", why=f"(reference_layer) {why}")
+        fit.trust.refuse("min_overlap", why=why)
+        return adata
+    return reference
+
+
+def _annotate(adata: AnnData, source: Any, request: Annotate) -> _One:
+    """One method's result, ready to be stored, and its model."""
+    fit, ask = request.fit, request.ask
+    if isinstance(source, AnnotationModel):
+        model = source
+        found = open_input(adata, request.matrix)
+        query = Query(adata, request.matrix, found, problems=list(model.provenance.problems))
+    elif source is adata:
+        model, query = fit_within(adata, fit, request.matrix)
+    else:
+        model, query = fit_across(adata, source, fit, request.matrix, request.reference_matrix)
+    levels = model.levels if query.cells is None else query.cells.levels
+    check_free(adata, request.key, () if levels is None else levels.names[:-1])
+    prediction = predict(query, model, ask, counts=_counts(query, model, ask))
+    for problem in prediction.problems:
+        logger.warning(problem)
+    result = build(query, model, prediction, request)
+    result.colors = colors(source, model, result.obs[request.key])
+    return _One(result, model, levels)
+
+
+def _counts(query: Query, model: AnnotationModel, ask: PredictRequest) -> Any:
+    """The counts that quality is measured on, where that is wanted; an error where they are missing."""
+    wanted = ask.trust.check_quality
+    if wanted and model.trust is None:
+        raise InputError(
+            "check_quality=True needs a model with calibration, which is switched off or had too few cells."
+        )
+    counts = open_counts(query.adata, query.found)
+    if wanted and counts is None:
+        raise MatrixError(
+            "check_quality=True needs the counts of adata, in the matrix that is used or in layers['counts'] for the same "
+            f"genes. {query.found.alternatives}"
+        )
+    return counts if wanted is None or wanted else None
+
+
+def _annotate_by_several(
+    adata: AnnData, source: Any, request: Annotate, methods: Sequence[str], coarser: Sequence[str]
+) -> dict[str, storage.Annotation]:
+    """A result for each method, and their consensus, weighted by how they do on held-out cells."""
+    from dataclasses import replace
+
+    from sc_annotate.annotation.consensus import combine, learn_weights, method_result
+    from sc_annotate.annotation.levels import add_levels_of_consensus, check_apart
+
+    keys = {name: f"{request.key}_{name}" for name in methods}
+    check_apart([request.key, *keys.values()], coarser)
+    for key in keys.values():
+        check_free(adata, key, coarser)
+    ask = request.ask.but(store_proba="all")
+    found = {
+        key: _annotate(adata, source, replace(request, fit=request.fit.but(method=name), ask=ask, key=key))
+        for name, key in keys.items()
+    }
+    results = {key: one.result for key, one in found.items()}
+    weights = learn_weights([one.model.trust for one in found.values()])
+    compared = [method_result(key, result) for key, result in results.items()]
+    results[request.key] = combine(compared, key=request.key, weights=weights)
+    levels = next(iter(found.values())).levels
+    if levels is not None:
+        add_levels_of_consensus(results[request.key], request.key, levels)
+    return results
+
+
+def check_free(adata: AnnData, key: str, coarser: Sequence[str]) -> None:
+    """Refuse to overwrite what is not ours, in the usual columns and those of coarser levels."""
+    columns = []
+    if coarser:
+        from sc_annotate.annotation.levels import level_columns
+
+        columns = [column for name in coarser for column in level_columns(key, name)]
+    storage.check_writable(adata, key, columns)

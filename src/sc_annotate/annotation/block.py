@@ -1,9 +1,9 @@
-"""What is asked of each block of cells, wherever it is read."""
+"""What is predicted for each block of cells, wherever it is read."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import sparse
@@ -19,11 +19,9 @@ if TYPE_CHECKING:
 
     from sc_annotate._data.transform import Transform
     from sc_annotate.annotation.learn_trust import Trust
+    from sc_annotate.annotation.requests import Keep
     from sc_annotate.trust import Familiarity, Levels, Profiles
     from sc_annotate.trust.neighbourhood import Neighbourhood
-
-
-Keep = Literal["all", "topk", False]
 
 
 def largest(proba: NDArray[np.float32], k: int) -> sparse.csr_matrix:
@@ -36,8 +34,8 @@ def largest(proba: NDArray[np.float32], k: int) -> sparse.csr_matrix:
 
 
 @dataclass(frozen=True)
-class BlockAnswer:
-    """What a model says of some cells; None for what was not asked.
+class BlockPrediction:
+    """What a model predicts for some cells; None for what was not requested.
 
     ``proba`` is dense, or CSR with the largest ones of each cell.
     """
@@ -50,14 +48,14 @@ class BlockAnswer:
     familiarity: dict[str, NDArray[np.float64]] | None
     quality: dict[str, NDArray[np.float64]] | None
     trouble: str | None = None
-    """Why the quality could not be looked at."""
+    """Why the quality could not be measured."""
     level_confidence: NDArray[np.float32] | None = None
-    """Probability of the call's label at each level, coarse to fine; only for a model of several."""
+    """Probability of the label at each level, coarse to fine; only for a model of several."""
 
 
 @dataclass(frozen=True)
-class AskBlock:
-    """A fitted model and how the query is brought to its terms; small enough to be sent to other machines.
+class PredictBlock:
+    """A fitted model and how the query is brought to its genes and scale; small enough to be sent to other machines.
 
     ``neighbourhood_rows`` (ascending) and ``neighbourhood`` are the cells of the query that the others are compared with;
     ``profiles`` fits the columns of the counts that the model's genes have.
@@ -78,7 +76,7 @@ class AskBlock:
     totals: NDArray[np.float64] | None
     levels: Levels | None = None
 
-    def __call__(self, where: slice, block: Any, counts: Any = None) -> BlockAnswer:
+    def __call__(self, where: slice, block: Any, counts: Any = None) -> BlockPrediction:
         cells = prepare(block, where, self.transform, self.columns, self.fill)
         # A third-party annotator may work in place, and the block may be the user's own.
         theirs = cells if capabilities_of(self.annotator).parallel else cells.copy()
@@ -90,7 +88,7 @@ class AskBlock:
         if self.trust is not None:
             sets = self.trust.sets.sets(proba, self.coverage)
             if self.levels is not None:
-                # The call need not be the likeliest type, and is in its set nevertheless.
+                # The label need not be the likeliest type, and is in its set nevertheless.
                 sets[np.arange(len(code)), code] = True
             set_size = sets.sum(axis=1).astype(np.int32)
         if self.familiarity is not None:
@@ -99,10 +97,10 @@ class AskBlock:
             try:
                 quality = self._quality(where, block if counts is None else counts)
             except InputError as error:
-                # A sample of the counts looked sound; that these do not is no reason to name no cells.
+                # A sample of the counts looked sound; that these do not is no reason to label no cells.
                 trouble = str(error)
         of_levels = None if self.levels is None else self.levels.confidence(proba, code).astype(np.float32)
-        return BlockAnswer(
+        return BlockPrediction(
             code=code.astype(np.int32),
             confidence=proba[np.arange(len(code)), code],
             proba=proba if self.keep == "all" else largest(proba, TOP_K) if self.keep == "topk" else None,

@@ -11,8 +11,8 @@ import numpy as np
 
 from sc_annotate._core.progress import logger
 from sc_annotate._vocabulary import gene_names
-from sc_annotate.annotation.learn import versions
 from sc_annotate.annotation.model import AnnotationModel
+from sc_annotate.annotation.provenance import Provenance
 from sc_annotate.annotators.celltypist import CellTypist
 from sc_annotate.errors import InputError, ModelFileError, ScAnnotateWarning
 from sc_annotate.interop.celltypist import from_file, from_object
@@ -53,7 +53,7 @@ def convert_celltypist(source: str | os.PathLike[str] | Any, *, trust_pickle: bo
     Returns
     -------
     A model of the method ``"celltypist"``: pass it to :func:`annotate`, keep it with ``model.save(path)``. It has no held-out
-    scores and no calibration, as the training cells do not come with it; ``annotate`` says so. ``model.about["celltypist"]``
+    scores and no calibration, as the training cells do not come with it; ``annotate`` says so. ``model.provenance.converted_from``
     holds the description, the date and what trained it.
 
     Raises
@@ -118,21 +118,18 @@ def _model(parts: Parts, where: str, problems: list[str]) -> AnnotationModel:
         means=parts.mean.astype(np.float32),
         input="log",
         panel=None,
-        about={
-            "labels_key": "celltypist",
-            "params": {"method_kwargs": {}},
-            "n_cells": 0,
-            "n_genes": len(parts.features),
-            "values": {"where": f"the data that CellTypist learned from ({where})", "kind": "log1p"},
-            "genes": gene_names.look(parts.features).to_dict(),
-            "notes": [
-                f"converted from CellTypist ({where}{', ' + date if date else ''}), trained by {parts.trained_by}"
-            ],
-            "problems": problems,
-            "uncalibrated": UNCALIBRATED,
-            "celltypist": {"source": where, "trained_by": parts.trained_by, **parts.description},
-            "versions": versions(),
-        },
+        provenance=Provenance(
+            labels_key="celltypist",
+            params={"method_kwargs": {}},
+            n_cells=0,
+            n_genes=len(parts.features),
+            values={"where": f"the data that CellTypist learned from ({where})", "kind": "log1p"},
+            genes=gene_names.look(parts.features).to_dict(),
+            notes=[f"converted from CellTypist ({where}{', ' + date if date else ''}), trained by {parts.trained_by}"],
+            problems=problems,
+            uncalibrated=UNCALIBRATED,
+            converted_from={"source": where, "trained_by": parts.trained_by, **parts.description},
+        ),
         evaluation=None,
         annotator=annotator,
         trust=None,

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
-from numbers import Integral
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sc_annotate import metrics
 from sc_annotate._core import registry
+from sc_annotate._core.codec import table
 from sc_annotate._core.progress import track
 from sc_annotate.annotators.on_variable_genes import OnVariableGenes
-from sc_annotate.errors import InputError
 from sc_annotate.evaluation import (
     cross_validate,
     grouped,
@@ -31,15 +30,15 @@ if TYPE_CHECKING:
     from sc_annotate.evaluation import Predictions, Split
 
 BASELINES = ("majority", "logreg")
-"""Fitted beside every method: the floor, and the line that deep learning has not crossed yet."""
+"""Fitted beside every method: the commonest type for all cells, and the linear model that deep learning has yet to beat."""
 
 SUSPECT_PROBABILITY = 0.9
-"""A held-out cell called something else with at least this probability has a suspect label."""
+"""A held-out cell predicted as another type with at least this probability has a suspect label."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Held-out performance; plain lists, so that JSON can hold it.
+    """Held-out performance.
 
     Attributes
     ----------
@@ -51,69 +50,33 @@ class Evaluation:
         One row a method: accuracy, macro-F1 and log loss with 95 % intervals, seconds, and ``difference``: macro-F1
         minus that of ``logreg`` on the same cells, with its paired interval.
     classes, confusion
-        Cells by true (row) and called (column) type, of the method itself.
+        Cells by true (row) and predicted (column) type, of the method itself.
     per_type
         Precision, recall, F1 and cells of each type.
     suspects
-        Held-out cells that the method calls another type with probability of at least 0.9.
+        Held-out cells that the method predicts as another type with probability of at least 0.9.
     notes
         What looks wrong with the labels.
     """
 
     split: str
     n_cells: int
-    scores: dict[str, list[Any]]
+    scores: pd.DataFrame
     classes: list[str]
     confusion: list[list[int]]
-    per_type: dict[str, list[Any]]
-    suspects: dict[str, list[Any]]
+    per_type: pd.DataFrame
+    suspects: pd.DataFrame
     notes: list[str]
 
-    def to_json(self) -> dict[str, Any]:
-        # JSON has no NaN; a score that is not defined is null.
-        return {k: _null(v) for k, v in asdict(self).items()}
-
-    @classmethod
-    def from_json(cls, stored: dict[str, Any]) -> Evaluation:
-        evaluation = cls(**stored)
-        for name in ("scores", "per_type", "suspects"):
-            table = getattr(evaluation, name)
-            if len({len(column) for column in table.values()}) > 1:
-                raise ValueError(f"the columns of {name} differ in length")
-        return evaluation
-
     def table(self) -> pd.DataFrame:
-        """The scores as a DataFrame, one row a method."""
-        return _frame(self.scores)
+        """The scores, one row a method; a copy."""
+        return self.scores.copy()
 
     def to_uns(self) -> dict[str, Any]:
-        return {
-            "split": self.split,
-            "n_cells": self.n_cells,
-            "scores": self.table(),
-            "classes": self.classes,
-            "confusion": np.array(self.confusion, dtype=np.int64),
-            "per_type": _frame(self.per_type),
-            "suspects": _frame(self.suspects),
-            "notes": self.notes,
+        """As ``uns`` can hold it."""
+        return {each.name: getattr(self, each.name) for each in fields(self)} | {
+            "confusion": np.array(self.confusion, dtype=np.int64)
         }
-
-
-def _null(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {k: _null(v) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_null(v) for v in value]
-    return None if isinstance(value, float) and not np.isfinite(value) else value
-
-
-def _frame(columns: dict[str, list[Any]]) -> pd.DataFrame:
-    import pandas as pd
-
-    texts = ("method", "type", "cell", "label", "call")
-    frame = pd.DataFrame({k: pd.Series(v, dtype=object if k in texts else float) for k, v in columns.items()})
-    frame.index = frame.index.astype(str)
-    return frame
 
 
 def by_batch(training: Training) -> bool:
@@ -144,20 +107,30 @@ def choose_splits(training: Training, cv: int, rng: int) -> tuple[list[Split], s
     return one_holdout(training, rng) if cv == 1 else folds(training, cv, rng)
 
 
-def check_cv(cv: Any) -> None:
-    if isinstance(cv, bool) or not isinstance(cv, Integral) or cv < 0:
-        raise InputError(f"cv must be 0 (no scores), 1 (one hold-out) or a number of folds, not {cv!r}.")
+@dataclass(frozen=True)
+class Candidate:
+    """A method with its parameters, and the number of variable genes that it sees (None: all)."""
+
+    method: str
+    params: dict[str, Any]
+    n_top: int | None
+
+    def make(self) -> Any:
+        """An unfitted annotator of the method."""
+        return registry.make("annotation", self.method, self.params)
+
+    def on_variable_genes(self) -> OnVariableGenes:
+        """The same behind its choice of genes, so that every fold chooses its own."""
+        return OnVariableGenes(self.make, self.n_top)
 
 
-def held_out(
-    training: Training, method: str, params: dict[str, Any], n_top_genes: int | None, splits: list[Split], rng: int
-) -> Predictions:
+def held_out(training: Training, candidate: Candidate, splits: list[Split], rng: int) -> Predictions:
     """Predictions of one method for cells it was not fitted on; genes are chosen on the training cells.
 
-    Cells that are there for the sake of their rare type are learned from, but not counted among the held-out ones.
+    Cells that were added for the sake of their rare type are learned from, but not counted among the held-out ones.
     """
     found = cross_validate(
-        lambda: OnVariableGenes(lambda: registry.make("annotation", method, params), n_top_genes),
+        candidate.on_variable_genes,
         training.X,
         training.y,
         splits,
@@ -165,15 +138,13 @@ def held_out(
         batch=training.batch,
         rng=rng,
     )
-    kept = training.plain[found.cells]
+    kept = training.sampled[found.cells]
     return replace(found, y=found.y[kept], proba=found.proba[kept], cells=found.cells[kept], fold=found.fold[kept])
 
 
 def evaluate(
     training: Training,
-    method: str,
-    params: dict[str, Any],
-    n_top_genes: int | None,
+    candidate: Candidate,
     splits: list[Split],
     description: str,
     *,
@@ -181,16 +152,14 @@ def evaluate(
     own: Predictions | None = None,
 ) -> Evaluation:
     """Score a method and its baselines on the same held-out cells; `own` are the method's predictions, if known."""
-    names = [method, *(b for b in BASELINES if b != method and _comparable(b, training))]
+    others = [b for b in BASELINES if b != candidate.method and _comparable(b, training)]
+    compared = [candidate, *(Candidate(name, {}, candidate.n_top) for name in others)]
     found = {
-        name: own
-        if name == method and own is not None
-        else held_out(training, name, params if name == method else {}, n_top_genes, splits, rng)
-        for name in track(names, what="held-out scores")
+        each.method: own if each is candidate and own is not None else held_out(training, each, splits, rng)
+        for each in track(compared, what="held-out scores")
     }
-    own = found[method]
+    own = found[candidate.method]
     reference = found.get("logreg", own)
-    per_type = metrics.per_type(own.y, own.labels)
     suspects, notes = _suspects(own, training)
     for split in splits:
         if len(absent := missing_types(training.y, split)):
@@ -204,7 +173,7 @@ def evaluate(
         scores=scores(found, reference, score_groups(training, own), rng),
         classes=[str(c) for c in own.classes],
         confusion=metrics.confusion(own.y, own.labels, own.classes).astype(int).tolist(),
-        per_type={k: np.asarray(v).tolist() for k, v in per_type.items()},
+        per_type=table(metrics.per_type(own.y, own.labels)),
         suspects=suspects,
         notes=notes,
     )
@@ -224,7 +193,7 @@ def _comparable(baseline: str, training: Training) -> bool:
 
 def scores(
     found: dict[str, Predictions], reference: Predictions, groups: NDArray[np.str_] | None, rng: int
-) -> dict[str, list[Any]]:
+) -> pd.DataFrame:
     """One row a method, with bootstrap intervals over the held-out cells (whole batches where `groups` says so)."""
     rows: list[dict[str, Any]] = []
     for name, p in found.items():
@@ -246,27 +215,27 @@ def scores(
                 "difference_high": gap.high,
             }
         )
-    return {key: [r[key] if key == "method" else float(r[key]) for r in rows] for key in rows[0]}
+    return table(rows)
 
 
-def _suspects(own: Predictions, training: Training) -> tuple[dict[str, list[Any]], list[str]]:
+def _suspects(own: Predictions, training: Training) -> tuple[pd.DataFrame, list[str]]:
     """Cells, and pairs of types, whose labels the held-out predictions contradict."""
     labels = own.labels
     wrong = (labels != own.y) & (own.proba.max(axis=1) >= SUSPECT_PROBABILITY)
-    # A type that a training fold lacked cannot have been called; that is no sign of a wrong label.
+    # A type that a training fold lacked cannot have been predicted; that is no sign of a wrong label.
     wrong &= own.proba[np.arange(len(own.y)), np.searchsorted(own.classes, own.y)] > 0
     rows = np.flatnonzero(wrong)
-    suspects: dict[str, list[Any]] = {
+    suspects = {
         "cell": [str(training.cells[own.cells[i]]) for i in rows],
         "label": [str(own.y[i]) for i in rows],
-        "call": [str(labels[i]) for i in rows],
+        "predicted": [str(labels[i]) for i in rows],
         "probability": [float(own.proba[i].max()) for i in rows],
     }
-    return suspects, _swapped(own)
+    return table(suspects, texts=("cell", "label", "predicted")), _swapped(own)
 
 
 def _swapped(own: Predictions) -> list[str]:
-    """Pairs of types most of whose cells are called the other, both ways, in one fold (so in one batch, if grouped)."""
+    """Pairs of types most of whose cells are predicted as the other, both ways, in one fold (in one batch, if grouped)."""
     notes = []
     for fold, name in enumerate(own.fold_names):
         here = own.fold == fold
@@ -275,6 +244,6 @@ def _swapped(own: Predictions) -> list[str]:
         crossed = table > 0.5 * table.sum(axis=1, keepdims=True)
         for i, j in np.argwhere(np.triu(crossed & crossed.T, 1) & (table >= 3) & (table.T >= 3)):
             notes.append(
-                f"the labels {own.classes[i]!r} and {own.classes[j]!r} look swapped in {name}: held out, most are called the other"
+                f"the labels {own.classes[i]!r} and {own.classes[j]!r} look swapped in {name}: held out, most are predicted as the other"
             )
     return notes

@@ -1,112 +1,74 @@
-"""Score a method on held-out cells, fit it on all of them, and learn when to believe it."""
+"""Score a method on held-out cells, fit it on all of them, and learn when to trust it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import sparse
 
-from sc_annotate._core import registry
 from sc_annotate._core.capabilities import capabilities_of, params_of
-from sc_annotate._core.codec import sanitize
+from sc_annotate._core.codec import to_json
 from sc_annotate._core.progress import logger
-from sc_annotate._core.version import __version__
-from sc_annotate.annotation.checks import check_n_top_genes
-from sc_annotate.annotation.held_out import choose_splits, evaluate, folds, held_out, one_holdout
-from sc_annotate.annotation.learn_trust import N_FOLDS, TrustOptions, learn_trust
-from sc_annotate.annotation.levels import score_levels
+from sc_annotate.annotation.held_out import Candidate, choose_splits, evaluate, folds, held_out, one_holdout
+from sc_annotate.annotation.learn_trust import N_FOLDS, learn_trust
 from sc_annotate.annotation.model import AnnotationModel
-from sc_annotate.annotation.quality import learn_profiles
+from sc_annotate.annotation.provenance import Provenance
 from sc_annotate.annotation.streaming import fit_on_full_reference
-from sc_annotate.annotators.on_variable_genes import OnVariableGenes
-from sc_annotate.errors import InputError, LabelError, MethodError
+from sc_annotate.errors import LabelError, MethodError
 
 if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from sc_annotate.annotation.held_out import Evaluation
     from sc_annotate.annotation.learn_trust import Trust
+    from sc_annotate.annotation.requests import FitRequest
     from sc_annotate.annotation.training import Training
+    from sc_annotate.annotators.on_variable_genes import OnVariableGenes
     from sc_annotate.evaluation import Predictions, Split
     from sc_annotate.trust import Levels
 
 
-def learn(
-    training: Training,
-    method: str,
-    method_kwargs: Mapping[str, Any] | None,
-    n_top_genes: int | None,
-    *,
-    batch_key: str | None,
-    cv: int,
-    max_cells: int | None,
-    options: TrustOptions,
-    rng: int,
-) -> AnnotationModel:
+@dataclass
+class _HeldOut:
+    """What was found out on held-out cells before the final fit."""
+
+    own: Predictions | None = None
+    scored: Predictions | None = None
+    evaluation: Evaluation | None = None
+    rows: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, dtype=np.intp))
+    problems: list[str] = field(default_factory=list)
+
+
+def learn(training: Training, fit: FitRequest) -> AnnotationModel:
     """Score the method and its baselines on held-out cells, then fit it on all of them."""
-    check_n_top_genes(n_top_genes)
-    if method_kwargs is not None and not hasattr(method_kwargs, "keys"):
-        raise InputError(f"method_kwargs must be a dict of parameters, not {method_kwargs!r}.")
-    params = dict(method_kwargs or {})
+    method, params = str(fit.method), dict(fit.method_kwargs or {})
     # Made before any work is done, so that wrong parameters are refused at once.
-    if capabilities_of(registry.make("annotation", method, params)).transductive:
+    if capabilities_of(Candidate(method, params, None).make()).transductive:
         raise MethodError(
             f"{method!r} is transductive: it has to see the query when it is fitted, so there is no model to fit in advance."
         )
     params = with_tree(method, params, training.levels)
-    options.check()
-    n_top = None if training.input == "embedding" else n_top_genes
-    problems = list(training.problems)
-    own, scored, evaluation, trust = None, None, None, None
-    rows = np.arange(len(training.y))
-    try:
-        learned_on = trust_splits(training, options, cv, rng)
-        if learned_on is not None:
-            own = scored = held_out(training, method, params, n_top, learned_on[0], rng)
-        if cv:
-            compared_on = learned_on if learned_on is not None and (cv > 1) == (len(learned_on[0]) > 1) else None
-            splits, words = compared_on or choose_splits(training, cv, rng)
-            known = own if compared_on is not None else None
-            if training.levels is not None and own is None:
-                known = scored = held_out(training, method, params, n_top, splits, rng)
-            evaluation = evaluate(training, method, params, n_top, splits, words, rng=rng, own=known)
-            problems += evaluation.notes
-        if own is not None and options.scheme == "split" and learned_on is not None:
-            rows = learned_on[0][0].train
-    except LabelError as error:
-        # Too few types are left in a training fold to fit anything; the model itself may still be fitted.
-        problems.append(f"nothing could be learned from held-out cells: {error}")
-        own = None
-    fitted = OnVariableGenes(lambda: registry.make("annotation", method, params), n_top).fit(
-        training.X[rows],
-        training.y[rows],
-        genes=training.genes,
-        batch=None if training.batch is None else training.batch[rows],
-        rng=rng,
-    )
-    if training.full_reference is not None and options.scheme == "folds":
-        whole = fit_on_full_reference(
-            lambda: registry.make("annotation", method, params), n_top, training.full_reference, training.genes
-        )
-        if whole is None:
-            problems.append(
-                f"{method} cannot be fitted block by block on so many genes: it learned from the sample alone"
-            )
-        fitted = whole or fitted
+    candidate = Candidate(method, params, None if training.input == "embedding" else fit.n_top_genes)
+    seen = _hold_out(training, candidate, fit)
+    fitted = _fit(training, candidate, fit, seen)
     X = training.X[:, fitted.columns]
-    if own is not None:
-        codes = np.searchsorted(fitted.classes_, training.y)
-        profiles = learn_profiles(training, fitted.columns, codes, rng)
-        trust = learn_trust(own, X, codes, training.batch, options, profiles=profiles, rng=rng)
-        if trust is None and options.calibration is not None:
-            problems.append("too few held-out cells to calibrate: confidence is the method's own, without sets")
+    trust = None
+    if seen.own is not None:
+        trust = _learn_trust(training, fitted, X, fit, seen)
     levels = None if training.levels is None else training.levels.at(fitted.classes_)
-    level_scores = None if scored is None else scores_of_levels(training, scored, trust, rng)
+    level_scores = None
+    if seen.scored is not None and training.levels is not None:
+        level_scores = scores_of_levels(training, training.levels.at(seen.scored.classes), seen.scored, trust, fit.rng)
     for note in training.notes:
         logger.info(note)
-    for problem in problems:
+    for problem in seen.problems:
         logger.warning(problem)
-    every = training.full_reference
-    _, counts = np.unique(training.y if every is None else every.codes[every.codes >= 0], return_counts=True)
+    full = training.full_reference
+    _, counts = np.unique(training.y if full is None else full.codes[full.codes >= 0], return_counts=True)
     return AnnotationModel(
         method=method,
         classes=fitted.classes_.astype(str),
@@ -115,30 +77,8 @@ def learn(
         means=(np.asarray(X.sum(axis=0, dtype=np.float64)).ravel() / X.shape[0]).astype(np.float32),
         input=training.input,
         panel=training.panel,
-        about={
-            "labels_key": training.labels_key,
-            "params": plain(
-                sanitize(
-                    {
-                        "batch_key": batch_key,
-                        "n_top_genes": n_top_genes,
-                        "cv": cv,
-                        "max_cells": max_cells,
-                        "rng": int(rng),
-                    }
-                    | options.params()
-                )
-            )
-            | {"method_kwargs": plain(sanitize(_resolved(fitted.annotator, params), where="method_kwargs"))},
-            "n_cells": int(counts.sum()),
-            "n_genes": len(training.genes),
-            "sparse": bool(sparse.issparse(training.X)),
-            "values": training.found.values.to_dict(),
-            "genes": None if training.found.genes is None else training.found.genes.to_dict(),
-            "notes": [*problems, *training.notes],
-            "versions": versions(),
-        },
-        evaluation=evaluation,
+        provenance=_provenance(training, fit, fitted.annotator, params, int(counts.sum()), seen.problems),
+        evaluation=seen.evaluation,
         annotator=fitted.annotator,
         trust=trust,
         levels=levels,
@@ -146,13 +86,88 @@ def learn(
     )
 
 
-def scores_of_levels(
-    training: Training, held: Predictions, trust: Trust | None, rng: int
-) -> dict[str, list[Any]] | None:
-    """How the calls of held-out cells do at each level: from calibrated probabilities where there are any."""
-    if training.levels is None:
+def _hold_out(training: Training, candidate: Candidate, fit: FitRequest) -> _HeldOut:
+    """Scores, and the predictions that trust is learned from; on the same cells where the splits allow."""
+    seen = _HeldOut(rows=np.arange(len(training.y)), problems=list(training.problems))
+    try:
+        learned_on = trust_splits(training, fit)
+        if learned_on is not None:
+            seen.own = seen.scored = held_out(training, candidate, learned_on[0], fit.rng)
+        if fit.cv:
+            compared_on = learned_on if learned_on is not None and (fit.cv > 1) == (len(learned_on[0]) > 1) else None
+            splits, words = compared_on or choose_splits(training, fit.cv, fit.rng)
+            known = seen.own if compared_on is not None else None
+            if training.levels is not None and seen.own is None:
+                known = seen.scored = held_out(training, candidate, splits, fit.rng)
+            seen.evaluation = evaluate(training, candidate, splits, words, rng=fit.rng, own=known)
+            seen.problems += seen.evaluation.notes
+        if seen.own is not None and fit.trust.scheme == "split" and learned_on is not None:
+            seen.rows = learned_on[0][0].train
+    except LabelError as error:
+        # Too few types are left in a training fold to fit anything; the model itself may still be fitted.
+        seen.problems.append(f"nothing could be learned from held-out cells: {error}")
+        seen.own = None
+    return seen
+
+
+def _fit(training: Training, candidate: Candidate, fit: FitRequest, seen: _HeldOut) -> OnVariableGenes:
+    """The method fitted on all cells that it may see: on the full reference, block by block, where there is one."""
+    rows = seen.rows
+    fitted = candidate.on_variable_genes().fit(
+        training.X[rows],
+        training.y[rows],
+        genes=training.genes,
+        batch=None if training.batch is None else training.batch[rows],
+        rng=fit.rng,
+    )
+    if training.full_reference is None or fit.trust.scheme != "folds":
+        return fitted
+    whole = fit_on_full_reference(candidate.make, candidate.n_top, training.full_reference, training.genes)
+    if whole is None:
+        seen.problems.append(
+            f"{candidate.method} cannot be fitted block by block on so many genes: it learned from the sample alone"
+        )
+    return whole or fitted
+
+
+def _learn_trust(training: Training, fitted: OnVariableGenes, X: Any, fit: FitRequest, seen: _HeldOut) -> Trust | None:
+    if seen.own is None:
         return None
-    levels = training.levels.at(held.classes)
+    codes = np.searchsorted(fitted.classes_, training.y)
+    profiles = None
+    if training.counts is not None:
+        from sc_annotate.annotation.quality import learn_profiles
+
+        profiles = learn_profiles(training.counts, fitted.columns, codes, fit.rng)
+    trust = learn_trust(seen.own, X, codes, training.batch, fit, profiles=profiles)
+    if trust is None:
+        seen.problems.append("too few held-out cells to calibrate: confidence is the method's own, without sets")
+    return trust
+
+
+def _provenance(
+    training: Training, fit: FitRequest, annotator: Any, params: dict[str, Any], n_cells: int, problems: list[str]
+) -> Provenance:
+    chosen = {name: getattr(fit, name) for name in ("batch_key", "n_top_genes", "cv", "max_cells", "rng")}
+    trust = {name: getattr(fit.trust, name) for name in ("calibration", "scheme", "set_score", "sets_by")}
+    return Provenance(
+        labels_key=training.labels_key,
+        params=to_json(chosen | trust | {"method_kwargs": _resolved(annotator, params)}),
+        n_cells=n_cells,
+        n_genes=len(training.genes),
+        values=training.found.values.to_dict(),
+        genes=None if training.found.genes is None else training.found.genes.to_dict(),
+        notes=[*problems, *training.notes],
+        sparse=bool(sparse.issparse(training.X)),
+    )
+
+
+def scores_of_levels(
+    training: Training, levels: Levels, held: Predictions, trust: Trust | None, rng: int
+) -> pd.DataFrame:
+    """Accuracy of the labels of held-out cells at each level: from calibrated probabilities where there are any."""
+    from sc_annotate.annotation.levels import score_levels
+
     if trust is not None and trust.held_out is not None:
         cells, proba, truth = trust.held_out
     else:
@@ -174,37 +189,21 @@ def with_tree(method: str, params: dict[str, Any], levels: Levels | None) -> dic
     return params | {"tree": levels.tree()}
 
 
-def trust_splits(training: Training, options: TrustOptions, cv: int, rng: int) -> tuple[list[Split], str] | None:
+def trust_splits(training: Training, fit: FitRequest) -> tuple[list[Split], str] | None:
     """On which cells trust is learned: those of each fold in turn, or of one split that the model never sees."""
-    if options.calibration is None:
+    if fit.trust.calibration is None:
         return None
-    if options.scheme == "split":
-        return one_holdout(training, rng)
-    return folds(training, cv if cv > 1 else N_FOLDS, rng)
+    if fit.trust.scheme == "split":
+        return one_holdout(training, fit.rng)
+    return folds(training, fit.cv if fit.cv > 1 else N_FOLDS, fit.rng)
 
 
 def _resolved(annotator: Any, params: dict[str, Any]) -> dict[str, Any]:
-    """The method's parameters, defaults included where it tells them."""
-    told = params_of(annotator, params)
-    tree = told.get("tree")
+    """The method's parameters, with the defaults of methods that state them."""
+    stated = params_of(annotator, params)
+    tree = stated.get("tree")
     if isinstance(tree, Mapping):
         # Files cannot hold names of types as keys.
         pairs = [(str(name), str(above)) for name, ancestors in tree.items() for above in ancestors]
-        told["tree"] = {"type": [name for name, _ in pairs], "ancestor": [above for _, above in pairs]}
-    return told
-
-
-def plain(value: Any) -> Any:
-    """Arrays as lists, for JSON."""
-    if isinstance(value, dict):
-        return {k: plain(v) for k, v in value.items()}
-    return value.tolist() if isinstance(value, np.ndarray) else value
-
-
-def versions() -> dict[str, str]:
-    """Versions of what decides about the numbers."""
-    import platform
-    from importlib.metadata import version
-
-    packages = ("numpy", "scipy", "scikit-learn", "scanpy", "anndata")
-    return {"sc_annotate": __version__, "python": platform.python_version()} | {p: version(p) for p in packages}
+        stated["tree"] = {"type": [name for name, _ in pairs], "ancestor": [above for _, above in pairs]}
+    return stated

@@ -1,13 +1,14 @@
-"""What held-out cells teach about when to believe a model: calibration, prediction sets, familiarity."""
+"""What held-out cells teach about when to trust a model: calibration, prediction sets, out-of-distribution scores."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sc_annotate import metrics
+from sc_annotate._core.codec import from_json, table, to_json
 from sc_annotate.errors import InputError
 from sc_annotate.trust import (
     CALIBRATORS,
@@ -19,75 +20,33 @@ from sc_annotate.trust import (
     quality_measures,
 )
 from sc_annotate.trust.neighbourhood import LEAST
+from sc_annotate.trust.options import COVERAGE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import pandas as pd
     from numpy.typing import NDArray
 
+    from sc_annotate.annotation.requests import FitRequest
     from sc_annotate.evaluation import Predictions
-    from sc_annotate.trust import Calibrator
+    from sc_annotate.trust import Calibrator, Options
 
-Calibration = Literal["temperature", "isotonic", "venn_abers"]
-Scheme = Literal["folds", "split"]
-Score = Literal["lac", "aps", "raps"]
-By = Literal["marginal", "label", "clustered"]
-
-COVERAGE = 0.9
-FALSE_ALARMS = 0.05
 LEVELS = (0.8, 0.9, 0.95)
-"""Coverages at which the sets of a model are checked, besides the one asked for."""
+"""Coverages at which the sets of a model are checked, besides the requested one."""
 
 N_FOLDS = 5
 PREFIXES = ("calibration", "sets", "familiarity", "profiles")
 
 
 @dataclass(frozen=True)
-class TrustOptions:
-    """How trust is learned."""
-
-    calibration: Calibration | None = "temperature"
-    scheme: Scheme = "folds"
-    score: Score = "lac"
-    by: By = "marginal"
-    coverage: float = COVERAGE
-
-    def params(self) -> dict[str, Any]:
-        """Under the names that users write."""
-        return {
-            "calibration": self.calibration,
-            "calibration_scheme": self.scheme,
-            "set_score": self.score,
-            "sets_by": self.by,
-        }
-
-    def check(self) -> None:
-        """Refuse what is none of the choices."""
-        if self.calibration is not None and self.calibration not in CALIBRATORS:
-            raise InputError(f"there is no calibration {self.calibration!r}; choose {', '.join(CALIBRATORS)}, or None.")
-        for name, value, choices in (
-            ("calibration_scheme", self.scheme, get_args(Scheme)),
-            ("set_score", self.score, get_args(Score)),
-            ("sets_by", self.by, get_args(By)),
-        ):
-            if value not in choices:
-                raise InputError(f"{name} must be one of {', '.join(choices)}, not {value!r}.")
-        check_share(self.coverage, "coverage")
-
-
-def check_share(value: Any, name: str) -> None:
-    """Refuse what is no number between 0 and 1."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1:
-        raise InputError(f"{name} must be a number between 0 and 1, both excluded, not {value!r}.")
-
-
-@dataclass(frozen=True)
 class Trust:
-    """A fitted calibrator, prediction sets, familiarity and profiles of the types, with a plain report of how well they do.
+    """A fitted calibrator, prediction sets, familiarity and profiles of the types, with a report of how well they do.
 
-    ``report`` holds only what JSON and ``uns`` can hold: the scheme, the scores before and after calibration, and the
-    coverage of the sets at several levels, overall, by type and by batch, all on cells that the parts were not fitted
-    on. ``held_out`` (which cells, their calibrated probabilities, their types) is there right after fitting only.
+    ``report`` holds only what JSON and ``uns`` can hold, tables as DataFrames: the scheme, the scores before and after
+    calibration, and the coverage of the sets at several levels, overall, by type and by batch, all on cells that the parts
+    were not fitted on. ``held_out`` (which cells, their calibrated probabilities, their types) is there right after fitting
+    only.
     """
 
     calibration: Calibrator
@@ -100,7 +59,7 @@ class Trust:
     def to_arrays(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """All parts, arrays under their part's name."""
         arrays: dict[str, NDArray[Any]] = {}
-        meta: dict[str, Any] = {"report": self.report}
+        meta: dict[str, Any] = {"report": to_json(self.report)}
         for prefix in PREFIXES:
             part = getattr(self, prefix)
             if part is not None:
@@ -115,14 +74,14 @@ class Trust:
             prefix: {k.partition(".")[2]: v for k, v in arrays.items() if k.startswith(f"{prefix}.")}
             for prefix in PREFIXES
         }
-        report = dict(meta["report"])
+        report = from_json(meta["report"])
         calibration = CALIBRATORS[report["method"]].from_arrays(parts["calibration"], meta["calibration"])
         known = Familiarity.from_arrays(parts["familiarity"], meta["familiarity"]) if "familiarity" in meta else None
         profiles = Profiles.from_arrays(parts["profiles"], meta["profiles"]) if "profiles" in meta else None
         return cls(calibration, Conformal.from_arrays(parts["sets"], meta["sets"]), known, profiles, report)
 
     def check(self, cell: NDArray[np.float32], n_classes: int) -> None:
-        """Whether the parts answer for one cell of a model's genes; an InputError where they do not."""
+        """Whether the parts work for one cell of a model's genes; an InputError where they do not."""
         proba = self.calibration.transform(np.full((1, n_classes), 1 / n_classes))
         self.sets.sets(proba, COVERAGE)
         if self.familiarity is not None:
@@ -131,24 +90,41 @@ class Trust:
             quality_measures(np.abs(cell[None, :]), self.profiles)
 
 
+@dataclass(frozen=True)
+class _Held:
+    """Calibrated probabilities of held-out cells, each by a calibrator that did not see the cell, and their types."""
+
+    y: NDArray[np.str_]
+    truth: NDArray[np.intp]
+    proba: NDArray[Any]
+    fold: NDArray[np.intp]
+    classes: NDArray[np.str_]
+    batch: NDArray[np.str_] | None
+
+    def sets(self, options: Options, rng: int, rows: NDArray[np.bool_] | slice = slice(None)) -> Conformal:
+        """Prediction sets learned from these cells, or from some of them."""
+        conformal = Conformal()
+        return conformal.fit(self.proba[rows], self.truth[rows], score=options.set_score, by=options.sets_by, rng=rng)
+
+
 def learn_trust(
     own: Predictions,
     X: Any,
     codes: NDArray[np.intp],
     batch: NDArray[np.str_] | None,
-    options: TrustOptions,
+    fit: FitRequest,
     *,
     profiles: Profiles | None = None,
-    rng: int,
 ) -> Trust | None:
     """Learn from held-out predictions `own`; `X` and `codes` are the training cells of the model, for familiarity.
 
     None where too few cells are left to learn from.
     """
+    options, rng = fit.trust, fit.rng
     if options.calibration is None:
         return None
     truth = np.searchsorted(own.classes, own.y)
-    # A type that a training fold lacked could not be called there: such cells say nothing about the final model.
+    # A type that a training fold lacked could not be predicted there: such cells say nothing about the final model.
     usable = ~_missing_in_fold(own, truth)
     proba, truth, fold = own.proba[usable], truth[usable], own.fold[usable]
     if len(truth) < 2 * len(own.classes):
@@ -158,26 +134,32 @@ def learn_trust(
         fold = np.random.default_rng(rng).permutation(len(truth)) % N_FOLDS
     name = options.calibration
     after = cross_fit(lambda: make_calibrator(name), proba, truth, fold)
-    y = own.classes[truth]
-    held_batch = None if batch is None else batch[own.cells[usable]]
+    held = _Held(
+        y=own.classes[truth],
+        truth=truth,
+        proba=after,
+        fold=fold,
+        classes=own.classes,
+        batch=None if batch is None else batch[own.cells[usable]],
+    )
+    sets = held.sets(options, rng)
     report = {
         "method": name,
         "scheme": options.scheme,
         "scheme_in_words": _SCHEMES[options.scheme],
         "n_cells": len(truth),
         "n_left_out": int((~usable).sum()),
-        "scores": _scores(y, proba, after, own.classes, rng),
+        "scores": _scores(held, proba, rng),
         "reliability": {
-            "uncalibrated": _lists(metrics.reliability(y, proba, own.classes)),
-            "calibrated": _lists(metrics.reliability(y, after, own.classes)),
+            "uncalibrated": table(metrics.reliability(held.y, proba, own.classes)),
+            "calibrated": table(metrics.reliability(held.y, after, own.classes)),
         },
-        "risk_coverage": _risk(y, after, own.classes),
-        "sets": _sets(y, truth, after, fold, own.classes, held_batch, options, rng),
+        "risk_coverage": _risk(held),
+        "sets": _sets(held, sets, options, fit.coverage, rng),
     }
     return Trust(
         calibration=make_calibrator(name).fit(proba, truth),
-        # Each cell's score comes from a calibrator that did not see the cell.
-        sets=Conformal().fit(after, truth, score=options.score, by=options.by, rng=rng),
+        sets=sets,
         familiarity=_familiarity(X, codes, rng),
         profiles=profiles,
         report=report,
@@ -188,15 +170,15 @@ def learn_trust(
 def _familiarity(X: Any, codes: NDArray[np.intp], rng: int) -> Familiarity | None:
     """None where the cells are too few, or too much alike, to measure distances among."""
     try:
-        # Folds of single cells: whole batches cost much power, and hold false alarms on new batches no better.
+        # Folds of single cells: whole batches cost much power, and hold the false positive rate on new batches no better.
         return Familiarity().fit(X, codes, rng=rng)
     except InputError:
         return None
 
 
 _SCHEMES = {
-    "folds": "out-of-fold cells of the reference, the model refitted on all of them: close to the asked coverage on "
-    "cells like these, without a strict guarantee",
+    "folds": "out-of-fold cells of the reference, the model refitted on all of them: close to the requested coverage "
+    "on cells like these, without a strict guarantee",
     "split": "a fifth of the reference that the model never saw: the coverage is guaranteed on average for cells drawn "
     "like these",
 }
@@ -212,89 +194,56 @@ def _missing_in_fold(own: Predictions, truth: NDArray[np.intp]) -> NDArray[np.bo
     return out
 
 
-def _risk(y: NDArray[np.str_], proba: NDArray[Any], classes: NDArray[np.str_], most: int = 200) -> dict[str, Any]:
+def _risk(held: _Held, most: int = 200) -> dict[str, Any]:
     """The curve at no more than `most` points, and its areas."""
-    found = metrics.risk_coverage(y, classes[proba.argmax(axis=1)], proba.max(axis=1))
+    found = metrics.risk_coverage(held.y, held.classes[held.proba.argmax(axis=1)], held.proba.max(axis=1))
     n = len(found["coverage"])
     shown = np.unique(np.linspace(0, n - 1, min(n, most)).astype(int))
     return {
         "area": float(found["area"]),
         "excess_area": float(found["excess_area"]),
-        "curve": {k: np.asarray(found[k])[shown].tolist() for k in ("coverage", "risk", "threshold")},
+        "curve": table({k: np.asarray(found[k])[shown] for k in ("coverage", "risk", "threshold")}),
     }
 
 
-def _lists(table: Mapping[str, Any]) -> dict[str, list[Any]]:
-    return {key: [_plain(v) for v in np.asarray(values)] for key, values in table.items()}
-
-
-def _scores(
-    y: NDArray[np.str_], before: NDArray[Any], after: NDArray[Any], classes: NDArray[np.str_], rng: int
-) -> dict[str, list[Any]]:
-    rows = []
-    for name, p in (("uncalibrated", before), ("calibrated", after)):
-        rows.append(
+def _scores(held: _Held, before: NDArray[Any], rng: int) -> pd.DataFrame:
+    return table(
+        [
             {
                 "probabilities": name,
-                "expected_calibration_error": metrics.expected_calibration_error(y, p, classes),
+                "expected_calibration_error": metrics.expected_calibration_error(held.y, p, held.classes),
                 "of_a_perfect_model": metrics.expected_calibration_error_floor(p.max(axis=1), rng=rng),
-                "log_loss": metrics.log_loss(y, p, classes),
-                "brier": metrics.brier(y, p, classes),
+                "log_loss": metrics.log_loss(held.y, p, held.classes),
+                "brier": metrics.brier(held.y, p, held.classes),
             }
-        )
-    return {key: [row[key] for row in rows] for key in rows[0]}
+            for name, p in (("uncalibrated", before), ("calibrated", held.proba))
+        ]
+    )
 
 
-def _sets(
-    y: NDArray[np.str_],
-    truth: NDArray[np.intp],
-    proba: NDArray[Any],
-    fold: NDArray[np.intp],
-    classes: NDArray[np.str_],
-    batch: NDArray[np.str_] | None,
-    options: TrustOptions,
-    rng: int,
-) -> dict[str, Any]:
+def _sets(held: _Held, whole: Conformal, options: Options, coverage: float, rng: int) -> dict[str, Any]:
     """How often the sets hold the truth, each fold with thresholds from the others."""
-    fitted = {
-        f: Conformal().fit(proba[fold != f], truth[fold != f], score=options.score, by=options.by, rng=rng)
-        for f in np.unique(fold)
-    }
+    fitted = {f: held.sets(options, rng, held.fold != f) for f in np.unique(held.fold)}
     overall: list[dict[str, Any]] = []
-    by_type: list[dict[str, Any]] = []
-    by_batch: list[dict[str, Any]] = []
-    for level in sorted({*LEVELS, float(options.coverage)}):
-        sets = np.zeros(proba.shape, dtype=bool)
+    groups: dict[str, list[dict[str, Any]]] = {"by_type": [], "by_batch": []}
+    for level in sorted({*LEVELS, float(coverage)}):
+        sets = np.zeros(held.proba.shape, dtype=bool)
         for f, conformal in fitted.items():
-            sets[fold == f] = conformal.sets(proba[fold == f], level)
-        found = metrics.set_coverage(y, sets, classes, batch=batch)
+            sets[held.fold == f] = conformal.sets(held.proba[held.fold == f], level)
+        found = metrics.set_coverage(held.y, sets, held.classes, batch=held.batch)
         keys = ("coverage", "low", "high", "n", "mean_size", "singletons", "worst_type", "worst_coverage")
-        overall.append({"asked": level} | {k: found[k] for k in keys})
-        for rows, table in (
-            (by_type, found["by_type"]),
-            (by_batch, found.get("by_batch") if batch is not None else None),
-        ):
-            if table is not None:
-                columns = {k: np.asarray(v).tolist() for k, v in table.items()}
-                rows += [
-                    {"asked": level} | dict(zip(columns, r, strict=True)) for r in zip(*columns.values(), strict=True)
-                ]
-    few = Conformal().fit(proba, truth, score=options.score, by=options.by, rng=rng).fallback_["marginal"]
+        overall.append({"requested": level} | {k: found[k] for k in keys})
+        for name, rows in groups.items():
+            columns = {k: np.asarray(v).tolist() for k, v in (found.get(name) or {}).items()}
+            rows += [
+                {"requested": level} | dict(zip(columns, row, strict=True))
+                for row in zip(*columns.values(), strict=True)
+            ]
     return {
-        "score": options.score,
-        "by": options.by,
-        "overall": _columns(overall),
-        "by_type": _columns(by_type),
-        "by_batch": _columns(by_batch),
-        "types_with_the_common_threshold": [str(classes[i]) for i in few],
+        "score": options.set_score,
+        "by": options.sets_by,
+        "overall": table(overall),
+        "by_type": table(groups["by_type"]),
+        "by_batch": table(groups["by_batch"]) if groups["by_batch"] else {},
+        "types_with_the_common_threshold": [str(held.classes[i]) for i in whole.fallback_["marginal"]],
     }
-
-
-def _columns(rows: list[dict[str, Any]]) -> dict[str, list[Any]]:
-    return {key: [_plain(row[key]) for row in rows] for key in rows[0]} if rows else {}
-
-
-def _plain(value: Any) -> Any:
-    """As JSON can hold it: no numpy scalar, no NaN."""
-    value = value.item() if isinstance(value, np.generic) else value
-    return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -1,4 +1,4 @@
-"""Several columns of labels, coarse to fine: read from a reference, scored on held-out cells, stored beside the calls."""
+"""Several columns of labels, coarse to fine: read from a reference, scored on held-out cells, stored beside the labels."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sc_annotate import metrics
+from sc_annotate._core.codec import from_json, table
 from sc_annotate._data.labels import read_labels
 from sc_annotate._store.slots import Slots
-from sc_annotate._store.storage import check_writable
 from sc_annotate.errors import InputError, LabelError
 from sc_annotate.evaluation import interval
 from sc_annotate.metrics.bins import equal_mass
@@ -18,6 +18,7 @@ from sc_annotate.trust import Levels
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import pandas as pd
     from anndata import AnnData
     from numpy.typing import NDArray
 
@@ -69,7 +70,7 @@ def _check_names(names: tuple[str, ...]) -> None:
 
 
 def level_columns(key: str, name: str) -> tuple[str, str]:
-    """Columns of ``obs`` with the calls of a coarser level and their confidence."""
+    """Columns of ``obs`` with the labels of a coarser level and their confidence."""
     return f"{key}_{name}", f"{key}_{name}_confidence"
 
 
@@ -83,11 +84,6 @@ def check_apart(keys: Sequence[str], coarser: Sequence[str]) -> None:
                     f"obs[{column!r}] would hold parts of two results, {owner[column]!r} and {key!r}. Choose another key_added, "
                     "or rename the level (labels_key) in the reference."
                 )
-
-
-def check_free(adata: AnnData, key: str, coarser: Sequence[str]) -> None:
-    """Refuse to overwrite what is not ours, in the usual columns and those of coarser levels."""
-    check_writable(adata, key, [column for name in coarser for column in level_columns(key, name)])
 
 
 def read_levels(
@@ -105,14 +101,14 @@ def read_levels(
     if len(names) == 1:
         return None, []
     types, codes = np.unique(labels[present], return_inverse=True)
-    table = np.full((len(types), len(names)), "", dtype=object)
-    table[:, -1] = types
+    labels_of = np.full((len(types), len(names)), "", dtype=object)
+    labels_of[:, -1] = types
     notes, without = [], np.zeros(adata.n_obs, dtype=bool)
     for level, name in enumerate(names[:-1]):
         coarse, there = read_labels(adata, name, what=what)
         without |= there & ~present
         both = there[present]
-        table[:, level] = _above(types, codes[both], coarse[present][both], name, names, what)
+        labels_of[:, level] = _above(types, codes[both], coarse[present][both], name, names, what)
         if n := int((~both).sum()):
             notes.append(
                 f"{n:,} cells of {what} have no label in obs[{name!r}]; they took that of the other cells of their type"
@@ -120,7 +116,7 @@ def read_levels(
     if what == "reference" and (n := int(without.sum())):
         notes.append(f"{n:,} cells of {what} have a coarser label but none in obs[{names[-1]!r}]; they teach nothing")
     try:
-        return Levels(names, table.astype(str)), notes
+        return Levels(names, labels_of.astype(str)), notes
     except InputError as error:
         raise LabelError(
             f"the levels of {what}.obs (labels_key) are no tree: {error} List them coarse to fine, and give parts of one "
@@ -143,7 +139,7 @@ def _above(
     found = (counts > 0).sum(axis=1)
     if (found > 1).any():
         wrong = np.flatnonzero(found > 1)
-        told = [
+        named = [
             f"{str(types[i])!r} under "
             + " and ".join(f"{str(above[j])!r} ({counts[i, j]:,} cells)" for j in np.flatnonzero(counts[i]))
             for i in wrong[:MOST_NAMED]
@@ -151,7 +147,7 @@ def _above(
         more = f", and {len(wrong) - MOST_NAMED} more types" if len(wrong) > MOST_NAMED else ""
         swapped = "Is the order coarse to fine? " if len(above) > len(types) else ""
         raise LabelError(
-            f"a type of {what}.obs[{names[-1]!r}] lies under more than one label of obs[{name!r}]: {'; '.join(told)}{more}. "
+            f"a type of {what}.obs[{names[-1]!r}] lies under more than one label of obs[{name!r}]: {'; '.join(named)}{more}. "
             f"{swapped}Correct the labels of these cells, or give the parts of the type different names."
         )
     if (found == 0).any():
@@ -164,8 +160,8 @@ def _above(
 
 def score_levels(
     proba: NDArray[Any], truth: NDArray[np.intp], levels: Levels, groups: NDArray[np.str_] | None, rng: int
-) -> dict[str, list[Any]]:
-    """How often the calls of held-out cells are right at each level, and how true its confidence is.
+) -> pd.DataFrame:
+    """How often the labels of held-out cells are right at each level, and how well its confidence is calibrated.
 
     `proba` in the order of the types of `levels`, `truth` their codes. Accuracy with a 95 % bootstrap interval, over whole
     groups where there are any.
@@ -174,8 +170,8 @@ def score_levels(
     confidence = levels.confidence(proba, codes)
     rows: list[dict[str, Any]] = []
     for level, name in enumerate(levels.names):
-        y, called = (levels.of(level)[levels.path(c, level)] for c in (truth, codes))
-        found = interval(y, called, metric="accuracy", groups=groups, rng=rng)
+        y, predicted = (levels.of(level)[levels.path(c, level)] for c in (truth, codes))
+        found = interval(y, predicted, metric="accuracy", groups=groups, rng=rng)
         rows.append(
             {
                 "level": name,
@@ -185,15 +181,15 @@ def score_levels(
                 "low": float(found.low),
                 "high": float(found.high),
                 "mean_confidence": float(confidence[:, level].mean()),
-                "expected_calibration_error": _calibration_error(confidence[:, level], y == called),
+                "expected_calibration_error": _calibration_error(confidence[:, level], y == predicted),
                 "of_a_perfect_model": metrics.expected_calibration_error_floor(confidence[:, level], rng=rng),
             }
         )
-    return {key: [row[key] for row in rows] for key in rows[0]}
+    return table(rows)
 
 
 def _calibration_error(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
-    """As :func:`metrics.expected_calibration_error`, of calls that need not be the likeliest label of their level."""
+    """As :func:`metrics.expected_calibration_error`, of labels that need not be the likeliest label of their level."""
     surplus = np.bincount(equal_mass(confidence, 15), weights=confidence - right)
     return float(np.abs(surplus).sum() / confidence.size)
 
@@ -204,43 +200,37 @@ def add_levels(
     levels: Levels,
     codes: NDArray[np.intp],
     confidence: NDArray[np.float32],
-    given: NDArray[np.bool_],
-    scores: dict[str, list[Any]] | None,
+    scores: pd.DataFrame | None,
 ) -> None:
-    """Put the coarser levels beside a result: calls, confidence (NaN where the label was given), and the table of levels.
+    """Put the coarser levels beside a result: labels, confidence (NaN for cells that were labelled already), and their table.
 
     `codes` are those of all rows of `levels`, which may name more types than the model knows.
     """
     import pandas as pd
 
     for level, name in enumerate(levels.names[:-1]):
-        call, sure = level_columns(key, name)
+        label, sure = level_columns(key, name)
         occur = np.unique(levels.labels[codes, level]).tolist()
         column: Any = pd.Categorical(levels.labels[codes, level].astype(object), categories=occur)
-        annotation.obs[call] = column
-        annotation.obs[sure] = np.where(given, np.nan, confidence[:, level]).astype(np.float32)
+        annotation.obs[label] = column
+        annotation.obs[sure] = confidence[:, level].astype(np.float32)
     known = levels.at([str(c) for c in annotation.uns["classes"]])
-    table = pd.DataFrame(
-        {name: pd.Series(column.astype(object)) for name, column in zip(known.names, known.labels.T, strict=True)}
-    )
-    table.index = table.index.astype(str)
-    annotation.uns["levels"] = table
+    annotation.uns["levels"] = table(dict(zip(known.names, known.labels.T, strict=True)))
     if scores is not None:
-        frame = pd.DataFrame({k: pd.Series(v, dtype=object if k == "level" else None) for k, v in scores.items()})
-        frame.index = frame.index.astype(str)
-        annotation.uns["level_scores"] = frame
+        annotation.uns["level_scores"] = scores
 
 
 def add_levels_of_consensus(annotation: Annotation, key: str, levels: Levels) -> None:
-    """The coarser levels of averaged probabilities: the path of each call, and its summed probability."""
+    """The coarser levels of averaged probabilities: the path of each label, and its summed probability."""
     types = levels.labels[:, -1]
     codes = np.searchsorted(types, np.asarray(annotation.obs[key]).astype(str))
     classes = [str(c) for c in annotation.uns["classes"]]
     whole = np.zeros((len(codes), len(types)))
-    given = np.isnan(np.asarray(annotation.proba)).any(axis=1)
+    labelled = np.isnan(np.asarray(annotation.proba)).any(axis=1)
     whole[:, np.searchsorted(types, classes)] = np.nan_to_num(np.asarray(annotation.proba))
     confidence = levels.confidence(whole, codes).astype(np.float32)
-    add_levels(annotation, key, levels, codes, confidence, given, None)
+    confidence[labelled] = np.nan
+    add_levels(annotation, key, levels, codes, confidence, None)
 
 
 def levels_of_methods(tables: Sequence[Any], labels: Sequence[str]) -> Levels | None:
@@ -258,18 +248,16 @@ def levels_of_methods(tables: Sequence[Any], labels: Sequence[str]) -> Levels | 
     return levels if set(labels) <= set(levels.labels[:, -1].tolist()) else None
 
 
-def restored(
-    stored: dict[str, Any] | None, classes: NDArray[np.str_]
-) -> tuple[Levels | None, dict[str, list[Any]] | None]:
+def restored(stored: dict[str, Any] | None, classes: NDArray[np.str_]) -> tuple[Levels | None, pd.DataFrame | None]:
     """Levels and their scores as a model file holds them, checked against its classes; an error where they do not fit."""
     if stored is None:
         return None, None
-    names, texts, scores = list(stored["names"]), [list(row) for row in stored["labels"]], stored["scores"]
+    names, texts, scores = list(stored["names"]), [list(row) for row in stored["labels"]], from_json(stored["scores"])
     if not all(isinstance(v, str) for row in [names, *texts] for v in row) or len(names) < 2:
         raise ValueError("the levels are not strings")
     levels = Levels(tuple(names), np.array(texts, dtype=str).reshape(len(texts), -1))
     if not np.array_equal(levels.labels[:, -1], classes):
         raise ValueError("the levels and the classes differ")
-    if scores is not None and (scores["level"] != names or len({len(column) for column in scores.values()}) != 1):
+    if scores is not None and scores["level"].tolist() != names:
         raise ValueError("the scores do not fit the levels")
     return levels, scores

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sc_annotate._data.download import check_sha256, fetch, is_url, sha256_of
-from sc_annotate.annotation.model import read
+from sc_annotate.annotation.read_model import read_model
 from sc_annotate.errors import InputError, ModelFileError
 from sc_annotate.interop.shared_models import look_up
 
@@ -74,7 +74,7 @@ def load(
             )
         wanted, where = shared.sha256, shared.where
     if is_url(where):
-        return read(fetch(str(where), sha256=wanted, refresh=refresh, check=read))
+        return read_model(fetch(str(where), sha256=wanted, refresh=refresh, check=read_model))
     if wanted is not None and Path(where).is_file() and (found := sha256_of(Path(where))) != wanted:
         raise ModelFileError(
             f"{str(where)!r} is another file than the one asked for: its sha256 is {found}, not {wanted}."
@@ -84,4 +84,4 @@ def load(
             f"there is no model file {str(where)!r}. A name of a shared model needs its list: "
             f"sca.load({str(where)!r}, registry=...)."
         )
-    return read(where)
+    return read_model(where)

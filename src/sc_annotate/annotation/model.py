@@ -12,18 +12,20 @@ import numpy as np
 
 from sc_annotate._core import registry
 from sc_annotate._core.capabilities import capabilities_of
+from sc_annotate._core.codec import to_json
 from sc_annotate._store import modelfile
-from sc_annotate.annotation.held_out import Evaluation
-from sc_annotate.annotation.learn_trust import Trust
-from sc_annotate.annotation.levels import restored
-from sc_annotate.errors import MethodError, ModelFileError, ScAnnotateError
+from sc_annotate.errors import MethodError
 
 if TYPE_CHECKING:
     import os
     from pathlib import Path
 
+    import pandas as pd
     from numpy.typing import NDArray
 
+    from sc_annotate.annotation.held_out import Evaluation
+    from sc_annotate.annotation.learn_trust import Trust
+    from sc_annotate.annotation.provenance import Provenance
     from sc_annotate.trust import Levels
 
 
@@ -49,21 +51,21 @@ class AnnotationModel:
     panel
         Where the reference had the counts of some genes only: the names of the genes over which cells were
         normalised, to be used for queries too. Else None.
-    about
-        Plain account: labels, parameters, reference, what was found in it, versions.
+    provenance
+        Labels, parameters, reference, what was found in it, versions.
     evaluation
         Held-out scores of the method and its baselines, or None.
     annotator
         The fitted annotator.
     trust
-        Calibration, prediction sets and familiarity, learned on held-out cells; None where switched off, or where
-        there were too few cells.
+        Calibration, prediction sets and out-of-distribution scores, learned on held-out cells; None where switched off, or
+        where there were too few cells.
     levels
         Under which label of each coarser column every type lies, where several columns of labels were learned from; else
         None.
     level_scores
-        Held-out accuracy of each level with its 95 % interval, the mean confidence and its calibration error, as columns of
-        a table; None for one level, and where nothing was held out.
+        Held-out accuracy of each level with its 95 % interval, the mean confidence and its calibration error, as a
+        DataFrame; None for one level, and where nothing was held out.
 
     Examples
     --------
@@ -81,12 +83,12 @@ class AnnotationModel:
     means: NDArray[np.float32]
     input: str
     panel: dict[str, NDArray[np.str_]] | None
-    about: dict[str, Any]
+    provenance: Provenance
     evaluation: Evaluation | None
     annotator: Any
     trust: Trust | None
     levels: Levels | None = None
-    level_scores: dict[str, list[Any]] | None = None
+    level_scores: pd.DataFrame | None = None
 
     @cached_property
     def id(self) -> str:
@@ -96,7 +98,7 @@ class AnnotationModel:
             self.method,
             *self.classes,
             *self.names["var_names"],
-            json.dumps(self.about["params"], sort_keys=True),
+            json.dumps(self.provenance.params, sort_keys=True),
         ):
             digest.update(text.encode() + b"\0")
         if self.levels is not None:
@@ -104,7 +106,7 @@ class AnnotationModel:
                 digest.update(str(text).encode() + b"\0")
         digest.update(self.means.tobytes())
         if not self.saves:
-            # What keeps no arrays is told apart by what it says of one cell.
+            # What keeps no arrays is identified by what it predicts for one cell.
             digest.update(
                 np.asarray(
                     self.annotator.predict_proba(np.zeros((1, len(self.means)), np.float32)), np.float32
@@ -177,8 +179,8 @@ class AnnotationModel:
             "names": {k: v.tolist() for k, v in self.names.items()},
             "input": self.input,
             "panel": None if self.panel is None else {k: v.tolist() for k, v in self.panel.items()},
-            "about": self.about,
-            "evaluation": None if self.evaluation is None else self.evaluation.to_json(),
+            "provenance": to_json(self.provenance),
+            "evaluation": to_json(self.evaluation),
             "state": state,
             "trust": trust,
         }
@@ -186,7 +188,7 @@ class AnnotationModel:
             meta["levels"] = {
                 "names": list(self.levels.names),
                 "labels": self.levels.labels.tolist(),
-                "scores": self.level_scores,
+                "scores": to_json(self.level_scores),
             }
         return modelfile.save(path, arrays, meta)
 
@@ -194,78 +196,74 @@ class AnnotationModel:
         return f"AnnotationModel({self.method!r}, {len(self.classes)} types, {len(self.means):,} genes, id={self.id!r})"
 
     def __str__(self) -> str:
-        from sc_annotate.annotation.card import card
-
         return card(self)
 
 
-def read(path: str | os.PathLike[str]) -> AnnotationModel:
-    """A model file, checked whole; :func:`sc_annotate.tl.load` is what users call."""
-    arrays, meta = modelfile.load(path)
-    try:
-        return _rebuild(arrays, meta)
-    except (MethodError, ImportError):
-        raise
-    except (ScAnnotateError, KeyError, TypeError, ValueError, AttributeError, IndexError, NotImplementedError) as error:
-        raise ModelFileError(
-            f"{str(path)!r} does not describe a whole model ({error!r}). Get or save it again."
-        ) from error
+def card(model: AnnotationModel) -> str:
+    """What the model is, what it learned from, how well it did on held-out cells."""
+    provenance = model.provenance
+    kwargs = {k: v for k, v in provenance.method_kwargs.items() if k != "tree"}
+    params = ", ".join([f"{k}={v!r}" for k, v in kwargs.items()] + _tree(provenance)) or "defaults"
+    names = model.names["var_names"]
+    genes = provenance.genes or {"id_type": "dimension", "species": "unknown"}
+    lines = [
+        f"Annotation model {model.id} ({model.method})",
+        f"  parameters  {params}",
+        f"  reference   {_cells(provenance)}; {provenance.values['where']} held {provenance.values['kind']}",
+        f"  genes       {len(names):,} of {provenance.n_genes:,}, as {genes['id_type'].replace('_', ' ')}"
+        f" ({genes['species']}): {', '.join(names[:4])}, ...",
+        f"  expects     {_EXPECTS[model.input]}",
+        f"  types       {len(model.classes)}: " + ", ".join(_types(model)),
+        *_scores(model.evaluation),
+        *_levels(model.level_scores),
+        *(f"  note        {note}" for note in [*provenance.notes, *provenance.problems]),
+        f"  made with   {', '.join(f'{k} {v}' for k, v in provenance.versions.items())}",
+    ]
+    return "\n".join(lines)
 
 
-def _rebuild(arrays: dict[str, NDArray[Any]], meta: dict[str, Any]) -> AnnotationModel:
-    classes = _texts(meta["classes"], "classes")
-    names = {str(k): _texts(v, "names") for k, v in meta["names"].items()}
-    panel = None if meta["panel"] is None else {str(k): _texts(v, "panel") for k, v in meta["panel"].items()}
-    counts = np.asarray(meta["counts"])
-    means = arrays["means"]
-    n_genes = len(names["var_names"])
-    _require(len(classes) >= 1 and len(np.unique(classes)) == len(classes), "the classes are empty or repeat")
-    _require(counts.shape == classes.shape and counts.dtype.kind == "i", "counts and classes differ")
-    _require(means.shape == (n_genes,) and means.dtype == np.float32, "means and genes differ")
-    _require(len(np.unique(names["var_names"])) == n_genes, "gene names repeat")
-    _require(panel is None or "var_names" in panel, "the panel has no names")
-    _require(ABOUT <= set(meta["about"]), "the account of the fit is not whole")
-    _require(all(len(v) == n_genes for v in names.values()), "the lists of gene names differ in length")
-    _require(meta["input"] in ("log", "counts", "embedding"), "unknown input")
-    _require(isinstance(meta["about"], dict) and isinstance(meta["about"].get("params"), dict), "no account of the fit")
-    for name, array in arrays.items():
-        _require(array.dtype.kind in "biu" or bool(np.isfinite(array).all()), f"{name} is not finite")
-    cls = registry.load(registry.get("annotation", meta["method"]))
-    parts = {name.removeprefix("annotator."): a for name, a in arrays.items() if name.startswith("annotator.")}
-    annotator = cls.from_arrays(parts, meta["state"], classes)
-    # Whatever the arrays claim to be, they must answer for one cell of these genes.
-    probe = np.asarray(annotator.predict_proba(means[None, :]))
-    _require(probe.shape == (1, len(classes)), "the arrays do not fit the genes and classes")
-    _require(bool(np.isfinite(probe).all()) and abs(float(probe.sum()) - 1) < 1e-3, "its probabilities do not sum to 1")
-    evaluation = None if meta["evaluation"] is None else Evaluation.from_json(meta["evaluation"])
-    trust = None if meta["trust"] is None else Trust.from_arrays(arrays, meta["trust"])
-    if trust is not None:
-        trust.check(means, len(classes))
-    return AnnotationModel(
-        meta["method"],
-        classes,
-        counts.astype(np.int64),
-        names,
-        means,
-        meta["input"],
-        panel,
-        meta["about"],
-        evaluation,
-        annotator,
-        trust,
-        *restored(meta.get("levels"), classes),
-    )
+_EXPECTS = {
+    "log": "counts or logarithms; brought to log1p of counts per 10,000",
+    "counts": "counts",
+    "embedding": "the same representation as the reference",
+}
 
 
-ABOUT = {"labels_key", "params", "n_cells", "n_genes", "values", "genes", "notes", "versions"}
-"""What the account of a fit has to hold, for the card and for results."""
+def _cells(provenance: Provenance) -> str:
+    """How many cells were learned from, and by which labels, where that is recorded."""
+    if not provenance.n_cells:
+        return "unknown cells"
+    return f"{provenance.n_cells:,} cells labelled by {provenance.labels_key!r}"
 
 
-def _texts(values: Any, what: str) -> NDArray[np.str_]:
-    _require(isinstance(values, list) and all(isinstance(v, str) for v in values), f"{what} are not strings")
-    return np.array(values, dtype=str)
+def _tree(provenance: Provenance) -> list[str]:
+    """That there is a tree, which is too long to be printed."""
+    tree = provenance.method_kwargs.get("tree")
+    return [] if tree is None else [f"tree of {len(set(tree['ancestor']))} ancestors"]
 
 
-def _require(condition: bool, message: str) -> None:
-    if not condition:
-        raise ValueError(message)
+def _levels(scores: pd.DataFrame | None) -> list[str]:
+    if scores is None:
+        return []
+    return ["  levels      labels of held-out cells, coarse to fine"] + [
+        f"    {row.level:<18} accuracy {row.accuracy:.3f} [{row.low:.3f}, {row.high:.3f}]"
+        for row in scores.itertuples()
+    ]
+
+
+def _types(model: AnnotationModel, most: int = 12) -> list[str]:
+    order = np.argsort(-model.counts, kind="stable")
+    shown = [f"{model.classes[i]}" + (f" ({model.counts[i]:,})" if model.counts[i] else "") for i in order[:most]]
+    return shown if len(order) <= most else [*shown, f"and {len(order) - most} more"]
+
+
+def _scores(evaluation: Evaluation | None) -> list[str]:
+    if evaluation is None:
+        return ["  scores      none (fitted without held-out cells)"]
+    lines = [f"  scores      {evaluation.split}; {evaluation.n_cells:,} cells; 95 % intervals"]
+    for row in evaluation.scores.itertuples():
+        lines.append(
+            f"    {row.method:<18} accuracy {row.accuracy:.3f} [{row.accuracy_low:.3f}, {row.accuracy_high:.3f}]"
+            f"   macro-F1 {row.macro_f1:.3f} [{row.macro_f1_low:.3f}, {row.macro_f1_high:.3f}]"
+        )
+    return lines

@@ -1,44 +1,42 @@
-"""Ask a fitted model about the cells of an AnnData."""
+"""Apply a fitted model to the cells of an AnnData, block by block."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from scipy import sparse
 
-from sc_annotate._core import arrays
 from sc_annotate._core.capabilities import capabilities_of
-from sc_annotate._data import gene_match as genes
-from sc_annotate._data import read
+from sc_annotate._data import gene_match, read
 from sc_annotate._data import transform as scales
 from sc_annotate._data.stream import each_block
-from sc_annotate.annotation.block import AskBlock, Keep
-from sc_annotate.annotation.learn_trust import COVERAGE, FALSE_ALARMS
-from sc_annotate.annotation.quality import judge_quality
-from sc_annotate.errors import GeneError, MatrixError
+from sc_annotate.annotation.block import PredictBlock
+from sc_annotate.errors import MatrixError
 
 if TYPE_CHECKING:
-    from anndata import AnnData
     from numpy.typing import NDArray
 
+    from sc_annotate._data.gene_match import GeneMatch
     from sc_annotate._data.read import Input
-    from sc_annotate._data.transform import Stated, Wanted
+    from sc_annotate._data.transform import Transform, Wanted
     from sc_annotate.annotation.model import AnnotationModel
+    from sc_annotate.annotation.query import Query
+    from sc_annotate.annotation.requests import PredictRequest
+    from sc_annotate.trust import Familiarity
 
 FEW_SHARED = 0.5
 """Below this share of the model's genes the result is reported as doubtful."""
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What the model says of all cells, and how the query was brought to the model's terms.
+class Prediction:
+    """What the model predicts for all cells, and how the query was brought to the model's genes and scale.
 
-    ``proba`` is dense, CSR with the largest ones of each cell, or None, as was asked.
-
-    ``set_size``, ``unfamiliarity`` and ``p_familiar`` are None for a model without trust; ``low_quality`` (masks by
-    reason) and ``quality`` (their account) where quality was not looked at.
+    ``proba`` is dense, CSR with the largest ones of each cell, or None, as was requested. ``set_size``,
+    ``unfamiliarity`` and ``p_familiar`` are None for a model without trust; ``low_quality`` (masks by reason) is None
+    where quality was not checked, and ``quality`` is what is recorded of that check.
     """
 
     code: NDArray[np.int32]
@@ -48,7 +46,7 @@ class Answer:
     unfamiliarity: NDArray[np.float32] | None
     p_familiar: NDArray[np.float64] | None
     n_shared: int
-    how: str
+    matched_by: str
     zero_cells: NDArray[np.bool_]
     low_quality: dict[str, NDArray[np.bool_]] | None
     quality: dict[str, Any]
@@ -57,193 +55,207 @@ class Answer:
     level_confidence: NDArray[np.float32] | None = None
 
 
-def predict(
-    adata: AnnData,
-    found: Input,
-    model: AnnotationModel,
-    *,
-    stated: Stated | None = None,
-    total_counts_key: str | None = None,
-    min_overlap: float = genes.MIN_SHARED_FRACTION,
-    coverage: float = COVERAGE,
-    false_alarms: float | None = FALSE_ALARMS,
-    counts: Input | None = None,
-    need_counts: bool = False,
-    given: NDArray[np.bool_] | None = None,
-    keep: Keep = "all",
-    rng: int = 0,
-) -> Answer:
-    """Probabilities, set sizes, unfamiliarity and, from its `counts`, quality of every cell, block by block.
+@dataclass(frozen=True)
+class Aligned:
+    """The query on the genes and the scale of a model: the query's column of each of the model's genes, -1 where it lacks it."""
 
-    Pre-labelled cells (`given`) are not compared with the others: what those share is looked for among themselves. `rng`
-    draws the cells of a large query that the others are compared with. Counts that turn out to be none are an error where
-    they are needed, else a problem to tell.
+    shared: GeneMatch
+    columns: NDArray[np.intp]
+    scale: Transform
+    totals: NDArray[np.float64] | None
+
+
+def predict(query: Query, model: AnnotationModel, ask: PredictRequest, *, counts: Input | None) -> Prediction:
+    """Probabilities, set sizes, out-of-distribution scores and, from `counts`, quality of every cell.
+
+    Cells that are labelled already are no neighbours of the others: what cells share is looked for among those without a
+    label. Counts that turn out to be none are an error where quality is asked for, else a problem that is reported.
     """
-    totals = read.total_counts(adata, total_counts_key, what="adata")
+    aligned = align(query, model, ask.trust.min_overlap)
+    n_shared, n_genes = len(aligned.shared.query), len(aligned.columns)
+    task = _task(query, model, ask, aligned, counts)
+    gathered = _gather(query, model, task, counts)
+    problems = [*query.problems]
+    if n_shared < FEW_SHARED * n_genes:
+        problems.append(
+            f"only {n_shared:,} of the model's {n_genes:,} genes are in adata; the others are taken at their "
+            "reference mean and are no evidence for any type. Keep all genes in adata, or fit the model on the shared ones."
+        )
+    if gathered.zero.any():
+        problems.append(
+            f"{int(gathered.zero.sum()):,} cells have no value in any of the model's genes; their labels mean nothing"
+        )
+    low, quality, remarks = _quality(query, gathered, task, counts, needed=bool(ask.trust.check_quality))
+    unfamiliarity, p_familiar, more = _out_of_distribution(
+        gathered.familiarity, task.familiarity, ask.trust.false_positive_rate, query
+    )
+    return Prediction(
+        code=gathered.code,
+        confidence=gathered.confidence,
+        proba=sparse.csr_matrix(sparse.vstack(gathered.largest)) if gathered.largest else gathered.proba,
+        set_size=gathered.set_size,
+        unfamiliarity=unfamiliarity,
+        p_familiar=p_familiar,
+        n_shared=n_shared,
+        matched_by=aligned.shared.how,
+        zero_cells=gathered.zero,
+        low_quality=low,
+        quality=quality,
+        notes=[*query.found.notes, *aligned.scale.notes],
+        problems=[*problems, *remarks, *more],
+        level_confidence=gathered.level_confidence,
+    )
+
+
+def align(query: Query, model: AnnotationModel, min_overlap: float) -> Aligned:
+    """Match the genes of query and model, and plan how the query comes to the model's scale."""
+    found, matrix = query.found, query.matrix
+    totals = read.total_counts(query.adata, matrix.total_counts_key, what="adata")
     if (model.input == "embedding") != found.source.is_embedding:
         kind = "a representation (use_rep)" if model.input == "embedding" else "genes, not a representation"
-        raise MatrixError(f"the model was fitted on {kind}; give adata in the same terms.")
+        raise MatrixError(f"the model was fitted on {kind}; pass adata in the same terms.")
     if found.source.is_embedding:
         read.check_representations(found.source, model.names["var_names"], what="adata")
-    names = model.names
-    shared = genes.match(found.names, names, what=("adata", "the reference"), min_fraction=min_overlap)
+    sides = ("adata", "the reference")
+    shared = gene_match.match(found.names, model.names, what=sides, min_fraction=min_overlap)
     columns = np.full(len(model.means), -1, dtype=np.intp)
     columns[shared.reference] = shared.query
     panel = None
     if model.panel is not None and totals is None:
-        panel = genes.match(found.names, model.panel, what=("adata", "the reference"), min_fraction=min_overlap).query
-    plan = scales.plan(
+        panel = gene_match.match(found.names, model.panel, what=sides, min_fraction=min_overlap).query
+    scale = scales.plan(
         found.values,
         what="adata",
         wanted=cast("Wanted", model.input),
-        stated=stated,
+        stated=matrix.values,
         totals=totals,
         panel=panel,
         alternatives=found.alternatives,
     )
-    n, trust = found.source.n_cells, model.trust
-    neighbourhood_rows, neighbourhood = np.empty(0, dtype=np.intp), None
-    asked = np.arange(n) if given is None else np.flatnonzero(~given)
-    known = None if trust is None or false_alarms is None else trust.familiarity
+    return Aligned(shared, columns, scale, totals)
+
+
+def _task(
+    query: Query,
+    model: AnnotationModel,
+    ask: PredictRequest,
+    aligned: Aligned,
+    counts: Input | None,
+) -> PredictBlock:
+    """What is done to each block, with the cells of the query that the others are compared with."""
+    found, trust, rows = query.found, model.trust, query.rows
+    known = None if trust is None or ask.trust.false_positive_rate is None else trust.familiarity
+    compared, neighbourhood = np.empty(0, dtype=np.intp), None
     if known is not None:
-        neighbourhood_rows = asked[known.neighbourhood_rows(len(asked), rng=rng)]
-        if len(neighbourhood_rows):
+        compared = rows[known.neighbourhood_rows(len(rows), rng=ask.rng)]
+        if len(compared):
             some = read.read_cells(
-                found.source, plan, columns, model.means, neighbourhood_rows, progress="reading some cells"
+                found.source, aligned.scale, aligned.columns, model.means, compared, progress="reading some cells"
             )
-            neighbourhood = known.gather(some, len(asked))
+            neighbourhood = known.gather(some, len(rows))
     apart = counts is not None and counts.source.X is not found.source.X
-    profiles = None if trust is None or trust.profiles is None else trust.profiles.on(columns >= 0)
-    ask = AskBlock(
+    return PredictBlock(
         annotator=model.annotator,
         trust=trust,
         familiarity=known,
-        transform=plan,
-        columns=columns,
+        transform=aligned.scale,
+        columns=aligned.columns,
         fill=model.means,
-        coverage=coverage,
-        neighbourhood_rows=neighbourhood_rows,
+        coverage=ask.coverage,
+        neighbourhood_rows=compared,
         neighbourhood=neighbourhood,
-        keep=keep,
+        keep=ask.store_proba,
         check_quality=counts is not None and trust is not None,
-        profiles=profiles,
-        totals=None if apart else totals,
+        profiles=None if trust is None or trust.profiles is None else trust.profiles.on(aligned.columns >= 0),
+        totals=None if apart else aligned.totals,
         levels=model.levels,
     )
-    matrices = [found.source.X]
-    if ask.check_quality and apart and counts is not None:
-        matrices.append(counts.source.X)
-    proba = np.empty((n, len(model.classes)), dtype=np.float32) if keep == "all" else None
-    most: list[Any] = []
-    code, confidence = np.empty(n, dtype=np.int32), np.empty(n, dtype=np.float32)
-    zero = np.zeros(n, dtype=bool)
-    of_levels = None if model.levels is None else np.empty((n, len(model.levels.names)), dtype=np.float32)
-    size = None if trust is None else np.zeros(n, dtype=np.int32)
+
+
+@dataclass
+class _Gathered:
+    """The results of all blocks, laid in their places."""
+
+    code: NDArray[np.int32]
+    confidence: NDArray[np.float32]
+    zero: NDArray[np.bool_]
+    proba: NDArray[np.float32] | None
+    set_size: NDArray[np.int32] | None
+    level_confidence: NDArray[np.float32] | None
+    largest: list[Any] = field(default_factory=list)
+    familiarity: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    quality: dict[str, NDArray[np.float32]] = field(default_factory=dict)
     trouble: str | None = None
-    familiarity: dict[str, NDArray[np.float32]] = {}
-    quality: dict[str, NDArray[np.float32]] = {}
-    parallel = capabilities_of(model.annotator).parallel
-    for where, part in each_block(ask, matrices, progress="naming cells", parallel=parallel):
-        code[where], confidence[where], zero[where] = part.code, part.confidence, part.zero
-        if proba is not None:
-            proba[where] = part.proba
-        elif part.proba is not None:
-            most.append(part.proba)
-        if of_levels is not None:
-            of_levels[where] = part.level_confidence
-        if size is not None and part.set_size is not None:
-            size[where] = part.set_size
-        _gather(familiarity, part.familiarity, where, n)
-        _gather(quality, part.quality, where, n)
-        trouble = trouble or part.trouble
-    n_shared = len(shared.query)
-    problems = []
-    if n_shared < FEW_SHARED * len(columns):
-        problems.append(
-            f"only {n_shared:,} of the model's {len(columns):,} genes are in adata; the others are taken at their reference "
-            "mean and speak for no type. Keep all genes in adata, or fit the model on the shared ones."
-        )
-    if zero.any():
-        problems.append(
-            f"{int(zero.sum()):,} cells have no value in any of the model's genes; their calls mean nothing"
-        )
-    low: dict[str, NDArray[np.bool_]] | None = None
-    told: dict[str, Any] = {}
-    if trouble is not None and counts is not None:
-        trouble = f"adata.{counts.source.where} was taken for counts, but {trouble}"
-        if need_counts:
-            raise MatrixError(f"{trouble} Or leave check_quality out.")
-        problems.append(f"quality was not checked: {trouble}")
-    elif quality and counts is not None:
-        low, told, unusual = judge_quality(quality, counts.source.where, profiles, asked)
-        problems += unusual
-        if profiles is None and need_counts:
-            problems.append("the reference has no counts: doublets and ambient molecules were not looked for")
-    unfamiliarity = p_familiar = None
-    if familiarity and known is not None and false_alarms is not None:
-        measured = familiarity if len(asked) == n else {k: values[asked] for k, values in familiarity.items()}
-        unfamiliarity, p_familiar = np.full(n, np.nan, dtype=np.float32), np.full(n, np.nan)
-        unfamiliarity[asked] = known.combined(measured)
-        p_familiar[asked] = known.p_values(unfamiliarity[asked])
-        if not np.isfinite(known.threshold(false_alarms, len(asked))):
-            problems.append(
-                f"{len(known.reference(len(asked))):,} held-out reference cells are too few for "
-                f"false_alarms={false_alarms:g}: no cell can be called unfamiliar"
-            )
-    notes = [*found.notes, *plan.notes]
-    kept = sparse.csr_matrix(sparse.vstack(most)) if most else proba
-    return Answer(
-        code,
-        confidence,
-        kept,
-        size,
-        unfamiliarity,
-        p_familiar,
-        n_shared,
-        shared.how,
-        zero,
-        low,
-        told,
-        notes,
-        problems,
-        of_levels,
+
+
+def _gather(query: Query, model: AnnotationModel, task: PredictBlock, counts: Input | None) -> _Gathered:
+    """Run `task` over all blocks, on several threads where the method allows it."""
+    n = query.found.source.n_cells
+    out = _Gathered(
+        code=np.empty(n, dtype=np.int32),
+        confidence=np.empty(n, dtype=np.float32),
+        zero=np.zeros(n, dtype=bool),
+        proba=np.empty((n, len(model.classes)), dtype=np.float32) if task.keep == "all" else None,
+        set_size=None if model.trust is None else np.zeros(n, dtype=np.int32),
+        level_confidence=None if model.levels is None else np.empty((n, len(model.levels.names)), dtype=np.float32),
     )
-
-
-def _gather(
-    into: dict[str, NDArray[np.float32]], part: dict[str, NDArray[np.float64]] | None, where: slice, n: int
-) -> None:
-    """Lay what was measured in a block where it belongs among all `n` cells."""
-    for name, values in (part or {}).items():
-        into.setdefault(name, np.empty(n, dtype=np.float32))[where] = values
-
-
-def same_cells(adata: AnnData, query: Input, reference: AnnData, ref: Input) -> int:
-    """How many query cells are also in the reference: same name and the same values.
-
-    Names alone prove nothing, since droplet barcodes repeat between samples; so up to 50 of them are compared.
-    """
-    if adata is reference or query.source.is_embedding:
-        return 0
-    names, others = adata.obs_names, reference.obs_names
-    both = np.flatnonzero(names.isin(others))
-    if len(both) == 0:
-        return 0
-    picked = both[:: max(1, len(both) // 50)][:50]
-    partners = np.array([int(np.argmax(np.asarray(others == names[i]))) for i in picked], dtype=np.intp)
-    try:
-        match = genes.match(query.names, ref.names)
-    except GeneError:
-        return 0
-    same = (_expressed(query, picked, match.query) == _expressed(ref, partners, match.reference)).all(axis=1)
-    return len(both) if float(same.mean()) > 0.5 else 0
-
-
-def _expressed(found: Input, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[np.bool_]:
-    """Which genes some cells express: the same for one cell on any scale."""
-    order = np.argsort(rows, kind="stable")
-    block: Any = arrays.rows(found.source.X, rows[order])[:, columns]
-    dense = block.toarray() if sparse.issparse(block) else np.asarray(block)
-    out = np.empty(dense.shape, dtype=bool)
-    out[order] = dense > 0
+    matrices = [query.found.source.X]
+    if task.check_quality and counts is not None and counts.source.X is not query.found.source.X:
+        matrices.append(counts.source.X)
+    parallel = capabilities_of(model.annotator).parallel
+    for where, part in each_block(task, matrices, progress="predicting", parallel=parallel):
+        out.code[where], out.confidence[where], out.zero[where] = part.code, part.confidence, part.zero
+        if out.proba is not None:
+            out.proba[where] = part.proba
+        elif part.proba is not None:
+            out.largest.append(part.proba)
+        if out.level_confidence is not None:
+            out.level_confidence[where] = part.level_confidence
+        if out.set_size is not None and part.set_size is not None:
+            out.set_size[where] = part.set_size
+        for into, measured in ((out.familiarity, part.familiarity), (out.quality, part.quality)):
+            for name, values in (measured or {}).items():
+                into.setdefault(name, np.empty(n, dtype=np.float32))[where] = values
+        out.trouble = out.trouble or part.trouble
     return out
+
+
+def _quality(
+    query: Query, gathered: _Gathered, task: PredictBlock, counts: Input | None, *, needed: bool
+) -> tuple[dict[str, NDArray[np.bool_]] | None, dict[str, Any], list[str]]:
+    """Cells of low quality by reason, what is recorded of that, and problems."""
+    if counts is None:
+        return None, {}, []
+    if gathered.trouble is not None:
+        trouble = f"adata.{counts.source.where} was taken for counts, but {gathered.trouble}"
+        if needed:
+            raise MatrixError(f"{trouble} Or leave check_quality out.")
+        return None, {}, [f"quality was not checked: {trouble}"]
+    if not gathered.quality:
+        return None, {}, []
+    from sc_annotate.annotation.quality import detect_low_quality
+
+    low, recorded, problems = detect_low_quality(gathered.quality, counts.source.where, task.profiles, query.rows)
+    if task.profiles is None and needed:
+        problems.append("the reference has no counts: doublets and ambient RNA were not looked for")
+    return low, recorded, problems
+
+
+def _out_of_distribution(
+    measured: dict[str, NDArray[np.float32]], known: Familiarity | None, rate: float | None, query: Query
+) -> tuple[NDArray[np.float32] | None, NDArray[np.float64] | None, list[str]]:
+    """Score and p-value of each cell without a label; NaN for the others."""
+    if not measured or known is None or rate is None:
+        return None, None, []
+    n, rows = query.found.source.n_cells, query.rows
+    own = measured if len(rows) == n else {k: values[rows] for k, values in measured.items()}
+    unfamiliarity, p_familiar = np.full(n, np.nan, dtype=np.float32), np.full(n, np.nan)
+    unfamiliarity[rows] = known.combined(own)
+    p_familiar[rows] = known.p_values(unfamiliarity[rows])
+    problems = []
+    if not np.isfinite(known.threshold(rate, len(rows))):
+        problems.append(
+            f"{len(known.reference(len(rows))):,} held-out reference cells are too few for false_positive_rate={rate:g}: no "
+            "cell can get the status unfamiliar"
+        )
+    return unfamiliarity, p_familiar, problems

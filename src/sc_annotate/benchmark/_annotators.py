@@ -8,10 +8,11 @@ import numpy as np
 
 from sc_annotate._core import registry
 from sc_annotate._core.progress import track
+from sc_annotate._core.request import default, value_of
 from sc_annotate._data.read import open_input
 from sc_annotate._data.request import MatrixRequest
-from sc_annotate.annotation.checks import N_TOP_GENES, check_n_top_genes, check_rng
-from sc_annotate.annotation.held_out import BASELINES, check_cv, choose_splits, held_out, score_groups, scores
+from sc_annotate.annotation.held_out import BASELINES, Candidate, choose_splits, held_out, score_groups, scores
+from sc_annotate.annotation.requests import N_TOP_GENES, FitRequest
 from sc_annotate.annotation.training import labelled_cells, read_training
 from sc_annotate.errors import InputError
 
@@ -30,16 +31,16 @@ def annotators(
     *,
     methods: Sequence[str] = ("logreg", "lda", "nearest_centroid", "knn", "majority"),
     method_kwargs: dict[str, dict[str, Any]] | None = None,
-    batch_key: str | None = None,
-    n_top_genes: int | None = N_TOP_GENES,
-    min_cells: int | None = None,
-    cv: int = 5,
-    layer: str | None = None,
-    use_raw: bool | None = None,
-    use_rep: str | None = None,
-    total_counts_key: str | None = None,
-    values: Stated | None = None,
-    rng: int = 0,
+    batch_key: str | None = default(None),
+    n_top_genes: int | None = default(N_TOP_GENES),
+    min_cells: int | None = default(None),
+    cv: int = default(5),
+    layer: str | None = default(None),
+    use_raw: bool | None = default(None),
+    use_rep: str | None = default(None),
+    total_counts_key: str | None = default(None),
+    values: Stated | None = default(None),
+    rng: int = default(0),
 ) -> pd.DataFrame:
     """Held-out scores of several methods on the same cells of a labelled object.
 
@@ -85,10 +86,40 @@ def annotators(
     >>> table["method"].tolist()
     ['nearest_centroid', 'knn', 'majority', 'logreg']
     """
-    import pandas as pd
+    fit = FitRequest(
+        labels_key=labels_key,
+        batch_key=batch_key,
+        n_top_genes=n_top_genes,
+        min_cells=min_cells,
+        max_cells=None,
+        cv=value_of(cv),
+        rng=rng,
+    )
+    matrix = MatrixRequest(
+        layer=layer, use_raw=use_raw, use_rep=use_rep, total_counts_key=total_counts_key, values=values
+    )
+    names = _names(methods, fit.cv)
+    if matrix.use_rep is not None:
+        fit.of_representation(matrix)
+    found = open_input(adata, matrix)
+    cells = labelled_cells(adata, fit, what="adata")
+    training = read_training(adata, found, cells, matrix, wanted="log", what="adata")
+    splits, description = choose_splits(training, fit.cv, fit.rng)
+    n_top = None if training.input == "embedding" else fit.n_top_genes
+    kwargs = method_kwargs or {}
+    predictions = {
+        name: held_out(training, Candidate(name, kwargs.get(name, {}), n_top), splits, fit.rng)
+        for name in track(names, what="comparing methods")
+    }
+    logreg = predictions["logreg"]
+    table = scores(predictions, logreg, score_groups(training, logreg), fit.rng).reset_index(drop=True)
+    table["seconds"] = [float(np.sum(p.seconds_fit) + np.sum(p.seconds_predict)) for p in predictions.values()]
+    table.attrs["split"] = description
+    return table
 
-    check_rng(rng)
-    check_cv(cv)
+
+def _names(methods: Any, cv: int) -> list[str]:
+    """The methods, each once, with the baselines; refused where they cannot be compared."""
     if cv == 0 or not isinstance(methods, list | tuple) or len(methods) == 0:
         raise InputError(
             f"a comparison needs a list of methods and cv of at least 1, not methods={methods!r}, cv={cv}."
@@ -99,27 +130,4 @@ def annotators(
         raise InputError(
             f"{', '.join(others)} need counts and cannot be compared on logged values here. Leave them out."
         )
-    found = open_input(adata, MatrixRequest(layer=layer, use_raw=use_raw, use_rep=use_rep))
-    cells = labelled_cells(adata, labels_key, batch_key=batch_key, min_cells=min_cells, what="adata")
-    training = read_training(
-        adata,
-        found,
-        cells,
-        labels_key=labels_key,
-        wanted="log",
-        stated=values,
-        total_counts_key=total_counts_key,
-        what="adata",
-    )
-    splits, description = choose_splits(training, cv, rng)
-    check_n_top_genes(n_top_genes)
-    n_top = None if training.input == "embedding" else n_top_genes
-    kwargs = method_kwargs or {}
-    predictions = {
-        name: held_out(training, name, kwargs.get(name, {}), n_top, splits, rng)
-        for name in track(names, what="comparing methods")
-    }
-    table = pd.DataFrame(scores(predictions, predictions["logreg"], score_groups(training, predictions["logreg"]), rng))
-    table["seconds"] = [float(np.sum(p.seconds_fit) + np.sum(p.seconds_predict)) for p in predictions.values()]
-    table.attrs["split"] = description
-    return table
+    return names

@@ -207,10 +207,10 @@ def _inspect(args: argparse.Namespace) -> None:
 
 
 def _demo(args: argparse.Namespace) -> None:
-    from sc_annotate.annotation.checks import check_rng
+    from sc_annotate._core.arguments import seed
     from sc_annotate.benchmark._demo import demo
 
-    check_rng(args.seed)
+    seed(args.seed)
     demo(Path(args.folder), rng=args.seed)
 
 

@@ -133,12 +133,12 @@ def sets(
 def _checked(found: dict[str, Any], level: float) -> Checked:
     """The tables at the level nearest to the requested one."""
     overall, table = found["overall"], found["by_type"]
-    levels = overall["asked"].to_numpy(dtype=float)
+    levels = overall["requested"].to_numpy(dtype=float)
     row = overall.iloc[int(np.abs(levels - level).argmin())]
-    table = table[np.isclose(table["asked"].to_numpy(dtype=float), float(row["asked"]), rtol=0, atol=1e-9)]
+    table = table[np.isclose(table["requested"].to_numpy(dtype=float), float(row["requested"]), rtol=0, atol=1e-9)]
     values = table[["coverage", "low", "high", "n"]].to_numpy(dtype=float)
     types = np.asarray(table["type"].astype(str), dtype=str)
-    return Checked(types, values, float(row["asked"]), float(row["coverage"]), int(row["n"]))
+    return Checked(types, values, float(row["requested"]), float(row["coverage"]), int(row["n"]))
 
 
 def _sizes(frame: pd.DataFrame) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from sc_annotate.trust.familiarity import Familiarity
 from sc_annotate.trust.isotonic import Isotonic
 from sc_annotate.trust.levels import Levels
 from sc_annotate.trust.nonconformity import nonconformity
+from sc_annotate.trust.options import Options
 from sc_annotate.trust.profiles import Profiles
 from sc_annotate.trust.quality import low_quality, quality_measures
 from sc_annotate.trust.rollup import common_term, roll_up
@@ -25,6 +26,7 @@ __all__ = [
     "Familiarity",
     "Isotonic",
     "Levels",
+    "Options",
     "Profiles",
     "Temperature",
     "VennAbers",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
+from sc_annotate._core.arguments import one_of
 from sc_annotate._core.progress import logger
 from sc_annotate._data.lazy import with_tables
 from sc_annotate._data.matrix import check_adata
@@ -15,9 +16,9 @@ from sc_annotate._store import storage
 from sc_annotate._store.slots import TOP_K
 from sc_annotate.annotation.block import largest
 from sc_annotate.annotation.cell_groups import read_groups
-from sc_annotate.annotation.checks import check_store_proba
 from sc_annotate.annotation.markers.result import MarkerLabels, result_of
 from sc_annotate.annotation.markers.scored import Scored, score_cells
+from sc_annotate.annotation.requests import Keep
 from sc_annotate.annotators.marker_scores import fits_none, shares
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
     from sc_annotate._data.request import MatrixRequest
     from sc_annotate._vocabulary.marker_lists.lists import MarkerLists
-    from sc_annotate.annotation.block import Keep
     from sc_annotate.annotation.markers.request import MarkersRequest
 
 
@@ -42,7 +42,7 @@ def label_by_markers(
     """Store the label of each cell, or of each group of cells."""
     check_adata(adata, what="adata")
     storage.check_writable(adata, key_added)
-    check_store_proba(store_proba)
+    one_of(store_proba, "store_proba", get_args(Keep))
     lists = request.lists(markers)
     target, adata = adata, with_tables(adata)
     groups = None if groupby is None else read_groups(adata, groupby)

@@ -1,0 +1,106 @@
+"""The model that labels the cells: fitted on a labelled reference, or on the labelled cells of the same object."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from sc_annotate._core import registry
+from sc_annotate._data import gene_match
+from sc_annotate._data.lazy import with_tables
+from sc_annotate._data.matrix import check_adata
+from sc_annotate._data.read import check_representations, open_input, total_counts
+from sc_annotate.annotation.learn import learn
+from sc_annotate.annotation.query import Query, same_cells
+from sc_annotate.annotation.training import Columns, is_panel, labelled_cells, read_training
+from sc_annotate.errors import InputError, LabelError, MethodError
+from sc_annotate.trust.options import PREDICTED
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+    from sc_annotate._data.request import MatrixRequest
+    from sc_annotate._data.transform import Wanted
+    from sc_annotate.annotation.model import AnnotationModel
+    from sc_annotate.annotation.requests import FitRequest
+
+
+def fit_annotator(reference: AnnData, fit: FitRequest, matrix: MatrixRequest) -> AnnotationModel:
+    """A model of all genes of a labelled reference, for any query."""
+    wanted = _input_of(fit)
+    fit.trust.refuse(
+        *PREDICTED,
+        why="said when cells are annotated, not when a model is fitted. Pass it to `annotate(adata, model)`.",
+    )
+    check_adata(reference, what="reference")
+    reference = with_tables(reference)
+    if matrix.use_rep is not None:
+        fit.of_representation(matrix)
+    found = open_input(reference, matrix, what="reference")
+    cells = labelled_cells(reference, fit, found, what="reference")
+    return learn(read_training(reference, found, cells, matrix, wanted=wanted), fit)
+
+
+def fit_within(adata: AnnData, fit: FitRequest, matrix: MatrixRequest) -> tuple[AnnotationModel, Query]:
+    """A model of the labelled cells of an object, for its unlabelled ones."""
+    wanted = _input_of(fit)
+    found = open_input(adata, matrix)
+    cells = labelled_cells(adata, fit, found, what="adata")
+    if cells.labelled.all():
+        raise LabelError(
+            f"every cell of adata has a label in obs[{cells.labels_key!r}], so there is none to annotate. Set the labels of "
+            "the cells in question to NaN, or pass the labelled object as reference."
+        )
+    training = read_training(adata, found, cells, matrix, wanted=wanted, what="adata")
+    return learn(training, fit), Query(adata, matrix, found, cells)
+
+
+def fit_across(
+    adata: AnnData, reference: AnnData, fit: FitRequest, matrix: MatrixRequest, of_reference: MatrixRequest
+) -> tuple[AnnotationModel, Query]:
+    """A model of the genes that a labelled reference shares with the cells to be annotated."""
+    wanted = _input_of(fit)
+    check_adata(reference, what="reference")
+    _check_columns(adata, reference, fit, matrix)
+    symbols, totals = matrix.gene_symbols, matrix.total_counts_key
+    own = matrix.but(gene_symbols=symbols if symbols in adata.var else None)
+    theirs = of_reference.but(
+        gene_symbols=symbols if symbols in reference.var else None,
+        total_counts_key=totals if totals is not None and totals in reference.obs else None,
+    )
+    query = open_input(adata, own)
+    found = open_input(reference, theirs, what="reference", layer_argument="reference_layer")
+    cells = labelled_cells(reference, fit, found, what="reference")
+    if query.source.is_embedding:
+        check_representations(query.source, found.source.names, what="adata")
+    shared = gene_match.match(query.names, found.names, min_fraction=fit.trust.min_overlap)
+    total_counts(adata, totals, what="adata")
+    known = [totals is not None, theirs.total_counts_key is not None]
+    sides = [is_panel(side, np.empty(0) if has else None) for side, has in zip((query, found), known, strict=True)]
+    panel = shared.reference if any(sides) and not any(known) and wanted == "log" else None
+    columns = Columns(shared.reference, panel)
+    training = read_training(reference, found, cells, theirs, wanted=wanted, columns=columns)
+    problems = []
+    if n := same_cells(adata, query, reference, found):
+        problems.append(f"{n:,} cells of adata are also in the reference; their labels are no independent evidence")
+    return learn(training, fit), Query(adata, own, query, problems=problems)
+
+
+def _input_of(fit: FitRequest) -> Wanted:
+    """What the method takes; an unknown method is refused before any work is done."""
+    if not isinstance(fit.method, str):
+        raise MethodError(f"method must be a name such as 'logreg', not {fit.method!r}.")
+    return cast("Wanted", registry.get("annotation", fit.method).inputs)
+
+
+def _check_columns(adata: AnnData, reference: AnnData, fit: FitRequest, matrix: MatrixRequest) -> None:
+    """Refuse columns that are in neither object, or in the wrong one."""
+    symbols = matrix.gene_symbols
+    if symbols is not None and symbols not in adata.var and symbols not in reference.var:
+        raise InputError(f"neither adata.var nor reference.var has a column {symbols!r} (gene_symbols).")
+    if swapped := [name for name in fit.levels if name not in reference.obs and name in adata.obs]:
+        raise InputError(
+            f"reference.obs has no column {swapped[0]!r}, but adata.obs has: are adata and reference swapped? "
+            "The order is annotate(cells to be annotated, labelled reference, labels_key)."
+        )

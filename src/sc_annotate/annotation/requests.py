@@ -1,0 +1,137 @@
+"""What a caller of `annotate` or `fit_annotator` asks for: what to fit, and what to find out about the cells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from sc_annotate._core.arguments import one_of, seed, share, whole
+from sc_annotate._core.request import Request, default
+from sc_annotate.errors import InputError, MethodError
+from sc_annotate.trust import Options
+from sc_annotate.trust.options import COVERAGE, FITTED
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sc_annotate._data.request import MatrixRequest
+
+N_TOP_GENES = 2000
+"""Highly variable genes that a method sees, unless another number is asked for."""
+MAX_CELLS = 30_000
+"""Reference cells that are learned from; beyond, more of them hardly change a model, and cost much."""
+
+Keep = Literal["all", "topk", False]
+
+_OF_GENES = ("gene_symbols", "total_counts_key", "values")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitRequest(Request):
+    """What to fit: on which labels, by which method, from how many cells and genes; how to score it and learn when to trust it."""
+
+    labels_key: str | Sequence[str] | None = default(None)
+    method: str | Sequence[str] = default("logreg")
+    method_kwargs: Mapping[str, Any] | None = default(None)
+    batch_key: str | None = default(None)
+    n_top_genes: int | None = default(N_TOP_GENES)
+    min_cells: int | None = default(None)
+    max_cells: int | None = default(MAX_CELLS)
+    cv: int = default(1)
+    trust: Options = default(Options())
+    coverage: float = default(COVERAGE)
+    rng: int = default(0)
+
+    def check(self) -> None:
+        """Refuse what means nothing for any reference."""
+        seed(self.rng, "rng")
+        share(self.coverage, "coverage")
+        check_cv(self.cv)
+        if self.max_cells is not None:
+            whole(self.max_cells, "max_cells", least=100)
+        if self.min_cells is not None:
+            whole(self.min_cells, "min_cells", least=1)
+        if self.n_top_genes is not None:
+            whole(self.n_top_genes, "n_top_genes", least=2)
+        if self.method_kwargs is not None and not hasattr(self.method_kwargs, "keys"):
+            raise InputError(f"method_kwargs must be a dict of parameters, not {self.method_kwargs!r}.")
+        if self.trust.calibration is None:
+            self.refuse(
+                "coverage", why="prediction sets need held-out cells, which trust=None does without. Leave it out."
+            )
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """Columns of labels, coarse to fine; one unless several were named."""
+        if self.labels_key is None or isinstance(self.labels_key, str):
+            return () if self.labels_key is None else (self.labels_key,)
+        from sc_annotate.annotation.levels import level_names
+
+        return level_names(self.labels_key)
+
+    @property
+    def methods(self) -> list[str] | None:
+        """Names of several methods, each once; None for one method."""
+        if isinstance(self.method, str):
+            return None
+        if not isinstance(self.method, list | tuple):
+            raise MethodError(f"method must be a name such as 'logreg', or a list of names, not {self.method!r}.")
+        names = list(self.method)
+        if len(names) < 2 or len(set(names)) < len(names) or not all(isinstance(name, str) for name in names):
+            raise InputError(f"method must be a name, or a list of at least two different names, not {self.method!r}.")
+        return names
+
+    def of_representation(self, matrix: MatrixRequest) -> None:
+        """Refuse what speaks of genes, where a representation is used."""
+        why = f"has no meaning for a representation (use_rep={matrix.use_rep!r}), which has no genes. Leave it out."
+        self.refuse("n_top_genes", why=why)
+        matrix.refuse(*_OF_GENES, why=why)
+
+    def of_fitted_model(self, method: str) -> None:
+        """Refuse what says how a model is fitted, where it is fitted already."""
+        names = [name for name in self.written if name not in ("trust", "coverage", "rng")]
+        if self.labels_key is None and "labels_key" in names:
+            names.remove("labels_key")
+        if "method" in names and self.method == method:
+            names.remove("method")
+        names += [f"trust.{name}" for name in FITTED if name in self.trust.written]
+        if names:
+            raise InputError(
+                f"{', '.join(sorted(names))} says how a model is fitted, but the model passed ({method}) is fitted already. "
+                "Leave it out, or pass the labelled reference instead of the model."
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictRequest(Request):
+    """What to find out about the cells, from a fitted model."""
+
+    trust: Options = default(Options())
+    coverage: float = default(COVERAGE)
+    store_proba: Keep = default("all")
+    rng: int = default(0)
+
+    def check(self) -> None:
+        """Refuse what means nothing for any model."""
+        seed(self.rng, "rng")
+        share(self.coverage, "coverage")
+        one_of(self.store_proba, "store_proba", get_args(Keep))
+
+    def of_uncalibrated_model(self) -> None:
+        """Refuse what needs held-out cells, where the fitted model has learned nothing from any."""
+        asked = [name for name in ("false_positive_rate", "check_quality") if getattr(self.trust, name)]
+        names = [f"trust.{name}" for name in asked if name in self.trust.written]
+        names += ["coverage"] if "coverage" in self.written else []
+        if names:
+            raise InputError(
+                f"{', '.join(names)} cannot be honoured: the model was fitted without calibration, or came without held-out "
+                "cells. Leave it out, or fit a model with `sca.tl.fit_annotator(reference, labels_key)`."
+            )
+
+
+def check_cv(cv: Any) -> None:
+    """Refuse what is no way to hold cells out."""
+    try:
+        whole(cv, "cv", least=0)
+    except InputError as error:
+        raise InputError(f"cv must be 0 (no scores), 1 (one hold-out) or a number of folds, not {cv!r}.") from error
