@@ -66,7 +66,7 @@ def table(board: Any) -> str:
         cells = []
         for m in metrics:
             j = board.metrics.index(m)
-            mean, low, high = (board.summary[part][i, j] for part in ("mean", "low", "high"))
+            mean, low, high = (getattr(board.summary, part)[i, j] for part in ("mean", "low", "high"))
             cells.append("–" if np.isnan(mean) else f"{mean:.2f} [{low:.2f}, {high:.2f}]")
         lines.append(f"| {method} | " + " | ".join(cells) + " |")
     if board.ceiling:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from sc_annotate.errors import InputError
-from sc_annotate.evaluation import Leaderboard, _leaderboard_intervals, leaderboard
+from sc_annotate.evaluation import Leaderboard, _leaderboard_tables, leaderboard
 from sc_annotate.evaluation.leaderboard_de import t_against_rest
 from sc_annotate.metrics import perturbation as metrics
 
@@ -60,10 +60,10 @@ def test_the_mean_tops_pearson_delta_and_is_still_called_uninformative(seed: int
     s = screen(seed)
     # A model of the field: it knows the shift half, and it adds what means nothing.
     board = board_of(s, {"model": 0.5 * (s["control"] + s["common"]) + 0.1 * s["noise"]})
-    column = board.summary["mean"][:, board.metrics.index("pearson_delta")]
+    column = board.summary.mean[:, board.metrics.index("pearson_delta")]
     assert board.methods[int(np.nanargmax(column))] == "mean"
     assert board.interval("mean", "pearson_delta").estimate > 0.8
-    assert dict(zip(board.methods, board.calls, strict=True)) == dict.fromkeys(board.methods, "uninformative")
+    assert dict(zip(board.methods, board.decisions, strict=True)) == dict.fromkeys(board.methods, "uninformative")
     assert "mean are uninformative: they say the same of every perturbation, although mean tops pearson_delta" in (
         board.verdict
     )
@@ -76,11 +76,11 @@ def test_a_useful_prediction_is_not_called_uninformative(seed: int, size: float)
     # At a fifth of its size the nearest true profile says no more than chance: the direction has to tell.
     s = screen(seed)
     board = board_of(s, {"model": s["common"] + size * s["effect"]})
-    assert board.calls == ["informative", "uninformative", "uninformative"]
-    assert board.differences["mean"]["better"].tolist() == [True, False, False]
-    assert board.differences["no_change"]["better"].tolist() == [True, False, False]
+    assert board.decisions == ["informative", "uninformative", "uninformative"]
+    assert board.differences["mean"].better.tolist() == [True, False, False]
+    assert board.differences["no_change"].better.tolist() == [True, False, False]
     assert board.verdict.startswith(f"On {N} conditions, model is better than no_change and mean.")
-    assert board.judgements[0].startswith("model is better than no_change and mean (")
+    assert board.sentences[0].startswith("model is better than no_change and mean (")
 
 
 def test_a_right_prediction_of_few_genes_is_informative_though_the_median_gene_never_changes() -> None:
@@ -88,7 +88,7 @@ def test_a_right_prediction_of_few_genes_is_informative_though_the_median_gene_n
     few = np.where(np.abs(s["effect"]) > np.quantile(np.abs(s["effect"]), 0.99), s["effect"], 0)
     board = board_of(s, {"model": s["common"] + few})
     assert board.interval("model", "sd_ratio").estimate < 0.1
-    assert board.calls[0] == "informative"
+    assert board.decisions[0] == "informative"
 
 
 def test_a_better_level_alone_is_not_better() -> None:
@@ -99,9 +99,9 @@ def test_a_better_level_alone_is_not_better() -> None:
     board = board_of(s, {"constant": np.tile(moved, (N, 1)), "noisy": moved + 0.02 * s["noise"]})
     for name in ("constant", "noisy"):
         assert board.difference(name, "mean").high < 0, "by L2 it wins"
-        assert not board.differences["mean"]["better"][board.methods.index(name)]
-        assert board.calls[board.methods.index(name)] == "uninformative"
-    assert "noisy is uninformative: it tells perturbations apart no better than chance" in board.judgements[1]
+        assert not board.differences["mean"].better[board.methods.index(name)]
+        assert board.decisions[board.methods.index(name)] == "uninformative"
+    assert "noisy is uninformative: it tells perturbations apart no better than chance" in board.sentences[1]
 
 
 def test_worse_than_a_baseline_that_is_better() -> None:
@@ -126,8 +126,8 @@ def test_equal_predictions_are_not_better() -> None:
 def test_five_conditions_are_too_few() -> None:
     s = screen(n=5)
     board = board_of(s, {"model": s["common"] + s["effect"]})
-    assert board.calls == ["too few conditions", "uninformative", "uninformative"]
-    assert not any(found["better"].any() for found in board.differences.values())
+    assert board.decisions == ["too few conditions", "uninformative", "uninformative"]
+    assert not any(found.better.any() for found in board.differences.values())
     assert board.verdict.startswith("Only 5 conditions could be scored, too few")
 
 
@@ -138,7 +138,7 @@ def test_matched_controls_that_differ_are_no_information() -> None:
     s["truth"] = s["truth"] + 0.1 * s["noise"]
     board = board_of(s, {}, control=own)
     assert board.spread[0] < 1e-6
-    assert board.calls == ["uninformative", "uninformative"]
+    assert board.decisions == ["uninformative", "uninformative"]
 
 
 def test_means_of_folds_stay_uninformative() -> None:
@@ -146,7 +146,7 @@ def test_means_of_folds_stay_uninformative() -> None:
     s = screen(n=12)
     others = (s["truth"].sum(axis=0) - s["truth"]) / 11
     board = board_of(s, {"mean": others}, perturbed_mean=others)
-    assert board.calls == ["uninformative", "uninformative"]
+    assert board.decisions == ["uninformative", "uninformative"]
     assert np.isnan(board.interval("mean", "pearson_perturbed").estimate)
 
 
@@ -202,18 +202,18 @@ def test_only_conditions_that_all_predict_are_scored_and_the_others_are_named() 
     assert board.dropped[:6] == ["not predicted by a"] * 2 + ["not predicted by a, b"] + ["not predicted by b"] * 2 + [
         ""
     ]
-    status = dict(zip(board.methods, board.summary["status"][:, 0], strict=True))
+    status = dict(zip(board.methods, board.summary.status[:, 0], strict=True))
     assert status == {
         "a": "partly missing", "b": "partly missing", "none": "missing", "no_change": "scored", "mean": "scored", "additive": "partly missing"
     }  # fmt: skip
     at = board.methods.index("additive")
-    assert (board.summary["n_scored"][at, 0], board.summary["n_missing"][at, 0]) == (30, 30)
-    assert board.calls[board.methods.index("none")] == "missing"
+    assert (board.summary.n_scored[at, 0], board.summary.n_missing[at, 0]) == (30, 30)
+    assert board.decisions[board.methods.index("none")] == "missing"
     assert board.verdict.startswith(f"On {N - 5} of {N} conditions, ")
     assert board.verdict.endswith("scored for nobody: a 3, b 3.")
     found = board.differences["additive"]
-    assert (found["n_scored"][0, 0], found["n_dropped"][0, 0]) == (30, 25)
-    assert found["reason"][0, 0] == "l2 undefined or not predicted by additive"
+    assert (found.n_scored[0, 0], found.n_dropped[0, 0]) == (30, 25)
+    assert found.reason[0, 0] == "l2 undefined or not predicted by additive"
     expected = (board.values["l2"][0] - board.values["l2"][at])[30:].mean()
     assert board.difference("a", "additive").estimate == pytest.approx(expected)
     # What is not scored is still there to be looked at.
@@ -225,11 +225,11 @@ def test_undefined_is_said_and_never_zero() -> None:
     board = board_of(screen(), {})
     j = board.metrics.index("pearson_delta")
     i = board.methods.index("no_change")
-    assert board.summary["status"][i, j] == "undefined"
-    assert (board.summary["n_scored"][i, j], board.summary["n_undefined"][i, j]) == (0, N)
-    assert np.isnan(board.summary["mean"][i, j])
+    assert board.summary.status[i, j] == "undefined"
+    assert (board.summary.n_scored[i, j], board.summary.n_undefined[i, j]) == (0, N)
+    assert np.isnan(board.summary.mean[i, j])
     assert np.isnan(board.difference("mean", "no_change", "pearson_delta").estimate)
-    assert board.differences["no_change"]["reason"][board.methods.index("mean"), j].endswith("by no_change")
+    assert board.differences["no_change"].reason[board.methods.index("mean"), j].endswith("by no_change")
 
 
 def test_ceiling() -> None:
@@ -312,7 +312,7 @@ def test_intervals_agree_with_a_plain_bootstrap() -> None:
 def test_quantiles_leave_out_nan() -> None:
     values = np.random.default_rng(0).random((50, 3))
     values[::3, 1], values[:, 2] = np.nan, np.nan
-    out = _leaderboard_intervals.quantiles(values, (0.025, 0.975))
+    out = _leaderboard_tables.quantiles(values, (0.025, 0.975))
     np.testing.assert_allclose(out[:, :2], np.nanquantile(values[:, :2], [0.025, 0.975], axis=0))
     assert np.isnan(out[:, 2]).all()
 
@@ -321,11 +321,11 @@ def test_the_bootstrap_is_quick() -> None:
     rng = np.random.default_rng(0)
     values, profiles = rng.random((8 * 10 * 4, 300)), rng.random((300, 1000))
     start = time.process_time()
-    drawn = _leaderboard_intervals.draws(300, 2000, 0)
-    _leaderboard_intervals.of_means(values, drawn)
-    below = _leaderboard_intervals.sds(profiles, drawn)
+    drawn = _leaderboard_tables.draws(300, 2000, 0)
+    _leaderboard_tables.of_means(values, drawn)
+    below = _leaderboard_tables.sds(profiles, drawn)
     for _ in range(4):
-        _leaderboard_intervals.of_sd_ratio(below, profiles, drawn, 1.0)
+        _leaderboard_tables.of_sd_ratio(below, profiles, drawn, 1.0)
     # About 0.5 s on one busy core; a loop over replicates takes a minute.
     assert time.process_time() - start < 5
 
@@ -334,8 +334,8 @@ def test_the_same_seed_gives_the_same_board() -> None:
     s = screen()
     model = {"model": s["common"] + 0.3 * s["effect"]}
     one, two, other = board_of(s, model), board_of(s, model), board_of(s, model, rng=1)
-    np.testing.assert_array_equal(one.summary["low"], two.summary["low"])
-    assert not np.array_equal(one.summary["low"], other.summary["low"], equal_nan=True)
+    np.testing.assert_array_equal(one.summary.low, two.summary.low)
+    assert not np.array_equal(one.summary.low, other.summary.low, equal_nan=True)
 
 
 # ---- storing and showing
@@ -351,18 +351,28 @@ def test_round_trip_through_a_file(kind: str, tmp_path: Path) -> None:
     path = tmp_path / f"x.{kind}"
     getattr(adata, f"write_{kind}")(path)
     back = Leaderboard.from_dict(getattr(ad, f"read_{kind}")(path).uns["board"])
-    for name in ("methods", "metrics", "baselines", "conditions", "genes", "dropped", "calls", "judgements", "verdict"):
+    for name in (
+        "methods",
+        "metrics",
+        "baselines",
+        "conditions",
+        "genes",
+        "dropped",
+        "decisions",
+        "sentences",
+        "verdict",
+    ):
         assert getattr(back, name) == getattr(board, name)
     assert back.notes == []
     assert back.ceiling == pytest.approx(board.ceiling)
     for name in ("predicted", "scored", "sd_ratios", "spread"):
         np.testing.assert_array_equal(getattr(back, name), getattr(board, name))
-    for part, array in board.summary.items():
-        np.testing.assert_array_equal(back.summary[part], array)
-        assert back.summary[part].dtype.kind == array.dtype.kind
+    for part, array in vars(board.summary).items():
+        np.testing.assert_array_equal(getattr(back.summary, part), array)
+        assert getattr(back.summary, part).dtype.kind == array.dtype.kind
     for name, found in board.differences.items():
-        for part, array in found.items():
-            np.testing.assert_array_equal(back.differences[name][part], array)
+        for part, array in vars(found).items():
+            np.testing.assert_array_equal(getattr(back.differences[name], part), array)
     for name, array in board.values.items():
         np.testing.assert_array_equal(back.values[name], array)
     assert repr(back) == repr(board)

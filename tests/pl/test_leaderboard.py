@@ -28,7 +28,7 @@ def test_leaderboard_shows_the_summary(predicted: Any, n: int) -> None:
     )
     assert [t.get_text() for t in first.get_yticklabels() if t.get_fontweight() == "bold"] == ["linear"]
     for j, (metric, ax) in enumerate(axes.items()):
-        mean, low, high, status = (board.summary[part][:, j] for part in ("mean", "low", "high", "status"))
+        mean, low, high, status = (getattr(board.summary, part)[:, j] for part in ("mean", "low", "high", "status"))
         assert dots(ax) == {i: mean[i] for i in np.flatnonzero(np.isfinite(mean))}
         assert intervals(ax) == {i: (low[i], high[i]) for i in np.flatnonzero(np.isfinite(low))}
         said = {
@@ -59,7 +59,7 @@ def test_chance_and_as_observed(predicted: Any) -> None:
 def test_fewer_conditions_say_so(predicted: Any) -> None:
     axes = sca.pl.leaderboard(predicted(10))
     board = made_board(10)
-    n = int(board.summary["n_scored"][board.methods.index("additive"), 0])
+    n = int(board.summary.n_scored[board.methods.index("additive"), 0])
     assert f"n={n}" in texts(axes["l2"])
 
 

@@ -17,7 +17,7 @@ def test_errors_are_paired(predicted: Any, metric: str) -> None:
     board = made_board(40)
     ax = sca.pl.perturbation_errors(predicted(40), metric=metric)
     j = board.metrics.index(metric)
-    mean = board.summary["mean"][:, j]
+    mean = board.summary.mean[:, j]
     best = np.argsort(mean if metric == "l2" else -mean, kind="stable")  # NaN last
     assert labels(ax)[0] == labels(sca.pl.perturbation_errors(made_board(40), metric=metric))[0]
     np.testing.assert_allclose(list(dots(ax).values()), mean[best][np.isfinite(mean[best])])

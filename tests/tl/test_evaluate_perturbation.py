@@ -190,7 +190,7 @@ def test_profiles_bring_ceiling_and_weights() -> None:
     board = evaluate_perturbation(truth, {"model": shrunk(screen())}, n_boot=50)
     assert {"weighted_mse", "weighted_r2"} <= set(board.metrics)
     assert board.ceiling["pearson_delta"] > 0.9
-    assert board.calls[0] == "informative"
+    assert board.decisions[0] == "informative"
     plain = evaluate_perturbation(screen(), {}, n_boot=50)
     assert plain.ceiling == {}
     assert "weighted_mse" not in plain.metrics
@@ -231,7 +231,7 @@ def test_one_covariate_at_a_time() -> None:
     board = evaluate_perturbation(truth, {"model": model}, training=seen, n_boot=50)
     assert board.conditions[0] == "G0|line1"
     assert board.notes == ["mean is the mean change in the other covariates"]
-    assert board.calls[0] == "informative"
+    assert board.decisions[0] == "informative"
 
 
 # ---- what is refused
@@ -258,7 +258,7 @@ def test_a_bad_model_on_the_right_scale_is_scored_not_refused() -> None:
     truth = screen()
     rng = np.random.default_rng(0)
     noise = shrunk(truth, 0.0) + 0.1 * rng.normal(size=(29, P))
-    assert evaluate_perturbation(truth, {"noise": noise}, n_boot=50).calls[0] == "uninformative"
+    assert evaluate_perturbation(truth, {"noise": noise}, n_boot=50).decisions[0] == "uninformative"
 
 
 def test_scale_of_truth() -> None:

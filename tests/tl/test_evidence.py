@@ -15,7 +15,7 @@ from sc_annotate._data.read import prepare
 from sc_annotate.annotation.evidence.coefficients import evidence_model
 from sc_annotate.annotation.evidence.reread import open_again
 from sc_annotate.errors import InputError, MethodError, StorageError
-from sc_annotate.evaluation._leaderboard_intervals import draws, of_means
+from sc_annotate.evaluation._leaderboard_tables import draws, of_means
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

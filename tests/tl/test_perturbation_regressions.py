@@ -234,7 +234,7 @@ def test_damaged_scores_are_a_storage_error(profiles: AnnData) -> None:
     whole = profiles.uns["perturbation"]["single"]
     for name in [*whole, None]:
         broken = {key: value for key, value in whole.items() if key != name} if name else "gone"
-        if name in ("notes", "dropped", "judgements", "genes"):
+        if name in ("notes", "dropped", "sentences", "genes"):
             continue
         profiles.uns["perturbation"]["single"] = broken
         with pytest.raises(StorageError, match=r"\['single'\], the stored scores, was changed.*Predict again"):

@@ -259,12 +259,12 @@ def test_who_knows_nothing_is_at_chance(n: int) -> None:
         with registered("noise", noise):
             sca.tl.predict_perturbation(profiles, method="noise", baseline="mean")
         board = sca.evaluation.Leaderboard.from_dict(profiles.uns["perturbation"]["single"])
-        called.append(board.calls[0])
+        called.append(board.decisions[0])
         for method in ("noise", "no_change"):
             for metric in ("direction", "discrimination"):
                 found = board.interval(method, metric)
                 assert found.low - 0.1 < (n + 1) / (2 * n) < found.high + 0.1
-        assert not any(found["better"][0] for found in board.differences.values())
+        assert not any(found.better[0] for found in board.differences.values())
         assert np.isnan(board.interval("mean", "pearson_perturbed").estimate)
     assert called.count("informative") <= 1
 
@@ -459,5 +459,5 @@ def test_no_signal_between_activation_and_interference() -> None:
     down.X, up.X = np.clip(down.X, -3, 3), np.clip(up.X, -3, 3)
     sca.tl.predict_perturbation(down, method_kwargs={"perturbation_embedding": sca.pp.perturbation_embedding(up)})
     board = sca.evaluation.Leaderboard.from_dict(down.uns["perturbation"]["single"])
-    assert board.calls[board.methods.index("linear (own embedding)")] == "uninformative"
-    assert not any(board.differences[b]["better"][0] for b in board.differences)
+    assert board.decisions[board.methods.index("linear (own embedding)")] == "uninformative"
+    assert not any(board.differences[b].better[0] for b in board.differences)

@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeVar
 
 import numpy as np
 
-from sc_annotate.errors import InputError
+from sc_annotate.errors import InputError, StorageError
 
 T = TypeVar("T")
 
@@ -114,6 +114,15 @@ def columns(value: Any, name: str, *, of: str = "columns of obs") -> list[str]:
     if isinstance(value, set | frozenset) or not all(isinstance(each, str) for each in found):
         raise InputError(f"{name} must be a list of {of}, not {value!r}.")
     return [str(each) for each in found]
+
+
+def result_name(key: Any) -> str:
+    """The name of a result, which files must be able to hold."""
+    if not isinstance(key, str) or not key or "/" in key or "\0" in key or key in (".", "..", "_index"):
+        raise StorageError(
+            f"the name of a result (key_added, key) must be a non-empty string without '/' that files can hold, not {key!r}."
+        )
+    return key
 
 
 def parameters(value: Any, name: str = "method_kwargs") -> dict[str, Any]:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from sc_annotate._core.arguments import result_name
 from sc_annotate._core.codec import sanitize
 from sc_annotate._data.lazy import with_tables
-from sc_annotate._store.storage import check_key
 from sc_annotate.errors import StorageError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def _ours(stored: Any) -> bool:
 
 def check_writable(adata: AnnData, key: str) -> None:
     """Refuse to overwrite what this package did not write."""
-    check_key(key)
+    result_name(key)
     stored = adata.uns.get(key)
     written = stored.get("written") if isinstance(stored, dict) and _ours(stored) else None
     mine = set() if written is None else {str(name) for name in written}
@@ -90,7 +90,7 @@ def read_uns(adata: AnnData, key: str) -> dict[str, Any]:
     from sc_annotate._data.matrix import check_adata
 
     check_adata(adata, what="adata")
-    check_key(key)
+    result_name(key)
     stored = adata.uns.get(key)
     if not isinstance(stored, dict) or not _ours(stored):
         have = [name for name, value in adata.uns.items() if _ours(value)]

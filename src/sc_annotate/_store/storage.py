@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sc_annotate._core.arguments import result_name
 from sc_annotate._core.codec import sanitize
 from sc_annotate._data.lazy import in_memory, obs_of
 from sc_annotate._store.slots import SCHEMA, Slots
@@ -33,11 +34,7 @@ class Annotation:
 
 def check_key(key: Any) -> Slots:
     """Refuse keys that h5ad cannot hold."""
-    if not isinstance(key, str) or not key or "/" in key or "\0" in key or key in (".", "..", "_index"):
-        raise StorageError(
-            f"the name of a result (key_added, key) must be a non-empty string without '/' that files can hold, not {key!r}."
-        )
-    return Slots(key)
+    return Slots(result_name(key))
 
 
 def check_writable(adata: AnnData, key: str, columns: Sequence[str] = ()) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -10,7 +11,7 @@ from sc_annotate.datasets._molecules import draw_counts
 from sc_annotate.datasets._perturb_interactions import KINDS, planted
 from sc_annotate.datasets._perturb_noise import burst, burst_size, noise_levels
 from sc_annotate.datasets._perturb_scale import DEPTH_SD, Scale
-from sc_annotate.datasets._perturb_truth import design, expected_effects, expected_profiles, shares_by_batch
+from sc_annotate.datasets._perturb_truth import Shape, design, expected_effects, expected_profiles, shares_by_batch
 from sc_annotate.datasets._tree import apportion
 from sc_annotate.errors import InputError
 
@@ -145,25 +146,15 @@ def simulate_perturb_seq(
     >>> adata.uns["truth"]["delta"].shape
     (8, 100)
     """
-    given = dict(locals())
-    _check(given)
+    arguments = dict(locals())
+    _check(arguments)
     import pandas as pd
     from anndata import AnnData
 
     # Streams of their own, so that the truth stays the same when the number of cells changes.
     for_truth, for_noise, for_cells, for_molecules, for_bursts = np.random.default_rng(rng).spawn(5)
-    n_lines = 1 + bool(second_line)
-    shape = {name: given[name] for name in ("rank", "similarity", "effect_size", "shift")}
-    truth = design(
-        n_genes,
-        n_singles,
-        n_doubles,
-        **shape,
-        n_batches=n_batches,
-        batch_strength=batch_strength,
-        n_lines=n_lines,
-        rng=for_truth,
-    )
+    shape = Shape(**{each.name: arguments[each.name] for each in fields(Shape)})
+    truth, n_lines = design(shape, for_truth), shape.n_lines
     fano, level = noise_levels(n_genes, gene_noise, for_noise)
     scale = Scale(fano, level, depth)
     effects = [expected_effects(truth, scale, line) for line in range(n_lines)]
@@ -218,7 +209,7 @@ def simulate_perturb_seq(
         obs=pd.DataFrame({**obs, "worked": worked}, index=_numbered("cell_", n_cells)),
         var=pd.DataFrame({"is_target": is_target, "noise": np.sqrt(fano)[level]}, index=names),
         varm={"programmes": truth.programmes},
-        uns={"truth": known, "simulation": given},
+        uns={"truth": known, "simulation": arguments},
     )
 
 
@@ -226,31 +217,31 @@ def _numbered(prefix: str, n: int) -> list[str]:
     return [f"{prefix}{i:0{len(str(n))}d}" for i in range(1, n + 1)]
 
 
-def _check(given: dict[str, Any]) -> None:
+def _check(arguments: dict[str, Any]) -> None:
     whole = {"n_genes": 3, "n_singles": 1, "n_doubles": 0, "n_batches": 1, "rank": 1, "n_cells": 1}
     for name in whole:
-        if not isinstance(given[name], int | np.integer) or isinstance(given[name], bool):
-            raise InputError(f"{name} is {given[name]!r}, but must be a whole number.")
-    least: dict[str, float] = {**whole, "n_cells": given["n_singles"] + given["n_doubles"] + 1, "depth": 1}
+        if not isinstance(arguments[name], int | np.integer) or isinstance(arguments[name], bool):
+            raise InputError(f"{name} is {arguments[name]!r}, but must be a whole number.")
+    least: dict[str, float] = {**whole, "n_cells": arguments["n_singles"] + arguments["n_doubles"] + 1, "depth": 1}
     least |= {"effect_size": 0, "interaction_size": 0, "shift": 0, "gene_noise": 0, "batch_strength": 0, "imbalance": 1}
     for name, bound in least.items():
-        if not given[name] >= bound:
-            raise InputError(f"{name} is {given[name]}, but must be {bound} or more.")
+        if not arguments[name] >= bound:
+            raise InputError(f"{name} is {arguments[name]}, but must be {bound} or more.")
     for name in ("similarity", "interactions", "efficacy", "control_share"):
-        if not 0 <= given[name] <= 1:
-            raise InputError(f"{name} is {given[name]}, but is a share: it must lie between 0 and 1.")
-    if given["interaction_kind"] not in KINDS:
+        if not 0 <= arguments[name] <= 1:
+            raise InputError(f"{name} is {arguments[name]}, but is a share: it must lie between 0 and 1.")
+    if arguments["interaction_kind"] not in KINDS:
         raise InputError(
-            f"interaction_kind is {given['interaction_kind']!r}, but must be one of {', '.join(map(repr, KINDS))}."
+            f"interaction_kind is {arguments['interaction_kind']!r}, but must be one of {', '.join(map(repr, KINDS))}."
         )
-    if given["control_share"] in (0, 1):
-        raise InputError(f"control_share is {given['control_share']}, but there must be control cells and others.")
-    if given["n_singles"] > (given["n_genes"] - 1) // 2:
+    if arguments["control_share"] in (0, 1):
+        raise InputError(f"control_share is {arguments['control_share']}, but there must be control cells and others.")
+    if arguments["n_singles"] > (arguments["n_genes"] - 1) // 2:
         raise InputError(
-            f"n_singles is {given['n_singles']}, but targets are at most half of the {given['n_genes'] - 1} genes beside REST."
+            f"n_singles is {arguments['n_singles']}, but targets are at most half of the {arguments['n_genes'] - 1} genes beside REST."
         )
-    pairs = given["n_singles"] * (given["n_singles"] - 1) // 2
-    if given["n_doubles"] > pairs:
+    pairs = arguments["n_singles"] * (arguments["n_singles"] - 1) // 2
+    if arguments["n_doubles"] > pairs:
         raise InputError(
-            f"n_doubles is {given['n_doubles']}, but {given['n_singles']} targets make {pairs} pairs only."
+            f"n_doubles is {arguments['n_doubles']}, but {arguments['n_singles']} targets make {pairs} pairs only."
         )

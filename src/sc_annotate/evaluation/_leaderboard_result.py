@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sc_annotate.errors import InputError
 from sc_annotate.evaluation._bootstrap import Interval
+from sc_annotate.evaluation._leaderboard_tables import Difference, Summary
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,11 +17,13 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from sc_annotate.evaluation._leaderboard_verdict import Findings
+
 SCHEMA = 1
-_LISTS = ("methods", "metrics", "baselines", "conditions", "dropped", "genes", "calls", "judgements", "notes")
+_LISTS = ("methods", "metrics", "baselines", "conditions", "dropped", "genes", "decisions", "sentences", "notes")
 _ARRAYS = ("predicted", "scored", "sd_ratios", "spread")
-_SUMMARY = ("mean", "low", "high", "n_scored", "n_undefined", "n_missing", "status")
-_DIFFERENCES = ("mean", "low", "high", "n_scored", "n_dropped", "better", "reason")
+_SUMMARY = tuple(each.name for each in fields(Summary))
+_DIFFERENCE = tuple(each.name for each in fields(Difference))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -39,7 +42,7 @@ class Leaderboard:
         bool, (methods, conditions): whether there is a prediction.
     scored
         bool, (conditions,): whether all methods predict it, so that it counts in ``summary`` and ``differences``.
-        ``additive`` is not asked: it says nothing of single perturbations.
+        ``additive`` does not count here: it predicts no single perturbation.
     dropped
         Why a condition does not count; "" where it does.
     sd_ratios
@@ -56,10 +59,10 @@ class Leaderboard:
         were dropped), and ``better``, (methods,): whether the method is better by the rule of :func:`leaderboard`.
     ceiling
         For each metric, how well half of the cells predicts the other half; empty where no halves were given.
-    calls
+    decisions
         For each method ``"informative"``, ``"uninformative"``, ``"too few conditions"`` or ``"missing"``.
-    judgements
-        One sentence a method, with its figures.
+    sentences
+        One for each method, with its figures.
     verdict
         What follows for all of them.
     notes
@@ -73,7 +76,7 @@ class Leaderboard:
     >>> names = [(f"G{i}",) for i in range(12)]
     >>> genes = np.array([f"G{i}" for i in range(30)])
     >>> board = leaderboard(truth, {}, control=truth[0], perturbed_mean=truth.mean(axis=0), targets=names, genes=genes)
-    >>> board.methods, board.calls
+    >>> board.methods, board.decisions
     (['no_change', 'mean'], ['uninformative', 'uninformative'])
     """
 
@@ -88,13 +91,46 @@ class Leaderboard:
     dropped: list[str]
     sd_ratios: NDArray[np.float64]
     spread: NDArray[np.float64]
-    summary: dict[str, NDArray[Any]]
-    differences: dict[str, dict[str, NDArray[Any]]]
+    summary: Summary
+    differences: dict[str, Difference]
     ceiling: dict[str, float]
-    calls: list[str]
-    judgements: list[str]
+    decisions: list[str]
+    sentences: list[str]
     verdict: str
     notes: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(
+        cls,
+        findings: Findings,
+        *,
+        conditions: list[str],
+        genes: list[str],
+        dropped: list[str],
+        sd_ratios: NDArray[np.float64],
+        ceiling: dict[str, float],
+    ) -> Leaderboard:
+        """From scores and what follows from them."""
+        scores = findings.scores
+        return cls(
+            methods=scores.methods,
+            metrics=scores.metrics,
+            baselines=list(findings.differences),
+            conditions=conditions,
+            genes=genes,
+            values=scores.values,
+            predicted=scores.predicted,
+            scored=scores.scored,
+            dropped=dropped,
+            sd_ratios=sd_ratios,
+            spread=findings.spread,
+            summary=findings.summary,
+            differences=findings.differences,
+            ceiling=ceiling,
+            decisions=findings.decisions,
+            sentences=findings.sentences(),
+            verdict=findings.verdict(),
+        )
 
     @property
     def n_scored(self) -> int:
@@ -109,13 +145,13 @@ class Leaderboard:
     def interval(self, method: str, metric: str) -> Interval:
         """Mean score of a method with its interval."""
         at = _index(self.methods, method, "method"), _index(self.metrics, metric, "metric")
-        return Interval(*(float(self.summary[part][at]) for part in ("mean", "low", "high")))
+        return Interval(*(float(getattr(self.summary, part)[at]) for part in ("mean", "low", "high")))
 
     def difference(self, method: str, baseline: str, metric: str = "l2") -> Interval:
         """Mean paired difference of a method to a baseline, with its interval."""
         at = _index(self.methods, method, "method"), _index(self.metrics, metric, "metric")
         found = self.differences[self.baselines[_index(self.baselines, baseline, "baseline")]]
-        return Interval(*(float(found[part][at]) for part in ("mean", "low", "high")))
+        return Interval(*(float(getattr(found, part)[at]) for part in ("mean", "low", "high")))
 
     def table(self) -> pd.DataFrame:
         """The summary, one row for each method and metric; with the ceiling, and the difference to each baseline."""
@@ -123,11 +159,11 @@ class Leaderboard:
 
         k = len(self.metrics)
         columns: dict[str, Any] = {"method": np.repeat(self.methods, k), "metric": self.metrics * len(self.methods)}
-        columns |= {part: self.summary[part].ravel() for part in _SUMMARY}
+        columns |= {part: getattr(self.summary, part).ravel() for part in _SUMMARY}
         columns["ceiling"] = [self.ceiling.get(m, np.nan) for m in self.metrics] * len(self.methods)
         for name, found in self.differences.items():
             for part in ("mean", "low", "high"):
-                columns[f"minus {name}" + ("" if part == "mean" else f", {part}")] = found[part].ravel()
+                columns[f"minus {name}" + ("" if part == "mean" else f", {part}")] = getattr(found, part).ravel()
         return pd.DataFrame(columns)
 
     def to_dict(self) -> dict[str, Any]:
@@ -137,9 +173,10 @@ class Leaderboard:
         out |= {name: np.array(getattr(self, name), dtype=object) for name in _LISTS if getattr(self, name)}
         out |= {name: getattr(self, name).copy() for name in _ARRAYS}
         out["values"] = {name: array.copy() for name, array in self.values.items()}
-        out["summary"] = {part: _plain(self.summary[part]) for part in _SUMMARY}
+        out["summary"] = {part: _plain(getattr(self.summary, part)) for part in _SUMMARY}
         out["differences"] = {
-            part: _plain(np.stack([self.differences[name][part] for name in self.baselines])) for part in _DIFFERENCES
+            part: _plain(np.stack([getattr(self.differences[name], part) for name in self.baselines]))
+            for part in _DIFFERENCE
         }
         out["ceiling"] = np.array([self.ceiling.get(m, np.nan) for m in self.metrics], dtype=np.float64)
         return out
@@ -150,10 +187,7 @@ class Leaderboard:
         if not isinstance(stored, dict) or int(stored.get("schema", 0)) != SCHEMA:
             raise InputError(f"this is no stored leaderboard of schema {SCHEMA}. Evaluate again.")
         lists = {name: [str(v) for v in stored.get(name, [])] for name in _LISTS}
-        differences: dict[str, dict[str, Any]] = {name: {} for name in lists["baselines"]}
-        for part in _DIFFERENCES:
-            for i, name in enumerate(lists["baselines"]):
-                differences[name][part] = _typed(part, np.asarray(stored["differences"][part])[i])
+        found = {part: _typed(part, np.asarray(stored["differences"][part])) for part in _DIFFERENCE}
         ceiling = np.asarray(stored["ceiling"], dtype=np.float64)
         return cls(
             **lists,
@@ -162,8 +196,11 @@ class Leaderboard:
             scored=np.asarray(stored["scored"], dtype=bool),
             sd_ratios=np.asarray(stored["sd_ratios"], dtype=np.float64),
             spread=np.asarray(stored["spread"], dtype=np.float64),
-            summary={part: _typed(part, np.asarray(stored["summary"][part])) for part in _SUMMARY},
-            differences=differences,
+            summary=Summary(**{part: _typed(part, np.asarray(stored["summary"][part])) for part in _SUMMARY}),
+            differences={
+                name: Difference(**{part: array[i] for part, array in found.items()})
+                for i, name in enumerate(lists["baselines"])
+            },
             ceiling={m: float(c) for m, c in zip(lists["metrics"], ceiling, strict=True) if np.isfinite(ceiling).any()},
             verdict=str(stored["verdict"]),
         )
@@ -183,7 +220,7 @@ class Leaderboard:
         return "\n".join([*lines, self.verdict, *(f"note: {note}" for note in self.notes)])
 
     def _cell(self, i: int, j: int) -> str:
-        mean, low, high, status = (self.summary[part][i, j] for part in ("mean", "low", "high", "status"))
+        mean, low, high, status = (getattr(self.summary, part)[i, j] for part in ("mean", "low", "high", "status"))
         return str(status) if np.isnan(mean) else f"{mean:.3g} [{low:.3g}, {high:.3g}]"
 
 

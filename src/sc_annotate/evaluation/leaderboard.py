@@ -7,18 +7,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sc_annotate.errors import InputError
-from sc_annotate.evaluation import _leaderboard_inputs as inputs
-from sc_annotate.evaluation import _leaderboard_intervals as intervals
 from sc_annotate.evaluation import _leaderboard_tables as tables
-from sc_annotate.evaluation import _leaderboard_verdict as words
+from sc_annotate.evaluation import _leaderboard_task as arrays
 from sc_annotate.evaluation._leaderboard_result import Leaderboard
-from sc_annotate.evaluation._leaderboard_scores import SD_RATIO, make_task, replicate, score, spread
+from sc_annotate.evaluation._leaderboard_tables import Scores, Summary
+from sc_annotate.evaluation._leaderboard_task import SD_RATIO
+from sc_annotate.evaluation._leaderboard_verdict import Findings
 from sc_annotate.metrics import perturbation as metrics
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
+
+    from sc_annotate.evaluation._leaderboard_task import Task
 
 __all__ = ["Leaderboard", "leaderboard"]
 
@@ -132,77 +134,68 @@ def leaderboard(
     On 30 conditions, model is better than no_change and mean. no_change and mean are uninformative: they say the same of
     every perturbation.
     """
-    true = inputs.profiles(truth, "truth")
+    true = arrays.profiles(truth, "truth")
     n, p = true.shape
-    base = inputs.profile(control, n, p, "control")
-    middle = inputs.profile(perturbed_mean, n, p, "perturbed_mean")
-    own = inputs.own_columns(targets, genes, n, p)
+    base = arrays.profile(control, n, p, "control")
+    middle = arrays.profile(perturbed_mean, n, p, "perturbed_mean")
+    own = arrays.own_columns(targets, genes, n, p)
     if n_boot < 1 or (n_top is not None and n_top < 1):
         raise InputError(f"n_boot and n_top must be 1 or more, not {n_boot} and {n_top}.")
-    given = {"no_change": base, "mean": middle} | dict(predictions)
-    order = [name for name in given if name not in OBLIGATORY] + [name for name in OBLIGATORY if name in given]
-    names = inputs.condition_names(conditions, targets)
-    predicted = inputs.check_predictions({name: given[name] for name in order}, true.shape, names)
+    methods = {"no_change": base, "mean": middle} | dict(predictions)
+    order = [name for name in methods if name not in OBLIGATORY] + [name for name in OBLIGATORY if name in methods]
+    names = arrays.condition_names(conditions, targets)
+    predicted = arrays.check_predictions({name: methods[name] for name in order}, true.shape, names)
     extra = [reference] if isinstance(reference, str) else list(reference)
     if unknown := [name for name in extra if name not in order]:
         raise InputError(f"reference names {unknown[0]!r}, which is not among the methods: {', '.join(order)}.")
     there = np.array([np.isfinite(each[:, 0]) for each in predicted.values()])
-    scored, dropped = inputs.common(order, there, names)
-    tried = None if t is None else inputs.profiles(t, "t", finite=False, shape=true.shape)
-    task = make_task(true, base, middle, own, n_top, tried)
-    found = [score(task, each) for each in predicted.values()]
+    scored, dropped = arrays.common(order, there, names)
+    tried = None if t is None else arrays.profiles(t, "t", finite=False, shape=true.shape)
+    task = arrays.make_task(true, base, middle, own, n_top, tried)
+    found = [arrays.score(task, each) for each in predicted.values()]
     if training_mean is not None:
-        learnt = inputs.profile(training_mean, n, p, "training_mean")
-        for scores, each in zip(found, predicted.values(), strict=True):
+        learnt = arrays.profile(training_mean, n, p, "training_mean")
+        for one, each in zip(found, predicted.values(), strict=True):
             # Beside a mean that holds the condition itself, its absence from this one would look like knowledge.
             same = np.abs(each - learnt).max(axis=1) <= 1e-6 * np.abs(learnt).max()
             for name in ("pearson_perturbed", "direction"):
-                scores[name] = np.where(same, np.nan, scores[name])
-    columns = task.metrics
-    values = {m: np.stack([each[m] for each in found]) for m in columns if m != SD_RATIO}
-    drawn = intervals.draws(int(scored.sum()), n_boot, rng)
-    table = tables.summary(columns, values, there, scored, drawn)
-    few = drawn[: intervals.affordable(n_boot, task.top.size)]
-    below_all = intervals.sds(true[scored][:, task.top], few)
-    ratios = np.full((len(order), task.top.size), np.nan)
-    spreads = np.full(len(order), np.nan)
-    for i, each in enumerate(predicted.values()):
-        rows = scored & there[i]
-        if rows.sum() > 1:
-            spreads[i] = spread(true[rows], each[rows], base[rows])
-            a, b = true[rows][:, task.top], each[rows][:, task.top]
-            ratios[i] = metrics.sd_ratio(a, b)
-            drawn_here = few[:, there[i][scored]]
-            below = below_all if there[i][scored].all() else intervals.sds(a, drawn_here)
-            limits = intervals.of_sd_ratio(
-                below, b, drawn_here, float(np.nanmedian(ratios[i])) if np.isfinite(ratios[i]).any() else np.nan
-            )
-            tables.add_sd_ratio(table, i, columns.index(SD_RATIO), ratios[i], limits, int(rows.sum()))
-    calls = [words.call(i, columns, spreads, table, n) for i in range(len(order))]
-    differences = {}
-    for name in dict.fromkeys([*OBLIGATORY, *extra]):
-        if name in order and (there[order.index(name)] & scored).any():
-            at = order.index(name)
-            gap = tables.difference(order, at, columns, values, scored, drawn)
-            gap["better"] = np.array([words.better(i, at, columns, calls, table, gap, n) for i in range(len(order))])
-            differences[name] = gap
-    told = (columns, calls, spreads, table, differences)
-    return Leaderboard(
-        methods=order,
-        metrics=columns,
-        baselines=list(differences),
+                one[name] = np.where(same, np.nan, one[name])
+    values = {m: np.stack([each[m] for each in found]) for m in task.metrics if m != SD_RATIO}
+    drawn = tables.draws(int(scored.sum()), n_boot, rng)
+    scores = Scores(order, task.metrics, values, there, scored, drawn)
+    summary = Summary.of(scores)
+    ratios, spreads = _variation(task, list(predicted.values()), scores, summary)
+    findings = Findings(scores, summary, spreads, n)
+    findings.compare_with([*OBLIGATORY, *extra])
+    return Leaderboard.of(
+        findings,
         conditions=names,
         genes=[str(g) for g in np.asarray(genes)[task.top]],
-        values=values,
-        predicted=there,
-        scored=scored,
         dropped=dropped,
         sd_ratios=ratios,
-        spread=spreads,
-        summary=table,
-        differences=differences,
-        ceiling={} if halves is None else replicate(task, halves, scored),
-        calls=calls,
-        judgements=[words.judge(i, order, *told) for i in range(len(order))],
-        verdict=words.verdict(order, *told, int(scored.sum()), n) + words.left_out(order, there),
+        ceiling={} if halves is None else arrays.replicate(task, halves, scored),
     )
+
+
+def _variation(
+    task: Task, predicted: list[NDArray[np.float64]], scores: Scores, summary: Summary
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """SD ratios of the genes that are looked at, and the spread over all genes, of each method; the first into `summary`."""
+    scored, column = scores.scored, scores.metrics.index(SD_RATIO)
+    few = scores.drawn[: tables.affordable(len(scores.drawn), task.top.size)]
+    below_all = tables.sds(task.truth[scored][:, task.top], few)
+    ratios = np.full((len(predicted), task.top.size), np.nan)
+    spreads = np.full(len(predicted), np.nan)
+    for i, each in enumerate(predicted):
+        rows = scored & scores.predicted[i]
+        if rows.sum() > 1:
+            spreads[i] = arrays.spread(task.truth[rows], each[rows], task.control[rows])
+            a, b = task.truth[rows][:, task.top], each[rows][:, task.top]
+            ratios[i] = metrics.sd_ratio(a, b)
+            here = scores.predicted[i][scored]
+            drawn_here = few[:, here]
+            below = below_all if here.all() else tables.sds(a, drawn_here)
+            middle = float(np.nanmedian(ratios[i])) if np.isfinite(ratios[i]).any() else np.nan
+            limits = tables.of_sd_ratio(below, b, drawn_here, middle)
+            summary.set_sd_ratio(i, column, ratios[i], limits, int(rows.sum()))
+    return ratios, spreads

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sc_annotate.evaluation import _leaderboard_intervals as intervals
 from sc_annotate.evaluation import _leaderboard_tables as tables
-from sc_annotate.evaluation import _leaderboard_verdict as words
 from sc_annotate.evaluation._leaderboard_result import Leaderboard
-from sc_annotate.evaluation._leaderboard_scores import SD_RATIO
+from sc_annotate.evaluation._leaderboard_tables import Scores, Summary
+from sc_annotate.evaluation._leaderboard_task import SD_RATIO
+from sc_annotate.evaluation._leaderboard_verdict import Findings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,41 +37,24 @@ def pooled(boards: Mapping[str, Leaderboard], *, n_boot: int = 2000, rng: int = 
     scored = np.concatenate([b.scored for b in parts])
     perturbation = np.concatenate([b.conditions for b in parts])[scored]
     _, which = np.unique(perturbation, return_inverse=True)
-    drawn = intervals.draws(int(which.max(initial=-1)) + 1, n_boot, rng)[:, which]
-    table = tables.summary(columns, values, there, scored, drawn)
+    drawn = tables.draws(int(which.max(initial=-1)) + 1, n_boot, rng)[:, which]
+    scores = Scores(order, columns, values, there, scored, drawn)
+    summary = Summary.of(scores)
     ratios = np.concatenate([b.sd_ratios[rows] for b, rows in zip(parts, at, strict=True)], axis=1)
     spread = np.mean([b.spread[rows] for b, rows in zip(parts, at, strict=True)], axis=0)
     for i in range(len(order)):
         if SD_RATIO in columns:
             nowhere = (float("nan"), float("nan"))
-            tables.add_sd_ratio(table, i, columns.index(SD_RATIO), ratios[i], nowhere, int((scored & there[i]).sum()))
+            summary.set_sd_ratio(i, columns.index(SD_RATIO), ratios[i], nowhere, int((scored & there[i]).sum()))
     # Chance is highest where the fewest conditions compete.
-    n = min(len(b.conditions) for b in parts)
-    calls = [words.call(i, columns, spread, table, n) for i in range(len(order))]
-    differences = {}
-    for name in [name for name in first.baselines if name in order]:
-        b = order.index(name)
-        gap = tables.difference(order, b, columns, values, scored, drawn)
-        gap["better"] = np.array([words.better(i, b, columns, calls, table, gap, n) for i in range(len(order))])
-        differences[name] = gap
-    told = (columns, calls, spread, table, differences)
+    findings = Findings(scores, summary, spread, min(len(b.conditions) for b in parts))
+    findings.compare_with(name for name in first.baselines if name in order)
     ceilings = [b.ceiling for b in parts if b.ceiling]
-    return Leaderboard(
-        methods=order,
-        metrics=columns,
-        baselines=list(differences),
+    return Leaderboard.of(
+        findings,
         conditions=[f"{name}|{label}" for label, b in boards.items() for name in b.conditions],
         genes=[gene for b in parts for gene in b.genes],
-        values=values,
-        predicted=there,
-        scored=scored,
         dropped=[why for b in parts for why in b.dropped],
         sd_ratios=ratios,
-        spread=spread,
-        summary=table,
-        differences=differences,
         ceiling={m: float(np.mean([c[m] for c in ceilings if m in c])) for m in (ceilings[0] if ceilings else {})},
-        calls=calls,
-        judgements=[words.judge(i, order, *told) for i in range(len(order))],
-        verdict=words.verdict(order, *told, int(scored.sum()), len(scored)) + words.left_out(order, there),
     )

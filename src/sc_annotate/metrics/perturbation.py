@@ -13,9 +13,8 @@ from __future__ import annotations
 
 from sc_annotate.metrics._perturbation_cells import energy_distance
 from sc_annotate.metrics._perturbation_de import overlap_at_n, precision_at_n
-from sc_annotate.metrics._perturbation_discrimination import perturbation_discrimination
 from sc_annotate.metrics._perturbation_errors import l2, pearson_delta, sd_ratio, sign_accuracy, top_expressed
-from sc_annotate.metrics._perturbation_ranks import centroid_accuracy, inverse_rank
+from sc_annotate.metrics._perturbation_ranks import centroid_accuracy, inverse_rank, perturbation_discrimination
 from sc_annotate.metrics._perturbation_replicates import replicate_ceiling
 from sc_annotate.metrics._perturbation_weights import de_weights, weighted_mse, weighted_r2
 

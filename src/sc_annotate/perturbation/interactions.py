@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sc_annotate._core.arguments import result_name
 from sc_annotate._core.codec import sanitize
 from sc_annotate._core.progress import logger
-from sc_annotate._store.storage import check_key
 from sc_annotate._vocabulary.conditions import names_of
 from sc_annotate.errors import StorageError
 from sc_annotate.metrics import auroc
@@ -85,7 +85,7 @@ def interactions(profiles: AnnData, predictions: Any, key_added: str, request: I
 
 
 def _check_writable(profiles: AnnData, key: str) -> None:
-    check_key(key)
+    result_name(key)
     stored = profiles.uns.get(key)
     if key in profiles.uns and not (isinstance(stored, dict) and stored.get("task") == TASK):
         raise StorageError(

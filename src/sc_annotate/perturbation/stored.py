@@ -66,7 +66,7 @@ def read_scores(adata: AnnData, key: str, kind: str | None, context: str | None)
         board = Leaderboard.from_dict(stored[which])
         shape = len(board.methods), len(board.conditions)
         wrong = [
-            name for name in ("methods", "metrics", "baselines", "conditions", "calls") if not getattr(board, name)
+            name for name in ("methods", "metrics", "baselines", "conditions", "decisions") if not getattr(board, name)
         ]
         wrong += [name for name, array in board.values.items() if array.shape != shape]
         wrong += [name for name in board.metrics if name not in board.values and name != "sd_ratio"]

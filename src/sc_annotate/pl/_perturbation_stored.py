@@ -148,7 +148,7 @@ def read_board(adata: Any, key: str, kind: str | None) -> Board:
 def _board(stored: dict[str, Any], key: str, what: str, own: str | None) -> Board:
     names = {
         part: [str(v) for v in np.ravel(stored.get(part, []))]
-        for part in ("methods", "metrics", "baselines", "conditions", "calls")
+        for part in ("methods", "metrics", "baselines", "conditions", "decisions")
     }
     scored = np.ravel(np.asarray(stored["scored"], dtype=bool))
     some = "" if scored.all() else f" of {scored.size:,}"
@@ -164,7 +164,7 @@ def _board(stored: dict[str, Any], key: str, what: str, own: str | None) -> Boar
         differences={part: np.asarray(v) for part, v in stored["differences"].items()},
         sd_ratios=np.asarray(stored["sd_ratios"], dtype=np.float64),
         ceiling=dict(zip(names["metrics"], ceiling.tolist(), strict=True)),
-        informative=names["calls"],
+        informative=names["decisions"],
         verdict=str(stored["verdict"]),
         what=f"{key}: {int(scored.sum()):,}{some} {what}",
         own=own,

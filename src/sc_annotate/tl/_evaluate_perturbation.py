@@ -108,7 +108,7 @@ def evaluate_perturbation(
     >>> profiles.index = ["control", *names]
     >>> shrunk = 0.5 * profiles[1:] + 0.5 * profiles[1:].mean()
     >>> board = sca.tl.evaluate_perturbation(profiles, {"shrunk": shrunk[names[::-1]]})
-    >>> board.methods, board.calls[0]
+    >>> board.methods, board.decisions[0]
     (['shrunk', 'no_change', 'mean'], 'informative')
     """
     how = TableRequest(control=control, perturbation_key=perturbation_key, separator=separator)
