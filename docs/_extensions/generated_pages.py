@@ -1,7 +1,7 @@
 """Pages that are made from the code, so that they stay up to date.
 
 * ``generated/api_*.rst``: one page per package, a row for each name in its ``__all__``;
-* ``generated/include/methods.md``: the table of methods, from the registry;
+* ``generated/include/methods.md`` and ``predictors.md``: the tables of methods, from the registry;
 * ``tutorials/*.md``: copies of the notebooks in the repository's tutorials folder.
 """
 
@@ -27,6 +27,8 @@ PACKAGES = {
     "datasets": ("Datasets", "Small measured data sets, and simulated data with known truth."),
     "benchmark": ("Benchmark", "Compare methods on the same cells, folds and seeds."),
     "metrics": ("Metrics", "Pure functions on arrays."),
+    "annotators": ("Annotators", "The base class of cell typing methods, and the checks of input that they share."),
+    "predictors": ("Predictors", "The base class of perturbation predictors, and what they learn from."),
     "testing": ("Testing", "Checks for methods from other packages."),
 }
 PACKAGE = "sc_annotate"
@@ -70,20 +72,20 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
-def write_methods(path: Path) -> None:
-    """The built-in annotators, one row each; no column for extras while no method needs one."""
-    table = import_module(f"{PACKAGE}._core.registry").table("annotation")
-    # A method that some installed package adds is not ours to document.
-    methods = [method for method in table.values() if method.source == PACKAGE]
+def write_methods(path: Path, task: str = "annotation") -> None:
+    """The methods of a task, one row each, those of other installed packages included; no column that says nothing."""
+    registry = import_module(f"{PACKAGE}._core.registry")
+    methods = [registry.get(task, name) for name in registry.table(task)]
     columns = {
         "name": [f"`{m.name}`" for m in methods],
         "what it is": [_cell(m.summary) for m in methods],
         "reads": [m.inputs for m in methods],
-        "can be saved": ["yes" if m.saves else "no" for m in methods],
+        "can be saved": ["yes" if m.saves else "no" for m in methods] if task == "annotation" else [],
         "extra": [f"`{m.extra}`" if m.extra else "" for m in methods],
         "paper": [f"[{m.reference}](https://doi.org/{m.reference})" if m.reference else "" for m in methods],
+        "package": ["" if m.source == PACKAGE else f"`{m.source}`" for m in methods],
     }
-    columns = {k: v for k, v in columns.items() if k != "extra" or any(v)}
+    columns = {k: v for k, v in columns.items() if any(v)}
     rows = [columns, ["---"] * len(columns), *zip(*columns.values(), strict=True)]
     _write(path, "".join(f"| {' | '.join(row)} |\n" for row in rows))
 
@@ -103,6 +105,7 @@ def _make(app: Sphinx, config: Config) -> None:
     docs = Path(app.srcdir)
     write_api(docs / "generated")
     write_methods(docs / "generated" / "include" / "methods.md")
+    write_methods(docs / "generated" / "include" / "predictors.md", "perturbation")
     copy_tutorials(docs.parent / "tutorials", docs / "tutorials")
 
 
