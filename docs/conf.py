@@ -26,7 +26,7 @@ extensions = [
     "sphinx_design",
     "generated_pages",
 ]
-# Inventories of other projects are downloaded on Read the Docs only: a build elsewhere needs no network.
+# Inventories of other projects are downloaded on Read the Docs only: other builds need no network.
 if os.environ.get("READTHEDOCS"):
     extensions.append("sphinx.ext.intersphinx")
     intersphinx_mapping = {

@@ -37,8 +37,8 @@ def test_observed_against_predicted(predicted: Any) -> None:
     inside = 100 * (np.abs(y - x) <= 0.4).mean()
     assert ax.get_title().splitlines() == [
         name,
-        "predicted by linear, without seeing it",
-        f"intervals hold {inside:.1f} % of the genes (90 % requested)",
+        "predicted by linear, held out",
+        f"intervals contain {inside:.1f} % of the genes (90 % requested)",
     ]
 
 

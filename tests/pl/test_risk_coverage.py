@@ -32,7 +32,7 @@ def test_curve_is_the_stored_one(annotated: AnnData, frozen: Any, legible: Any) 
     np.testing.assert_array_equal(curve.get_ydata(), stored["curve"]["risk"])
     assert curve.get_label() == f"by confidence: area {stored['area']:.3f}"
     error = stored["curve"]["risk"].iloc[-1]
-    assert list(line(ax, "in no order").get_ydata()) == [error, error]
+    assert list(line(ax, "random order").get_ydata()) == [error, error]
     assert ax.get_title().startswith(f"annotation: {found['n_cells']} held-out reference cells")
     assert f"error rate {100 * error:.1f} %" in ax.get_title()
     legible(ax.figure)

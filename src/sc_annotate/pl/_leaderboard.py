@@ -169,7 +169,7 @@ def _limits(ax: Axes, values: Sequence[float]) -> None:
 
 
 def _word(ax: Axes, name: str, value: float, row: float, color: str) -> None:
-    """A word at a line, on the side where there is room."""
+    """A word at a line, on the side where there is space."""
     low, high = ax.get_xlim()
     left = (value - low) / (high - low) < 0.5
     shift = 0.02 * (high - low) * (1 if left else -1)

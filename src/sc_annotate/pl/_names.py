@@ -46,7 +46,7 @@ def beside_points(
     bounds = np.array([page.x0, page.y0, page.x1, page.y1]) / scale
     high = style.SMALL
     taken: list[NDArray[np.float64]] = []
-    # Those with the least room around them choose first.
+    # Those with the least space around them choose first.
     crowd = np.sqrt(((at[:, None] - at[None]) ** 2).sum(axis=2))
     for i in np.argsort(np.sort(crowd, axis=1)[:, : min(3, len(at))].sum(axis=1), kind="stable"):
         wide = 72 * style.width_of([names[i]], style.SMALL)

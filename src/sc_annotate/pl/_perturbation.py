@@ -190,15 +190,15 @@ def _ranked(found: Predicted, i: int, n_names: int, ax: Any) -> Axes:
 def _head(found: Predicted, i: int) -> list[str]:
     method = in_words([found.method])[0]
     seen = ", fitted with this condition" if np.isfinite(found.observed[i]).any() else ""
-    return [found.conditions[i], f"predicted by {method}{', without seeing it' if found.held_out[i] else seen}"]
+    return [found.conditions[i], f"predicted by {method}{', held out' if found.held_out[i] else seen}"]
 
 
 def _held(found: Predicted, i: int, low: NDArray[np.float64], high: NDArray[np.float64], there: bool) -> str:
-    """How often the intervals hold what was observed."""
+    """Coverage of the intervals."""
     if not there:
         return WITHOUT
     if not found.held_out[i]:
         return f"bars: {100 * found.coverage:.4g} % intervals"
     known = np.isfinite(low) & np.isfinite(found.observed[i])
     inside = (low <= found.observed[i]) & (found.observed[i] <= high)
-    return f"intervals hold {percent(inside[known].mean())} of the genes ({100 * found.coverage:.4g} % requested)"
+    return f"intervals contain {percent(inside[known].mean())} of the genes ({100 * found.coverage:.4g} % requested)"

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sc_annotate.pl._perturbation_stored import Board
 
 PITCH = 0.5
-"""Inches from one method to the next: lines between them need room."""
+"""Inches from one method to the next: with space for the lines between them."""
 
 AGAINST = ("additive", "mean", "no_change")
 """Which baseline differences are written for: the first that is there."""

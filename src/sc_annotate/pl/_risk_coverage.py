@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MARKS = (0.99, 0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)
-"""Confidences that are marked on the curve, where there is room."""
+"""Confidences that are marked on the curve, where there is space."""
 
 APART = 0.085
 """Share of the axis between two marks."""
@@ -89,7 +89,7 @@ def risk_coverage(
     ax = one_axes(ax, 4.6, 4.3)
     grid = np.linspace(0, 1, 401)[1:]
     best = np.maximum(grid - (1 - error), 0) / grid
-    ax.plot([0, 1], [error, error], color="#8c8c8c", lw=0.9, ls=(0, (4, 3)), label=f"in no order: area {error:.3f}")
+    ax.plot([0, 1], [error, error], color="#8c8c8c", lw=0.9, ls=(0, (4, 3)), label=f"random order: area {error:.3f}")
     ax.plot(share, risk, color=BLUE, lw=1.8, label=f"by confidence: area {area:.3f}", zorder=3)
     ax.plot(grid, best, color=GREEN, lw=1.2, ls=(0, (1, 1)), label=f"best order: area {best_area:.3f}", zorder=2)
     top = max(float(risk.max()), error, 0.01) * 1.18

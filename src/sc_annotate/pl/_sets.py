@@ -52,9 +52,9 @@ def sets(
     show: bool | None = None,
     return_fig: bool = False,
 ) -> dict[str, Axes] | Figure:
-    """Draw how often prediction sets hold the true type, and how many types they hold.
+    """Draw the coverage and the size of prediction sets.
 
-    Left, held-out reference cells by their true type, the worst type above: the share whose set holds the true type, with
+    Left, held-out reference cells by their true type, the worst type above: the share of sets that contain the true type, with
     a 95 % interval (Wilson), against the requested coverage (dashed). Red: the whole interval lies below it. Coverage that
     holds over all cells may fail for a rare type.
 
@@ -120,7 +120,7 @@ def sets(
     _bars(axes[1], counts, types)
     if abs(checked.level - level) > 1e-9:
         notes.append(f"requested {level:.4g}; nearest checked {checked.level:.4g}")
-    head = [f"{checked.n:,} held-out reference cells", f"{percent(checked.overall)} of the sets hold the true type"]
+    head = [f"{checked.n:,} held-out reference cells", f"{percent(checked.overall)} of the sets contain the true type"]
     style.title(axes[0], narrow([*head, *notes], 46), pad=4)
     n_cells = int(counts.to_numpy().sum())
     head = [f"{key}: {n_cells:,} cells"]
