@@ -1,4 +1,4 @@
-"""Make a model of ours from one of CellTypist."""
+"""Convert models of CellTypist."""
 
 from __future__ import annotations
 
@@ -21,66 +21,17 @@ if TYPE_CHECKING:
     from sc_annotate.interop.celltypist import Parts
 
 UNCALIBRATED = (
-    "a converted CellTypist model brings no held-out cells: its confidence is its own score, not calibrated, and there are "
-    "no prediction sets and no status. Types that the model does not know get a name all the same"
+    "a converted CellTypist model has no held-out cells: its confidence is its own score, not calibrated, and there are "
+    "no prediction sets and no status. Cells of types that the model does not know get a label all the same"
 )
 JOINT = (
     "the types of this CellTypist model were fitted together (a multinomial regression), for which CellTypist's sigmoid "
-    "scores mean nothing: the probabilities are their softmax instead. The calls are the same"
+    "scores mean nothing: the probabilities are their softmax instead. The labels are the same"
 )
 
 
-def convert_celltypist(source: str | os.PathLike[str] | Any, *, trust_pickle: bool = False) -> AnnotationModel:
-    """Make a model of :func:`annotate` from a model of CellTypist; save it, and no pickle is needed any more.
-
-    A CellTypist file is a pickle, and Python would run whatever code is in one. It is read here as a description: nothing in
-    it is imported or called, and what is neither an array, a logistic regression nor a scaler is refused by name. Neither
-    celltypist nor scikit-learn is needed.
-
-    The calls are CellTypist's (``"best match"``), and ``model.annotator.scores(X)`` is its matrix of probabilities: log1p of
-    counts per 10,000, scaled by the model's means and deviations, at most 10, then a sigmoid a type. Genes that the cells
-    lack drop out, as there. Probabilities, and so the confidence, are these scores made to sum to 1: divided by their sum where
-    that is above 1; else what they lack of 1 is spread evenly over the types, so that a cell that no type fits has a low
-    confidence, as in CellTypist.
-
-    Parameters
-    ----------
-    source
-        Path of a CellTypist model (``.pkl``), or a ``celltypist.models.Model``.
-    trust_pickle
-        Say so to have a pickle read at all.
-
-    Returns
-    -------
-    A model of the method ``"celltypist"``: pass it to :func:`annotate`, keep it with ``model.save(path)``. It has no held-out
-    scores and no calibration, as the training cells do not come with it; ``annotate`` says so. ``model.provenance.converted_from``
-    holds the description, the date and what trained it.
-
-    Raises
-    ------
-    InputError
-        `source` is neither a path nor a CellTypist model, or a path without ``trust_pickle=True``.
-    ModelFileError
-        There is no such file, it is no whole CellTypist model, or it holds something else beside, which is named.
-
-    Warns
-    -----
-    ScAnnotateWarning
-        The types were fitted together by a multinomial regression (CellTypist's training with some versions of
-        scikit-learn): a sigmoid of such scores means nothing, so that their softmax is taken.
-
-    References
-    ----------
-    Dominguez Conde et al. 2022, Cross-tissue immune cell analysis reveals tissue-specific features in humans, Science 376,
-    `doi:10.1126/science.abl5197 <https://doi.org/10.1126/science.abl5197>`_.
-
-    Examples
-    --------
-    >>> import sc_annotate as sca
-    >>> model = sca.tl.convert_celltypist("Immune_All_Low.pkl", trust_pickle=True)  # doctest: +SKIP
-    >>> model.save("Immune_All_Low.safetensors")  # doctest: +SKIP
-    >>> sca.tl.annotate(adata, "Immune_All_Low.safetensors")  # doctest: +SKIP
-    """
+def convert(source: Any, *, trust_pickle: bool) -> AnnotationModel:
+    """The model in a file of CellTypist, or of a model of CellTypist in memory."""
     if isinstance(source, str | os.PathLike):
         if trust_pickle is not True:
             raise InputError(
@@ -94,6 +45,8 @@ def convert_celltypist(source: str | os.PathLike[str] | Any, *, trust_pickle: bo
             raise ModelFileError(f"{str(path)!r} cannot be read ({error}).") from error
         where = path.name
     elif all(hasattr(source, name) for name in ("classifier", "scaler", "description")):
+        if trust_pickle:
+            raise InputError("trust_pickle: no pickle is read from a CellTypist model in memory. Leave it out.")
         parts, where = from_object(source), "an object in memory"
     else:
         raise InputError(
@@ -101,7 +54,7 @@ def convert_celltypist(source: str | os.PathLike[str] | Any, *, trust_pickle: bo
         )
     problems = [UNCALIBRATED, JOINT] if parts.joint else [UNCALIBRATED]
     if parts.joint:
-        warnings.warn(f"{JOINT}.", ScAnnotateWarning, stacklevel=2)
+        warnings.warn(f"{JOINT}.", ScAnnotateWarning, stacklevel=3)
     logger.info(UNCALIBRATED)
     return _model(parts, where, problems)
 

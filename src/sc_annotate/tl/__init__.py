@@ -1,15 +1,15 @@
 """Tools: annotate cells, fit models, explain labels, predict perturbations, list methods."""
 
-from sc_annotate.annotation.convert_celltypist import convert_celltypist
-from sc_annotate.annotation.load import load
 from sc_annotate.annotation.model import AnnotationModel
 from sc_annotate.tl._annotate import annotate
 from sc_annotate.tl._annotate_markers import annotate_markers
 from sc_annotate.tl._consensus import consensus
+from sc_annotate.tl._convert_celltypist import convert_celltypist
 from sc_annotate.tl._evaluate_perturbation import evaluate_perturbation
 from sc_annotate.tl._evidence import evidence
 from sc_annotate.tl._fit_annotator import fit_annotator
 from sc_annotate.tl._genetic_interactions import genetic_interactions
+from sc_annotate.tl._load import load
 from sc_annotate.tl._map_labels import map_labels
 from sc_annotate.tl._markers_agree import markers_agree
 from sc_annotate.tl._methods import methods

@@ -1,0 +1,62 @@
+"""Load fitted models."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sc_annotate.annotation import load as loading
+
+if TYPE_CHECKING:
+    import os
+
+    from sc_annotate.annotation.model import AnnotationModel
+
+
+def load(
+    source: str | os.PathLike[str],
+    *,
+    sha256: str | None = None,
+    registry: str | os.PathLike[str] | None = None,
+    refresh: bool = False,
+) -> AnnotationModel:
+    """Read a model written by :meth:`AnnotationModel.save`, from a file or from the web.
+
+    Everything in the file is checked, and nothing in it is executed. A downloaded file is cached (in
+    ``$SC_ANNOTATE_CACHE``, else in the cache folder of the system) and read from there from then on, without a connection
+    too: the model of an address never changes unless `refresh` is set.
+
+    Parameters
+    ----------
+    source
+        Path of a ``.safetensors`` file; its https address; or, with `registry`, the name of a model.
+    sha256
+        Checksum that the file must have, 64 hexadecimal digits. Without it, the one of a downloaded file is logged, to be
+        passed from then on. An address that is http and not https needs it.
+    registry
+        A list of shared models, as path or https address: a text file with lines ``name sha256 address``, where an address
+        may be relative to the list, and ``#`` starts a remark. A list on the web is read anew each time, and taken as it
+        was the last time where there is no connection.
+    refresh
+        Download again, even if a copy is kept. A warning is logged where the file has changed. Refused for a file.
+
+    Raises
+    ------
+    ModelFileError
+        The file is absent, damaged, of another kind (a pickle, say), made by a newer version, has another checksum, or
+        cannot be downloaded.
+    InputError
+        An address that is neither http nor https, or http without a checksum; a name that the registry lacks (near ones
+        are listed); a registry that cannot be read.
+    MethodError, MissingExtraError
+        The method of the model is not installed.
+
+    Examples
+    --------
+    >>> import sc_annotate as sca
+    >>> sca.load("pbmc.pkl")
+    Traceback (most recent call last):
+    ...
+    sc_annotate.errors.ModelFileError: there is no model file 'pbmc.pkl'.
+    >>> model = sca.load("pbmc", registry="https://lab.example/models.txt")  # doctest: +SKIP
+    """
+    return loading.load(source, sha256=sha256, registry=registry, refresh=refresh)
