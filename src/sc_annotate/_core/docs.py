@@ -109,7 +109,7 @@ PARAMETERS: dict[str, str] = {
             Genes of a list that must be in `adata`; lists with fewer are left out.
         min_support
             Rows of a table that must name a gene for a type, for tables collected from several sources.
-        type_column, gene_column, weight_column, sign_column, id_column
+        type_column, gene_column, weight_column, sign_column
             Columns of a table of markers, where they do not have one of the usual names.
         """,
     "annotated": """

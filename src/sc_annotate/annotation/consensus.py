@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from sc_annotate._data.matrix import check_adata
 from sc_annotate._store.slots import AMBIGUOUS, CONFIDENT, GIVEN, LOW_QUALITY, STATUSES, UNFAMILIAR, Slots
 from sc_annotate._store.storage import Annotation, check_writable, read_uns, write
 from sc_annotate._store.stored import read_annotation, read_probabilities
@@ -48,6 +49,7 @@ def store_consensus(
     adata: AnnData, keys: Sequence[str], *, weights: Sequence[float] | None, absent: Absent, key_added: str
 ) -> None:
     """Combine stored results under `key_added`."""
+    check_adata(adata, what="adata")
     check_writable(adata, key_added)
     if isinstance(keys, str) or len(keys) < 2 or len(set(keys)) < len(keys):
         raise InputError(f"a consensus needs at least two different keys, not {keys!r}.")

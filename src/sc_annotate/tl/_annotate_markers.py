@@ -54,6 +54,8 @@ def annotate_markers(
         Column of ``obs`` with groups of cells, such as clusters: the mean of each group is scored, and its cells get one
         label.
     %(markers_request)s
+    id_column
+        Column of a table of markers with ontology ids of the types.
     %(layer_or_raw)s
     %(gene_symbols)s
     %(total_counts_key)s

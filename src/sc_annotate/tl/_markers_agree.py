@@ -34,7 +34,6 @@ def markers_agree(
     gene_column: str | None = default(None),
     weight_column: str | None = default(None),
     sign_column: str | None = default(None),
-    id_column: str | None = default(None),
     layer: str | None = default(None),
     use_raw: bool | None = default(None),
     gene_symbols: str | None = default(None),
@@ -109,7 +108,6 @@ def markers_agree(
         gene_column=gene_column,
         weight_column=weight_column,
         sign_column=sign_column,
-        id_column=id_column,
     )
     matrix = MatrixRequest(
         layer=layer, use_raw=use_raw, gene_symbols=gene_symbols, total_counts_key=total_counts_key, values=values

@@ -58,7 +58,7 @@ def from_table(table: pd.DataFrame, columns: Mapping[str, str | None], *, what: 
         if place[role] is None:
             raise InputError(
                 f"{what} has no column of {role}s ({', '.join(CANDIDATES[role][:4])}, ...); it has: "
-                f"{', '.join(map(repr, table.columns)) or 'none'}. Name it: method_kwargs={{'{role}_column': ...}}."
+                f"{', '.join(map(repr, table.columns)) or 'none'}. Name it with {role}_column=."
             )
     # What is alike in every column is one statement.
     table = table.loc[~table.astype(str).duplicated()]

@@ -85,7 +85,7 @@ def store_agreement(
             "lists": names.astype(object),
             "scores": np.array([scored.scores[labels == name].mean(axis=0) for name in matched]),
             "unmatched": np.array(unmatched, dtype=object),
-            "notes": [*scored.found.notes, *scored.matched.notes],
+            "notes": [*scored.found.notes, *scored.transform.notes, *scored.matched.notes],
         },
     )
     against = table.loc[(table["group"] == "") & (table["agreement"] == CONTRADICT), "type"].tolist()
