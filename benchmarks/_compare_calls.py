@@ -29,13 +29,18 @@ FLAT = {
     "min_overlap": "min_overlap",
 }
 # Other arguments that were renamed, present name first.
-RENAMED = {"drop_non_responding": "drop_escapers", "decide_by": "call_by"}
+RENAMED = {"drop_nonresponding": "drop_escapers", "select_by": "call_by"}
 
 
 def adapted(function: Callable[..., Any], given: dict[str, Any]) -> dict[str, Any]:
     """Keyword arguments under the names that this tree has for them."""
     known = inspect.signature(function).parameters
     out: dict[str, Any] = {}
+    if "perturbation_embedding" in known:
+        # Embeddings were arguments of the function before they were parameters of the method.
+        params = dict(given.get("method_kwargs") or {})
+        moved = {name: params.pop(name) for name in ("gene_embedding", "perturbation_embedding") if name in params}
+        given = given | moved | ({"method_kwargs": params or None} if moved else {})
     for name, value in given.items():
         if name == "trust" and isinstance(value, dict):
             if "trust" in known:

@@ -12,6 +12,15 @@ TOLERANCE = 1e-5
 
 # Entries that were renamed: a pattern of the path before, and the path after.
 RENAMED = (
+    (r"(/uns/perturbation/coverage)/asked$", r"\1/requested"),
+    (r"((^|/)obs)/n_escapers$", r"\1/n_nonresponding"),
+    (r"(/uns/perturbation_profiles)/escapers(/|$)", r"\1/nonresponding\2"),
+    (r"(/uns/perturbation_profiles)/drop_escapers$", r"\1/params/drop_nonresponding"),
+    (r"(/uns/perturbation_profiles)/(perturbation_key|replicate_key|min_cells|rng|efficacy)$", r"\1/params/\2"),
+    (r"(/uns/interactions/params)/call_by$", r"\1/select_by"),
+    (r"(/sets/(overall|by_type|by_batch))/asked$", r"\1/requested"),
+    (r"(/suspects)/call$", r"\1/predicted"),
+    (r"(/quality)/doublet_line$", r"\1/doublet_threshold"),
     (r"(/evidence)/n_genes_looked_at$", r"\1/n_genes_used"),
     (r"(/evidence/.*|/get [^/]+/evidence/)mean_elsewhere$", r"\1mean_others"),
     (r"(/coefficients/(names|panel))/called$", r"\1/list_names"),
@@ -30,7 +39,7 @@ RENAMED = (
     (r"(/params)/false_alarms$", r"\1/false_positive_rate"),
 )
 # Words that stand for one thing in both trees: the one before, the one after.
-WORDS = {"average of the members'": "average of the methods'"}
+WORDS = {"not judged": "not compared", "average of the members'": "average of the methods'"}
 # Digests that cover the names of parameters, where they stand in a text.
 DIGEST = re.compile(r"\b(model) [0-9a-f]{10}\b")
 # Sentences: a text may be phrased anew, but the numbers in it stay.

@@ -51,7 +51,7 @@ def every_predictor(calls: Calls, _: Path) -> None:
     calls.keep("embedding", sca.pp.perturbation_embedding(profiles, 4))
     other = sca.pp.perturbation_profiles(sca.datasets.simulate_perturb_seq(2000, 150, 14, 0, gene_noise=0.2, rng=1))
     embedding = sca.pp.perturbation_embedding(other, 4)
-    predicted(calls, "embedded", profiles, method="knn", perturbation_embedding=embedding)
+    predicted(calls, "embedded", profiles, method="knn", method_kwargs={"perturbation_embedding": embedding})
     calls.keep("parsed", sca.pp.parse_conditions(list(profiles.obs_names), control="control"))
 
 
@@ -75,7 +75,7 @@ def interactions(calls: Calls, _: Path) -> None:
     profiles = sca.pp.perturbation_profiles(simulated())
     guess = profiles.to_df().drop(index="control") + 0.05
     calls.on("plain", profiles, sca.tl.genetic_interactions, predictions={"near": guess})
-    local = {"decide_by": "local_fdr", "fdr": 0.1, "n_top": 80, "standardise": False}
+    local = {"select_by": "local_fdr", "fdr": 0.1, "n_top": 80, "standardise": False}
     calls.on("local", profiles, sca.tl.genetic_interactions, **local)
     half = guess * 0.9
     board = calls(sca.tl.evaluate_perturbation, profiles, {"guess": guess, "half": half}, n_boot=200)
@@ -93,7 +93,7 @@ def real_screen(calls: Calls, data: Path) -> None:
     how = {"total_counts_key": "response_n_umis", "replicate_key": "batch"}
     calls.keep("profiles", calls(sca.pp.perturbation_profiles, cells, guide_key="guide", **how))
     if find_spec("pertpy"):
-        mixscape = {"efficacy": "mixscape", "drop_non_responding": True}
+        mixscape = {"efficacy": "mixscape", "drop_nonresponding": True}
         calls.keep("mixscape", calls(sca.pp.perturbation_profiles, cells, **mixscape, **how))
     profiles = calls(sca.pp.perturbation_profiles, cells, **how)
     predicted(calls, "linear", profiles, method="linear")
