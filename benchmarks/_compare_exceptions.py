@@ -34,6 +34,7 @@ RENAMED = (
     (r"(/markers_agree)/calls$", r"\1/labels"),
     (r"(/markers_agree)/list_of_call(/|$)", r"\1/list_of_label\2"),
     (r"(/markers_agree/.*)verdict$", r"\1agreement"),
+    (r"(/|^)of_a_perfect_model(/|$)", r"\1if_calibrated\2"),
     (r"(/familiarity)/false_alarms$", r"\1/false_positive_rate"),
     (r"(/params)/calibration_scheme$", r"\1/scheme"),
     (r"(/params)/false_alarms$", r"\1/false_positive_rate"),

@@ -17,7 +17,7 @@ EASY = 0.8
 HARD = {10: 0.52, 50: 0.68}
 """Differences between types that leave a macro-F1 of about 0.9."""
 
-BARE: dict[str, Any] = {"false_alarms": None, "check_quality": False}
+BARE: dict[str, Any] = {"false_positive_rate": None, "check_quality": False}
 
 
 def celltypist() -> Any:

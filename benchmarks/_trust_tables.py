@@ -75,7 +75,7 @@ def every(tests: Tests) -> list[Told]:
 
 def error(told: Told, name: str) -> tuple[float, float]:
     p = told.proba[name]
-    floor = metrics.expected_calibration_error_floor(p.max(axis=1))
+    floor = metrics.expected_calibration_error_if_calibrated(p.max(axis=1))
     return metrics.expected_calibration_error(told.y, p, told.classes), floor
 
 

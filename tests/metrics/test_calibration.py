@@ -59,10 +59,12 @@ def test_more_bins_than_cells_and_one_cell() -> None:
 
 def test_floor_is_what_perfect_probabilities_show() -> None:
     errors = [metrics.expected_calibration_error(*example(400, seed), CLASSES) for seed in range(100)]
-    floors = [metrics.expected_calibration_error_floor(example(400, seed)[1].max(axis=1)) for seed in range(3)]
+    expected = [
+        metrics.expected_calibration_error_if_calibrated(example(400, seed)[1].max(axis=1)) for seed in range(3)
+    ]
     # The mean of 100 errors is known to about 1.5 %.
-    assert np.mean(floors) == pytest.approx(np.mean(errors), rel=0.08)
-    assert metrics.expected_calibration_error_floor(np.ones(50)) == 0
+    assert np.mean(expected) == pytest.approx(np.mean(errors), rel=0.08)
+    assert metrics.expected_calibration_error_if_calibrated(np.ones(50)) == 0
 
 
 def test_reliability_equals_scikit_learn_and_scipy() -> None:
@@ -91,6 +93,6 @@ def test_bad_input() -> None:
         metrics.reliability(y, proba, CLASSES, level=1.0)
     for confidence in ([], [1.5], [np.nan], [[0.5]]):
         with pytest.raises(InputError, match="confidence"):
-            metrics.expected_calibration_error_floor(confidence)
+            metrics.expected_calibration_error_if_calibrated(confidence)
     with pytest.raises(InputError, match="n_simulations"):
-        metrics.expected_calibration_error_floor([0.5], n_simulations=0)
+        metrics.expected_calibration_error_if_calibrated([0.5], n_simulations=0)

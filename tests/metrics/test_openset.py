@@ -43,5 +43,5 @@ def test_bad_input(call) -> None:
         call([1, 0], [0.1, 0.2])
     with pytest.raises(InputError, match="NaN"):
         call([True, False], [0.1, np.nan])
-    with pytest.raises(InputError, match="false_alarms"):
+    with pytest.raises(InputError, match="false_positive_rate"):
         metrics.found_at([True, False], [0.1, 0.2], 1.0)

@@ -145,7 +145,7 @@ def _held_out(rng: np.random.Generator, classes: np.ndarray) -> dict[str, Any]:
         overall.append({"requested": level} | {c: found[c] for c in ("coverage", "low", "high", "n", "mean_size")})
         by_type.append(pd.DataFrame({"requested": level, **found["by_type"]}))
     error = sca.metrics.expected_calibration_error
-    chance = sca.metrics.expected_calibration_error_floor
+    chance = sca.metrics.expected_calibration_error_if_calibrated
     return {
         "method": "temperature",
         "scheme": "folds",
@@ -154,7 +154,7 @@ def _held_out(rng: np.random.Generator, classes: np.ndarray) -> dict[str, Any]:
             {
                 "probabilities": ["uncalibrated", "calibrated"],
                 "expected_calibration_error": [error(truth, p, classes) for p in (before, after)],
-                "of_a_perfect_model": [chance(p.max(axis=1), rng=0) for p in (before, after)],
+                "if_calibrated": [chance(p.max(axis=1), rng=0) for p in (before, after)],
             }
         ),
         "reliability": {

@@ -47,7 +47,7 @@ def test_points_are_those_of_the_tables(annotated: AnnData, frozen: Any, legible
 def test_errors_stand_in_the_legend_and_held_out_in_the_title(annotated: AnnData) -> None:
     ax = sca.pl.reliability(annotated)
     found = annotated.uns["annotation"]["calibration"]
-    before, after = found["scores"][["expected_calibration_error", "of_a_perfect_model"]].to_numpy()
+    before, after = found["scores"][["expected_calibration_error", "if_calibrated"]].to_numpy()
     legend = ax.get_legend()
     assert legend.get_title().get_text() == "expected calibration error"
     assert [t.get_text() for t in legend.get_texts()] == [

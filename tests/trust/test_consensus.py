@@ -1,4 +1,4 @@
-"""Averages, disagreement and dissent against scipy and plain loops."""
+"""Averages, disagreement and which methods disagree against scipy and plain loops."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_same_classes() -> None:
     call = names[((a + b + c) / 3).argmax(axis=1)]
     assert (found.labels == call).all()
     for i, p in enumerate((a, b, c)):
-        np.testing.assert_array_equal(found.dissent[:, i], names[p.argmax(axis=1)] != call)
+        np.testing.assert_array_equal(found.disagrees[:, i], names[p.argmax(axis=1)] != call)
     assert found.knows.all()
     weighted = consensus([a, b, c], [names] * 3, weights=[2, 0, 6])
     np.testing.assert_allclose(weighted.proba, (a / 4 + 3 * c / 4)[:, order], atol=1e-6)
@@ -56,7 +56,7 @@ def test_classes_that_only_some_have() -> None:
     expected = np.array([[0.45, 1.0, 0.1], [0.85, 0.2, 0.1]])
     np.testing.assert_allclose(found.proba, expected / expected.sum(axis=1, keepdims=True), atol=1e-6)
     assert found.labels.tolist() == ["NK", "B"]
-    assert found.dissent.tolist() == [[False, True], [False, False]]
+    assert found.disagrees.tolist() == [[False, True], [False, False]]
     zero = consensus([knows_both, knows_b], [["B", "NK"], ["B", "T"]], absent="zero")
     np.testing.assert_allclose(zero.proba, [[0.45, 0.5, 0.05], [0.85, 0.1, 0.05]], atol=1e-6)
     ignored = consensus([knows_both, knows_b], [["B", "NK"], ["B", "T"]], weights=[0, 1])

@@ -29,7 +29,7 @@ def quality(
     X: Any, known: Profiles | None = None, **kwargs: Any
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     measures = quality_measures(X, known, **kwargs)
-    return measures, low_quality(measures, np.inf if known is None else known.doublet_line_)
+    return measures, low_quality(measures, np.inf if known is None else known.doublet_threshold_)
 
 
 def with_some_empty(n: int = 200) -> Any:
@@ -65,7 +65,7 @@ def test_too_many_doublets_are_none() -> None:
     X, codes = singles(1200)
     known = Profiles().fit(X[:600], codes[:600])
     half = X[600:900] + X[900:]
-    line = known.doublet_line_
+    line = known.doublet_threshold_
     found = quality_measures(half, known)["doublet"] > line
     assert found.mean() > 0.5
     few = sparse.vstack([X[600:900], half[np.flatnonzero(found)[:30]]]).tocsr()
@@ -84,11 +84,11 @@ def test_other_data_may_lack_genes() -> None:
     rare, frequent = np.ones(300, dtype=bool), np.ones(300, dtype=bool)
     rare[order[:50]], frequent[order[-50:]] = False, False
     part = known.on(rare)
-    assert part.doublet_line_ == known.doublet_line_
+    assert part.doublet_threshold_ == known.doublet_threshold_
     np.testing.assert_allclose(part.types_.sum(axis=1), 1)
     np.testing.assert_allclose(part.types_[1] / part.types_[1, 0], known.types_[1, rare] / known.types_[1, rare][0])
     assert part.mean_.sum() == pytest.approx(1)
-    assert known.on(frequent).doublet_line_ == np.inf
+    assert known.on(frequent).doublet_threshold_ == np.inf
     assert known.on(np.ones(300, dtype=bool)) is known
 
 
@@ -166,7 +166,7 @@ def test_sums_of_real_cells_are_found(shared_data: Any) -> None:
     unseen = np.repeat([False, True], [rest.size, differ.sum()])
     assert sca.metrics.auroc(unseen, np.concatenate([one["doublet"], two["doublet"]])) > 0.85
     assert low["doublet"].mean() < 0.05
-    assert (two["doublet"] > known.doublet_line_).mean() > 0.3
+    assert (two["doublet"] > known.doublet_threshold_).mean() > 0.3
 
 
 def test_droplets_of_ambient_molecules_are_found() -> None:
@@ -176,9 +176,9 @@ def test_droplets_of_ambient_molecules_are_found() -> None:
     # Fewer molecules than most cells have, but not so few that the cell is empty.
     log = np.log1p(X.sum(axis=1).A1)
     n = int(np.exp(np.median(log) - 2 * median_abs_deviation(log, scale="normal")))
-    soup = rng.multinomial(n, known.mean_ / known.mean_.sum(), size=100)
+    ambient = rng.multinomial(n, known.mean_ / known.mean_.sum(), size=100)
     few = rng.multinomial(n, known.types_[1] / known.types_[1].sum(), size=100)
-    low = quality(sparse.vstack([X, soup, few]).tocsr(), known)[1]["ambient"]
+    low = quality(sparse.vstack([X, ambient, few]).tocsr(), known)[1]["ambient"]
     assert low[800:900].mean() > 0.9
     assert low[900:].mean() < 0.1
     assert low[:800].mean() < 0.02
@@ -207,7 +207,7 @@ def test_any_matrix_in_blocks_or_at_once(make: Any) -> None:
     joined = {name: np.concatenate([part[name] for part in parts]) for name in whole}
     for name, values in whole.items():
         np.testing.assert_allclose(joined[name], values, rtol=1e-9, atol=1e-9)
-    for name, mask in low_quality(joined, known.doublet_line_).items():
+    for name, mask in low_quality(joined, known.doublet_threshold_).items():
         np.testing.assert_array_equal(mask, low[name])
 
 
@@ -231,7 +231,7 @@ def test_stored_and_rebuilt_and_reproducible() -> None:
     arrays, meta = known.to_arrays()
     back = Profiles.from_arrays(arrays, json.loads(json.dumps(meta)))
     for other in (back, again):
-        assert other.doublet_line_ == known.doublet_line_
+        assert other.doublet_threshold_ == known.doublet_threshold_
         assert other.doublets_found_ == known.doublets_found_
         for a, b in zip(quality(X, known), quality(X, other), strict=True):
             for name in a:
@@ -251,10 +251,10 @@ def test_stored_and_rebuilt_and_reproducible() -> None:
 def test_few_cells_draw_no_line() -> None:
     X, codes = singles(300)
     few = Profiles().fit(X[:20], codes[:20])
-    assert few.doublet_line_ == np.inf
+    assert few.doublet_threshold_ == np.inf
     assert not quality(X, few)[1]["doublet"].any()
     one_type = Profiles().fit(X, np.zeros(300, dtype=int))
-    assert one_type.doublet_line_ == np.inf
+    assert one_type.doublet_threshold_ == np.inf
     assert (quality(X, one_type)[0]["doublet"] == 0).all()
     assert np.isfinite(Profiles().fit(X[:3], [0, 1, 7]).types_).all()
 
@@ -262,7 +262,7 @@ def test_few_cells_draw_no_line() -> None:
 def test_a_sample_of_a_large_reference_will_do() -> None:
     X, codes = singles(2000)
     whole, part = Profiles().fit(X, codes), Profiles(max_cells=1000).fit(X, codes)
-    assert part.doublet_line_ == pytest.approx(whole.doublet_line_, rel=0.5)
+    assert part.doublet_threshold_ == pytest.approx(whole.doublet_threshold_, rel=0.5)
     assert np.corrcoef(np.log(whole.mean_), np.log(part.mean_))[0, 1] > 0.99
 
 
@@ -289,6 +289,6 @@ def test_nonsense_is_refused() -> None:
         low_quality({"log_counts": np.zeros(3)})
     with pytest.raises(InputError, match="totals"):
         quality(X, totals=[1, 2])
-    for bad in (Profiles(false_alarms=0), Profiles(folds=1), Profiles(max_cells=1.5)):
+    for bad in (Profiles(false_positive_rate=0), Profiles(folds=1), Profiles(max_cells=1.5)):
         with pytest.raises(InputError, match="must be"):
             bad.fit(X, codes)

@@ -54,7 +54,7 @@ def test_sets(held_out: Predictions, codes: NDArray[np.intp]) -> None:
     assert 0.88 <= np.mean([f["coverage"] for f in found]) <= 0.92
     assert np.mean([f["mean_size"] for f in found]) <= 1.3
     assert max(f["empty"] for f in found) == 0
-    # What the mean hides, and what thresholds by label cure where there are cells enough.
+    # What the mean hides, and what thresholds by label fix where there are cells enough.
     assert np.mean([f["worst_coverage"] for f in found]) < 0.5
     some = np.isfinite(by_label).sum(axis=0) >= 10
     assert some.sum() >= 4

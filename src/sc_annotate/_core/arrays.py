@@ -29,7 +29,7 @@ def rows(X: Any, where: slice | NDArray[np.intp]) -> sparse.csr_matrix | NDArray
         raise MatrixError(
             f"the matrix holds values of type {block.dtype}, not numbers. Convert it first, for example with `.astype('float32')`."
         )
-    # Half precision and a foreign byte order come out of files; scipy's sparse matrices know neither.
+    # Half precision and another byte order come out of files; scipy's sparse matrices know neither.
     if block.dtype.itemsize == 2 and block.dtype.kind == "f":
         block = block.astype(np.float32)
     elif not block.dtype.isnative:

@@ -41,7 +41,7 @@ BUILT_IN: tuple[Method, ...] = (
         "One-vs-rest logistic regression on clipped values, the form of CellTypist's models",
         reference="10.1126/science.abl5197",
     ),
-    Method("majority", "annotation", f"{_A}.majority:Majority", "The commonest type for every cell: the floor"),
+    Method("majority", "annotation", f"{_A}.majority:Majority", "The most common type for every cell: the baseline"),
 )
 
 _AHLMANN = "10.1038/s41592-025-02772-6"
@@ -52,7 +52,7 @@ def _predictor(name: str, target: str, summary: str, reference: str | None = Non
 
 
 PREDICTORS: tuple[Method, ...] = (
-    _predictor("no_change", "no_change:NoChange", "The control's profile for every condition: the floor", _AHLMANN),
+    _predictor("no_change", "no_change:NoChange", "The control's profile for every condition: the baseline", _AHLMANN),
     _predictor("mean", "mean:Mean", "The mean effect of the training conditions, for every condition", _AHLMANN),
     _predictor("additive", "additive:Additive", "The control plus the sum of the single effects", _AHLMANN),
     _predictor(

@@ -31,7 +31,7 @@ ENTRY_POINT_GROUPS: dict[Task, str] = {
 }
 
 
-# What a decorator may say of a method; the rest follows from where it stands.
+# What a decorator may declare of a method; the rest follows from its class.
 _FREE_FIELDS = {"summary", "inputs", "kind", "extra", "reference", "saves"}
 
 # Classes registered by decorator in this Python process: (task, name) -> (record, class).

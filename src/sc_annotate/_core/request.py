@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class Unset:
-    """The default of an argument, told apart from an equal value that a caller wrote."""
+    """The default of an argument, distinct from an equal value that a caller wrote."""
 
     __slots__ = ("value",)
 

@@ -140,7 +140,7 @@ def combine(
     proba = np.full((n, len(found.classes)), np.nan, dtype=np.float32)
     disagreement = np.full(n, np.nan, dtype=np.float32)
     disagrees = np.zeros((n, len(results)), dtype=bool)
-    proba[labelled], disagreement[labelled], disagrees[labelled] = found.proba, found.disagreement, found.dissent
+    proba[labelled], disagreement[labelled], disagrees[labelled] = found.proba, found.disagreement, found.disagrees
     labels = results[0].labels.astype(object)
     labels[labelled] = found.labels
     status = _worst(results, disagrees)

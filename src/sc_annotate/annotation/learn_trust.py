@@ -212,7 +212,7 @@ def _scores(held: _Held, before: NDArray[Any], rng: int) -> pd.DataFrame:
             {
                 "probabilities": name,
                 "expected_calibration_error": metrics.expected_calibration_error(held.y, p, held.classes),
-                "of_a_perfect_model": metrics.expected_calibration_error_floor(p.max(axis=1), rng=rng),
+                "if_calibrated": metrics.expected_calibration_error_if_calibrated(p.max(axis=1), rng=rng),
                 "log_loss": metrics.log_loss(held.y, p, held.classes),
                 "brier": metrics.brier(held.y, p, held.classes),
             }

@@ -182,7 +182,7 @@ def score_levels(
                 "high": float(found.high),
                 "mean_confidence": float(confidence[:, level].mean()),
                 "expected_calibration_error": _calibration_error(confidence[:, level], y == predicted),
-                "of_a_perfect_model": metrics.expected_calibration_error_floor(confidence[:, level], rng=rng),
+                "if_calibrated": metrics.expected_calibration_error_if_calibrated(confidence[:, level], rng=rng),
             }
         )
     return table(rows)

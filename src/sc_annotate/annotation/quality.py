@@ -49,7 +49,7 @@ def detect_low_quality(
 
     Only the cells in `rows` are looked at, among themselves.
     """
-    threshold = np.inf if known is None else known.doublet_line_
+    threshold = np.inf if known is None else known.doublet_threshold_
     n = len(measures["log_counts"])
     measures = {name: values[rows] for name, values in measures.items()}
     found = low_quality(measures, threshold)

@@ -80,7 +80,7 @@ def _trust(stored: dict[str, Any]) -> list[str]:
     scores = calibration["scores"].iloc[-1]
     return [
         f"  calibration {calibration['method']}, on {int(calibration['n_cells']):,} held-out cells: expected calibration "
-        f"error {float(scores['expected_calibration_error']):.3f} ({float(scores['of_a_perfect_model']):.3f} expected for a perfectly calibrated model)",
+        f"error {float(scores['expected_calibration_error']):.3f} ({float(scores['if_calibrated']):.3f} expected for a perfectly calibrated model)",
         f"  sets        coverage {float(sets['coverage']):.0%} requested; at {float(row['requested']):.0%}, {float(row['coverage']):.1%} of the "
         f"held-out cells, of the worst type ({row['worst_type']}) {float(row['worst_coverage']):.0%}",
     ]

@@ -93,7 +93,7 @@ def class_weights(codes: NDArray[np.intp], how: str | None) -> dict[int, float] 
 def typical_sd(X: Matrix, codes: NDArray[np.intp], means: NDArray[np.float64]) -> NDArray[np.float64]:
     """Spread of each gene within its class, at least a tenth of its overall spread.
 
-    The floor keeps a gene that happens to be constant within every class, such as a perfect marker in few cells,
+    The least value keeps a gene that happens to be constant within every class, such as a perfect marker in few cells,
     from getting all the weight, or none.
     """
     return np.maximum(within_sd(X, codes, means), 0.1 * mean_and_sd(X)[1])

@@ -1,4 +1,4 @@
-"""The commonest type for every cell: the floor that any method has to clear."""
+"""The most common type for every cell: the baseline of every method."""
 
 from __future__ import annotations
 

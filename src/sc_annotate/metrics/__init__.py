@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sc_annotate.metrics.calibration import (
     expected_calibration_error,
-    expected_calibration_error_floor,
+    expected_calibration_error_if_calibrated,
     reliability,
 )
 from sc_annotate.metrics.classification import accuracy, balanced_accuracy, confusion, macro_f1, per_type
@@ -63,7 +63,7 @@ __all__ = [
     "empirical_null",
     "energy_distance",
     "expected_calibration_error",
-    "expected_calibration_error_floor",
+    "expected_calibration_error_if_calibrated",
     "found_at",
     "hierarchical_precision_recall_f1",
     "interaction_class",

@@ -14,7 +14,7 @@ from sc_annotate.metrics.wilson import wilson
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["expected_calibration_error", "expected_calibration_error_floor", "reliability"]
+__all__ = ["expected_calibration_error", "expected_calibration_error_if_calibrated", "reliability"]
 
 
 def expected_calibration_error(y: ArrayLike, proba: ArrayLike, classes: ArrayLike, *, n_bins: int = 15) -> float:
@@ -26,7 +26,7 @@ def expected_calibration_error(y: ArrayLike, proba: ArrayLike, classes: ArrayLik
     share a bin.
 
     It is never 0 for finitely many cells, even if every probability is true: see
-    :func:`expected_calibration_error_floor`.
+    :func:`expected_calibration_error_if_calibrated`.
 
     Parameters
     ----------
@@ -65,13 +65,13 @@ def expected_calibration_error(y: ArrayLike, proba: ArrayLike, classes: ArrayLik
     return float(np.abs(surplus).sum() / confidence.size)
 
 
-def expected_calibration_error_floor(
+def expected_calibration_error_if_calibrated(
     confidence: ArrayLike, *, n_bins: int = 15, n_simulations: int = 200, rng: int = 0
 ) -> float:
     """Expected calibration error that these probabilities would show on average if all of them were true.
 
     For each cell it is drawn whether the call is right, with its own confidence as the probability. An error near this
-    value cannot be told from perfect calibration with this number of cells and bins.
+    value cannot be distinguished from perfect calibration with this number of cells and bins.
 
     Parameters
     ----------
@@ -98,9 +98,9 @@ def expected_calibration_error_floor(
     >>> import numpy as np
     >>> import sc_annotate as sca
     >>> few, many = np.full(50, 0.5), np.full(5000, 0.5)
-    >>> round(sca.metrics.expected_calibration_error_floor(few), 2)
+    >>> round(sca.metrics.expected_calibration_error_if_calibrated(few), 2)
     0.06
-    >>> round(sca.metrics.expected_calibration_error_floor(many), 3)
+    >>> round(sca.metrics.expected_calibration_error_if_calibrated(many), 3)
     0.006
     """
     if n_simulations < 1:

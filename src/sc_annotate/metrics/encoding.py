@@ -54,13 +54,13 @@ def encode_pair(y: ArrayLike, labels: ArrayLike) -> tuple[NDArray[np.str_], NDAr
     same_length(true_codes.size, called_codes.size, "labels")
     # Python's union keeps whole strings; numpy would need the longer of two widths.
     both = np.array(sorted({*true_names.tolist(), *called_names.tolist()}), dtype=np.str_)
-    # The last entry answers to the code -1.
+    # The last entry is for the code -1.
     from_called = np.append(np.searchsorted(both, called_names), -1).astype(np.intp)
     return both, np.searchsorted(both, true_names)[true_codes], from_called[called_codes]
 
 
 def class_positions(types: NDArray[np.str_], classes: ArrayLike) -> NDArray[np.intp]:
-    """Where each of `types` stands in `classes`; -1 where it does not."""
+    """Position of each of `types` in `classes`; -1 where it is not there."""
     names, codes = encode(classes, "classes")
     if names.size != codes.size:
         raise LabelError(f"classes names {codes.size - names.size} types twice. Pass each type once.")

@@ -20,14 +20,14 @@ def _two_kinds(unseen: ArrayLike, score: ArrayLike) -> tuple[NDArray[np.bool_], 
     new = mask(unseen, "unseen")
     values = numbers(score, "score", new.size)
     if new.all() or not new.any():
-        raise InputError("unseen must mark some cells and leave others: without both kinds nothing can be told apart.")
+        raise InputError("unseen must mark some cells and leave others: both kinds are needed.")
     return new, values
 
 
 def auroc(unseen: ArrayLike, score: ArrayLike) -> float:
     """Probability that a cell of an unseen type scores higher than one of a known type (area under the ROC curve).
 
-    All cells count; a pair with equal scores counts half. It is a ranking: no threshold is judged.
+    All cells count; a pair with equal scores counts half. It assesses the ranking, not a threshold.
 
     Parameters
     ----------
@@ -56,8 +56,8 @@ def auroc(unseen: ArrayLike, score: ArrayLike) -> float:
     return float((rankdata(values)[new].sum() - n_new * (n_new + 1) / 2) / (n_new * n_known))
 
 
-def found_at(unseen: ArrayLike, score: ArrayLike, false_alarms: float = 0.05) -> float:
-    """Share of the cells of unseen types above a threshold that at most the share `false_alarms` of known cells exceeds.
+def found_at(unseen: ArrayLike, score: ArrayLike, false_positive_rate: float = 0.05) -> float:
+    """Share of the cells of unseen types above a threshold that at most the share `false_positive_rate` of known cells exceeds.
 
     All cells count. The threshold is taken from the known cells among these, so this is what the score could do at
     best with such an alarm rate; cells exactly at it are not found.
@@ -68,7 +68,7 @@ def found_at(unseen: ArrayLike, score: ArrayLike, false_alarms: float = 0.05) ->
         Whether the type of the cell was unknown to the model, bool, shape (n,).
     score
         Higher for stranger cells, shape (n,).
-    false_alarms
+    false_positive_rate
         Share of known cells that may be above the threshold, 0 to below 1.
 
     Returns
@@ -78,19 +78,19 @@ def found_at(unseen: ArrayLike, score: ArrayLike, false_alarms: float = 0.05) ->
     Raises
     ------
     sc_annotate.errors.InputError
-        As in :func:`auroc`, or `false_alarms` out of range.
+        As in :func:`auroc`, or `false_positive_rate` out of range.
 
     Examples
     --------
     >>> import sc_annotate as sca
     >>> unseen = [False] * 4 + [True] * 2
-    >>> sca.metrics.found_at(unseen, [0.1, 0.2, 0.3, 0.9, 0.8, 0.2], false_alarms=0.25)
+    >>> sca.metrics.found_at(unseen, [0.1, 0.2, 0.3, 0.9, 0.8, 0.2], false_positive_rate=0.25)
     0.5
     """
-    if not 0 <= false_alarms < 1:
-        raise InputError(f"false_alarms must be a share from 0 to below 1, not {false_alarms}.")
+    if not 0 <= false_positive_rate < 1:
+        raise InputError(f"false_positive_rate must be a share from 0 to below 1, not {false_positive_rate}.")
     new, values = _two_kinds(unseen, score)
     known = np.sort(values[~new])
     # The lowest threshold with no more known cells above it; 0.05 * 20 must not come out below 1 by rounding.
-    above = int(false_alarms * known.size + 1e-9)
+    above = int(false_positive_rate * known.size + 1e-9)
     return float((values[new] > known[known.size - 1 - above]).mean())

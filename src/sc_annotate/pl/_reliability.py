@@ -87,7 +87,7 @@ def reliability(
     start = np.floor(lowest * 10) / 10
     ax.plot([start, 1], [start, 1], color="#8c8c8c", lw=0.9, ls=(0, (4, 3)), zorder=1)
     for name, table in tables.items():
-        error, chance = (float(scores.loc[name, c]) for c in ("expected_calibration_error", "of_a_perfect_model"))
+        error, chance = (float(scores.loc[name, c]) for c in ("expected_calibration_error", "if_calibrated"))
         _points(ax, table, name, f"{labels[name]}: {error:.3f} (expected {chance:.3f})")
     ax.set(xlim=(start - 0.02, 1.02), ylim=(start - 0.02, 1.02), aspect="equal")
     # Below the axis and not on it: points may lie anywhere.

@@ -1,4 +1,4 @@
-"""What everything in this room asks of probabilities, in one place: an array of them, or a plain error."""
+"""Checks of probabilities that all of this package needs."""
 
 from __future__ import annotations
 

@@ -40,10 +40,10 @@ class Consensus:
     disagreement: NDArray[np.float32]
     """Jensen-Shannon divergence between the methods, shape (n,): 0 where all say the same, 1 where each is certain of
     another type."""
-    dissent: NDArray[np.bool_]
+    disagrees: NDArray[np.bool_]
     """Whether the method's own call is another than that of the consensus, shape (n, m)."""
     knows: NDArray[np.bool_]
-    """Whether the method has the class at all, shape (m, k). Where it has not, it cannot but dissent."""
+    """Whether the method has the class at all, shape (m, k). Where it has not, it always disagrees."""
 
     @property
     def labels(self) -> NDArray[np.str_]:
@@ -101,7 +101,7 @@ def consensus(
     --------
     >>> from sc_annotate.trust import consensus
     >>> found = consensus([[[0.75, 0.25]], [[0.5, 0.5]], [[0.25, 0.75]]], [["B", "T"]] * 3)
-    >>> found.proba.tolist(), found.labels.tolist(), found.dissent.tolist()
+    >>> found.proba.tolist(), found.labels.tolist(), found.disagrees.tolist()
     ([[0.5, 0.5]], ['B'], [[False, False, True]])
     """
     if absent not in ("abstain", "zero"):

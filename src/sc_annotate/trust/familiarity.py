@@ -266,10 +266,10 @@ class Familiarity:
         self._need_fitted()
         return self.scales_.references[self.scales_.size(n)]
 
-    def threshold(self, false_alarms: float, n: int) -> float:
-        """The score above which the p-value is below `false_alarms`; infinite where there are too few cells for that."""
+    def threshold(self, false_positive_rate: float, n: int) -> float:
+        """The score above which the p-value is below `false_positive_rate`; infinite where there are too few cells for that."""
         reference = self.reference(n)
-        allowed = int(np.ceil(false_alarms * (reference.size + 1) - 1e-9)) - 2
+        allowed = int(np.ceil(false_positive_rate * (reference.size + 1) - 1e-9)) - 2
         return float(reference[reference.size - 1 - allowed]) if allowed >= 0 else float("inf")
 
     def to_arrays(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:

@@ -46,11 +46,11 @@ class Isotonic(OneVsRest):
     def _table(self, score: NDArray[np.float64], own: NDArray[np.float64]) -> Table:
         distinct, n, n_own = at_distinct(score, own)
         value = isotonic_regression(n_own / n, weights=n).x
-        # Inside a stretch of equal values the line between its ends says all.
+        # Inside a stretch of equal values a straight line between its ends says all.
         bend = np.ones(distinct.size, dtype=bool)
         bend[1:-1] = (value[1:-1] != value[:-2]) | (value[1:-1] != value[2:])
-        floor = 1 / (score.size + 2)
-        return distinct[bend], np.clip(value[bend], floor, 1 - floor)
+        least = 1 / (score.size + 2)
+        return distinct[bend], np.clip(value[bend], least, 1 - least)
 
     def _look_up(self, table: Table, score: NDArray[np.float64]) -> NDArray[np.float64]:
         at, value = table

@@ -23,22 +23,22 @@ __all__ = ["Profiles"]
 
 # Reference cells that a threshold is taken from: fewer than this say nothing about 1 in 50.
 _ENOUGH = 50
-# Share of the molecules that other data must have genes for, so that the line holds for it.
+# Share of the molecules that other data must have genes for, so that the threshold holds for it.
 _MOST = 0.9
 
 
 @dataclass
 class Profiles:
-    """Profiles of the types of a reference, and the line between one cell and two.
+    """Profiles of the types of a reference, and the threshold between one cell and two.
 
-    The reference should be free of doublets as far as it can be: if as many as `false_alarms` of its cells are
-    doublets, the line moves up to them, and few are found. In three simulations with 10 % of doublets left in the
+    The reference should be free of doublets as far as it can be: if as many as `false_positive_rate` of its cells are
+    doublets, the threshold moves up to them, and few are found. In three simulations with 10 % of doublets left in the
     reference, 14 to 18 % of new doublets were found, and 56 to 79 % with them taken out.
 
     Parameters
     ----------
-    false_alarms
-        Share of held-out reference cells that may be called doublet-like.
+    false_positive_rate
+        Share of held-out reference cells that may be doublet-like.
     folds
         Reference cells, and doublets made by adding two of them of different types, are scored by profiles of the
         other folds.
@@ -50,12 +50,12 @@ class Profiles:
     types_ : NDArray[np.float64]
         Share of each gene in the molecules of each type, types x genes.
     mean_ : NDArray[np.float64]
-        The same for all cells together: what ambient molecules look like.
-    doublet_line_ : float
-        A cell is doublet-like above it: exceeded by `false_alarms` of held-out reference cells. Infinite where fewer
+        The same for all cells together: what ambient RNA looks like.
+    doublet_threshold_ : float
+        A cell is doublet-like above it: exceeded by `false_positive_rate` of held-out reference cells. Infinite where fewer
         than 50 cells could be held out.
     doublets_found_ : float
-        Share of the made doublets above the line, NaN where there are none: how much to expect of it at best.
+        Share of the made doublets above the threshold, NaN where there are none: how much to expect of it at best.
 
     Examples
     --------
@@ -64,23 +64,23 @@ class Profiles:
     >>> adata = sca.datasets.simulate_reference(600, 300, 4, doublets=0.1, rng=1)
     >>> single = ~adata.obs["is_doublet"].to_numpy()
     >>> known = Profiles().fit(adata.X[single], adata.obs["cell_type"].cat.codes.to_numpy()[single])
-    >>> low = low_quality(quality_measures(adata.X, known), known.doublet_line_)
+    >>> low = low_quality(quality_measures(adata.X, known), known.doublet_threshold_)
     >>> bool(low["doublet"][~single].mean() > 10 * low["doublet"][single].mean())
     True
     """
 
-    false_alarms: float = 0.02
+    false_positive_rate: float = 0.02
     folds: int = 3
     max_cells: int = 5000
 
     if TYPE_CHECKING:
         types_: NDArray[np.float64] = field(init=False)
         mean_: NDArray[np.float64] = field(init=False)
-        doublet_line_: float = field(init=False)
+        doublet_threshold_: float = field(init=False)
         doublets_found_: float = field(init=False)
 
     def fit(self, counts: Any, codes: ArrayLike, *, rng: int = 0) -> Self:
-        """Learn profiles and lines.
+        """Learn profiles and the threshold.
 
         Parameters
         ----------
@@ -108,13 +108,13 @@ class Profiles:
         matrix = matrix[kept]
         present, types = np.unique(types[kept], return_inverse=True)
         self.types_, self.mean_ = profiles(matrix, types, present.size)
-        self._draw_line(matrix, types, drawn, random)
+        self._set_threshold(matrix, types, drawn, random)
         return self
 
-    def _draw_line(
+    def _set_threshold(
         self, counts: csr_array, types: NDArray[np.intp], drawn: NDArray[np.bool_], random: np.random.Generator
     ) -> None:
-        """The line, from the cells that were `drawn` as they come; others are there to know their type by."""
+        """The threshold, from the cells that were `drawn` as they come; others are there to know their type by."""
         singles, doubles = [], []
         fold = deal(types, min(self.folds, types.size), random)
         for i in np.unique(fold):
@@ -132,14 +132,14 @@ class Profiles:
                 doubles.append(mixing(counts[here[differ]] + counts[other[differ]], *known)[0])
         single, double = np.concatenate([*singles, []]), np.concatenate([*doubles, []])
         enough = single.size >= _ENOUGH and len(self.types_) > 1
-        line = np.quantile(single, 1 - self.false_alarms, method="higher") if enough else np.inf
-        self.doublet_line_ = float(line)
-        self.doublets_found_ = float((double > line).mean()) if double.size else float("nan")
+        threshold = np.quantile(single, 1 - self.false_positive_rate, method="higher") if enough else np.inf
+        self.doublet_threshold_ = float(threshold)
+        self.doublets_found_ = float((double > threshold).mean()) if double.size else float("nan")
 
     def on(self, present: NDArray[np.bool_]) -> Self:
         """The same for data that has only the genes `present`, shape (genes,).
 
-        Without a line where those genes have less than 90 % of the reference's molecules.
+        Without a threshold where those genes have less than 90 % of the reference's molecules.
         """
         self.need_fitted()
         if present.all():
@@ -148,14 +148,14 @@ class Profiles:
         share = float(self.mean_[present].sum())
         part.types_ = self.types_[:, present] / self.types_[:, present].sum(axis=1, keepdims=True)
         part.mean_ = self.mean_[present] / share
-        part.doublet_line_ = self.doublet_line_ if share >= _MOST else np.inf
+        part.doublet_threshold_ = self.doublet_threshold_ if share >= _MOST else np.inf
         part.doublets_found_ = self.doublets_found_
         return part
 
     def to_arrays(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """What to store: numeric arrays, and a dict that JSON can hold."""
         self.need_fitted()
-        lines = np.array([self.doublet_line_, self.doublets_found_])
+        lines = np.array([self.doublet_threshold_, self.doublets_found_])
         arrays = {"types": self.types_, "mean": self.mean_, "lines": lines}
         return arrays, {"params": asdict(self)}
 
@@ -180,12 +180,14 @@ class Profiles:
         if not (found["types"] > 0).all() or not (found["mean"] > 0).all():
             raise InputError("the stored profiles are not above 0. Fit again.")
         model.types_, model.mean_ = found["types"], found["mean"]
-        model.doublet_line_, model.doublets_found_ = map(float, found["lines"])
+        model.doublet_threshold_, model.doublets_found_ = map(float, found["lines"])
         return model
 
     def _check_params(self) -> None:
-        if not isinstance(self.false_alarms, int | float) or not 0 < self.false_alarms < 1:
-            raise InputError(f"false_alarms is {self.false_alarms!r}, but must be a share between 0 and 1.")
+        if not isinstance(self.false_positive_rate, int | float) or not 0 < self.false_positive_rate < 1:
+            raise InputError(
+                f"false_positive_rate is {self.false_positive_rate!r}, but must be a share between 0 and 1."
+            )
         for name, least in {"folds": 2, "max_cells": 2}.items():
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:

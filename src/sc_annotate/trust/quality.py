@@ -1,4 +1,4 @@
-"""Cells that are empty, look like two cells, or like the soup between cells: simple measures on counts."""
+"""Cells that are empty, look like two cells, or like ambient RNA: simple measures on counts."""
 
 from __future__ import annotations
 
@@ -90,7 +90,9 @@ def quality_measures(
     return measures
 
 
-def low_quality(measures: Mapping[str, NDArray[Any]], doublet_line: float = np.inf) -> dict[str, NDArray[np.bool_]]:
+def low_quality(
+    measures: Mapping[str, NDArray[Any]], doublet_threshold: float = np.inf
+) -> dict[str, NDArray[np.bool_]]:
     """Which of all cells are beyond the lines of the measures.
 
     These are cheap signs, not proof. What they cannot see: a doublet of two cells of one type; that a cell of an unseen
@@ -102,8 +104,8 @@ def low_quality(measures: Mapping[str, NDArray[Any]], doublet_line: float = np.i
     ----------
     measures
         What :func:`quality_measures` gave, of all cells that are usual for one another, such as one experiment.
-    doublet_line
-        A cell is doublet-like above it: ``Profiles.doublet_line_``.
+    doublet_threshold
+        A cell is doublet-like above it: ``Profiles.doublet_threshold_``.
 
     Returns
     -------
@@ -113,11 +115,11 @@ def low_quality(measures: Mapping[str, NDArray[Any]], doublet_line: float = np.i
         No molecule at all; or log counts or log genes more than 3 robust standard deviations (1.4826 times the median
         absolute deviation, at least 0.1) below the median of these cells. With fewer than 50 cells, only the former.
     ``doublet``
-        ``doublet`` above the line, and not empty. No cell where more than 15 % of 50 or more cells would be: then the
+        ``doublet`` above the threshold, and not empty. No cell where more than 15 % of 50 or more cells would be: then the
         profiles do not fit the data, as those of untreated cells do not fit treated ones.
     ``ambient``
         ``ambient`` above 0, and log counts more than 1 robust standard deviation below the median; not empty, and not
-        judged for fewer than 50 cells.
+        decided for fewer than 50 cells.
 
     Raises
     ------
@@ -147,7 +149,7 @@ def low_quality(measures: Mapping[str, NDArray[Any]], doublet_line: float = np.i
         empty |= np.minimum(z, _robust_z(measures["log_genes"])) < EMPTY_Z
     found = {"empty": empty}
     if "doublet" in measures:
-        double = (measures["doublet"] > doublet_line) & ~empty
+        double = (measures["doublet"] > doublet_threshold) & ~empty
         fits = n < ENOUGH_CELLS or double.mean() <= MOST_DOUBLETS
         found["doublet"] = double if fits else np.zeros(n, dtype=bool)
         found["ambient"] = (measures["ambient"] > 0) & few & ~empty

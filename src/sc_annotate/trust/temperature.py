@@ -125,7 +125,7 @@ class Temperature:
         # Rounding may take a value at its bound beyond it.
         low, high = np.array([LOWEST, TINY]) * 0.999, np.array([HIGHEST, ZERO]) * 1.001
         if value.shape != (2,) or (value < low).any() or (value > high).any():
-            raise InputError("the stored temperature is not between 0.05 and 100, or its floor is wrong. Fit again.")
+            raise InputError("the stored temperature is not between 0.05 and 100, or its prior is wrong. Fit again.")
         model.temperature_, model.floor_ = map(float, value)
         model.n_classes_ = int(stored_number(meta, "n_classes", 2, np.inf))
         return model

@@ -33,7 +33,7 @@ class VennAbers(OneVsRest):
     probability lies between them and is never 0 or 1. The calibration guarantee of the pair holds for each class on its
     own, not after the division by the sums.
 
-    The answers for all scores are prepared when fitting. Above 1,000 distinct scores, neighbours are merged into 1,000
+    The probabilities for all scores are worked out when fitting. Above 1,000 distinct scores, neighbours are merged into 1,000
     groups of about equal size. A class without a calibration cell keeps its probability.
 
     Parameters
