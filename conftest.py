@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from threadpoolctl import threadpool_limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+
+# Examples are small, and tests run side by side: threads of the linear algebra beneath would only wait for each other.
+# What is set outside holds.
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+if not any(name in os.environ for name in _THREADS):
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    # numpy may be there already: plugins of pytest import it.
+    threadpool_limits(1)
 
 # In tests/, which is on the path of modules (pyproject.toml).
 pytest_plugins = ["matrices"]
