@@ -135,7 +135,7 @@ def private_imports() -> list[str]:
             f"{each.file.relative_to(SOURCE)}: {each.dotted}"
             for each in every_import()
             if each.package != package_of(each.file)
-            and any(part.startswith("_") for part in each.dotted.split(".")[2:])
+            and any(part.startswith("_") and not part.endswith("__") for part in each.dotted.split(".")[2:])
         }
     )
 

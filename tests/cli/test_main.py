@@ -189,7 +189,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.slow
 def test_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    from sc_annotate.benchmark import _demo
+    from sc_annotate.benchmark import demo as _demo
 
     # The whole comparison takes half a minute; the quick methods show that it hangs together.
     monkeypatch.setattr(_demo, "METHODS", ("logreg", "nearest_centroid", "majority"))

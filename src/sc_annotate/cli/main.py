@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sc_annotate import __version__
+from sc_annotate._core.arguments import seed
 from sc_annotate._core.files import one_line
 from sc_annotate._core.settings import settings
 from sc_annotate._store.files import read_h5ad, write_h5ad, write_results
@@ -41,12 +42,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="sc-annotate", description="Name the cells of an AnnData (h5ad) file, or predict perturbations."
+        prog="sc-annotate", description="Annotate the cells of an AnnData (h5ad) file, or predict perturbations."
     )
     parser.add_argument("--version", action="version", version=f"sc-annotate {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    demo = commands.add_parser("demo", help="name real PBMCs and score the calls against held-out truth")
+    demo = commands.add_parser("demo", help="annotate real PBMCs and score the labels against held-out truth")
     demo.add_argument("--folder", default="sc_annotate_demo", help="where the results go (default: %(default)s)")
     demo.add_argument("--seed", type=int, default=0)
     demo.set_defaults(run=_demo)
@@ -62,19 +63,21 @@ def _parser() -> argparse.ArgumentParser:
     )
     train.set_defaults(run=_train)
 
-    name = commands.add_parser("annotate", help="name the cells of an h5ad file")
-    name.add_argument("query", help="cells to be named (.h5ad)")
-    name.add_argument("output", help="file to write (.h5ad); never the query itself")
-    source = name.add_mutually_exclusive_group()
+    annotate = commands.add_parser("annotate", help="annotate the cells of an h5ad file")
+    annotate.add_argument("query", help="cells to annotate (.h5ad)")
+    annotate.add_argument("output", help="file to write (.h5ad); never the query itself")
+    source = annotate.add_mutually_exclusive_group()
     source.add_argument("--model", help="a fitted model (.safetensors), or its https address")
     source.add_argument("--reference", help="labelled cells (.h5ad)")
-    _training_options(name, required=False)
-    name.add_argument("--layer", help="layer of the query")
-    name.add_argument("--reference-layer", help="layer of the reference")
-    name.add_argument("--backed", action="store_true", help="read matrices block by block; they need not fit in memory")
-    name.add_argument("--key-added", default="annotation", help="name of the result (default: %(default)s)")
-    name.add_argument("--force", action="store_true", help="replace the output file if it exists")
-    name.set_defaults(run=_annotate)
+    _training_options(annotate, required=False)
+    annotate.add_argument("--layer", help="layer of the query")
+    annotate.add_argument("--reference-layer", help="layer of the reference")
+    annotate.add_argument(
+        "--backed", action="store_true", help="read matrices block by block; they need not fit in memory"
+    )
+    annotate.add_argument("--key-added", default="annotation", help="name of the result (default: %(default)s)")
+    annotate.add_argument("--force", action="store_true", help="replace the output file if it exists")
+    annotate.set_defaults(run=_annotate)
 
     convert.add(commands)
     perturb.add(commands)
@@ -85,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
 
     methods.add(commands)
 
-    inspect = commands.add_parser("inspect", help="say what an h5ad file holds")
+    inspect = commands.add_parser("inspect", help="report on the values and genes of an h5ad file")
     inspect.add_argument("file", help="any .h5ad file; only a sample of it is read")
     inspect.add_argument("--layer", help="layer to look at instead of X")
     inspect.add_argument("--gene-symbols", help="column of var with other gene names")
@@ -100,17 +103,17 @@ def _training_options(parser: argparse.ArgumentParser, *, required: bool) -> Non
         "--labels-key",
         action="append",
         required=required,
-        help="column of obs with the types; give it again for each finer level, coarse to fine",
+        help="column of obs with the types; repeat it for each finer level, coarse to fine",
     )
     parser.add_argument("--batch-key", help="column of obs with batches or donors")
-    parser.add_argument("--method", default="logreg", help="see `sc-annotate methods` (default: %(default)s)")
+    parser.add_argument("--method", help="see `sc-annotate methods` (default: logreg)")
     methods.add_param(parser)
-    parser.add_argument("--n-top-genes", type=int, default=2000, help="variable genes used (default: %(default)s)")
+    parser.add_argument("--n-top-genes", type=int, help="variable genes used (default: 2,000)")
     parser.add_argument("--min-cells", type=int, help="leave out types with fewer cells")
     parser.add_argument("--max-cells", type=int, help="reference cells to learn from (default: 30,000; 0: all)")
-    parser.add_argument("--cv", type=int, default=1, help="1: one hold-out; k: k folds; 0: no scores")
+    parser.add_argument("--cv", type=int, help="1: one hold-out (default); k: k folds; 0: no scores")
     parser.add_argument("--gene-symbols", help="column of var with other gene names")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, help="(default: 0)")
 
 
 def _labels_key(args: argparse.Namespace) -> Any:
@@ -119,19 +122,17 @@ def _labels_key(args: argparse.Namespace) -> Any:
     return keys[0] if keys and len(keys) == 1 else keys
 
 
-def _common(args: argparse.Namespace) -> dict[str, Any]:
-    return {
-        "method": args.method,
-        "method_kwargs": methods.params_of(args.param) or None,
-        "batch_key": args.batch_key,
-        "n_top_genes": args.n_top_genes,
-        "min_cells": args.min_cells,
-        **({} if args.max_cells is None else {"max_cells": args.max_cells or None}),
-        "cv": args.cv,
-        "layer": args.layer,
-        "gene_symbols": args.gene_symbols,
-        "rng": args.seed,
+def _written(args: argparse.Namespace) -> dict[str, Any]:
+    """The options that were written, as arguments; those that mean nothing to the call are refused by it, by name."""
+    names = {"rng": "seed"} | {
+        name: name for name in ("method", "batch_key", "n_top_genes", "min_cells", "cv", "layer", "gene_symbols")
     }
+    out = {name: getattr(args, option) for name, option in names.items() if getattr(args, option) is not None}
+    if args.param:
+        out["method_kwargs"] = methods.params_of(args.param)
+    if args.max_cells is not None:
+        out["max_cells"] = args.max_cells or None
+    return out
 
 
 def _train(args: argparse.Namespace) -> None:
@@ -142,21 +143,12 @@ def _train(args: argparse.Namespace) -> None:
         raise InputError(f"a model file ends in .safetensors, not {args.model!r}.")
     if Path(args.model).exists() and not args.force:
         raise InputError(f"{args.model!r} exists already; choose another name, or pass --force to replace it.")
-    if not registry.get("annotation", args.method).saves:
+    if args.method and not registry.get("annotation", args.method).saves:
         raise InputError(f"a {args.method!r} model cannot be saved; `sc-annotate methods` lists those that can.")
-    model = tl.fit_annotator(read_h5ad(args.reference, backed=args.backed), _labels_key(args), **_common(args))
+    model = tl.fit_annotator(read_h5ad(args.reference, backed=args.backed), _labels_key(args), **_written(args))
     model.save(args.model)
     print(model)
     print(f"written to {args.model}")
-
-
-def _for_a_model(args: argparse.Namespace) -> dict[str, Any]:
-    """Options that make sense with a fitted model; the others are handed on only where given, to be refused."""
-    given = _common(args)
-    keep = {"layer", "gene_symbols", "rng"} | {
-        name for name in ("batch_key", "min_cells", "max_cells", "method_kwargs") if given.get(name) is not None
-    }
-    return {k: v for k, v in given.items() if k in keep or (k == "method" and v != "logreg")}
 
 
 def _annotate(args: argparse.Namespace) -> None:
@@ -175,14 +167,8 @@ def _annotate(args: argparse.Namespace) -> None:
         raise InputError(f"the folder {str(output.parent)!r} does not exist; make it first.")
     adata = read_h5ad(args.query, backed=args.backed)
     reference = args.model if args.model else read_h5ad(args.reference, backed=args.backed) if args.reference else None
-    tl.annotate(
-        adata,
-        reference,
-        _labels_key(args),
-        reference_layer=args.reference_layer,
-        key_added=args.key_added,
-        **(_common(args) if not args.model else _for_a_model(args)),
-    )
+    more = {} if args.reference_layer is None else {"reference_layer": args.reference_layer}
+    tl.annotate(adata, reference, _labels_key(args), key_added=args.key_added, **more, **_written(args))
     if args.backed:
         write_results(args.query, adata, args.key_added, output)
     else:
@@ -207,11 +193,9 @@ def _inspect(args: argparse.Namespace) -> None:
 
 
 def _demo(args: argparse.Namespace) -> None:
-    from sc_annotate._core.arguments import seed
-    from sc_annotate.benchmark._demo import demo
+    from sc_annotate.benchmark.demo import demo
 
-    seed(args.seed)
-    demo(Path(args.folder), rng=args.seed)
+    demo(Path(args.folder), rng=seed(args.seed, "--seed"))
 
 
 if __name__ == "__main__":

@@ -31,23 +31,23 @@ def add_param(parser: Any) -> None:
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="parameter of the method, see `sc-annotate methods --parameters`; may be given several times",
+        help="parameter of the method, see `sc-annotate methods --parameters`; may be repeated",
     )
 
 
-def params_of(given: Sequence[str]) -> dict[str, Any]:
-    """What ``--param`` was given, as ``method_kwargs``.
+def params_of(written: Sequence[str]) -> dict[str, Any]:
+    """The values of ``--param``, as ``method_kwargs``.
 
     ``true``, ``false`` and ``none`` in any case, numbers and lists as in JSON are read as such; anything else, also in
     quotation marks, is a string.
     """
     out: dict[str, Any] = {}
-    for text in given:
+    for text in written:
         name, equals, value = (part.strip() for part in text.partition("="))
         if not equals or not name.isidentifier():
             raise InputError(f"--param takes NAME=VALUE, such as --param n_components=5, not {text!r}.")
         if name in out:
-            raise InputError(f"--param {name} is given twice; which one is meant?")
+            raise InputError(f"--param {name} occurs twice; leave one out.")
         out[name] = _value(value)
     return out
 
@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> None:
         if table.empty:
             print(f"no method for {task} is installed")
         for name, row in table.iterrows():
-            # No predictor of perturbations can be saved, which says nothing of any of them.
+            # No perturbation predictor can be saved, so the note would distinguish none of them.
             saved = " (cannot be saved)" if task == "annotation" and not row["saves"] else ""
             print(f"{name!s:<{width}}  {row['summary']}{saved}")
             if args.parameters:
