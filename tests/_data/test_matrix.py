@@ -10,14 +10,13 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
+from matrices import is_sparse
 from sc_annotate._core.arrays import row_ordered, rows
 from sc_annotate._data.matrix import check_adata, find, resolve_rep
 from sc_annotate.errors import InputError, MatrixError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-DENSE = ("dense", "fortran", "dense_view", "backed_dense", "dask_dense")
 
 
 def _array(block: Any) -> np.ndarray:
@@ -32,14 +31,14 @@ def D(make_counts: Callable[..., np.ndarray]) -> np.ndarray:
 # ---- reading
 
 
-def test_rows_of_every_kind(kind: str, D: np.ndarray, build: Callable[..., ad.AnnData]):
+def test_rows_of_every_kind(kind: Any, D: np.ndarray, build: Callable[..., ad.AnnData]):
     source = find(build(kind, D))
     assert (source.n_cells, source.n_columns) == D.shape
     assert not source.is_embedding
     for where in (slice(0, 23), slice(4, 11), np.array([0, 3, 4, 22]), np.array([5])):
         block = rows(source.X, where)
-        assert (type(block) is np.ndarray) == (kind in DENSE)
-        assert sparse.issparse(block) == (kind not in DENSE)
+        assert (type(block) is np.ndarray) == (not is_sparse(kind))
+        assert sparse.issparse(block) == is_sparse(kind)
         if sparse.issparse(block):
             assert block.format == "csr"
         np.testing.assert_array_equal(_array(block), D[where])

@@ -13,6 +13,7 @@ import scanpy as sc
 from scipy import sparse
 
 from comparing import same, snapshot
+from matrices import is_sparse
 from sc_annotate._core.settings import settings
 from sc_annotate._data import read
 from sc_annotate._data.common_scale import Transform
@@ -24,8 +25,6 @@ from sc_annotate.errors import InputError, MatrixError
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-DENSE = ("dense", "fortran", "dense_view", "backed_dense", "dask_dense")
 
 
 def walk(source: Any, transform: Transform, columns: np.ndarray, fill: np.ndarray) -> list[tuple[slice, Any]]:
@@ -199,7 +198,7 @@ def _expected(D: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("size", [1, 7, 10_000])
 def test_rows_and_columns(
-    kind: str, size: int, make_counts: Callable[..., np.ndarray], build: Callable[..., ad.AnnData]
+    kind: Any, size: int, make_counts: Callable[..., np.ndarray], build: Callable[..., ad.AnnData]
 ):
     D = make_counts(31, 12)
     source = find(build(kind, D))
@@ -207,13 +206,13 @@ def test_rows_and_columns(
     with settings.override(block_size=size):
         out = read.read_rows(source, Transform(), columns, chosen, progress="reading")
     assert out.dtype == np.float32
-    assert sparse.issparse(out) == (kind not in DENSE)
+    assert sparse.issparse(out) == is_sparse(kind)
     np.testing.assert_allclose(_array(out), _expected(D)[np.ix_(chosen, columns)], rtol=2e-6)
 
 
 @pytest.mark.parametrize("columns", [[3, 0, 5], [3, -1, 0, -1, -1, 5], [-1, 4], [4, -1]])
 def test_blocks_with_genes_that_are_absent(
-    kind: str, columns: list[int], make_counts: Callable[..., np.ndarray], build: Callable[..., ad.AnnData]
+    kind: Any, columns: list[int], make_counts: Callable[..., np.ndarray], build: Callable[..., ad.AnnData]
 ):
     D = make_counts(31, 6)
     wanted, fill = np.array(columns), np.linspace(0, 1, len(columns)).astype(np.float32)
@@ -221,7 +220,7 @@ def test_blocks_with_genes_that_are_absent(
         walked = walk(find(build(kind, D)), Transform(), wanted, fill)
     assert np.concatenate([np.arange(w.start, w.stop) for w, _ in walked]).tolist() == list(range(31))
     assert max(w.stop - w.start for w, _ in walked) == 8
-    assert all(sparse.issparse(b) == (kind not in DENSE) and b.dtype == np.float32 for _, b in walked)
+    assert all(sparse.issparse(b) == is_sparse(kind) and b.dtype == np.float32 for _, b in walked)
     expected = np.where(wanted >= 0, _expected(D)[:, wanted], fill)
     np.testing.assert_allclose(np.concatenate([_array(b) for _, b in walked]), expected, rtol=2e-6)
 

@@ -190,15 +190,15 @@ def test_it_can_be_written(tmp_path: Path, unseen: int) -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"n_types": 1}, "n_types is 1, but must be 2 or more"),
-        ({"n_cells": 5}, "n_cells is 5, but must be 8 or more"),
+        ({"n_types": 1}, "n_types must be a whole number, 2 or more, not 1"),
+        ({"n_cells": 5}, "n_cells must be a whole number, 8 or more, not 5"),
         ({"n_cells": 1e3}, "whole number"),
         ({"n_batches": 0}, "n_batches"),
         ({"depth": 0}, "depth"),
         ({"imbalance": 0.5}, "imbalance"),
         ({"type_strength": -1}, "type_strength"),
         ({"batch_strength": float("nan")}, "batch_strength"),
-        ({"dropout": 1.1}, "dropout is 1.1, but is a share"),
+        ({"dropout": 1.1}, "dropout must be a number between 0 and 1, not 1.1"),
         ({"ambient": -0.1}, "ambient"),
         ({"doublets": 2}, "doublets"),
         ({"unseen_types": 8}, "leaves no type"),

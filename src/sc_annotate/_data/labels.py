@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from numbers import Integral
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sc_annotate._core.arguments import whole
 from sc_annotate._data.columns import check_column
 from sc_annotate.errors import InputError, LabelError
 
@@ -66,8 +66,8 @@ def usable(
 
     A type of one cell is an error unless `min_cells` says to leave small types out.
     """
-    if min_cells is not None and (isinstance(min_cells, bool) or not isinstance(min_cells, Integral) or min_cells < 1):
-        raise InputError(f"min_cells must be a whole number of at least 1, not {min_cells!r}.")
+    if min_cells is not None:
+        min_cells = whole(min_cells, "min_cells", least=1)
     types, counts = np.unique(labels[present], return_counts=True)
     notes = []
     kept = present.copy()

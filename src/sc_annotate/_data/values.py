@@ -107,6 +107,6 @@ def _format(X: Any) -> str:
     name = type(X).__name__.lower()
     if "csr" in name or "csc" in name:
         return f"{X.format}, on disk"
-    if "dataset" in name:
+    if "dataset" in name or type(X).__module__.partition(".")[0] == "zarr":
         return "dense, on disk"
     return "dask" if hasattr(X, "compute") else "dense"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sc_annotate._core.arguments import number, share, whole
 from sc_annotate.datasets._molecules import draw_counts
 from sc_annotate.datasets._tree import apportion, by_type_and_batch, grow, log_profiles, shares
 from sc_annotate.errors import InputError
@@ -182,18 +183,12 @@ def _numbered(prefix: str, n: int) -> list[str]:
 
 
 def _check(given: dict[str, Any]) -> None:
-    least = {"n_cells": given["n_types"], "n_genes": 2, "n_types": 2, "n_batches": 1, "unseen_types": 0}
-    for name in least:
-        if not isinstance(given[name], int | np.integer):
-            raise InputError(f"{name} is {given[name]!r}, but must be a whole number.")
-    least |= {"depth": 1, "imbalance": 1, "batch_strength": 0, "type_strength": 0}
-    for name, bound in least.items():
-        if not given[name] >= bound:
-            raise InputError(f"{name} is {given[name]}, but must be {bound} or more.")
-    if given["unseen_types"] >= given["n_types"]:
-        raise InputError(
-            f"unseen_types is {given['unseen_types']}, which leaves no type of {given['n_types']} to train on."
-        )
+    n_types = whole(given["n_types"], "n_types", least=2)
+    for name, least in {"n_cells": n_types, "n_genes": 2, "n_batches": 1, "unseen_types": 0}.items():
+        whole(given[name], name, least=least)
+    for name, bound in {"depth": 1, "imbalance": 1, "batch_strength": 0, "type_strength": 0}.items():
+        number(given[name], name, low=bound)
     for name in ("dropout", "ambient", "doublets"):
-        if not 0 <= given[name] <= 1:
-            raise InputError(f"{name} is {given[name]}, but is a share: it must lie between 0 and 1.")
+        share(given[name], name, ends="both")
+    if given["unseen_types"] >= n_types:
+        raise InputError(f"unseen_types is {given['unseen_types']}, which leaves no type of {n_types} to train on.")
