@@ -89,8 +89,7 @@ def predicted(n: int = 10, kind: str = "double") -> AnnData:
         "verdict": "",
         kind: made_board(n).to_dict(),
     }
-    arrays = {part: np.ascontiguousarray(x.T, dtype=np.float32) for part, x in parts.items()}
-    slots.write(adata, "perturbation", arrays, control, about)
+    slots.write(adata, "perturbation", parts, control, about)
     return adata
 
 
