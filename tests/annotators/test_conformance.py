@@ -73,6 +73,7 @@ assert not loaded, loaded
 """
 
 
+@pytest.mark.slow
 def test_models_read_back_predict_without_sklearn(tmp_path):
     task = easy_task()
     out = {"X": task.test_X, "classes": np.unique(task.y)}

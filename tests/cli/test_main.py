@@ -41,6 +41,7 @@ def run(*args: object) -> int:
     return main([str(a) for a in args])
 
 
+@pytest.mark.slow
 def test_train_info_annotate(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = (files / "query.h5ad").read_bytes()
     options = ("--labels-key", "cell_type", "--method", "nearest_centroid")

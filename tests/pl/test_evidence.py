@@ -98,6 +98,7 @@ def test_bars_are_signed_and_share_a_scale(named: AnnData, frozen: Any, legible:
     legible(next(iter(axes.values())).figure)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("style", ["dots", "bars"])
 def test_forty_types_are_legible(forty_evidence: AnnData, frozen: Any, legible: Any, style: Any) -> None:
     with frozen(forty_evidence):

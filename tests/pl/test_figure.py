@@ -81,6 +81,7 @@ def written(_drawable: AnnData, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 def test_saved_results_draw_the_same(annotated: AnnData, written: Path, call: Any) -> None:
     """What h5ad makes of strings, colours and tables can be drawn too."""

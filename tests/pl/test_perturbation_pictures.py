@@ -80,6 +80,7 @@ def test_show(everything: Any, monkeypatch: pytest.MonkeyPatch, call: Any) -> No
     assert shown == [True]
 
 
+@pytest.mark.slow
 @every_call
 def test_saved_results_draw_the_same(everything: Any, tmp_path: Any, call: Any) -> None:
     made = everything(10)

@@ -204,7 +204,7 @@ def test_no_global_state_is_touched(pair: tuple[AnnData, AnnData]) -> None:
     assert params == dict(mpl.rcParams)
 
 
-@pytest.mark.parametrize("format_", ["h5ad", "zarr"])
+@pytest.mark.parametrize("format_", ["h5ad", pytest.param("zarr", marks=pytest.mark.slow)])
 def test_round_trip(pair: tuple[AnnData, AnnData], tmp_path: Path, format_: str) -> None:
     reference, query = pair
     sca.tl.annotate(query, reference, "cell_type", method="logreg", method_kwargs={"C": 0.5})

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 METHODS = ["nearest_centroid", "naive_bayes", "majority"]
 
 
+@pytest.mark.slow
 def test_average_of_the_methods(pair: tuple[AnnData, AnnData], tmp_path: Path) -> None:
     reference, query = pair
     before = snapshot(query)

@@ -441,6 +441,7 @@ def test_too_few_genes_in_common(small: AnnData, file: Path) -> None:
         sca.tl.annotate(small, model)
 
 
+@pytest.mark.slow
 def test_scikit_learn_is_not_imported(file: Path) -> None:
     code = (
         "import sys, sc_annotate as sca; "

@@ -81,6 +81,7 @@ def test_levels_never_contradict(two: tuple[AnnData, AnnData], method: str) -> N
     np.testing.assert_array_equal(inside.sum(axis=1), query.obs["annotation_set_size"])
 
 
+@pytest.mark.slow
 def test_probabilities_are_those_of_the_finest_alone(two: tuple[AnnData, AnnData]) -> None:
     reference, query = two
     sca.tl.annotate(query, reference, THREE, cv=0)
@@ -331,6 +332,7 @@ def asked(_pair: tuple[AnnData, AnnData]) -> tuple[AnnData, AnnData]:
     return query, further
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["h5ad", "zarr", "backed", "lazy", "view"])
 def test_what_is_read_back_can_be_asked_further(asked: tuple[AnnData, AnnData], kind: str, tmp_path: Path) -> None:
     stored, further = asked

@@ -48,6 +48,7 @@ def test_file_holds_all_of_it(model: AnnotationModel, tmp_path: Path) -> None:
     assert to_json(back.evaluation) == to_json(model.evaluation)
 
 
+@pytest.mark.slow
 def test_id_tells_models_apart(pbmc: AnnData, model: AnnotationModel) -> None:
     same = sca.tl.fit_annotator(pbmc, "cell_type", method="nearest_centroid")
     assert same.id == model.id
@@ -98,6 +99,7 @@ def test_folder_must_exist(model: AnnotationModel, tmp_path: Path) -> None:
         model.save(tmp_path / "nowhere" / "m.safetensors")
 
 
+@pytest.mark.slow
 def test_linear_models_predict_without_scikit_learn(pair: tuple[AnnData, AnnData], tmp_path: Path) -> None:
     reference, query = pair[0][:, :200].copy(), pair[1]
     X = query[:, :200].X.toarray()
