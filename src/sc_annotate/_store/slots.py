@@ -20,6 +20,9 @@ LOW_QUALITY: Final = "low_quality"
 GIVEN: Final = "given"
 STATUSES: Final = (CONFIDENT, AMBIGUOUS, UNFAMILIAR, LOW_QUALITY, GIVEN)
 
+REASONS: Final = ("empty", "doublet", "ambient")
+"""Why a cell is of low quality, the strongest first."""
+
 
 @dataclass(frozen=True)
 class Slots:

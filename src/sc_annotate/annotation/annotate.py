@@ -26,21 +26,8 @@ if TYPE_CHECKING:
 
     from anndata import AnnData
 
-    from sc_annotate._data.request import MatrixRequest
-    from sc_annotate.annotation.requests import FitRequest, PredictRequest
+    from sc_annotate.annotation.requests import AnnotateRequest, PredictRequest
     from sc_annotate.trust import Levels
-
-
-@dataclass(frozen=True)
-class Annotate:
-    """All that a call of `annotate` asks for, beside the objects themselves."""
-
-    fit: FitRequest
-    ask: PredictRequest
-    matrix: MatrixRequest
-    reference_matrix: MatrixRequest
-    """Of the reference; its genes and totals are named with those of the query."""
-    key: str
 
 
 @dataclass(frozen=True)
@@ -52,7 +39,7 @@ class _One:
     levels: Levels | None
 
 
-def annotate(adata: AnnData, reference: Any, request: Annotate) -> None:
+def annotate(adata: AnnData, reference: Any, request: AnnotateRequest) -> None:
     """Label the cells of `adata` and write the result, all of it or nothing."""
     check_adata(adata, what="adata")
     fit, key = request.fit, request.key
@@ -78,7 +65,7 @@ def annotate(adata: AnnData, reference: Any, request: Annotate) -> None:
         storage.write(target, name, result)
 
 
-def _reference(adata: AnnData, reference: Any, request: Annotate) -> Any:
+def _reference(adata: AnnData, reference: Any, request: AnnotateRequest) -> Any:
     """A fitted model or a labelled AnnData, with the arguments that have no meaning beside it refused."""
     fit = request.fit
     if isinstance(reference, AnnotationModel | str) or hasattr(reference, "__fspath__"):
@@ -123,7 +110,7 @@ def _reference(adata: AnnData, reference: Any, request: Annotate) -> Any:
     return reference
 
 
-def _annotate(adata: AnnData, source: Any, request: Annotate) -> _One:
+def _annotate(adata: AnnData, source: Any, request: AnnotateRequest) -> _One:
     """One method's result, ready to be stored, and its model."""
     fit, ask = request.fit, request.ask
     if isinstance(source, AnnotationModel):
@@ -161,7 +148,7 @@ def _counts(query: Query, model: AnnotationModel, ask: PredictRequest) -> Any:
 
 
 def _annotate_by_several(
-    adata: AnnData, source: Any, request: Annotate, methods: Sequence[str], coarser: Sequence[str]
+    adata: AnnData, source: Any, request: AnnotateRequest, methods: Sequence[str], coarser: Sequence[str]
 ) -> dict[str, storage.Annotation]:
     """A result for each method, and their consensus, weighted by how they do on held-out cells."""
     from dataclasses import replace

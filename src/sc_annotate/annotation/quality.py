@@ -8,7 +8,7 @@ import numpy as np
 
 from sc_annotate._data.common_scale import Transform
 from sc_annotate._data.read import read_rows
-from sc_annotate.annotation.result import REASONS
+from sc_annotate._store.slots import REASONS
 from sc_annotate.errors import InputError
 from sc_annotate.trust import Profiles, low_quality
 from sc_annotate.trust.sampling import sample

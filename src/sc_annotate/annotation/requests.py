@@ -129,6 +129,18 @@ class PredictRequest(Request):
             )
 
 
+@dataclass(frozen=True, kw_only=True)
+class AnnotateRequest:
+    """All that a call of `annotate` asks for, beside the objects themselves."""
+
+    fit: FitRequest
+    ask: PredictRequest
+    matrix: MatrixRequest
+    reference_matrix: MatrixRequest
+    """Of the reference; its genes and totals are named with those of the query."""
+    key: str
+
+
 def check_cv(cv: Any) -> None:
     """Refuse what is no way to hold cells out."""
     try:

@@ -8,7 +8,7 @@ import numpy as np
 
 from sc_annotate._core.codec import sanitize
 from sc_annotate._store import storage
-from sc_annotate._store.slots import AMBIGUOUS, CONFIDENT, GIVEN, LOW_QUALITY, STATUSES, UNFAMILIAR, Slots
+from sc_annotate._store.slots import AMBIGUOUS, CONFIDENT, GIVEN, LOW_QUALITY, REASONS, STATUSES, UNFAMILIAR, Slots
 from sc_annotate.annotation.evidence.coefficients import kept_coefficients
 
 if TYPE_CHECKING:
@@ -16,17 +16,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from sc_annotate.annotation.annotate import Annotate
     from sc_annotate.annotation.model import AnnotationModel
     from sc_annotate.annotation.predict import Prediction
     from sc_annotate.annotation.query import Query
-    from sc_annotate.annotation.requests import PredictRequest
-
-REASONS = ("empty", "doublet", "ambient")
-"""Why a cell is of low quality, the strongest first."""
+    from sc_annotate.annotation.requests import AnnotateRequest, PredictRequest
 
 
-def build(query: Query, model: AnnotationModel, prediction: Prediction, request: Annotate) -> storage.Annotation:
+def build(query: Query, model: AnnotationModel, prediction: Prediction, request: AnnotateRequest) -> storage.Annotation:
     """Columns, probabilities and ``uns`` of one method's result."""
     import pandas as pd
 
@@ -74,7 +70,7 @@ def build(query: Query, model: AnnotationModel, prediction: Prediction, request:
     return annotation
 
 
-def _uns(query: Query, model: AnnotationModel, prediction: Prediction, request: Annotate) -> dict[str, Any]:
+def _uns(query: Query, model: AnnotationModel, prediction: Prediction, request: AnnotateRequest) -> dict[str, Any]:
     """What is recorded of a result: the method, its arguments, what was found in the input, and how far to trust it."""
     found, provenance = query.found, model.provenance
     proba = prediction.proba
@@ -111,7 +107,7 @@ def _uns(query: Query, model: AnnotationModel, prediction: Prediction, request: 
     }
 
 
-def _params(query: Query, model: AnnotationModel, request: Annotate) -> dict[str, Any]:
+def _params(query: Query, model: AnnotationModel, request: AnnotateRequest) -> dict[str, Any]:
     """The arguments that the result follows from, under the names that users write."""
     levels = model.levels if query.cells is None else query.cells.levels
     ask = request.ask

@@ -8,9 +8,8 @@ from sc_annotate._core.docs import documented
 from sc_annotate._core.request import default
 from sc_annotate._data.request import MatrixRequest
 from sc_annotate._store.slots import DEFAULT_KEY
-from sc_annotate.annotation.annotate import Annotate
 from sc_annotate.annotation.annotate import annotate as annotate_cells
-from sc_annotate.annotation.requests import MAX_CELLS, N_TOP_GENES, FitRequest, PredictRequest
+from sc_annotate.annotation.requests import MAX_CELLS, N_TOP_GENES, AnnotateRequest, FitRequest, PredictRequest
 from sc_annotate.trust.options import COVERAGE, as_options
 
 if TYPE_CHECKING:
@@ -162,7 +161,7 @@ def annotate(
     True
     """
     options = as_options(trust)
-    request = Annotate(
+    request = AnnotateRequest(
         fit=FitRequest(
             labels_key=labels_key,
             method=method,
