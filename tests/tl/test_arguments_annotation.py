@@ -5,11 +5,9 @@ The parameters are those of the signatures, so that a new parameter without an e
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import inspect
 import pickle
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,12 +15,10 @@ import pandas as pd
 import pytest
 
 import sc_annotate as sca
-from comparing import same
+from argument_modes import Changes, Checked, Entry, Mode, Refused, cases, check_argument
 from sc_annotate.errors import ScAnnotateError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from anndata import AnnData
 
 KEY = "annotation"
@@ -33,41 +29,6 @@ TREE = {
     **{"CD8+/CD45RA+ Naive Cytotoxic": "lymphocyte", "CD34+": "cell", "lymphocyte": "cell"},
     **{"CD14+ Monocyte": "myeloid", "Dendritic": "myeloid", "myeloid": "cell"},
 }
-
-
-@dataclass(frozen=True)
-class Changes:
-    """The result differs with this value."""
-
-    value: Any
-
-
-@dataclass(frozen=True)
-class Checked:
-    """This value is an error whose message matches."""
-
-    value: Any
-    match: str
-
-
-@dataclass(frozen=True)
-class Refused:
-    """Any value is an error that begins with the name of the argument."""
-
-    value: Any = None
-
-
-Entry = Changes | Checked | Refused
-
-
-@dataclass(frozen=True)
-class Mode:
-    """One way to call a function: its arguments, and what each does."""
-
-    call: Callable[..., Any]
-    arguments: dict[str, Any]
-    entries: dict[str, Entry]
-    prepare: Callable[[AnnData], None] | None = field(default=None)
 
 
 NO_OBJECT = Checked(3, "must be an AnnData")
@@ -294,51 +255,20 @@ def _labelled(_pbmc: AnnData) -> AnnData:
     return query
 
 
-def result_of(mode: Mode, adata: AnnData, more: dict[str, Any]) -> dict[str, Any]:
-    """What the call returns or leaves in `adata`, without the arguments that it records."""
-    if mode.prepare is not None:
-        mode.prepare(adata)
-    returned = mode.call(**{"adata": adata, **mode.arguments, **more})
-    if returned is not None:
-        return {"returned": repr(returned) if not isinstance(returned, pd.DataFrame) else returned}
-    recorded = {*inspect.signature(mode.call).parameters, "params", "model", "written"}
-
-    def outcome(tree: Any) -> Any:
-        if isinstance(tree, dict):
-            return {
-                name: outcome(value) for name, value in tree.items() if name not in recorded or isinstance(value, dict)
-            }
-        return tree
-
-    obs = {name: adata.obs[name].astype(str).to_numpy() for name in adata.obs if "_model" not in name}
-    obsm = {name: np.asarray(getattr(value, "toarray", lambda v=value: v)()) for name, value in adata.obsm.items()}
-    return {"obs": obs, "obsm": obsm, "uns": outcome(copy.deepcopy(dict(adata.uns)))}
-
-
 @pytest.fixture(scope="module")
 def plain() -> dict[str, Any]:
     """Results of the modes as they are."""
     return {}
 
 
-CASES = [(mode, name) for mode, each in MODES.items() for name in inspect.signature(each.call).parameters]
+CASES = cases(MODES)
 
 
 @pytest.mark.parametrize(("mode", "argument"), CASES, ids=[f"{mode}: {name}" for mode, name in CASES])
 def test_no_argument_is_ignored(labelled: AnnData, plain: dict[str, Any], mode: str, argument: str) -> None:
     if "markers" in mode:
         pytest.importorskip("decoupler", minversion="2", reason="markers are scored by decoupler 2")
-    this = MODES[mode]
-    assert argument in this.entries, f"say in MODES what the argument {argument} of {mode} does"
-    entry = this.entries[argument]
-    if isinstance(entry, Changes):
-        if mode not in plain:
-            plain[mode] = result_of(this, labelled.copy(), {})
-        assert not same(plain[mode], result_of(this, labelled.copy(), {argument: entry.value}))
-        return
-    match = f"^(.* and |.*, )?{argument}\\b.*: " if isinstance(entry, Refused) else entry.match
-    with pytest.raises(ScAnnotateError, match=match):
-        result_of(this, labelled.copy(), {argument: entry.value})
+    check_argument(MODES, mode, argument, labelled, plain)
 
 
 def test_every_public_function_is_here() -> None:
