@@ -170,7 +170,7 @@ def halves(told: Told, score: str, by: str) -> dict[str, np.ndarray]:
     for seed in range(N_HALVES):
         order = np.random.default_rng(seed).permutation(len(codes))
         a, b = order[:middle], order[middle:]
-        sets = Conformal().fit(proba[a], codes[a], score=score, by=by, rng=seed).sets(proba[b], ASKED)
+        sets = Conformal(score, by).fit(proba[a], codes[a], rng=seed).sets(proba[b], ASKED)
         hit = sets[np.arange(len(b)), codes[b]]
         out["hits"].append(np.bincount(codes[b], weights=hit, minlength=k))
         out["n"].append(np.bincount(codes[b], minlength=k))

@@ -8,7 +8,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.class_weight import compute_class_weight
 
 import sc_annotate as sca
-from sc_annotate._core.softmax_regression import softmax_regression
+from sc_annotate._core.softmax_regression import Loss, Solver, softmax_regression
 from sc_annotate.annotators._linear import normalise, two_columns
 from sc_annotate.annotators._moments import class_weights
 from sc_annotate.annotators.logreg import LogReg
@@ -68,10 +68,10 @@ def test_threads_change_no_bit():
     found = []
     for n in (1, 3):
         with sca.settings.override(n_threads=n):
-            found.append(softmax_regression(X, codes, 3, penalty=1.0))
+            found.append(softmax_regression(X, codes, 3, Loss(1.0)))
     assert (found[0].coef == found[1].coef).all()
     # Where one model ends, another needs no steps.
-    again = softmax_regression(X, codes, 3, penalty=1.0, start=found[0])
+    again = softmax_regression(X, codes, 3, Loss(1.0), solver=Solver(start=found[0]))
     assert again.n_iter <= 1
 
 

@@ -13,7 +13,7 @@ from scipy.optimize import approx_fprime
 from scipy.special import log_softmax
 
 from sc_annotate._core import softmax_regression as module
-from sc_annotate._core.softmax_regression import softmax_regression
+from sc_annotate._core.softmax_regression import Loss, Solver, softmax_regression
 from sc_annotate.annotators._tree import common_ancestors
 from sc_annotate.annotators.logreg import LogReg
 from sc_annotate.annotators.on_variable_genes import OnVariableGenes
@@ -67,7 +67,7 @@ def test_the_solver_finds_the_least_of_the_written_loss() -> None:
     def whole(coef: np.ndarray, intercept: np.ndarray) -> float:
         return transcribed(X @ coef + intercept, codes, np.ones(60), sets) + 2.0 / 2 * np.square(coef).sum()
 
-    found = softmax_regression(X, codes, 5, penalty=2.0, above=sets, tol=1e-8)
+    found = softmax_regression(X, codes, 5, Loss(2.0, above=sets), solver=Solver(tol=1e-8))
     best = whole(found.coef, found.intercept)
     for _ in range(50):
         step = rng.normal(size=(4, 5)) * 0.02

@@ -38,7 +38,7 @@ def test_thresholds_and_sets_equal_mapie(variant: str) -> None:
     repeated = oracle.get_predictions(None, alphas, new, "prefit")
     kwargs = {} if variant == "lac" else {"include_last_label": True}
     expected = oracle.get_prediction_sets(repeated, calibration, alphas, "prefit", **kwargs)
-    model = Conformal().fit(proba, codes, score=variant)  # type: ignore[arg-type]
+    model = Conformal(score=variant).fit(proba, codes)  # type: ignore[arg-type]
     for i, coverage in enumerate(COVERAGES):
         np.testing.assert_allclose(model.thresholds(coverage), oracle.quantiles_[i], atol=1e-9)
         # The one thing that MAPIE lacks: the call is always in.
@@ -57,7 +57,7 @@ def test_raps_thresholds_equal_mapie() -> None:
         alphas = 1 - np.array(COVERAGES)
         regularised = raps._regularize_conformity_score(np.full(4, free), penalty, before, rank)
         expected = quantile(regularised, alphas)
-        model = Conformal().fit(proba, codes, score="raps", penalty=penalty, free=free)
+        model = Conformal("raps", penalty=penalty, free=free).fit(proba, codes)
         for i, coverage in enumerate(COVERAGES):
             np.testing.assert_allclose(model.thresholds(coverage), expected[i], atol=1e-9)
 
@@ -75,9 +75,9 @@ def test_p_values_and_sets_equal_crepes(score: str) -> None:
         np.testing.assert_allclose(own, hinge(proba, np.arange(4), codes), atol=1e-12)
     call = np.arange(4) == new.argmax(axis=1)[:, None]
     plain = crepes.ConformalClassifier().fit(own)
-    model = Conformal().fit(proba, codes, score=score)  # type: ignore[arg-type]
+    model = Conformal(score=score).fit(proba, codes)  # type: ignore[arg-type]
     np.testing.assert_allclose(model.p_values(new), plain.predict_p(alphas, smoothing=False), atol=1e-9)
-    by_class = Conformal().fit(proba, codes, score=score, by="label", min_cells=1)  # type: ignore[arg-type]
+    by_class = Conformal(score=score, by="label", min_cells=1).fit(proba, codes)  # type: ignore[arg-type]
     mondrian = crepes.ConformalClassifier().fit(own, bins=codes)
     for j in range(4):
         bins = np.full(60, j)
@@ -95,7 +95,7 @@ def test_coverage_within_monte_carlo_error(score: str, by: str) -> None:
     covered, by_class = [], []
     for seed in range(200):
         proba, codes = simulate(400, 3, sharpness=1.5, seed=seed)
-        model = Conformal().fit(proba[:200], codes[:200], score=score, by=by, rng=seed)  # type: ignore[arg-type]
+        model = Conformal(score=score, by=by).fit(proba[:200], codes[:200], rng=seed)  # type: ignore[arg-type]
         hit = model.sets(proba[200:], 0.9)[np.arange(200), codes[200:]]
         covered.append(hit.mean())
         by_class.append([hit[codes[200:] == j].mean() for j in range(3)])
@@ -114,7 +114,7 @@ def test_coverage_within_monte_carlo_error(score: str, by: str) -> None:
 def test_what_holds_for_every_set(score: str, by: str, k: int, decimals: int | None) -> None:
     proba, codes = simulate(150, k, decimals=decimals)
     new, _ = simulate(100, k, seed=1, decimals=decimals)
-    model = Conformal().fit(proba, codes, score=score, by=by)  # type: ignore[arg-type]
+    model = Conformal(score=score, by=by).fit(proba, codes)  # type: ignore[arg-type]
     before = np.zeros_like(new, dtype=bool)
     p = model.p_values(new)
     assert p.min() > 0
@@ -135,7 +135,7 @@ def test_label_conditional_falls_back_and_says_so() -> None:
     proba, codes = simulate(400, 4)
     keep = np.concatenate([np.flatnonzero(codes < 2), np.flatnonzero(codes == 2)[:12], np.flatnonzero(codes == 3)[:5]])
     proba, codes = proba[keep], codes[keep]
-    model = Conformal().fit(proba, codes, by="label")
+    model = Conformal(by="label").fit(proba, codes)
     assert model.fallback_ == {"marginal": [3]}
     assert model.fallback(0.9) == {"marginal": [3], "everything": []}
     assert model.fallback(0.95) == {"marginal": [2, 3], "everything": []}  # 12 cells: fewer than 19
@@ -152,7 +152,7 @@ def test_a_class_absent_from_calibration() -> None:
     proba, codes = simulate(300, 4)
     seen = codes != 3
     for by in ("marginal", "label", "clustered"):
-        model = Conformal().fit(proba[seen], codes[seen], by=by)  # type: ignore[arg-type]
+        model = Conformal(by=by).fit(proba[seen], codes[seen])  # type: ignore[arg-type]
         assert model.fallback_ == {"marginal": [] if by == "marginal" else [3]}
         assert np.isfinite(model.thresholds(0.9)).all()
         assert model.sets(np.eye(4), 0.9)[3, 3]
@@ -161,7 +161,7 @@ def test_a_class_absent_from_calibration() -> None:
 def test_one_cell_and_no_cells() -> None:
     proba, codes = simulate(1, 3)
     for by in ("marginal", "label", "clustered"):
-        model = Conformal().fit(proba, codes, by=by)  # type: ignore[arg-type]
+        model = Conformal(by=by).fit(proba, codes)  # type: ignore[arg-type]
         assert model.sets(proba, 0.9).all()
         assert model.fallback(0.9) == {"marginal": [], "everything": [0, 1, 2]}
         assert model.p_values(proba)[0, codes[0]] == 1.0
@@ -173,7 +173,7 @@ def test_accuracy_above_the_coverage() -> None:
     proba = np.tile(np.eye(3) * 0.7 + 0.1, (50, 1))
     codes = np.tile(np.arange(3), 50)
     for score in ("lac", "aps", "raps"):
-        sets = Conformal().fit(proba, codes, score=score).sets(proba, 0.9)  # type: ignore[arg-type]
+        sets = Conformal(score=score).fit(proba, codes).sets(proba, 0.9)  # type: ignore[arg-type]
         np.testing.assert_array_equal(sets, np.tile(np.eye(3, dtype=bool), (50, 1)))
 
 
@@ -184,11 +184,11 @@ def test_clusters_join_classes_that_are_alike() -> None:
     top = np.where(codes < 3, rng.uniform(0.8, 1.0, 1200), rng.uniform(0.2, 0.6, 1200))
     proba = np.full((1200, 6), 1.0) * ((1 - top) / 5)[:, None]
     proba[np.arange(1200), codes] = top
-    model = Conformal().fit(proba, codes, by="clustered", n_clusters=2)
+    model = Conformal(by="clustered", n_clusters=2).fit(proba, codes)
     assert len(set(model.cluster_[:3])) == len(set(model.cluster_[3:])) == 1
     assert model.cluster_[0] != model.cluster_[5]
     assert [pool.size for pool in model.pools_] == [1200, 420, 420]
-    again = Conformal().fit(proba, codes, by="clustered", n_clusters=2)
+    again = Conformal(by="clustered", n_clusters=2).fit(proba, codes)
     np.testing.assert_array_equal(again.thresholds(0.9), model.thresholds(0.9))
     # Coverage of every type, which one threshold misses.
     sets = model.sets(proba, 0.9)[np.arange(1200), codes]
@@ -198,7 +198,7 @@ def test_clusters_join_classes_that_are_alike() -> None:
 @EACH
 def test_write_and_read(score: str, by: str) -> None:
     proba, codes = simulate(200)
-    model = Conformal().fit(proba, codes, score=score, by=by, penalty=0.3)  # type: ignore[arg-type]
+    model = Conformal(score=score, by=by, penalty=0.3).fit(proba, codes)  # type: ignore[arg-type]
     arrays, meta = model.to_arrays()
     again = Conformal.from_arrays(arrays, json.loads(json.dumps(meta, allow_nan=False)))
     np.testing.assert_array_equal(again.sets(proba, 0.9), model.sets(proba, 0.9))
@@ -225,7 +225,7 @@ def test_bad_input() -> None:
         Conformal().p_values(proba)
     for bad in ({"by": "batch"}, {"score": "topk"}, {"min_cells": 0}, {"n_clusters": 0}, {"penalty": -1}):
         with pytest.raises(InputError, match=next(iter(bad))):
-            Conformal().fit(proba, codes, **bad)  # type: ignore[arg-type]
+            Conformal(**bad).fit(proba, codes)  # type: ignore[arg-type]
     model = Conformal().fit(proba, codes)
     for coverage in (0.0, 1.0, 90, np.nan):
         with pytest.raises(InputError, match="coverage"):

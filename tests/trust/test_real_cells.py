@@ -47,7 +47,7 @@ def test_sets(held_out: Predictions, codes: NDArray[np.intp]) -> None:
         a, b = order[:350], order[350:]
         sets = Conformal().fit(proba[a], codes[a]).sets(proba[b], 0.9)
         found.append(metrics.set_coverage(held_out.y[b], sets, held_out.classes))
-        sets = Conformal().fit(proba[a], codes[a], by="label").sets(proba[b], 0.9)
+        sets = Conformal(by="label").fit(proba[a], codes[a]).sets(proba[b], 0.9)
         enough = np.bincount(codes[a], minlength=len(held_out.classes)) >= 30
         hit = sets[np.arange(350), codes[b]]
         by_label.append([hit[codes[b] == j].mean() if enough[j] else np.nan for j in range(len(enough))])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -27,25 +28,63 @@ class Softmax(NamedTuple):
     n_iter: int
 
 
-def softmax_regression(
-    X: Any,
-    codes: NDArray[np.intp],
-    n_classes: int,
-    *,
-    penalty: float,
-    scale: NDArray[np.float64] | None = None,
-    center: NDArray[np.float64] | None = None,
-    weights: NDArray[np.float64] | None = None,
-    start: Softmax | None = None,
-    max_iter: int = 1000,
-    tol: float = 1e-4,
-    above: NDArray[np.float64] | None = None,
-) -> Softmax:
-    """Minimise the summed log loss plus half the penalty times the squared coefficients; intercepts are free.
+@dataclass(frozen=True, eq=False)
+class Loss:
+    """Summed log loss plus half the penalty times the squared coefficients; intercepts are free.
 
     With `above`, the loss of a cell also has, for each set of classes that holds its own, minus the logarithm of their
     summed probability, times the weight of the set; it is then divided by one plus the mean of these weights over the cells,
     so that a penalty means what it meant.
+
+    References
+    ----------
+    A loss over the levels of a tree of cell types: Nature Computational Science 2026, 10.1038/s43588-025-00945-z.
+    """
+
+    penalty: float
+    """1 / C of scikit-learn; for two classes, twice that gives the same model."""
+    weights: NDArray[np.float64] | None = None
+    """Of each class; None: 1."""
+    above: NDArray[np.float64] | None = None
+    """Sets x classes: the weight of the set where it holds the class, else 0. None: the plain loss."""
+
+
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """What each column is multiplied by, and its mean before that. None: 1 and 0."""
+
+    scale: NDArray[np.float64] | None = None
+    center: NDArray[np.float64] | None = None
+
+    def both(self, n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Scale and mean of `n` columns."""
+        return (
+            np.ones(n) if self.scale is None else self.scale,
+            np.zeros(n) if self.center is None else self.center,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Solver:
+    """When to stop, and where to begin."""
+
+    max_iter: int = 1000
+    tol: float = 1e-4
+    """Largest entry of the gradient of the loss a cell at which it stops."""
+    start: Softmax | None = None
+    """Such as the model of another penalty."""
+
+
+def softmax_regression(
+    X: Any,
+    codes: NDArray[np.intp],
+    n_classes: int,
+    loss: Loss,
+    *,
+    columns: Columns | None = None,
+    solver: Solver | None = None,
+) -> Softmax:
+    """Minimise a loss.
 
     Centred columns need a fraction of the steps. Centring and scaling are worked into the two products that a step
     consists of, so a sparse matrix stays sparse.
@@ -56,31 +95,18 @@ def softmax_regression(
         Cells x columns, CSR or dense.
     codes
         Class of each cell.
-    penalty
-        1 / C of scikit-learn; for two classes, twice that gives the same model.
-    scale, center
-        Of each column: what it is multiplied by, and its mean before that. None: 1 and 0.
-    weights
-        Of each class; 1 by default.
-    start
-        Where to begin, such as the model of another penalty.
-    tol
-        Largest entry of the gradient of the loss a cell at which the solver stops.
-    above
-        Sets x classes: the weight of the set where it holds the class, else 0. None: the plain loss.
-
-    References
-    ----------
-    A loss over the levels of a tree of cell types: Nature Computational Science 2026, 10.1038/s43588-025-00945-z.
+    loss, columns, solver
+        What is minimised, how the columns are standardised, and how far.
     """
+    columns, solver = columns or Columns(), solver or Solver()
     n, p = X.shape
-    scale = np.ones(p) if scale is None else scale
-    shift = np.zeros(p) if center is None else center * scale
-    of_class = np.ones(n_classes) if weights is None else weights
+    scale, center = columns.both(p)
+    shift = center * scale
+    of_class = np.ones(n_classes) if loss.weights is None else loss.weights
     weight = of_class[codes]
     total = weight.sum()
     parts = [slice(at, min(at + _ROWS, n)) for at in range(0, n, _ROWS)]
-    over = None if above is None else _Above(above, weight, codes)
+    over = None if loss.above is None else _Above(loss.above, weight, codes)
     blocks = [rows(X, part) for part in parts]
     if issparse(X):
         blocks = [block.astype(np.float64) for block in blocks]
@@ -94,14 +120,14 @@ def softmax_regression(
         log_p = score - score.max(axis=1, keepdims=True)
         log_p -= np.log(np.exp(log_p).sum(axis=1, keepdims=True))
         each = np.arange(len(here))
-        loss = -float(own @ log_p[each, here])
+        value = -float(own @ log_p[each, here])
         off = np.exp(log_p, out=log_p)
         if over is None:
             off[each, here] -= 1
         else:
-            loss, off = over(loss, off, here, own)
+            value, off = over(value, off, here, own)
         off *= own[:, None]
-        return loss, np.asarray(block.T @ off), off.sum(axis=0)
+        return value, np.asarray(block.T @ off), off.sum(axis=0)
 
     threads = min(n_threads(), len(parts))
     with ThreadPoolExecutor(threads) as pool:
@@ -112,19 +138,18 @@ def softmax_regression(
             B, intercept = flat[:-n_classes].reshape(p, n_classes), flat[-n_classes:]
             scaled = scale[:, None] * B
             moved = intercept - shift @ B
-            loss, gradient, residual = 0.0, np.zeros((p, n_classes)), np.zeros(n_classes)
+            value, gradient, residual = 0.0, np.zeros((p, n_classes)), np.zeros(n_classes)
             for one, two, three in each_of(lambda i: part_of(i, scaled, moved), range(len(parts))):
-                loss, gradient, residual = loss + one, gradient + two, residual + three
-            gradient = scale[:, None] * gradient - shift[:, None] * residual + penalty * B
-            loss += penalty / 2 * float(np.square(B).sum())
-            return loss / total, np.concatenate([gradient.ravel(), residual]) / total
+                value, gradient, residual = value + one, gradient + two, residual + three
+            gradient = scale[:, None] * gradient - shift[:, None] * residual + loss.penalty * B
+            value += loss.penalty / 2 * float(np.square(B).sum())
+            return value / total, np.concatenate([gradient.ravel(), residual]) / total
 
         first = np.zeros((p + 1) * n_classes)
-        if start is not None:
-            first = np.concatenate([start.coef.ravel(), start.intercept])
-        found = minimize(
-            objective, first, jac=True, method="L-BFGS-B", options={"maxiter": max_iter, "maxls": 50, "gtol": tol}
-        )
+        if solver.start is not None:
+            first = np.concatenate([solver.start.coef.ravel(), solver.start.intercept])
+        options = {"maxiter": solver.max_iter, "maxls": 50, "gtol": solver.tol}
+        found = minimize(objective, first, jac=True, method="L-BFGS-B", options=options)
     return Softmax(found.x[:-n_classes].reshape(p, n_classes), found.x[-n_classes:], int(found.nit))
 
 

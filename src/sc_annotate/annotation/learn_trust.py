@@ -103,8 +103,7 @@ class _Held:
 
     def sets(self, options: Options, rng: int, rows: NDArray[np.bool_] | slice = slice(None)) -> Conformal:
         """Prediction sets learned from these cells, or from some of them."""
-        conformal = Conformal()
-        return conformal.fit(self.proba[rows], self.truth[rows], score=options.set_score, by=options.sets_by, rng=rng)
+        return Conformal(options.set_score, options.sets_by).fit(self.proba[rows], self.truth[rows], rng=rng)
 
 
 def learn_trust(

@@ -9,7 +9,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
 from sc_annotate._core.arrays import rows
-from sc_annotate._core.softmax_regression import Softmax, softmax_regression
+from sc_annotate._core.softmax_regression import Columns, Loss, Softmax, Solver, softmax_regression
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,16 +33,15 @@ def choose_C(
     X: Any,
     codes: NDArray[np.intp],
     *,
-    scale: NDArray[np.float64],
-    center: NDArray[np.float64],
+    columns: Columns,
     weights: NDArray[np.float64],
     batch: NDArray[np.str_] | None,
     rng: int,
 ) -> float:
     """The value in :data:`GRID` whose probabilities are best on held-out cells, once a temperature is fitted to them.
 
-    Without the temperature a weak penalty would win where the strong one gives better calls and is merely too modest,
-    which calibration mends. A fifth of 5,000 random cells is held out, in whole batches where there are several.
+    Without the temperature a weak penalty would win where the strong one gives better labels and is merely too modest,
+    which calibration corrects. A fifth of 5,000 random cells is held out, in whole batches where there are several.
     """
     from sc_annotate.evaluation import holdout
 
@@ -57,11 +56,18 @@ def choose_C(
     if len(known) < 2 or not len(test):
         return USUAL
     seen, held, truth = rows(matrix, train), rows(matrix, test), np.searchsorted(known, codes[test])
-    args: dict[str, Any] = {"scale": scale, "center": center, "weights": weights[known], "tol": 1e-3}
+    scale, center = columns.both(held.shape[1])
     model: Softmax | None = None
     losses = []
     for C in GRID:
-        model = softmax_regression(seen, at, len(known), penalty=penalty(C, len(known)), start=model, **args)
+        model = softmax_regression(
+            seen,
+            at,
+            len(known),
+            Loss(penalty(C, len(known)), weights[known]),
+            columns=columns,
+            solver=Solver(tol=1e-3, start=model),
+        )
         score = held @ (scale[:, None] * model.coef) + model.intercept - (center * scale) @ model.coef
         losses.append(_calibrated_loss(score, truth))
     return GRID[int(np.argmin(losses))]

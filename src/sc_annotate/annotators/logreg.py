@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from scipy.sparse import csr_array, issparse
 
-from sc_annotate._core.softmax_regression import softmax_regression
+from sc_annotate._core.softmax_regression import Columns, Loss, Solver, softmax_regression
 from sc_annotate.annotators._linear import LinearAnnotator
 from sc_annotate.annotators._moments import class_weights, inverse_or_zero, mean_and_sd
 from sc_annotate.annotators._penalty import USUAL, choose_C, penalty
@@ -107,18 +107,16 @@ class LogReg(LinearAnnotator):
         weights = np.ones(len(classes))
         if (chosen := class_weights(codes, self.class_weight)) is not None:
             weights = np.array(list(chosen.values()))
-        moments: dict[str, Any] = {"scale": scale, "center": mean, "weights": weights}
-        self.C_ = self.C if self.C is not None else choose_C(matrix, codes, batch=batch, rng=rng, **moments)
+        columns = Columns(scale, mean)
+        self.C_ = self.C or choose_C(matrix, codes, columns=columns, weights=weights, batch=batch, rng=rng)
         k = len(classes)
         model = softmax_regression(
             matrix,
             codes,
             k,
-            penalty=penalty(self.C_, k),
-            max_iter=self.max_iter,
-            tol=self.tol,
-            above=above if above is not None and len(above) else None,
-            **moments,
+            Loss(penalty(self.C_, k), weights, above if above is not None and len(above) else None),
+            columns=columns,
+            solver=Solver(self.max_iter, self.tol),
         )
         if model.n_iter >= self.max_iter:
             warnings.warn(

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from sc_annotate._core.shrinkage import shrunken_covariance
-from sc_annotate._core.softmax_regression import softmax_regression
+from sc_annotate._core.softmax_regression import Loss, Solver, softmax_regression
 from sc_annotate.trust._components import Components, take
 
 if TYPE_CHECKING:
@@ -98,7 +98,9 @@ class Space:
         kept = choose_landmarks(codes, max_landmarks, np.random.default_rng(rng))
         self.landmarks = (place[kept] @ within).astype(np.float32)
         sd = np.sqrt(np.square(place).mean(axis=0))
-        logistic = softmax_regression(place / sd, codes, n.size, penalty=_PENALTY, max_iter=500, tol=1e-3 / codes.size)
+        logistic = softmax_regression(
+            place / sd, codes, n.size, Loss(_PENALTY), solver=Solver(max_iter=500, tol=1e-3 / codes.size)
+        )
         self.logits = np.vstack([logistic.coef / sd[:, None], logistic.intercept]).astype(np.float32)
         return self
 

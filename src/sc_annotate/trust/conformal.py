@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Conformal"]
 
 
+@dataclass(eq=False)
 class Conformal:
     """Split conformal prediction sets.
 
@@ -32,7 +34,27 @@ class Conformal:
     The class of the largest probability is always in the set. Where calls are right more often than the coverage asked
     for, sets are therefore single classes and cover as often as calls are right.
 
-    Calibration scores are kept whole, so that any coverage can be asked for later.
+    Calibration scores are kept whole, so that any coverage can be requested later.
+
+    Parameters
+    ----------
+    score
+        See :func:`~sc_annotate.trust.nonconformity`.
+    by
+        ``"marginal"``: one threshold; the coverage holds over all cells, not for each type.
+
+        ``"label"``: a threshold for each class from its own cells (Mondrian); the coverage holds for every type that
+        did not fall back. Sets are larger, much larger where types have few calibration cells.
+
+        ``"clustered"``: classes with alike score quantiles share a threshold (Ding et al. 2023), which needs fewer
+        cells a class. 30 % of the cells choose the clusters, the others give the thresholds. The coverage holds
+        over the cells of a cluster.
+    min_cells
+        Classes with fewer calibration cells take the threshold of all cells.
+    penalty, free
+        Of ``score="raps"``.
+    n_clusters
+        Of ``by="clustered"``; None: at most one for each two classes and for 50 cells.
 
     Attributes
     ----------
@@ -55,23 +77,23 @@ class Conformal:
     (0.9, 2.0)
     """
 
+    score: Literal["lac", "aps", "raps"] = "lac"
+    by: Literal["marginal", "label", "clustered"] = "marginal"
+    min_cells: int = 10
+    penalty: float = 0.1
+    free: int = 1
+    n_clusters: int | None = None
+
     if TYPE_CHECKING:
-        pools_: list[NDArray[np.float64]]  # sorted scores; the first pool holds all cells
-        cluster_: NDArray[np.intp]  # pool of each class, less one
-        fallback_: dict[str, list[int]]
-        _params: dict[str, Any]
+        pools_: list[NDArray[np.float64]] = field(init=False)  # sorted scores; the first pool holds all cells
+        cluster_: NDArray[np.intp] = field(init=False)  # pool of each class, less one
+        fallback_: dict[str, list[int]] = field(init=False)
 
     def fit(
         self,
         proba: ArrayLike,
         codes: ArrayLike,
         *,
-        score: Literal["lac", "aps", "raps"] = "lac",
-        by: Literal["marginal", "label", "clustered"] = "marginal",
-        min_cells: int = 10,
-        penalty: float = 0.1,
-        free: int = 1,
-        n_clusters: int | None = None,
         rng: int = 0,
     ) -> Self:
         """Keep the scores of the true classes.
@@ -82,23 +104,6 @@ class Conformal:
             Probabilities of cells that the model was not trained on, shape (n, k).
         codes
             Column of the true class of each cell, shape (n,).
-        score
-            See :func:`~sc_annotate.trust.nonconformity`.
-        by
-            ``"marginal"``: one threshold; the coverage holds over all cells, not for each type.
-
-            ``"label"``: a threshold for each class from its own cells (Mondrian); the coverage holds for every type that
-            did not fall back. Sets are larger, much larger where types have few calibration cells.
-
-            ``"clustered"``: classes with alike score quantiles share a threshold (Ding et al. 2023), which needs fewer
-            cells a class. 30 % of the cells choose the clusters, the others give the thresholds. The coverage holds
-            over the cells of a cluster.
-        min_cells
-            Classes with fewer calibration cells take the threshold of all cells.
-        penalty, free
-            Of ``score="raps"``.
-        n_clusters
-            Of ``by="clustered"``; None: at most one for each two classes and for 50 cells.
         rng
             Seed of the choice of cells for ``by="clustered"``.
 
@@ -112,20 +117,21 @@ class Conformal:
         Vovk, Gammerman & Shafer 2005, Algorithmic Learning in a Random World. Ding et al. 2023, arXiv 2306.09335.
         """
         p, c = check_fit(proba, codes)
-        self._params = {"score": score, "by": by, "penalty": float(penalty), "free": int(free)}
         own = self._scores(p)[np.arange(c.size), c]
-        group, left = group_classes(own, c, p.shape[1], by=by, min_cells=min_cells, n_clusters=n_clusters, rng=rng)
+        group, left = group_classes(
+            own, c, p.shape[1], by=self.by, min_cells=self.min_cells, n_clusters=self.n_clusters, rng=rng
+        )
         pools = [np.sort(own[left & (group[c] == g)]) for g in range(group.max() + 1)]
         return self._set([np.sort(own), *pools], group)
 
     def _set(self, pools: list[NDArray[np.float64]], group: NDArray[np.intp]) -> Self:
         self.pools_, self.cluster_ = pools, group
-        fell = [] if self._params["by"] == "marginal" else np.flatnonzero(group < 0).tolist()
+        fell = [] if self.by == "marginal" else np.flatnonzero(group < 0).tolist()
         self.fallback_ = {"marginal": fell}
         return self
 
     def _scores(self, proba: ArrayLike) -> NDArray[np.float64]:
-        return nonconformity(proba, self._params["score"], penalty=self._params["penalty"], free=self._params["free"])
+        return nonconformity(proba, self.score, penalty=self.penalty, free=self.free)
 
     def _quantiles(self, coverage: float) -> NDArray[np.float64]:
         need_fitted(self, "pools_")
@@ -154,7 +160,7 @@ class Conformal:
         q = self._quantiles(coverage)
         none = np.flatnonzero(~np.isfinite(self.thresholds(coverage))).tolist()
         fell = (self.cluster_ < 0) | ~np.isfinite(q[self.cluster_ + 1])
-        asked = self._params["by"] != "marginal" and not none
+        asked = self.by != "marginal" and not none
         return {"marginal": np.flatnonzero(fell & asked).tolist(), "everything": none}
 
     def sets(self, proba: ArrayLike, coverage: float) -> NDArray[np.bool_]:
@@ -181,7 +187,8 @@ class Conformal:
     def to_arrays(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """What to store: numeric arrays, and a dict that JSON can hold."""
         need_fitted(self, "pools_")
-        return pack(self.pools_, self.cluster_), dict(self._params)
+        params = {"score": self.score, "by": self.by, "penalty": float(self.penalty), "free": int(self.free)}
+        return pack(self.pools_, self.cluster_), params
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> Self:
@@ -189,7 +196,5 @@ class Conformal:
         pools, group = unpack(arrays)
         if meta.get("score") not in SCORES or meta.get("by") not in BY:
             raise InputError("the stored sets are of a kind that this version does not know. Fit again.")
-        model = cls()
-        penalty, free = stored_number(meta, "penalty", 0, 1e6), int(stored_number(meta, "free", 0, 1e6))
-        model._params = {"score": meta["score"], "by": meta["by"], "penalty": float(penalty), "free": free}
-        return model._set(pools, group)
+        penalty, free = float(stored_number(meta, "penalty", 0, 1e6)), int(stored_number(meta, "free", 0, 1e6))
+        return cls(meta["score"], meta["by"], penalty=penalty, free=free)._set(pools, group)
