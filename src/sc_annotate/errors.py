@@ -1,6 +1,6 @@
 """The exceptions and the warning that sc_annotate raises on purpose.
 
-Each message says what is wrong, in which object, and how to cure it. All of them derive from
+Each message says what is wrong, in which object, and how to fix it. All of them derive from
 :class:`ScAnnotateError`, so ``except sca.errors.ScAnnotateError`` catches exactly what this package
 refuses, and nothing that is a bug.
 """
@@ -22,7 +22,7 @@ __all__ = [
 
 
 class ScAnnotateError(Exception):
-    """Base of everything this package raises on purpose."""
+    """Base of all that this package raises on purpose."""
 
 
 class InputError(ScAnnotateError, ValueError):
@@ -46,7 +46,7 @@ class StorageError(InputError):
 
 
 class MethodError(InputError):
-    """The method is unknown, registered twice, or given parameters it does not have."""
+    """The method is unknown, registered twice, or called with parameters it does not have."""
 
 
 class ModelFileError(InputError):
@@ -58,4 +58,4 @@ class MissingExtraError(ScAnnotateError, ImportError):
 
 
 class ScAnnotateWarning(UserWarning):
-    """Something was assumed or looks wrong; the call went on and the result says so."""
+    """Something was assumed or looks wrong; the computation went on, and the result records it."""

@@ -158,7 +158,7 @@ def test_the_exact_name_of_a_representation_wins(adata: ad.AnnData):
         ({"layer": "count"}, r"q\.layers has no 'count'; there are: 'counts'"),
         ({"use_rep": "umap"}, "no representation 'umap'.*'X_pca', 'scVI', 'table'"),
         ({"use_rep": "none"}, "no columns"),
-        ({"layer": "counts", "use_raw": True}, "layer and use_raw were both given for q"),
+        ({"layer": "counts", "use_raw": True}, "layer and use_raw were both passed for q"),
         ({"layer": "counts", "use_rep": "pca"}, "layer and use_rep"),
         ({"use_raw": np.True_, "use_rep": "pca"}, "use_raw and use_rep"),
     ],

@@ -92,11 +92,11 @@ def test_totals():
     assert _plan(_report(), totals=totals).totals is totals
     logged = _plan(_report(**LOG), totals=totals)
     assert logged.totals is None
-    assert "left aside" in logged.notes[0]
+    assert "not used" in logged.notes[0]
     # Divided by the totals of the counts they came from, normalised values would be nonsense.
     linear = _plan(_report(kind="linear", target_sum=1e6), totals=totals)
     assert linear.totals is None
-    assert "left aside" in linear.notes[0]
+    assert "not used" in linear.notes[0]
     assert _plan(_report(kind="linear"), totals=totals).totals is totals
 
 
@@ -142,7 +142,7 @@ def test_what_is_stated_and_seen(stated: Any, seen: dict[str, Any]):
 
 
 @pytest.mark.parametrize(
-    ("stated", "seen", "cure"),
+    ("stated", "seen", "fix"),
     [
         ("log1p", {}, "holds counts .*Leave values= out"),
         ("linear", {}, "holds counts"),
@@ -153,8 +153,8 @@ def test_what_is_stated_and_seen(stated: Any, seen: dict[str, Any]):
         ("counts", UNCENTRED, "holds scaled"),
     ],
 )
-def test_what_is_stated_must_not_contradict_what_was_measured(stated: Any, seen: dict[str, Any], cure: str):
-    with pytest.raises(MatrixError, match=rf"values='{stated}' was said of adata\.X.*{cure}"):
+def test_what_is_stated_must_not_contradict_what_was_measured(stated: Any, seen: dict[str, Any], fix: str):
+    with pytest.raises(MatrixError, match=rf"values='{stated}' was passed, but adata\.X.*{fix}"):
         _plan(_report(**seen), stated=stated)
 
 
@@ -176,7 +176,7 @@ def test_unknown_statement():
 
 
 @pytest.mark.parametrize(
-    ("seen", "cure"),
+    ("seen", "fix"),
     [
         ({"n_nan": 3}, "3 NaN, 0 infinite.*nan_to_num"),
         ({"n_inf": 2}, "0 NaN, 2 infinite"),
@@ -186,8 +186,8 @@ def test_unknown_statement():
     ],
 )
 @pytest.mark.parametrize("wanted", ["log", "counts"])
-def test_refused(seen: dict[str, Any], cure: str, wanted: Any):
-    with pytest.raises(MatrixError, match=cure):
+def test_refused(seen: dict[str, Any], fix: str, wanted: Any):
+    with pytest.raises(MatrixError, match=fix):
         _plan(_report(where="layers['a']", **seen), wanted=wanted)
 
 

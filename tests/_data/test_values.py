@@ -86,7 +86,7 @@ def test_types(dtype: str):
     assert (report.dtype, report.kind) == (dtype, "counts")
 
 
-def test_recorded_base_reaches_the_judge():
+def test_recorded_base_is_used():
     D = np.random.default_rng(0).uniform(0, 5, (50, 10))
     assert values.look(_source(D), recorded_base=2).base == "2"
     assert values.look(_source(D)).base == "e"

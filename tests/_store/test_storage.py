@@ -1,4 +1,4 @@
-"""Write an annotation whole or not at all, over nothing that is somebody else's, and read it back."""
+"""Write an annotation whole or not at all, over nothing that other code wrote, and read it back."""
 
 from __future__ import annotations
 

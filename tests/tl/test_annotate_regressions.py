@@ -75,7 +75,7 @@ def test_what_others_added_since_is_kept(pair: tuple[AnnData, AnnData]) -> None:
     reference, query = pair
     sca.tl.annotate(query, reference, "cell_type", **FAST)
     query.obs["annotation_set_size"] = "my own notes"
-    with pytest.raises(StorageError, match="added to adata by somebody else"):
+    with pytest.raises(StorageError, match="added to adata since by other code"):
         sca.tl.annotate(query, reference, "cell_type", **FAST)
     assert (query.obs["annotation_set_size"] == "my own notes").all()
 

@@ -45,7 +45,7 @@ def rows(X: Any, where: slice | NDArray[np.intp]) -> sparse.csr_matrix | NDArray
 
 
 def _view(X: Any, where: slice) -> Any:
-    """Successive rows of a CSR without a copy; nobody changes a block in place. Of one in a file, what it gives."""
+    """Successive rows of a CSR without a copy; blocks are not changed in place. A matrix in a file is sliced as it is."""
     if not sparse.issparse(X):
         return X[where]
     start, stop, step = where.indices(X.shape[0])
@@ -57,7 +57,7 @@ def _view(X: Any, where: slice) -> Any:
 
 
 def row_ordered(X: Any) -> Any:
-    """`X`, or where reading rows of it would cost a pass over everything each time (CSC), a CSR of it."""
+    """`X`, or where reading rows of it would cost a pass over the whole matrix each time (CSC), a CSR of it."""
     if sparse.issparse(X) and X.format != "csr":
         return X.tocsr()
     if getattr(X, "format", None) == "csc" and hasattr(X, "to_memory"):

@@ -1,4 +1,4 @@
-"""Requests: what a caller asked for, in one frozen object that knows which arguments were written and which are defaults.
+"""Requests: the arguments of a call in one frozen object that knows which arguments were written and which are defaults.
 
 A public function declares its defaults with :func:`default`, packs its keyword arguments into requests, and hands these
 on. Whatever a request cannot honour in some mode it refuses by name, with :meth:`Request.refuse`.

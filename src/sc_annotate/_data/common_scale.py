@@ -81,7 +81,7 @@ class Transform:
         short = int(np.sum(totals < sums * 0.999))
         if short:
             raise MatrixError(
-                f"the given total counts (total_counts_key) of {short} cells are smaller than the sum of their values, "
+                f"the total counts (total_counts_key) of {short} cells are smaller than the sum of their values, "
                 "which cannot be. Name the column that holds the totals of these very values, not their logarithm."
             )
         return totals

@@ -1,4 +1,4 @@
-"""Judge what expression values are, from the values alone: counts, logarithms (of which base), or scaled."""
+"""Detect what expression values are, from the values alone: counts, logarithms (of which base), or scaled."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Kind = Literal["counts", "log1p", "linear", "scaled", "negative", "zero", "embed
 Base = Literal["e", "2", "10"]
 Scale = Base | Literal["linear"]
 SCALES: tuple[Scale, ...] = ("e", "2", "10", "linear")
-Verdict = tuple[Kind, Base | None, str, float | None]
+Detected = tuple[Kind, Base | None, str, float | None]
 
 # ln(1 + 1e6) is 13.8: a natural logarithm above this would mean more than a million per million.
 MAX_NATURAL = 14.0
@@ -25,7 +25,7 @@ FEW_CELLS = 20
 BASES: dict[Base, float] = {"e": np.e, "2": 2.0, "10": 10.0}
 
 
-def judge(sample: sparse.csr_matrix, values: NDArray[np.float64], recorded_base: float | None) -> Verdict:
+def detect(sample: sparse.csr_matrix, values: NDArray[np.float64], recorded_base: float | None) -> Detected:
     """Kind, base of the logarithm, the reason in words, and the common total of the cells where there is one.
 
     `sample` is cells x genes without stored zeros, `values` what it stores.
@@ -37,7 +37,7 @@ def judge(sample: sparse.csr_matrix, values: NDArray[np.float64], recorded_base:
         if scaled:
             return "scaled", None, "negative values, and the genes have standard deviation 1", None
         if sample.shape[0] < FEW_CELLS:
-            return "negative", None, "negative values; too few cells to tell scaled values from others", None
+            return "negative", None, "negative values; too few cells to distinguish scaled values from others", None
         return "negative", None, "negative values, without the unit variance of scaled data", None
     if np.array_equal(values, np.rint(values)):
         return "counts", None, "whole numbers only", None
@@ -88,7 +88,7 @@ def _ladder(sample: sparse.csr_matrix) -> Scale | None:
     """The base in which the values of a cell are whole multiples of its smallest one.
 
     One molecule gives a cell its smallest value, so that unlogged values over it are molecule numbers. This
-    tells the base even where only some genes are there and totals say nothing.
+    shows the base even where only some genes are there and totals are not informative.
     """
     best: Scale | None = None
     share = 0.9

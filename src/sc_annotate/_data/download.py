@@ -57,7 +57,7 @@ def cache_folder() -> Path:
 
 
 def check_url(url: str, *, checked: bool) -> None:
-    """Refuse addresses whose content anyone on the way could change, unless a checksum tells."""
+    """Refuse addresses whose content anyone on the way could change, unless there is a checksum to compare."""
     try:
         url.encode()
         parts = urlsplit(url)
@@ -106,7 +106,7 @@ def fetch(
     """The file of an address, from the folder of downloads where it is kept.
 
     What is kept is taken again, whatever the address holds by now: it changes only with `refresh`, or where another
-    `sha256` is asked for. `check` raises where the content is not what was wanted; such a file is not kept. Of a file that
+    `sha256` is required. `check` raises where the content is not what was wanted; such a file is not kept. Of a file that
     `may_change`, nothing is said where it did.
     """
     check_url(url, checked=sha256 is not None)
@@ -120,13 +120,13 @@ def fetch(
         except _Failed as error:
             have = "and no copy of it is kept here" if before is None else f"and the copy kept here has sha256 {before}"
             raise ModelFileError(
-                f"{url!r} cannot be downloaded ({error}), {have}. Check the address and the connection; or download it elsewhere "
+                f"{url!r} cannot be downloaded ({error}), {have}. Check the address and the connection; or download it on another machine "
                 "and pass its path."
             ) from error
         found = sha256_of(temporary)
         if sha256 is not None and found != sha256:
             raise ModelFileError(
-                f"{url!r} holds another file than the one asked for: its sha256 is {found}, not {sha256}. It was not kept. Ask "
+                f"{url!r} holds another file than the requested one: its sha256 is {found}, not {sha256}. It was not kept. Ask "
                 "whoever shares it which one is right."
             )
         try:
@@ -176,7 +176,7 @@ def _download(url: str, target: Path, *, checked: bool) -> None:
     from urllib3.exceptions import HTTPError
 
     def look(response: requests.Response, *_: Any, **__: Any) -> None:
-        # An https address may lead on to another one, which is refused before it is asked.
+        # An https address may lead on to another one, which is refused before it is opened.
         if response.is_redirect:
             check_url(urljoin(response.url, response.headers["location"]), checked=checked)
 

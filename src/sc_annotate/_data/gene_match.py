@@ -52,15 +52,15 @@ def match(
         shared; or a shared name occurs twice on one side.
     """
     smaller = min(len(query["var_names"]), len(reference["var_names"]))
-    floor = _floor(smaller, min_fraction)
+    least = _least(smaller, min_fraction)
     best = _Pair("", np.array([], str), np.array([], str), set(), set())
     for pair in _pairs(query, reference):
-        if len(pair.shared) > len(best.shared) * (CLEARLY_MORE if len(best.shared) >= floor else 1):
+        if len(pair.shared) > len(best.shared) * (CLEARLY_MORE if len(best.shared) >= least else 1):
             best = pair
         if len(best.shared) >= 0.9 * smaller:
             break
-    if len(best.shared) < floor:
-        raise GeneError(_too_few(len(best.shared), floor, query, reference, what))
+    if len(best.shared) < least:
+        raise GeneError(_too_few(len(best.shared), least, query, reference, what))
     for side, ids in zip(what, (best.query, best.reference), strict=True):
         names = sorted(best.shared & _twice(ids))
         if names:
@@ -90,7 +90,7 @@ def _twice(ids: NDArray[np.str_]) -> set[str]:
     return {gene for gene, n in Counter(ids.tolist()).items() if n > 1}
 
 
-def _floor(smaller: int, min_fraction: float) -> int:
+def _least(smaller: int, min_fraction: float) -> int:
     """How many shared genes are needed; a small panel needs nearly all of its own."""
     return max(min(MIN_SHARED_GENES, int(np.ceil(0.9 * smaller))), int(np.ceil(min_fraction * smaller)))
 
@@ -110,7 +110,7 @@ def _pairs(query: dict[str, NDArray[np.str_]], reference: dict[str, NDArray[np.s
 
 def _too_few(
     n: int,
-    floor: int,
+    least: int,
     query: dict[str, NDArray[np.str_]],
     reference: dict[str, NDArray[np.str_]],
     what: tuple[str, str],
@@ -118,12 +118,12 @@ def _too_few(
     q, r = query["var_names"], next(iter(reference.values()))
     mapped = f"{what[0]} = sca.pp.map_genes({what[0]}" if what[0].isidentifier() else "sca.pp.map_genes(adata"
     text = (
-        f"{what[0]} and {what[1]} have {n} genes in common; at least {floor} are needed. "
+        f"{what[0]} and {what[1]} have {n} genes in common; at least {least} are needed. "
         f"{what[0]} has {len(q):,} such as {', '.join(q[:3])}; {what[1]} has {len(r):,} such as {', '.join(r[:3])}. "
     )
     same_but_case = len(np.intersect1d(np.char.upper(q), np.char.upper(r)))
     q_report, r_report = look(q), look(r)
-    if same_but_case >= floor:
+    if same_but_case >= least:
         return text + (
             f"{same_but_case} differ in case only, as mouse (Cd4) and human (CD4) symbols do: "
             f"map the genes to the reference's species first, with `{mapped}, orthologs, kind='orthologs')`."
@@ -144,10 +144,10 @@ def _too_few(
         return (
             text + f"{joined:,} names of {what[0]} join a symbol with an Ensembl id: take them apart with `{mapped})`."
         )
-    told = (
+    outdated = (
         f"Some symbols of {what[0]} are of an older release ({', '.join(old[:3])})" if old else "Where symbols are old"
     )
     return text + (
         "Keep all genes of both objects instead of variable genes only, or choose another reference. "
-        f"{told}: `{mapped}, hgnc_table, kind='aliases')` brings them up to date."
+        f"{outdated}: `{mapped}, hgnc_table, kind='aliases')` brings them up to date."
     )

@@ -34,8 +34,8 @@ class Columns:
         alone, merged = np.flatnonzero(n == 1), np.flatnonzero(n > 1)
         if not merged.size:
             return X[:, self.first]
-        members = np.flatnonzero(np.isin(self.code, merged))
-        sums = self._added(X[:, members], np.searchsorted(merged, self.code[members]), len(merged))
+        summed = np.flatnonzero(np.isin(self.code, merged))
+        sums = self._added(X[:, summed], np.searchsorted(merged, self.code[summed]), len(merged))
         dtype = _roomy(X.dtype)
         order = np.argsort(np.concatenate([alone, merged]))
         if not sparse.issparse(X):
@@ -53,12 +53,12 @@ class Columns:
         X = X.astype(exact)
         shape = (len(group), n)
         family = sparse.csr_array if isinstance(X, sparse.sparray) or not sparse.issparse(X) else sparse.csr_matrix
-        member = family((np.ones(len(group), exact), (np.arange(len(group)), group)), shape=shape)
+        groups = family((np.ones(len(group), exact), (np.arange(len(group)), group)), shape=shape)
         if not sparse.issparse(X):
-            return self._log(np.asarray(self._linear(X) @ member))
+            return self._log(np.asarray(self._linear(X) @ groups))
         X.sum_duplicates()
         X.data = self._linear(X.data)
-        out = X @ member
+        out = X @ groups
         out.data = self._log(out.data)
         return out
 

@@ -45,8 +45,8 @@ class _Add:
         # Only the groups of this block: a cluster sends the sums over the network.
         present, code = np.unique(self.group[used + where.start], return_inverse=True)
         if not sparse.issparse(cells):
-            member = sparse.csr_matrix((np.ones(used.size), (code, np.arange(used.size))))
-            return present, member @ cells, member @ np.square(cells, dtype=np.float64)
+            groups = sparse.csr_matrix((np.ones(used.size), (code, np.arange(used.size))))
+            return present, groups @ cells, groups @ np.square(cells, dtype=np.float64)
         from sc_annotate._data.group_kernels import add_rows
 
         sums, squares = np.zeros((2, present.size, cells.shape[1]))

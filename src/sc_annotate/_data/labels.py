@@ -62,7 +62,7 @@ def _name(value: object) -> str:
 def usable(
     labels: NDArray[np.str_], present: NDArray[np.bool_], *, min_cells: int | None, key: str, what: str
 ) -> tuple[NDArray[np.bool_], list[str]]:
-    """Which labelled cells to learn from, and what to say about the types.
+    """Which labelled cells to learn from, and notes on the types.
 
     A type of one cell is an error unless `min_cells` says to leave small types out.
     """
@@ -87,7 +87,7 @@ def usable(
     if len(types) < 2:
         raise LabelError(
             f"{what}.obs[{key!r}] has {len(types)} usable type{'' if len(types) == 1 else 's'} ({', '.join(types)}); at "
-            "least two are needed to tell cells apart."
+            "least two are needed to distinguish cells."
         )
     if len(types) > 0.5 * counts.sum():
         raise LabelError(_names(types, counts, key, what))

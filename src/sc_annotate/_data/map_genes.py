@@ -41,7 +41,7 @@ def with_mapped_genes(adata: AnnData, table: Any, request: GeneMapRequest) -> An
     names = texts(adata.var_names)
     source = new_names(adata, names, table, request)
     drop = request.drop_unknown or request.kind == "orthologs"
-    found = source.answers(names, adata.var)
+    found = source.of(names, adata.var)
     mapping = assign(names, found, merge=request.merge, drop_unknown=drop, absent=source.absent)
     _check_found(mapping, source, request.kind)
     out, notes = mapped(adata, mapping, _raw(adata, source, merge=request.merge, drop=drop))
@@ -83,7 +83,7 @@ def _raw(adata: AnnData, source: NewNames, *, merge: Merge, drop: bool) -> GeneM
     if adata.raw is None:
         return None
     names = texts(adata.raw.var_names)
-    return assign(names, source.answers(names, adata.raw.var), merge=merge, drop_unknown=drop, absent=source.absent)
+    return assign(names, source.of(names, adata.raw.var), merge=merge, drop_unknown=drop, absent=source.absent)
 
 
 def _table(mapping: GeneMapping) -> pd.DataFrame:

@@ -63,17 +63,17 @@ def find(
     use_rep: str | None = None,
     what: str = "adata",
 ) -> Source:
-    """The matrix that the arguments name; at most one of them may be given."""
+    """The matrix that the arguments name; at most one of them."""
     named = [
         name
-        for name, given in (("layer", layer is not None), ("use_raw", bool(use_raw)), ("use_rep", use_rep is not None))
-        if given
+        for name, used in (("layer", layer is not None), ("use_raw", bool(use_raw)), ("use_rep", use_rep is not None))
+        if used
     ]
     for name, value in (("layer", layer), ("use_rep", use_rep)):
         if value is not None and not isinstance(value, str):
             raise InputError(f"{name} must be a name, not {value!r}.")
     if len(named) > 1:
-        raise InputError(f"{' and '.join(named)} were both given for {what}; choose one.")
+        raise InputError(f"{' and '.join(named)} were both passed for {what}; choose one.")
     if use_rep is not None:
         return _representation(adata, use_rep, what)
     if layer is not None:

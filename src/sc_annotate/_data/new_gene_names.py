@@ -11,7 +11,7 @@ from sc_annotate._core.request import Request, default
 from sc_annotate._vocabulary.gene_ids import gene_tables
 from sc_annotate._vocabulary.gene_ids import rules as gene_rules
 from sc_annotate._vocabulary.gene_ids.gene_tables import Kind
-from sc_annotate._vocabulary.gene_ids.mapping import Answer, Merge
+from sc_annotate._vocabulary.gene_ids.mapping import Merge, NewName
 from sc_annotate._vocabulary.gene_names import SYMBOL_COLUMNS, look, parts, texts
 from sc_annotate.errors import InputError
 
@@ -89,10 +89,10 @@ class NewNames:
     column: str | None = None
     size: int = 0
 
-    def answers(self, names: NDArray[np.str_], var: pd.DataFrame) -> list[Answer]:
+    def of(self, names: NDArray[np.str_], var: pd.DataFrame) -> list[NewName]:
         """One for each gene: by its place where there is a column, since a name that occurs twice may have two new ones."""
         if self.column is not None and self.column in var:
-            return [Answer(new.strip()) for new in texts(var[self.column]).tolist()]
+            return [NewName(new.strip()) for new in texts(var[self.column]).tolist()]
         return [self.rule(name) for name in names.tolist()]
 
 

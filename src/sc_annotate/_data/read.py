@@ -87,7 +87,7 @@ def open_counts(adata: AnnData, found: Input, *, what: str = "adata") -> Input |
     try:
         layer = open_input(adata, MatrixRequest(layer="counts"), what=what)
     except InputError:
-        # Nobody named this layer; what else is in it is not our business.
+        # The caller did not name this layer, so whatever is wrong with it is no error.
         return None
     fits = layer.values.kind == "counts" and np.array_equal(layer.source.names, found.source.names)
     return layer if fits else None
@@ -108,7 +108,7 @@ def recorded_base(adata: AnnData) -> float | None:
     """The base of the logarithm that ``uns["log1p"]`` names, as scanpy leaves it there."""
     recorded = adata.uns.get("log1p")
     base = recorded.get("base") if isinstance(recorded, Mapping) else None
-    # Whatever else somebody keeps there says nothing about the values.
+    # Other entries there do not describe the values.
     return float(base) if isinstance(base, int | float | np.number) else None
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def mapped(adata: AnnData, mapping: GeneMapping, raw: GeneMapping | None) -> tuple[AnnData, list[str]]:
-    """The object with its genes renamed and merged, and what is to be said of it."""
+    """The object with its genes renamed and merged, and notes."""
     from anndata import AnnData
 
     notes: list[str] = []
@@ -65,12 +65,12 @@ def _matrix(adata: AnnData, X: Any, where: str, mapping: GeneMapping, notes: lis
     if mapping.merges:
         report = values.look(Source(X, where, mapping.names, adata.var), recorded_base=recorded_base(adata))
         merged = mapping.names[mapping.status == MERGED].tolist()
-        cure = f"{len(merged)} genes are to be merged ({listed(merged)}), and adata.{where} holds "
+        problem = f"{len(merged)} genes are to be merged ({listed(merged)}), and adata.{where} holds "
         if report.n_nan or report.n_inf:
-            raise MatrixError(f"{cure}NaN or infinite values. Replace them, or choose merge='first'.")
+            raise MatrixError(f"{problem}NaN or infinite values. Replace them, or choose merge='first'.")
         if report.kind in ("scaled", "negative"):
             raise MatrixError(
-                f"{cure}{report.kind} values ({report.evidence}), which cannot be added. Map the genes of the object as it was "
+                f"{problem}{report.kind} values ({report.evidence}), which cannot be added. Map the genes of the object as it was "
                 f"before, choose merge='first', or delete adata.{where} in a copy."
             )
         if report.base is not None:

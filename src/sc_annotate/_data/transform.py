@@ -1,4 +1,4 @@
-"""Decide how the values that were seen become the common scale, or refuse them with the cure."""
+"""Decide how the values that were seen become the common scale, or refuse them with an error that says what to do."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def plan(
     what
         How the object is called in messages.
     stated
-        What the user says the values are; wins over an assumption, must not contradict what was measured.
+        What the user says the values are; replaces an assumption, and must not contradict what was measured.
     alternatives
         Where other values may be found, for messages.
     totals
@@ -64,10 +64,10 @@ def plan(
         return Transform(identity=True, notes=notes)
     unlog = BASES[base] if base is not None else None
     if totals is not None and kind == "linear" and report.target_sum is not None:
-        notes.append("total_counts_key left aside: the values are normalised already")
+        notes.append("total_counts_key not used: the values are normalised already")
         totals = None
     if totals is not None and kind != "log1p":
-        return Transform(totals=totals, notes=[*notes, "normalised by the given total counts"])
+        return Transform(totals=totals, notes=[*notes, "normalised by total_counts_key"])
     if panel is not None:
         return Transform(
             unlog=unlog, columns=panel, notes=[*notes, f"normalised over {len(panel):,} genes: not all genes are there"]
@@ -87,7 +87,7 @@ def _from_log(
     report: ValueReport, unlog: float | None, base: str | None, notes: list[str], *, ignored: bool
 ) -> Transform:
     if ignored:
-        notes.append("total_counts_key left aside: the values are logged already")
+        notes.append("total_counts_key not used: the values are logged already")
     rescale = 1.0
     if base != "e":
         notes.append(f"logarithm of base {base} converted to the natural one")
@@ -131,11 +131,11 @@ def _settle(report: ValueReport, stated: Stated | None, what: str) -> tuple[str,
     # A standard deviation of 1 without negative values is weak evidence: logarithms of chosen genes may have it.
     assumed = report.kind == "scaled" or report.evidence.startswith(("assumed", "maximum", "as recorded"))
     if (kind, base) != (report.kind, report.base) and not (assumed and report.kind != "counts" and kind != "counts"):
-        cure = "Leave values= out, or name another layer."
+        fix = "Leave values= out, or name another layer."
         if stated == "counts":
-            cure = "Counts are whole numbers; for estimates of them say values='linear'."
+            fix = "Counts are whole numbers; for estimates of them say values='linear'."
         seen = report.kind if report.base is None else f"logarithms of base {report.base}"
         raise MatrixError(
-            f"values={stated!r} was said of {what}.{report.where}, but it holds {seen} ({report.evidence}). {cure}"
+            f"values={stated!r} was passed, but {what}.{report.where} holds {seen} ({report.evidence}). {fix}"
         )
     return kind, base, [f"taken as {stated}, as stated"]

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from sc_annotate._core.arrays import rows
-from sc_annotate._data.detect import judge
+from sc_annotate._data.detect import detect
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,7 +24,7 @@ MAX_SAMPLED_VALUES = 6_000_000
 
 @dataclass(frozen=True)
 class ValueReport:
-    """What the values of a matrix are, judged from a sample of its cells.
+    """What the values of a matrix are, detected from a sample of its cells.
 
     ``kind`` is ``counts`` (whole numbers), ``log1p``, ``linear`` (normalised, not logged), ``scaled`` (each
     gene to mean 0 or standard deviation 1), ``negative`` (negative but not scaled), ``zero`` or ``embedding``.
@@ -76,7 +76,7 @@ def look(source: Source, *, recorded_base: float | None = None) -> ValueReport:
         sample.data = np.where(finite, sample.data, 0)
         sample.eliminate_zeros()
         values = values[finite]
-    kind, base, evidence, target = judge(sample.astype(np.float64), values, recorded_base)
+    kind, base, evidence, target = detect(sample.astype(np.float64), values, recorded_base)
     if source.is_embedding:
         kind, base, evidence, target = "embedding", None, "a representation, taken as it is", None
     has_zero = sample.nnz + len(finite) - finite.sum() < sample.shape[0] * sample.shape[1]

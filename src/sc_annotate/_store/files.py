@@ -66,7 +66,7 @@ def _temporary(output: Path) -> Iterator[Path]:
     os.close(handle)
     temporary = Path(name)
     try:
-        # Files of newer versions hold strings of a kind that older ones read, but write only when told to.
+        # Files of newer versions hold strings of a kind that older ones read, but write only if set to.
         with ad.settings.override(allow_write_nullable_strings=True):
             yield temporary
         usual_rights(temporary)

@@ -110,9 +110,9 @@ def load(path: str | os.PathLike[str]) -> tuple[dict[str, NDArray[Any]], dict[st
 def digest(arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> str:
     """Checksum of the description, and of all arrays, their names, kinds and shapes."""
     found = hashlib.sha256(json.dumps(meta, sort_keys=True, allow_nan=False).encode())
-    for name, given in sorted(arrays.items()):
+    for name, held in sorted(arrays.items()):
         # The file is little-endian, whatever the machine.
-        array = given.astype(given.dtype.newbyteorder("<"), copy=False)
+        array = held.astype(held.dtype.newbyteorder("<"), copy=False)
         found.update(f"{name} {array.dtype.str} {array.shape}".encode("utf-8", "surrogatepass"))
         found.update(np.ascontiguousarray(array).tobytes())
     return found.hexdigest()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Annotation:
-    """What is to be stored: one array a column of ``obs``, the probabilities, and the account in ``uns``."""
+    """What is to be stored: one array a column of ``obs``, the probabilities, and the metadata in ``uns``."""
 
     obs: dict[str, pd.Series | NDArray[Any]]
     proba: Any
@@ -49,9 +49,9 @@ def check_writable(adata: AnnData, key: str, columns: Sequence[str] = ()) -> Non
     stored = in_memory(adata.uns.get(slots.uns))
     if _schema(stored) is None and slots.uns not in adata.uns and _left_over(adata, slots):
         ours = {*slots.obs, *(name for name in columns if _level_left_over(adata, name))}
-        foreign = [f"obs[{name!r}]" for name in names if name in adata.obs and name not in ours]
-        if foreign:
-            raise StorageError(_not_ours(foreign, key))
+        others = [f"obs[{name!r}]" for name in names if name in adata.obs and name not in ours]
+        if others:
+            raise StorageError(_not_ours(others, key))
         return
     if _schema(stored) is not None:
         if _schema(stored) != SCHEMA:
@@ -64,15 +64,15 @@ def check_writable(adata: AnnData, key: str, columns: Sequence[str] = ()) -> Non
         since += [f"obsm[{name!r}]" for name in slots.obsm if name in adata.obsm and name not in ours]
         if since:
             raise StorageError(
-                f"{', '.join(since)} was added to adata by somebody else since; it would be lost. Choose another key_added than "
+                f"{', '.join(since)} was added to adata since by other code; it would be lost. Choose another key_added than "
                 f"{key!r}, or rename it."
             )
         return
-    foreign = [f"uns[{slots.uns!r}]"] if slots.uns in adata.uns else []
-    foreign += [f"obs[{name!r}]" for name in names if name in adata.obs]
-    foreign += [f"obsm[{name!r}]" for name in slots.obsm if name in adata.obsm]
-    if foreign:
-        raise StorageError(_not_ours(foreign, key))
+    others = [f"uns[{slots.uns!r}]"] if slots.uns in adata.uns else []
+    others += [f"obs[{name!r}]" for name in names if name in adata.obs]
+    others += [f"obsm[{name!r}]" for name in slots.obsm if name in adata.obsm]
+    if others:
+        raise StorageError(_not_ours(others, key))
 
 
 def _not_ours(names: Sequence[str], key: str) -> str:
@@ -83,12 +83,12 @@ def _not_ours(names: Sequence[str], key: str) -> str:
 
 
 def _left_over(adata: AnnData, slots: Slots) -> bool:
-    """Whether these are columns of a result whose account went, as ``ad.concat`` leaves them."""
+    """Whether these are columns of a result whose metadata was lost, as ``ad.concat`` leaves them."""
     return all(name in adata.obs for name in (slots.label, slots.confidence, slots.model))
 
 
 def _level_left_over(adata: AnnData, name: str) -> bool:
-    """Whether a column and its confidence are there together, as a level of a result whose account went leaves them."""
+    """Whether a column and its confidence are there together, as a level of a result whose metadata was lost leaves them."""
     call = name.removesuffix("_confidence")
     return call in adata.obs and f"{call}_confidence" in adata.obs
 
@@ -119,8 +119,8 @@ def write(adata: AnnData, key: str, annotation: Annotation) -> None:
     own_colors = isinstance(before, dict) and bool(before.get("wrote_colors", False))
     paint = annotation.colors is not None and (own_colors or slots.colors not in adata.uns)
     proba = [] if annotation.proba is None else [slots.proba]
-    about = {"schema": SCHEMA, "written": [*annotation.obs, *proba, *annotation.obsm], "wrote_colors": paint}
-    uns = sanitize(about | annotation.uns, where=f"uns[{key!r}]")
+    metadata = {"schema": SCHEMA, "written": [*annotation.obs, *proba, *annotation.obsm], "wrote_colors": paint}
+    uns = sanitize(metadata | annotation.uns, where=f"uns[{key!r}]")
     old = _written_columns(adata, slots)
     # Ids of the earlier calls would stand beside the new ones.
     mapped = is_label_map(adata.uns.get(slots.terms))
@@ -148,7 +148,7 @@ def write(adata: AnnData, key: str, annotation: Annotation) -> None:
         elif own_colors:
             adata.uns.pop(slots.colors, None)
     except BaseException:
-        # Everything that can fail has been computed before, but Ctrl-C may come at any time.
+        # All that can fail has been computed before, but Ctrl-C may come at any time.
         adata.obs = obs_was
         _restore(adata.obsm, slots.obsm, obsm_was)
         _restore(adata.uns, entries, uns_was)
@@ -172,7 +172,7 @@ def _kept(mapping: Any, names: tuple[str, ...]) -> dict[str, Any]:
 
 
 def read_uns(adata: AnnData, key: str) -> dict[str, Any]:
-    """The account of an annotation, checked."""
+    """The metadata of an annotation, checked."""
     from sc_annotate._data.matrix import check_adata
 
     check_adata(adata, what="adata")
@@ -211,20 +211,20 @@ def add_columns(
     key: str,
     columns: dict[str, Any],
     entry: str,
-    account: dict[str, Any],
+    metadata: dict[str, Any],
     *,
     drop: Sequence[str] = (),
 ) -> None:
-    """Add columns to an annotation that is there, and an entry to its account; earlier ones of the same name go.
+    """Add columns to an annotation that is there, and an entry to its metadata; earlier ones of the same name go.
 
     Columns named in `drop`, of an earlier call, go too. All of it is done or nothing; a view becomes an object of its own.
     """
     stored = read_uns(adata, key)
     written = [str(name) for name in stored.get("written", Slots(key).obs)]
-    foreign = [f"obs[{name!r}]" for name in columns if name in adata.obs and name not in written]
-    if foreign:
+    others = [f"obs[{name!r}]" for name in columns if name in adata.obs and name not in written]
+    if others:
         raise StorageError(
-            f"{', '.join(foreign)} exist already and were not written by sc_annotate. Rename or delete them."
+            f"{', '.join(others)} exist already and were not written by sc_annotate. Rename or delete them."
         )
     if adata.obs.index.name in columns:
         raise StorageError(
@@ -232,7 +232,7 @@ def add_columns(
         )
     gone = [name for name in drop if name in written and name in adata.obs and name not in columns]
     names = [*(name for name in written if name not in gone), *(name for name in columns if name not in written)]
-    added = {"written": sanitize(names), entry: sanitize(account, where=f"uns[{key!r}][{entry!r}]")}
+    added = {"written": sanitize(names), entry: sanitize(metadata, where=f"uns[{key!r}][{entry!r}]")}
     obs_was = adata.obs
     obs = obs_of(adata).drop(columns=gone)
     for name, column in columns.items():
@@ -240,7 +240,7 @@ def add_columns(
     try:
         if columns or gone or adata.is_view:
             adata.obs = obs
-        # The account of a view, and of a shallow copy, is that of its parent: a new one takes its place.
+        # A view and a shallow copy share the metadata of their parent: a new dict takes its place.
         adata.uns[key] = {**stored, **added}
     except BaseException:
         # Ctrl-C may come at any time.

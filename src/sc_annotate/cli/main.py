@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     settings.progress = sys.stderr.isatty()
     logging.basicConfig(level=logging.INFO if args.verbose else logging.WARNING, format="%(levelname)s: %(message)s")
-    # Notices of other packages about their own future are of no use on a terminal.
+    # Deprecation notices of other packages are of no use on a terminal.
     warnings.simplefilter("ignore", FutureWarning)
     command: Callable[[argparse.Namespace], None] = args.run
     try:

@@ -110,8 +110,8 @@ def simulate_reference(
     >>> adata.varm["profiles"].sum(axis=0).round(6).tolist()
     [1.0, 1.0, 1.0, 1.0]
     """
-    given = dict(locals())
-    _check(given)
+    params = dict(locals())
+    _check(params)
     import pandas as pd
     from anndata import AnnData
 
@@ -173,7 +173,7 @@ def simulate_reference(
         varm={"profiles": profiles.T.copy(), "batch_shift": shift.T.copy()},
         uns={
             "tree": {"parent": names[tree.parent[1:]], "child": names[1:]},
-            "simulation": {**given, "types": types, "unseen": types[unseen]},
+            "simulation": {**params, "types": types, "unseen": types[unseen]},
         },
     )
 
@@ -182,13 +182,13 @@ def _numbered(prefix: str, n: int) -> list[str]:
     return [f"{prefix}{i:0{max(5, len(str(n)))}d}" for i in range(1, n + 1)]
 
 
-def _check(given: dict[str, Any]) -> None:
-    n_types = whole(given["n_types"], "n_types", least=2)
+def _check(params: dict[str, Any]) -> None:
+    n_types = whole(params["n_types"], "n_types", least=2)
     for name, least in {"n_cells": n_types, "n_genes": 2, "n_batches": 1, "unseen_types": 0}.items():
-        whole(given[name], name, least=least)
+        whole(params[name], name, least=least)
     for name, bound in {"depth": 1, "imbalance": 1, "batch_strength": 0, "type_strength": 0}.items():
-        number(given[name], name, low=bound)
+        number(params[name], name, low=bound)
     for name in ("dropout", "ambient", "doublets"):
-        share(given[name], name, ends="both")
-    if given["unseen_types"] >= n_types:
-        raise InputError(f"unseen_types is {given['unseen_types']}, which leaves no type of {n_types} to train on.")
+        share(params[name], name, ends="both")
+    if params["unseen_types"] >= n_types:
+        raise InputError(f"unseen_types is {params['unseen_types']}, which leaves no type of {n_types} to train on.")

@@ -29,15 +29,19 @@ def map_genes(
 ) -> AnnData:
     """Rename genes: Ensembl ids to symbols, old symbols to those of today, mouse genes to their human orthologs.
 
-    Three sentences, three calls. "My data has Ensembl ids": ``map_genes(adata, column="gene_name")`` with the column of
-    ``adata.var`` that holds the symbols, or ``map_genes(adata, "ids.csv")`` with a table of ids and symbols. "My data has
-    old symbols": ``map_genes(adata, "hgnc_complete_set.txt", kind="aliases")``. "My data has mouse genes":
-    ``map_genes(adata, "mart_export.txt", kind="orthologs")``. `adata` stays as it is.
+    Three use cases. "My data has Ensembl ids": ``map_genes(adata, column="gene_name")`` with the column of ``adata.var`` that
+    holds the symbols, or ``map_genes(adata, "ids.csv")`` with a table of ids and symbols. "My data has old symbols":
+    ``map_genes(adata, "hgnc_complete_set.txt", kind="aliases")``. "My data has mouse genes":
+    ``map_genes(adata, "mart_export.txt", kind="orthologs")``. `adata` is not changed.
 
-    Every gene gets one of five verdicts. ``kept``: its name is right as it is. ``renamed``. ``merged``: another gene got
-    the same name, and their values were added. ``unknown``: the table does not have it; it keeps its name, as it harms
-    nobody and belongs to the total of its cell. ``lost``: left out, because its name means several genes, or because it has
-    no ortholog: under its old name it could be taken for another gene of the new species (mouse C3 and human C3).
+    Every gene gets one of five statuses:
+
+    * ``kept``: its name is right as it is.
+    * ``renamed``.
+    * ``merged``: another gene got the same name, and their values were added.
+    * ``unknown``: not in the table. It keeps its name, and counts for the total of its cell.
+    * ``lost``: left out, because its name means several genes, or because it has no ortholog: under its old name it could be
+      taken for another gene of the new species (mouse C3 and human C3).
 
     A current symbol is never replaced, whatever it is an alias of. A previous symbol comes before an alias. An alias is
     followed only where it belongs to one gene, and no other gene of `adata` claims that gene's name. Ids match with or

@@ -33,7 +33,7 @@ def read_ontology(source: Ontology | str | Path | Mapping[str, str | Sequence[st
     InputError
         No such file, no OBO, an id that occurs twice, parents that are not there, or a cycle.
     MissingExtraError
-        None was given and cellxgene-ontology-guide is not installed.
+        `source` is None and cellxgene-ontology-guide is not installed.
 
     Notes
     -----

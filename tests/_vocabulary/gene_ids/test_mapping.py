@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from sc_annotate._data.gene_merge import Columns, remap
-from sc_annotate._vocabulary.gene_ids.mapping import STATUSES, Answer, GeneMapping, assign
+from sc_annotate._vocabulary.gene_ids.mapping import STATUSES, GeneMapping, NewName, assign
 from sc_annotate._vocabulary.gene_ids.rules import (
     aliases_rule,
     ids_rule,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def _map(names: list[str], rule: Callable[[str], Answer], **kwargs: Any) -> GeneMapping:
+def _map(names: list[str], rule: Callable[[str], NewName], **kwargs: Any) -> GeneMapping:
     return assign(np.array(names), [rule(name) for name in names], **kwargs)
 
 
@@ -128,20 +128,20 @@ def test_ids_with_and_without_versions():
     )
     assert rule("ENSG00000000001").to == rule("ENSG00000000001.9").to == "A"
     assert rule("ENSG00000000002.1").to == "B"
-    assert rule("ENSG00000000003") == Answer(reason="means 2 genes: C, D")
+    assert rule("ENSG00000000003") == NewName(reason="means 2 genes: C, D")
     # Where ids and symbols are mixed, the symbols stay.
-    assert rule("B") == Answer("B")
-    assert rule("ENSG00000000009") == Answer()
-    assert ids_rule(["A", "B", ""], ["", "X", "Y"])("A") == Answer()
+    assert rule("B") == NewName("B")
+    assert rule("ENSG00000000009") == NewName()
+    assert ids_rule(["A", "B", ""], ["", "X", "Y"])("A") == NewName()
 
 
 def test_symbols_joined_with_ids():
     rule = with_parts(ids_rule(["ENSG00000105369", "CD79A", "ENSG00000002586"], ["one", "two", "CD99"]))
-    assert rule("CD79A_ENSG00000105369") == Answer("two", "by its part CD79A")
+    assert rule("CD79A_ENSG00000105369") == NewName("two", "by its part CD79A")
     assert rule("UNKNOWN_ENSG00000105369.7").to == "one"
     assert rule("ENSG00000105369_UNKNOWN").to == "one"
     assert rule("ENSG00000002586.18_PAR_Y").to == "CD99"
-    assert rule("UNKNOWN_ENSG00000999999") == Answer()
+    assert rule("UNKNOWN_ENSG00000999999") == NewName()
     assert [symbol_of_parts(n).to for n in ("HLA-A_ENSG00000206503", "MT_CO1", "ENSG00000002586.18_PAR_Y")] == [
         "HLA-A",
         "MT_CO1",
@@ -249,8 +249,8 @@ def _dense(X: Any) -> np.ndarray:
 def mapping() -> GeneMapping:
     """Eight genes; two, three, one and none of them go to one name."""
     table = {"b": "B", "c": "B", "d": "D", "e": "E", "f": "E", "g": "E"}
-    lost = {"h": Answer(reason="two")}
-    return assign(np.array(list("abcdefgh")), [lost.get(n) or Answer(table.get(n, "")) for n in "abcdefgh"])
+    lost = {"h": NewName(reason="two")}
+    return assign(np.array(list("abcdefgh")), [lost.get(n) or NewName(table.get(n, "")) for n in "abcdefgh"])
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -37,7 +37,7 @@ def read_table(table: Any, names: NDArray[np.str_]) -> pd.DataFrame:
 
     if isinstance(table, Mapping):
         if not all(isinstance(v, str) and isinstance(k, str) for k, v in table.items()):
-            raise InputError("a table given as a dict must lead from names to names, both strings.")
+            raise InputError("a table that is a dict must map names to names, both strings.")
         frame = pd.DataFrame({"from": list(table), "to": list(table.values())}, dtype=object)
     elif isinstance(table, pd.DataFrame):
         # An index of names is a column like the others; row numbers are none.
@@ -59,9 +59,9 @@ def read_table(table: Any, names: NDArray[np.str_]) -> pd.DataFrame:
     return frame.set_axis([str(c).strip() for c in frame], axis=1)
 
 
-def check_columns(frame: pd.DataFrame, **given: str | None) -> None:
+def check_columns(frame: pd.DataFrame, **named: str | None) -> None:
     """Refuse columns that the table does not have."""
-    for argument, column in given.items():
+    for argument, column in named.items():
         if column is not None and column not in frame.columns:
             raise InputError(
                 f"the table has no column {column!r} ({argument}); there are: {', '.join(map(repr, frame))}."

@@ -27,11 +27,11 @@ STATUSES: Final = (KEPT, RENAMED, MERGED, UNKNOWN, LOST)
 
 
 @dataclass(frozen=True)
-class Answer:
+class NewName:
     """What a table says of one name.
 
     ``to`` is the new name, empty where there is none: with a `reason` the gene is lost, because its name means several
-    genes; without one the table does not know it. A `weak` answer counts only where no other gene asks for the same name.
+    genes; without one the table does not know it. A `weak` name counts only where no other gene asks for the same name.
     """
 
     to: str = ""
@@ -68,7 +68,7 @@ class GeneMapping:
 
 def assign(
     names: NDArray[np.str_],
-    found: Sequence[Answer],
+    found: Sequence[NewName],
     *,
     merge: Merge = "sum",
     drop_unknown: bool = False,
@@ -78,11 +78,11 @@ def assign(
 
     A gene that the table does not know keeps its name, unless `drop_unknown`; `absent` says why.
     """
-    asked = Counter(a.to for a in found if a.to)
+    wanted = Counter(a.to for a in found if a.to)
     strong = Counter(a.to for a in found if a.to and not a.weak)
     to, reason = [], []
     for name, a in zip(names.tolist(), found, strict=True):
-        if a.weak and a.to and (strong[a.to] or asked[a.to] > 1):
+        if a.weak and a.to and (strong[a.to] or wanted[a.to] > 1):
             # Names of one release mean different genes; what another gene claims is no alias of this one.
             to.append("" if drop_unknown else name)
             reason.append(f"an alias of {a.to}, a name that another gene here has or gets")
@@ -101,12 +101,12 @@ def _settle(
 ) -> GeneMapping:
     """Number the new genes, and say what became of each old one."""
     status = np.where(to == "", LOST, np.where(~known, UNKNOWN, np.where(to == names, KEPT, RENAMED))).astype(object)
-    members: dict[str, list[int]] = {}
+    old: dict[str, list[int]] = {}
     for i, name in enumerate(to.tolist()):
         if name:
-            members.setdefault(name, []).append(i)
-    code, first = np.full(len(names), -1, dtype=np.intp), np.empty(len(members), dtype=np.intp)
-    for number, (name, those) in enumerate(members.items()):
+            old.setdefault(name, []).append(i)
+    code, first = np.full(len(names), -1, dtype=np.intp), np.empty(len(old), dtype=np.intp)
+    for number, (name, those) in enumerate(old.items()):
         # The gene that has the name already lends its row of var, and is the one that stays.
         first[number] = best = next((i for i in those if names[i] == name), those[0])
         if len(those) == 1:
@@ -122,9 +122,7 @@ def _settle(
             rest = [i for i in those if i != best]
             status[rest], to[rest] = LOST, ""
             reason[rest] = f"{name} is taken by {names[best]}, which was kept (merge='first')"
-    return GeneMapping(
-        names, to, status.astype(str), reason.astype(str), np.array(list(members), dtype=str), code, first
-    )
+    return GeneMapping(names, to, status.astype(str), reason.astype(str), np.array(list(old), dtype=str), code, first)
 
 
 def listed(names: Sequence[str], *, most: int = 3) -> str:

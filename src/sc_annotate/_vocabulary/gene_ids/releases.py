@@ -1,4 +1,4 @@
-"""Symbols that tell of an older release of the gene names: no table, only a witness that one is needed."""
+"""Symbols of older releases of the gene names: no table, only a sign that one is needed."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sc_annotate._vocabulary.gene_ids.mapping import Answer, listed
+from sc_annotate._vocabulary.gene_ids.mapping import NewName, listed
 from sc_annotate._vocabulary.gene_names import parts, strip_version
 from sc_annotate.errors import InputError
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-Rule = Callable[[str], Answer]
+Rule = Callable[[str], NewName]
 
 # As the complete set of HGNC, its custom downloads, and NCBI's gene_info call them.
 CURRENT_COLUMNS = ("symbol", "Approved symbol", "Symbol")
@@ -41,23 +41,23 @@ def _bare(names: Iterable[str]) -> list[str]:
 
 
 def with_parts(rule: Rule) -> Rule:
-    """The rule, asked also about the symbol and the id of a name that joins both (``CD79A_ENSG00000105369``)."""
+    """The rule, applied also to the symbol and the id of a name that joins both (``CD79A_ENSG00000105369``)."""
 
-    def asked(name: str) -> Answer:
-        answer = rule(name)
+    def of_parts(name: str) -> NewName:
+        new = rule(name)
         for part in parts(name):
-            if part and not (answer.to or answer.reason):
+            if part and not (new.to or new.reason):
                 found = rule(part)
-                answer = Answer(found.to, found.reason or f"by its part {part}", found.weak) if found.to else found
-        return answer
+                new = NewName(found.to, found.reason or f"by its part {part}", found.weak) if found.to else found
+        return new
 
-    return asked
+    return of_parts
 
 
-def symbol_of_parts(name: str) -> Answer:
+def symbol_of_parts(name: str) -> NewName:
     """The symbol of a name that joins one with an id; other names stay."""
     symbol, _ = parts(name)
-    return Answer(symbol, "its Ensembl id taken off") if symbol else Answer(name)
+    return NewName(symbol, "its Ensembl id taken off") if symbol else NewName(name)
 
 
 def ids_rule(old: Iterable[str], new: Iterable[str]) -> Rule:
@@ -66,13 +66,13 @@ def ids_rule(old: Iterable[str], new: Iterable[str]) -> Rule:
     table = _pairs(_bare(old), new)
     targets = set(new) - {""}
 
-    def rule(name: str) -> Answer:
+    def rule(name: str) -> NewName:
         found = table.get(_bare([name])[0], [])
         if len(found) > 1:
-            return Answer(reason=f"means {len(found)} genes: {listed(found)}")
+            return NewName(reason=f"means {len(found)} genes: {listed(found)}")
         if found:
-            return Answer(found[0])
-        return Answer(name if name in targets else "")
+            return NewName(found[0])
+        return NewName(name if name in targets else "")
 
     return rule
 
@@ -86,21 +86,23 @@ def orthologs_rule(old: Iterable[str], new: Iterable[str], one2one: NDArray[np.b
     table, back = _pairs(old, new), _pairs(new, old)
     stated_many = set() if one2one is None else {a for a, one in zip(old, one2one.tolist(), strict=True) if not one}
 
-    def rule(name: str) -> Answer:
+    def rule(name: str) -> NewName:
         bare = _bare([name])[0]
         found = table.get(bare, [])
         if not found:
-            return Answer()
+            return NewName()
         if not only:
             same = [b for b in found if b.upper() == bare.upper()]
             found = same if len(same) == 1 else found
         if len(found) > 1:
-            return Answer(reason=f"has {len(found)} orthologs: {listed(found)}")
+            return NewName(reason=f"has {len(found)} orthologs: {listed(found)}")
         if only and len(back[found[0]]) > 1:
-            return Answer(reason=f"{found[0]} is the ortholog of {len(back[found[0]])} genes: {listed(back[found[0]])}")
+            return NewName(
+                reason=f"{found[0]} is the ortholog of {len(back[found[0]])} genes: {listed(back[found[0]])}"
+            )
         if only and bare in stated_many:
-            return Answer(reason=f"not one-to-one by the table ({found[0]})")
-        return Answer(found[0])
+            return NewName(reason=f"not one-to-one by the table ({found[0]})")
+        return NewName(found[0])
 
     return rule
 
@@ -128,16 +130,16 @@ def aliases_rule(frame: pd.DataFrame) -> Rule:
             f"({', '.join(ALIAS_COLUMNS)}) with anything in it. A plain table of old and new names goes with kind='ids'."
         )
 
-    def rule(name: str) -> Answer:
+    def rule(name: str) -> NewName:
         if name in current:
-            return Answer(name)
+            return NewName(name)
         for those, word in ((previous, "previous symbol"), (alias, "alias")):
             found = those.get(name, [])
             if len(found) > 1:
-                return Answer(reason=f"{word} of {len(found)} genes: {listed(found)}")
+                return NewName(reason=f"{word} of {len(found)} genes: {listed(found)}")
             if found:
-                return Answer(found[0], word, weak=word == "alias")
-        return Answer()
+                return NewName(found[0], word, weak=word == "alias")
+        return NewName()
 
     return rule
 

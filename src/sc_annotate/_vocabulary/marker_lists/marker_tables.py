@@ -100,13 +100,13 @@ def _texts(column: Any) -> pd.Series:
     return pd.Series(values, dtype=object)
 
 
-def _column(table: pd.DataFrame, role: str, asked: str | None, what: str) -> Any:
+def _column(table: pd.DataFrame, role: str, named: str | None, what: str) -> Any:
     """The column for a role: the one that was named, else the first candidate that is there."""
-    if asked is not None:
-        if asked not in table.columns:
+    if named is not None:
+        if named not in table.columns:
             raise InputError(
-                f"{what} has no column {asked!r} ({role}_column); it has: {', '.join(map(repr, table.columns)) or 'none'}."
+                f"{what} has no column {named!r} ({role}_column); it has: {', '.join(map(repr, table.columns)) or 'none'}."
             )
-        return asked
+        return named
     spelled = {str(c).strip().lower().replace(" ", "_"): c for c in reversed(list(table.columns))}
     return next((spelled[name] for name in CANDIDATES[role] if name in spelled), None)

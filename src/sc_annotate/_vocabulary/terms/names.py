@@ -47,7 +47,7 @@ UNCLEAR = frozenset(
     )
     for cell in ("", " cell")
 ) | {"cd16+ monocyte", "cd16+ mono"}
-"""Names that mean other cells elsewhere, and so no term but one of exactly that name.
+"""Names that mean other cells in other contexts, and so no term but one of exactly that name.
 
 The ontology has "alpha cell" for one in the retina and "P cell" for one in the heart. It has "CD16+ monocyte" for those
 with CD14 as well, and people use it for non-classical ones, with little CD14.

@@ -260,7 +260,7 @@ class Ontology:
 
         Tried in turn: an id, a name, an exact synonym (case ignored), one spelling of both (plural, dashes, commas, signs
         of markers, ``cell`` left out), and a few abbreviations. Broad, narrow and related synonyms never count. A text
-        that fits two terms at the first step where it fits any, or means other cells elsewhere ("alpha cells"), is
+        that fits two terms at the first step where it fits any, or means other cells in other contexts ("alpha cells"), is
         ``ambiguous`` and has no id.
 
         Returns

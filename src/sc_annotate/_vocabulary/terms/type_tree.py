@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class TypeTree:
-    """Terms that tell the types of a model apart: of those with the same types under them, the deepest."""
+    """Terms that distinguish the types of a model: of those with the same types under them, the deepest."""
 
     ids: NDArray[np.str_]
     """Ids of the terms; "" for a root that was put above those of the ontology."""
