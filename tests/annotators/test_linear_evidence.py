@@ -7,8 +7,8 @@ import pytest
 from scipy.sparse import csr_matrix, issparse
 
 from sc_annotate._core import registry
-from sc_annotate.annotators.given_coefficients import given_coefficients
 from sc_annotate.annotators.occlusion import log_odds, occlusion
+from sc_annotate.annotators.stored_coefficients import stored_coefficients
 from sc_annotate.errors import InputError, MethodError
 from sc_annotate.testing import easy_task
 
@@ -63,14 +63,14 @@ def test_sparse_and_dense_agree(method):
 
 def test_it_does_not_fade_where_the_call_is_certain():
     """The slope of the log probability would be 0 there, and rank rounding errors."""
-    model = given_coefficients([[50.0, 0.0], [0.0, 50.0]], [0, 0], ["B", "T"], link="softmax")
+    model = stored_coefficients([[50.0, 0.0], [0.0, 50.0]], [0, 0], ["B", "T"], link="softmax")
     X = np.array([[3, 1]], dtype=np.float32)
     assert model.predict_proba(X)[0, 0] == 1
     np.testing.assert_allclose(model.gene_evidence(X, [0]), [[150, -50]])
 
 
 def test_two_types_deleting_is_exact():
-    model = given_coefficients([[1.0, -2.0, 0.5], [0.0, 0.0, 0.0]], [0.1, 0], ["B", "T"], link="softmax")
+    model = stored_coefficients([[1.0, -2.0, 0.5], [0.0, 0.0, 0.0]], [0.1, 0], ["B", "T"], link="softmax")
     X = np.array([[2, 1, 0], [0, 0.5, 3]], dtype=np.float32)
     codes = np.array([0, 1])
     np.testing.assert_allclose(
@@ -81,7 +81,7 @@ def test_two_types_deleting_is_exact():
 @pytest.mark.parametrize("link", ["softmax", "sigmoid"])
 def test_kept_coefficients_say_the_same(link):
     model, X = fitted("logreg" if link == "softmax" else "linear_svm")
-    again = given_coefficients(*model.coefficients(), model.classes_, link=link)
+    again = stored_coefficients(*model.coefficients(), model.classes_, link=link)
     np.testing.assert_allclose(again.predict_proba(X), model.predict_proba(X), atol=1e-5)
     codes = model.predict_proba(X).argmax(axis=1)
     np.testing.assert_allclose(again.gene_evidence(X, codes), model.gene_evidence(X, codes), rtol=1e-3, atol=1e-5)

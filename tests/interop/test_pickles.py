@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sc_annotate.errors import ModelFileError
-from sc_annotate.interop.pickles import arrays as pickled_arrays
 from sc_annotate.interop.pickles import description as restricted_pickle
+from sc_annotate.interop.pickles import pickled_arrays
 
 PROTOCOLS = range(3, pickle.HIGHEST_PROTOCOL + 1)
 
@@ -89,8 +89,8 @@ def test_attacks_are_refused_and_run_nothing(name: str, protocol: int, tmp_path:
 
 @pytest.mark.parametrize("name", ["os.system", "numpy.load", "exec"])
 def test_the_refused_name_is_told(name: str, tmp_path: Path):
-    told = {"os.system": "system", "numpy.load": "numpy.*load", "exec": "builtins.exec"}[name]
-    with pytest.raises(ModelFileError, match=told):
+    found = {"os.system": "system", "numpy.load": "numpy.*load", "exec": "builtins.exec"}[name]
+    with pytest.raises(ModelFileError, match=found):
         read(pickle.dumps(attacks(tmp_path / "boom")[name]))
 
 
@@ -136,7 +136,7 @@ def test_instructions_that_no_model_needs(name: str):
     "data", [b"", b"\x80\x04", b"K", b"K\x01", b"0.", b"t.", b"h\x07.", b"\x8e\xff\xff\xff\xff\xff\xff\xff\x7fab."]
 )
 def test_no_whole_pickle(data: bytes):
-    with pytest.raises(ModelFileError, match="no whole pickle"):
+    with pytest.raises(ModelFileError, match="not a complete pickle"):
         read(data)
 
 

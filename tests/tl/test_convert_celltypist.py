@@ -400,8 +400,8 @@ def test_a_description_is_told_on_one_line(small: AnnData, tmp_path: Path) -> No
     }
     (tmp_path / "m.pkl").write_bytes(pickle.dumps(found))
     model = sca.tl.convert_celltypist(tmp_path / "m.pkl", trust_pickle=True)
-    told = model.provenance.converted_from
-    assert (told["date"], told["de tails"], told["n"]) == ("2025 scores perfect [31m", "a b", "3")
+    found = model.provenance.converted_from
+    assert (found["date"], found["de tails"], found["n"]) == ("2025 scores perfect [31m", "a b", "3")
     assert str(sca.load(model.save(tmp_path / "m.safetensors"))) == str(model)
 
 
@@ -430,7 +430,7 @@ def test_no_file(tmp_path: Path) -> None:
     with pytest.raises(ModelFileError, match="there is no file"):
         sca.tl.convert_celltypist(tmp_path / "none.pkl", trust_pickle=True)
     (tmp_path / "text.pkl").write_text("no pickle at all")
-    with pytest.raises(ModelFileError, match=r"refused|no whole pickle"):
+    with pytest.raises(ModelFileError, match=r"refused|not a complete pickle"):
         sca.tl.convert_celltypist(tmp_path / "text.pkl", trust_pickle=True)
 
 

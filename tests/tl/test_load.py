@@ -227,7 +227,7 @@ def test_a_list_on_the_web(web: Web, models: Models, caplog: pytest.LogCaptureFi
     # Without a connection both are as they were.
     (web.folder / "models.txt").unlink()
     assert sca.load("pbmc", registry=registry).id == models[1][0].id
-    assert "as it was the last time" in caplog.text
+    assert "the last copy is used" in caplog.text
     with pytest.raises(ModelFileError, match="cannot be downloaded"):
         sca.load("pbmc", registry=f"{web.address}/none.txt")
 
@@ -246,7 +246,7 @@ def test_a_list_in_a_file(models: Models, tmp_path: Path) -> None:
         sca.load("heart", registry=registry)
     with pytest.raises(InputError, match="leave sha256 out"):
         sca.load("pbmc", registry=registry, sha256="0" * 64)
-    with pytest.raises(InputError, match="there is no list of models"):
+    with pytest.raises(InputError, match="there is not a list of models"):
         sca.load("pbmc", registry=tmp_path / "none.txt")
 
 
@@ -266,7 +266,7 @@ def test_a_list_in_a_file(models: Models, tmp_path: Path) -> None:
 )
 def test_what_is_no_list(text: str | bytes, tmp_path: Path) -> None:
     (tmp_path / "models.txt").write_bytes(text if isinstance(text, bytes) else text.encode())
-    with pytest.raises(InputError, match="is no list of models"):
+    with pytest.raises(InputError, match="is not a list of models"):
         sca.load("pbmc", registry=tmp_path / "models.txt")
 
 
@@ -291,7 +291,7 @@ def test_a_web_page_in_the_place_of_a_list(web: Web, models: Models) -> None:
     web.put("models.txt", f"pbmc {sha256} m.safetensors\n")
     sca.load("pbmc", registry=f"{web.address}/models.txt")
     web.put("models.txt", "<html>Please log in</html>")
-    with pytest.raises(InputError, match="is no list of models"):
+    with pytest.raises(InputError, match="is not a list of models"):
         sca.load("pbmc", registry=f"{web.address}/models.txt")
 
 

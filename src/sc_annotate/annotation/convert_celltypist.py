@@ -15,10 +15,10 @@ from sc_annotate.annotation.model import AnnotationModel
 from sc_annotate.annotation.provenance import Provenance
 from sc_annotate.annotators.celltypist import CellTypist
 from sc_annotate.errors import InputError, ModelFileError, ScAnnotateWarning
-from sc_annotate.interop.celltypist import from_file, from_object
+from sc_annotate.interop.celltypist_model import from_file, from_object
 
 if TYPE_CHECKING:
-    from sc_annotate.interop.celltypist import Parts
+    from sc_annotate.interop.celltypist_model import Parts
 
 UNCALIBRATED = (
     "a converted CellTypist model has no held-out cells: its confidence is its own score, not calibrated, and there are "
@@ -35,8 +35,8 @@ def convert(source: Any, *, trust_pickle: bool) -> AnnotationModel:
     if isinstance(source, str | os.PathLike):
         if trust_pickle is not True:
             raise InputError(
-                f"{str(source)!r} would have to be a pickle, as CellTypist's models are. It is read without running anything in "
-                "it, yet only on request: pass trust_pickle=True if you know where the file comes from."
+                f"{str(source)!r} must be a pickle, as CellTypist's models are. It is read without running anything in it, but "
+                "only on request: pass trust_pickle=True if you trust its source."
             )
         path = Path(source)
         try:

@@ -28,7 +28,7 @@ CLIP = 10.0
 
 
 def shared_out(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Rows that sum to 1: divided by their sum where that is above 1, else with what is lacking spread evenly."""
+    """Rows that sum to 1: divided by their sum where that is above 1, else with the rest spread evenly."""
     total = scores.sum(axis=1, keepdims=True)
     return scores / np.maximum(total, 1.0) + np.maximum(1.0 - total, 0.0) / scores.shape[1]
 
@@ -38,8 +38,8 @@ class CellTypist(LinearAnnotator):
     """One logistic regression for each type against the rest, on scaled values, as CellTypist has it.
 
     A gene's value is its distance from the training mean in standard deviations, at most 10. The scores are a sigmoid a type;
-    they need not sum to 1. Mostly the form in which models of others arrive, by
-    :func:`sc_annotate.tl.convert_celltypist`; it can be fitted too, one versus rest as CellTypist was designed.
+    they need not sum to 1. Converted models have this form (:func:`sc_annotate.tl.convert_celltypist`); it can be fitted
+    too, one versus rest as CellTypist was designed.
 
     Parameters
     ----------
@@ -154,16 +154,16 @@ class CellTypist(LinearAnnotator):
     def predict_proba(self, X: Matrix) -> NDArray[np.float32]:
         """Scores made to sum to 1, cells x types, float32; the largest is that of the largest log-odds.
 
-        Scores that sum to more than 1 are divided by their sum. What they lack of 1 is spread evenly over the types: where no
-        type's own regression says yes, none gets a high probability, which dividing by the sum would give it.
+        Scores that sum to more than 1 are divided by their sum. Otherwise the rest is spread evenly over the types: a cell
+        that fits no type gets no high probability, which division by the sum would give it.
         """
         odds = self.log_odds(X)
         P = (softmax(odds, axis=1) if self.joint else shared_out(expit(odds))).astype(np.float32)
         if len(P):
-            # Sigmoids that are 0 or 1 in all digits are told apart by their log-odds: the one that leads is one bit larger.
-            rows, called = np.arange(len(P)), odds.argmax(axis=1)
-            tied = P.argmax(axis=1) != called
-            P[rows[tied], called[tied]] = np.nextafter(P[tied].max(axis=1), np.float32(2))
+            # Sigmoids that are 0 or 1 in all digits are ordered by their log-odds: the largest becomes one bit larger.
+            rows, best = np.arange(len(P)), odds.argmax(axis=1)
+            tied = P.argmax(axis=1) != best
+            P[rows[tied], best[tied]] = np.nextafter(P[tied].max(axis=1), np.float32(2))
         return P
 
     def gene_evidence(self, X: Matrix, codes: ArrayLike) -> Matrix:

@@ -20,7 +20,7 @@ def add(commands: Any) -> None:
     convert.add_argument(
         "--trust-pickle",
         action="store_true",
-        help="read the pickle: nothing in it is run, and what is no part of a CellTypist model is refused",
+        help="read the pickle: nothing in it is run, and what does not belong in a CellTypist model is refused",
     )
     convert.add_argument("--force", action="store_true", help="replace the model file if it exists")
     convert.set_defaults(run=_convert)
@@ -35,11 +35,11 @@ def _convert(args: argparse.Namespace) -> None:
         raise InputError(f"{args.model!r} exists already; choose another name, or pass --force to replace it.")
     if not args.trust_pickle:
         raise InputError(
-            f"{args.source!r} would have to be a pickle, as CellTypist's models are; pass --trust-pickle if you know where it "
-            "comes from. Nothing in it is run."
+            f"{args.source!r} must be a pickle, as CellTypist's models are; pass --trust-pickle if you trust its source. "
+            "Nothing in it is run."
         )
     with warnings.catch_warnings():
-        # The card says it too.
+        # The card repeats it.
         warnings.simplefilter("ignore", UserWarning)
         model = tl.convert_celltypist(args.source, trust_pickle=True)
     model.save(args.model)

@@ -14,7 +14,7 @@ from sc_annotate._data.download import check_sha256, fetch, is_url, kept
 from sc_annotate.errors import InputError, ModelFileError
 
 _MOST = 10 * 2**20
-"""A list of models with more bytes is none."""
+"""Larger files are refused."""
 
 
 @dataclass(frozen=True)
@@ -51,21 +51,21 @@ def _read(registry: str | os.PathLike[str]) -> dict[str, Shared]:
 
 
 def _latest(url: str) -> Path:
-    """The list as it is now; where it cannot be had, as it was the last time."""
+    """The current list; without a connection, the last copy."""
     try:
         return fetch(url, sha256=None, refresh=True, may_change=True, check=lambda path: parse(path, url))
     except ModelFileError as error:
         place = kept(url)
         if place.sha256() is None:
             raise
-        logger.warning(f"the list of models {url!r} is taken as it was the last time: {error}")
+        logger.warning(f"the list of models {url!r} cannot be downloaded, and the last copy is used: {error}")
         return place.path
 
 
 def parse(path: Path, where: str) -> dict[str, Shared]:
     """The lines of a list that stands at `where`, a path or an address; addresses in it may be relative to that."""
     if path.stat().st_size > _MOST:
-        raise InputError(f"{where!r} is too long for a list of models (registry).")
+        raise InputError(f"{where!r} is too large for a list of models (registry).")
     found: dict[str, Shared] = {}
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
@@ -74,12 +74,12 @@ def parse(path: Path, where: str) -> dict[str, Shared]:
             if not fields:
                 continue
             if len(fields) != 3 or not all(fields) or fields[0] in found:
-                raise ValueError(f"line {number} is no new name, sha256 and address")
+                raise ValueError(f"line {number} is not a new name, sha256 and address")
             sha256 = check_sha256(fields[1])
             found[fields[0]] = Shared(str(sha256), _absolute(fields[2], where))
     except ValueError as error:
         raise InputError(
-            f"{where!r} is no list of models ({error}). Each line is: name sha256 address; a name with spaces stands in quotes."
+            f"{where!r} is not a list of models ({error}). Each line is: name sha256 address; a name with spaces stands in quotes."
         ) from error
     return found
 

@@ -43,7 +43,7 @@ def convert_celltypist(source: str | os.PathLike[str] | Any, *, trust_pickle: bo
     InputError
         `source` is neither a path nor a CellTypist model, or a path without ``trust_pickle=True``.
     ModelFileError
-        There is no such file, it is no whole CellTypist model, or it holds something else, which is named.
+        There is no such file, it is no complete CellTypist model, or it holds something else, which is named.
 
     Warns
     -----

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sc_annotate._core.docs import documented
 from sc_annotate._core.request import default
 from sc_annotate.annotation.terms.map_labels import store_terms
-from sc_annotate.annotation.terms.request import TermsRequest
+from sc_annotate.annotation.terms.terms_request import TermsRequest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -9,7 +9,7 @@ from sc_annotate._core.request import default
 from sc_annotate._data.request import MatrixRequest
 from sc_annotate._store.slots import DEFAULT_KEY
 from sc_annotate.annotation.markers.agree import store_agreement
-from sc_annotate.annotation.markers.request import MarkersRequest
+from sc_annotate.annotation.markers.markers_request import MarkersRequest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

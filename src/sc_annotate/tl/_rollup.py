@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Literal
 from sc_annotate._core.docs import documented
 from sc_annotate._core.request import default
 from sc_annotate._store.slots import DEFAULT_KEY
-from sc_annotate.annotation.terms.request import RollupRequest
 from sc_annotate.annotation.terms.rollup import store_rollup
+from sc_annotate.annotation.terms.terms_request import RollupRequest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -11,7 +11,7 @@ import numpy as np
 from sc_annotate._core.capabilities import capabilities_of
 from sc_annotate._store.storage import model_ids
 from sc_annotate._store.stored import method_names
-from sc_annotate.annotators.given_coefficients import given_coefficients
+from sc_annotate.annotators.stored_coefficients import stored_coefficients
 from sc_annotate.errors import InputError, StorageError
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def evidence_model(adata: AnnData, key: str, stored: dict[str, Any], model: Any)
     classes = np.array([str(c) for c in stored["classes"]])
     values = np.asarray(kept["values"], dtype=np.float32)
     return EvidenceModel(
-        given_coefficients(values.T, kept["intercept"], classes, link=str(kept["link"])),
+        stored_coefficients(values.T, kept["intercept"], classes, link=str(kept["link"])),
         classes,
         _names(kept["names"]),
         np.asarray(kept["means"], dtype=np.float32),

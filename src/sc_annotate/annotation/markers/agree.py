@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from sc_annotate._data.request import MatrixRequest
     from sc_annotate.annotation.cell_groups import Groups
-    from sc_annotate.annotation.markers.request import MarkersRequest
+    from sc_annotate.annotation.markers.markers_request import MarkersRequest
 
 
 @dataclass(frozen=True)

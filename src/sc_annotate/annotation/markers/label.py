@@ -16,7 +16,7 @@ from sc_annotate._store import storage
 from sc_annotate._store.slots import TOP_K
 from sc_annotate.annotation.block import largest
 from sc_annotate.annotation.cell_groups import read_groups
-from sc_annotate.annotation.markers.result import MarkerLabels, result_of
+from sc_annotate.annotation.markers.markers_result import MarkerLabels, result_of
 from sc_annotate.annotation.markers.scored import Scored, score_cells
 from sc_annotate.annotation.requests import Keep
 from sc_annotate.annotators.marker_scores import fits_none, shares
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from sc_annotate._data.request import MatrixRequest
     from sc_annotate._vocabulary.marker_lists.lists import MarkerLists
-    from sc_annotate.annotation.markers.request import MarkersRequest
+    from sc_annotate.annotation.markers.markers_request import MarkersRequest
 
 
 def label_by_markers(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sc_annotate._data.transform import Transform
     from sc_annotate._vocabulary.marker_lists.lists import MarkerLists
     from sc_annotate.annotation.cell_groups import Groups
-    from sc_annotate.annotation.markers.request import MarkersRequest
+    from sc_annotate.annotation.markers.markers_request import MarkersRequest
     from sc_annotate.annotators.marker_scores import Score
 
 _ENTRIES = 4_000_000

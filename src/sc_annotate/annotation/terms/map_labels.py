@@ -19,7 +19,7 @@ from sc_annotate.errors import StorageError
 if TYPE_CHECKING:
     from anndata import AnnData
 
-    from sc_annotate.annotation.terms.request import TermsRequest
+    from sc_annotate.annotation.terms.terms_request import TermsRequest
 
 UNKNOWN = "unknown"
 """The value that the CELLxGENE schema requires for a cell without a term."""

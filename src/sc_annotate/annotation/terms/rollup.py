@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sc_annotate._vocabulary.terms.type_tree import TypeTree
-    from sc_annotate.annotation.terms.request import RollupRequest
+    from sc_annotate.annotation.terms.terms_request import RollupRequest
 
 
 def store_rollup(adata: AnnData, key: str, request: RollupRequest) -> None:

@@ -12,7 +12,7 @@ from sc_annotate._vocabulary.terms.type_tree import TypeTree, type_tree
 from sc_annotate.errors import LabelError
 
 if TYPE_CHECKING:
-    from sc_annotate.annotation.terms.request import TermsRequest
+    from sc_annotate.annotation.terms.terms_request import TermsRequest
 
 
 def tree_of(

@@ -23,7 +23,7 @@ __all__ = ["MAX_BYTES", "MAX_STEPS", "Name", "Thing", "read"]
 MAX_BYTES = 2**30
 """Larger files are refused. The largest model that CellTypist publishes has some tens of megabytes."""
 MAX_STEPS = 3_000_000
-"""Instructions in one file: a model takes a few for each of its genes and types."""
+"""Instructions in one file: a model needs a few for each of its genes and types."""
 
 
 def read(data: bytes, permit: Permit, *, what: str) -> Any:
@@ -46,7 +46,7 @@ def read(data: bytes, permit: Permit, *, what: str) -> Any:
     Raises
     ------
     ModelFileError
-        The file names anything else, uses a name in another way, is no whole pickle, or too large.
+        The file names anything else, uses a name in another way, is not a complete pickle, or too large.
     """
     if len(data) > MAX_BYTES:
         raise ModelFileError(f"{what} has {len(data):,} bytes; at most {MAX_BYTES:,} are read.")
@@ -64,5 +64,5 @@ def read(data: bytes, permit: Permit, *, what: str) -> Any:
     except Refused as refused:
         raise ModelFileError(f"{what} {refused}, so it is refused; nothing in it was run.") from None
     except (ValueError, IndexError, KeyError, TypeError, OverflowError, MemoryError, RecursionError) as error:
-        raise ModelFileError(f"{what} is no whole pickle ({type(error).__name__}). Get it again.") from error
-    raise ModelFileError(f"{what} is no whole pickle: its end is missing. Get it again.")
+        raise ModelFileError(f"{what} is not a complete pickle ({type(error).__name__}). Get it again.") from error
+    raise ModelFileError(f"{what} is not a complete pickle: its end is missing. Get it again.")

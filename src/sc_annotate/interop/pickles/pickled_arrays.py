@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from sc_annotate.interop.pickles.machine import Use
 
-# Numbers and strings of a fixed length. An array of objects is told apart: it is read as a list of strings.
+# Numbers and strings of a fixed length, or objects (O8), which are read as a list of strings.
 _DTYPE = re.compile(r"[biuf][1248]|U\d{1,5}|O8")
 MAX_NAME = 500
 """Longer names of genes and types are refused."""
@@ -54,7 +54,7 @@ def value(found: Any) -> Any:
 
 def _dtype(found: Any) -> np.dtype[Any]:
     if type(found) is not Thing or found.of.name != "dtype":
-        raise ValueError("an array of no dtype")
+        raise ValueError("an array without a dtype")
     code = found.args[0]
     if type(code) is not str or not _DTYPE.fullmatch(code):
         raise ValueError("an array of another dtype than numbers and strings")

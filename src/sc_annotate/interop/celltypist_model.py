@@ -1,4 +1,4 @@
-"""What a CellTypist model holds, from its pickle read as a description or from the object itself."""
+"""Read a CellTypist model, from its pickle (as a description) or from the object itself."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sc_annotate.errors import ModelFileError
-from sc_annotate.interop.pickles import arrays as pickled_arrays
+from sc_annotate.interop.pickles import pickled_arrays
 from sc_annotate.interop.pickles.description import MAX_BYTES, Thing, read
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _MADE = re.compile(
     r"|sklearn\.linear_model\.(_stochastic_gradient|stochastic_gradient) SGDClassifier"
     r"|sklearn\.preprocessing\.(_data|data) StandardScaler"
 )
-# What scikit-learn keeps beside the numbers: the loss it was fitted with, and a state of random numbers.
+# What scikit-learn stores besides the numbers: the loss and the random state.
 _CALLED = re.compile(
     r"sklearn\._loss\._loss (Cy|__pyx_unpickle_Cy)\w+"
     r"|sklearn\.linear_model\._?sgd_fast (Log|__pyx_unpickle_Log)"
@@ -35,7 +35,7 @@ _NAMED = re.compile(r"numpy\.random\._mt19937 MT19937")
 
 
 def permit(module: str, name: str) -> Use | None:
-    """Names that occur in files of CellTypist, and no others."""
+    """Allow the names that occur in files of CellTypist, and no others."""
     text = f"{module} {name}"
     if _MADE.fullmatch(text):
         return "made"
@@ -100,7 +100,7 @@ def _parts(kind: str, model: Any, scaler_kind: str, scaler: Any, description: An
             raise ValueError(f"{kind} and {scaler_kind} instead of a logistic regression and a StandardScaler")
         return _checked(kind, model, scaler, description)
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError, MemoryError) as error:
-        raise ModelFileError(f"{what} is no whole CellTypist model ({error}). Get it again.") from error
+        raise ModelFileError(f"{what} is not a complete CellTypist model ({error}). Get it again.") from error
 
 
 def _checked(kind: str, model: Mapping[str, Any], scaler: Mapping[str, Any], description: Any) -> Parts:
@@ -147,7 +147,7 @@ def _joint(kind: str, model: Mapping[str, Any], weights: NDArray[np.float64]) ->
     """Whether all types were fitted together.
 
     A softmax does not see a shift that all types share, so its penalty brings the sum of the coefficients of a gene over the
-    types to 0; of regressions fitted one by one it never is. What the file says of itself counts beside.
+    types to 0; in regressions fitted one by one it never is. The parameters in the file are used too.
     """
     if kind == "SGDClassifier" or model.get("solver") == "liblinear":
         return False
@@ -173,8 +173,8 @@ def _plain(description: Any, longest: int = 2000) -> dict[str, str]:
     if not isinstance(description, dict):
         return {}
     values = {key: pickled_arrays.value(text) for key, text in description.items()}
-    told = {k: v for k, v in values.items() if isinstance(v, str | int | float | np.generic)}
-    return {_line(str(k)[:longest]): _line(str(v)[:longest]) for k, v in told.items()}
+    plain = {k: v for k, v in values.items() if isinstance(v, str | int | float | np.generic)}
+    return {_line(str(k)[:longest]): _line(str(v)[:longest]) for k, v in plain.items()}
 
 
 def _line(text: str) -> str:

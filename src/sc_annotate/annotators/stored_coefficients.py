@@ -1,4 +1,4 @@
-"""A linear model from coefficients that were kept: it predicts and gives evidence, and cannot be fitted."""
+"""A linear model from stored coefficients: it predicts and has evidence, but cannot be fitted."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class GivenCoefficients(LinearAnnotator):
+class StoredSoftmax(LinearAnnotator):
     """Scores become probabilities by a softmax."""
 
     def fit(
@@ -31,20 +31,20 @@ class GivenCoefficients(LinearAnnotator):
         batch: NDArray[np.str_] | None = None,
         rng: int = 0,
     ) -> Self:
-        """Refused: the coefficients are given."""
-        raise MethodError("kept coefficients cannot be fitted. Choose a method of `sca.tl.methods()`.")
+        """Refused: the coefficients are fixed."""
+        raise MethodError("stored coefficients cannot be fitted. Choose a method of `sca.tl.methods()`.")
 
 
 @dataclass
-class GivenSigmoids(GivenCoefficients):
+class StoredSigmoids(StoredSoftmax):
     """Scores become probabilities by a sigmoid each, divided by their sum."""
 
     link = "sigmoid"
 
 
-def given_coefficients(coef: ArrayLike, intercept: ArrayLike, classes: ArrayLike, *, link: str) -> LinearAnnotator:
+def stored_coefficients(coef: ArrayLike, intercept: ArrayLike, classes: ArrayLike, *, link: str) -> LinearAnnotator:
     """A model with these coefficients (types x genes), intercept and types."""
-    kind: Any = GivenSigmoids if link == "sigmoid" else GivenCoefficients
+    kind: Any = StoredSigmoids if link == "sigmoid" else StoredSoftmax
     model: LinearAnnotator = kind()
     model.classes_ = np.asarray(classes).astype(str)
     model.coef_ = np.ascontiguousarray(coef, dtype=np.float32)
