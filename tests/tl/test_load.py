@@ -246,7 +246,7 @@ def test_a_list_in_a_file(models: Models, tmp_path: Path) -> None:
         sca.load("heart", registry=registry)
     with pytest.raises(InputError, match="leave sha256 out"):
         sca.load("pbmc", registry=registry, sha256="0" * 64)
-    with pytest.raises(InputError, match="there is not a list of models"):
+    with pytest.raises(InputError, match="there is no list of models"):
         sca.load("pbmc", registry=tmp_path / "none.txt")
 
 
