@@ -123,3 +123,14 @@ def _mean(parts: Iterator[NDArray[np.float64]]) -> NDArray[np.float32]:
 def joined(parts: Sequence[Mapping[str, NDArray[np.float64]]]) -> Measures:
     """Blocks of measures one after another."""
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def ranks_among(reference: NDArray[np.float32], scores: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Share of the ascending `reference` scores that are as high, the score itself counted: never 0."""
+    return (1 + reference.size - np.searchsorted(reference, scores, side="left")) / (reference.size + 1)
+
+
+def threshold_among(reference: NDArray[np.float32], false_positive_rate: float) -> float:
+    """The score above which :func:`ranks_among` is below a rate; infinite where there are too few for that."""
+    allowed = int(np.ceil(false_positive_rate * (reference.size + 1) - 1e-9)) - 2
+    return float(reference[reference.size - 1 - allowed]) if allowed >= 0 else float("inf")

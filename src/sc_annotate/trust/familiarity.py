@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.sparse import issparse
 
+from sc_annotate._core.arguments import whole
 from sc_annotate._core.arrays import as_csr_array, rows
 from sc_annotate.errors import InputError
 from sc_annotate.trust._components import as_cells
-from sc_annotate.trust._scales import Scales, joined
+from sc_annotate.trust._scales import Scales, joined, ranks_among, threshold_among
 from sc_annotate.trust._space import Space
 from sc_annotate.trust.neighbourhood import SHARED, Neighbourhood
 from sc_annotate.trust.sampling import folds, sample
@@ -25,13 +27,11 @@ __all__ = ["PARTS", "Familiarity"]
 
 PARTS = ("mahalanobis", "relative", "landmark", "residual", "energy", *SHARED)
 
-
 # Cells that are measured at a time: what is held for them is several times as large as a block of them.
 _CELLS = 1_024
 
-PARAMS = ("n_components", "n_neighbors", "max_landmarks", "combine", "folds", "max_cells")
 
-
+@dataclass(eq=False)
 class Familiarity:
     """Scores how unfamiliar cells are, and p-values of those scores among held-out reference cells.
 
@@ -113,22 +113,17 @@ class Familiarity:
     True
     """
 
-    if TYPE_CHECKING:
-        space_: Space
-        scales_: Scales
-        n_genes_: int
+    n_components: int = 50
+    n_neighbors: int = 15
+    max_landmarks: int = 1000
+    combine: tuple[str, ...] = ("mahalanobis", "relative", "residual", "energy", *SHARED)
+    folds: int = 5
+    max_cells: int = 5000
 
-    def __init__(
-        self,
-        n_components: int = 50,
-        n_neighbors: int = 15,
-        max_landmarks: int = 1000,
-        combine: tuple[str, ...] = ("mahalanobis", "relative", "residual", "energy", *SHARED),
-        folds: int = 5,
-        max_cells: int = 5000,
-    ) -> None:
-        self.n_components, self.n_neighbors, self.max_landmarks = n_components, n_neighbors, max_landmarks
-        self.combine, self.folds, self.max_cells = combine, folds, max_cells
+    if TYPE_CHECKING:
+        space_: Space = field(init=False)
+        scales_: Scales = field(init=False)
+        n_genes_: int = field(init=False)
 
     def fit(self, X: Any, codes: ArrayLike, *, batch: ArrayLike | None = None, rng: int = 0) -> Self:
         """Learn the reference.
@@ -258,8 +253,7 @@ class Familiarity:
         query.
         """
         values = np.asarray(scores, dtype=np.float32)
-        reference = self.reference(values.size)
-        return (1 + reference.size - np.searchsorted(reference, values, side="left")) / (reference.size + 1)
+        return ranks_among(self.reference(values.size), values)
 
     def reference(self, n: int) -> NDArray[np.float32]:
         """Scores of held-out reference cells, ascending, in a neighbourhood as large as that of a query of `n`."""
@@ -268,22 +262,20 @@ class Familiarity:
 
     def threshold(self, false_positive_rate: float, n: int) -> float:
         """The score above which the p-value is below `false_positive_rate`; infinite where there are too few cells for that."""
-        reference = self.reference(n)
-        allowed = int(np.ceil(false_positive_rate * (reference.size + 1) - 1e-9)) - 2
-        return float(reference[reference.size - 1 - allowed]) if allowed >= 0 else float("inf")
+        return threshold_among(self.reference(n), false_positive_rate)
 
     def to_arrays(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """What to store: numeric arrays, and a dict that JSON can hold."""
         self._need_fitted()
         arrays, meta = self.scales_.to_arrays()
-        params = {name: getattr(self, name) for name in PARAMS} | {"combine": list(self.combine)}
+        params = asdict(self) | {"combine": list(self.combine)}
         return arrays | self.space_.to_arrays(), meta | {"params": params}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> Self:
         """Rebuild what :meth:`to_arrays` gave; an InputError where it cannot be."""
         params = meta.get("params")
-        if not isinstance(params, dict) or set(params) != set(PARAMS):
+        if not isinstance(params, dict) or set(params) != set(cls.__dataclass_fields__):
             raise InputError("the stored parameters are missing or of another version. Fit again.")
         model = cls(**params | {"combine": tuple(params["combine"])})
         model._check_params()
@@ -295,16 +287,9 @@ class Familiarity:
         return model
 
     def _check_params(self) -> None:
-        for name, least in {
-            "n_components": 1,
-            "n_neighbors": 1,
-            "max_landmarks": 1,
-            "folds": 2,
-            "max_cells": 4,
-        }.items():
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-                raise InputError(f"{name} is {value!r}, but must be a whole number, {least} or more.")
+        least_of = {"n_components": 1, "n_neighbors": 1, "max_landmarks": 1, "folds": 2, "max_cells": 4}
+        for name, least in least_of.items():
+            whole(getattr(self, name), name, least=least)
         if not self.combine or (unknown := [name for name in self.combine if name not in PARTS]):
             raise InputError(f"combine names {unknown if self.combine else 'nothing'}; choose of {', '.join(PARTS)}.")
 

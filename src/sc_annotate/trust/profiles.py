@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sc_annotate._core.arguments import whole
 from sc_annotate.errors import InputError
 from sc_annotate.evaluation.allocation import deal
 from sc_annotate.trust._mixing import as_counts, mixing, profiles
@@ -189,9 +190,7 @@ class Profiles:
                 f"false_positive_rate is {self.false_positive_rate!r}, but must be a share between 0 and 1."
             )
         for name, least in {"folds": 2, "max_cells": 2}.items():
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-                raise InputError(f"{name} is {value!r}, but must be a whole number, {least} or more.")
+            whole(getattr(self, name), name, least=least)
 
     def need_fitted(self) -> None:
         """Raise where `fit` has not been called."""
