@@ -64,7 +64,7 @@ def test_the_mean_tops_pearson_delta_and_is_still_called_uninformative(seed: int
     assert board.methods[int(np.nanargmax(column))] == "mean"
     assert board.interval("mean", "pearson_delta").estimate > 0.8
     assert dict(zip(board.methods, board.decisions, strict=True)) == dict.fromkeys(board.methods, "uninformative")
-    assert "mean are uninformative: they say the same of every perturbation, although mean tops pearson_delta" in (
+    assert "mean are uninformative: they predict the same for every perturbation, although mean tops pearson_delta" in (
         board.verdict
     )
     assert "no method tells perturbations apart better than chance" in board.verdict

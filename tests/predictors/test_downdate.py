@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from sc_annotate._core.directions import thin_svd
+from sc_annotate.predictors._double_ridge import GenePCA
 from sc_annotate.predictors._downdate import downdated
-from sc_annotate.predictors._pca import GenePCA
 
 
 def dense(values, z, k):

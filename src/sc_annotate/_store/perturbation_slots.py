@@ -39,13 +39,13 @@ def check_writable(adata: AnnData, key: str) -> None:
     stored = adata.uns.get(key)
     written = stored.get("written") if isinstance(stored, dict) and _ours(stored) else None
     mine = set() if written is None else {str(name) for name in written}
-    foreign = [f"uns[{key!r}]"] if key in adata.uns and not _ours(stored) else []
-    foreign += [f"varm[{key + part!r}]" for part in ALL if key + part in adata.varm and key + part not in mine]
+    taken = [f"uns[{key!r}]"] if key in adata.uns and not _ours(stored) else []
+    taken += [f"varm[{key + part!r}]" for part in ALL if key + part in adata.varm and key + part not in mine]
     column = f"{key}_control"
-    foreign += [f"var[{column!r}]"] if column in adata.var and column not in mine else []
-    if foreign:
+    taken += [f"var[{column!r}]"] if column in adata.var and column not in mine else []
+    if taken:
         raise StorageError(
-            f"{', '.join(foreign)} exist already and were not written by sc_annotate. Choose another key_added than {key!r}, "
+            f"{', '.join(taken)} exist already and were not written by sc_annotate. Choose another key_added than {key!r}, "
             "or rename or delete them."
         )
 

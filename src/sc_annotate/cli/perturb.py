@@ -13,7 +13,7 @@ from sc_annotate.cli import methods
 from sc_annotate.errors import InputError
 
 AVERAGING = ("perturbation_key", "control", "replicate_key", "layer", "total_counts_key", "min_cells")
-"""Options that say how cells are averaged."""
+"""Options on how cells are averaged."""
 
 if TYPE_CHECKING:
     import argparse
@@ -58,7 +58,7 @@ def add(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Predict, print what was found, write it where asked."""
+    """Predict, print what was found, write it to the files that were named."""
     from sc_annotate import get, tl
 
     output = None if args.output is None else Path(args.output)

@@ -21,7 +21,7 @@ def _download(name: str) -> AnnData:
         data = import_module("pertpy").data
     except ImportError as error:
         raise MissingExtraError(
-            f'downloading {name} needs pertpy, which cannot be imported ({error}). Cure: pip install "sc-annotate[perturb]"'
+            f'downloading {name} needs pertpy, which cannot be imported ({error}). Install it: pip install "sc-annotate[perturb]"'
         ) from error
     return getattr(data, name)()
 

@@ -46,7 +46,7 @@ def simulate_perturb_seq(
 ) -> AnnData:
     """Counts of a screen whose effects, single and combined, are known.
 
-    Each gene has loadings on a few programmes. Perturbing a gene moves the programmes as the gene's own loadings say, so
+    Each gene has loadings on a few programmes. Perturbing a gene moves the programmes by the gene's own loadings, so
     targets of like expression have like effects: what a linear model can learn. A double has the sum of its two single
     effects, but for planted deviations. Sums are exact where screens are analysed, in means of ``log1p`` of counts per
     10,000, and not in log rates. As the shares of all genes must sum to 1, the last gene, ``"REST"``, takes up what the
@@ -82,7 +82,7 @@ def simulate_perturb_seq(
         ``"buffering"``: toward the control, by `interaction_size` but at most three quarters of the sum, so that the double lies
         between no change and the sum. ``"synergistic"``: away from it. Both among the genes that the two single
         perturbations move the same way (in both lines), with a probability in proportion to the sum. Large sums are
-        buffered in most measured doubles: a predictor that says "no change" then ranks interactions well, although it knows
+        buffered in most measured doubles: a predictor of no change then ranks interactions well, although it knows
         nothing, and is hard to beat.
     shift
         Standard deviation over genes (natural log) of a change that all perturbed cells have, whatever the target, as

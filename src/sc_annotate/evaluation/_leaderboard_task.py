@@ -90,7 +90,7 @@ def score(
         "centroid_accuracy": lambda: metrics.centroid_accuracy(truth, predicted),
         "discrimination": lambda: metrics.perturbation_discrimination(truth, predicted, control, exclude=own),
         # Distances ask for the right size as well: of a prediction that shrinks every change to a fifth, as a penalised
-        # model does, they say no more than chance. The direction from the mean of perturbed cells does not mind.
+        # model does, they give no more than chance. The direction from the mean of perturbed cells does not depend on size.
         "direction": lambda: metrics.perturbation_discrimination(
             truth, predicted, reference, exclude=own, distance="cosine"
         ),
@@ -104,7 +104,7 @@ def score(
 
 
 def chance(metric: str, n: int) -> float:
-    """What a metric gives to a prediction that says nothing about which of `n` perturbations it was."""
+    """What a metric gives to a prediction that does not depend on which of `n` perturbations it was."""
     if metric in ("discrimination", "direction"):
         return (n + 1) / (2 * n)
     return 0.5 if metric == "centroid_accuracy" else 0.0
@@ -114,7 +114,7 @@ def spread(truth: NDArray[np.float64], predicted: NDArray[np.float64], control: 
     """How much a prediction varies between conditions, over all genes together, as a share of the truth; no NaN.
 
     The median over genes of the SD ratio is 0 for a right prediction of a screen that changes few genes; this is not.
-    Where controls are matched, saying the same is to give one profile to all, or one change to all: the smaller counts.
+    Where controls are matched, a constant gives one profile to all, or one change to all: the smaller counts.
     """
     shares = []
     for origin in (0.0, control):

@@ -21,12 +21,12 @@ MIN_CONDITIONS = 6
 """With five conditions even five differences of one sign happen by chance more often than 5 % (2 / 2**5)."""
 
 CONSTANT = 0.05
-"""A prediction that varies by less than this share of the truth says the same of every perturbation."""
+"""A prediction that varies by less than this share of the truth is the same for every perturbation."""
 
 SPECIFIC = ("discrimination", "direction")
 AGREEING = ("pearson_perturbed", *SPECIFIC)
 
-SAME = "the same of every perturbation"
+SAME = "the same for every perturbation"
 
 
 @dataclass
@@ -161,7 +161,7 @@ class Findings:
     def _why(self, i: int, s: str) -> str:
         they = "it" if s else "they"
         if self.spread[i] < CONSTANT:
-            return f"{they} say{s} {SAME}"
+            return f"{they} predict{s} {SAME}"
         return f"{they} tell{s} perturbations apart no better than chance"
 
     def _topped(self, i: int) -> str:

@@ -35,7 +35,7 @@ def cv_plus(
     fold
         Which fold that was, shape (conditions,), from 0.
     predictions
-        What the model of each fold says of the new condition, folds x genes.
+        Predictions of the new condition by the model of each fold, folds x genes.
     coverage
         Between 0 and 1.
 
@@ -108,7 +108,7 @@ def cv_coverage(errors: ArrayLike, fold: ArrayLike, coverage: float = 0.9) -> ND
 
     The interval of a condition is its prediction, more or less the quantile of the absolute errors of all other folds;
     errors of other folds come from models that may have seen the condition, so the check is not fully independent; and
-    where each condition is held out alone, the mean over conditions is what was asked whatever the errors. Look at how it
+    where each condition is held out alone, the mean over conditions is what was requested whatever the errors. Look at how it
     differs between conditions.
 
     Parameters

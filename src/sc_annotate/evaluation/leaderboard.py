@@ -89,7 +89,7 @@ def leaderboard(
         control cells that belong to each. They give the ceiling.
     training_mean
         In cross-validation, the mean of the profiles that the model of each condition was trained on, (n, p). A prediction
-        that equals it says nothing of the condition, so metrics beside the perturbed mean are undefined for it.
+        that equals it does not depend on the condition, so metrics beside the perturbed mean are undefined for it.
     t
         t-statistics of each condition against all other perturbed cells, shape as `truth`: weights of the last metrics.
     n_boot
@@ -131,8 +131,8 @@ def leaderboard(
     ...     genes=genes,
     ... )
     >>> print(board.verdict)
-    On 30 conditions, model is better than no_change and mean. no_change and mean are uninformative: they say the same of
-    every perturbation.
+    On 30 conditions, model is better than no_change and mean. no_change and mean are uninformative: they predict the same
+    for every perturbation.
     """
     true = arrays.profiles(truth, "truth")
     n, p = true.shape

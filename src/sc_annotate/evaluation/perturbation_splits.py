@@ -127,7 +127,7 @@ def condition_folds(
     *,
     kind: Literal["singles", "combinations"] | None = None,
 ) -> list[Split]:
-    """Folds over conditions, each tested once, that ask what a screen will be asked: unseen singles or combinations.
+    """Folds over conditions, each tested once: unseen singles, or unseen combinations.
 
     Parameters
     ----------
@@ -150,7 +150,7 @@ def condition_folds(
     Raises
     ------
     sc_annotate.errors.InputError
-        Fewer than two folds asked for, fewer than two targets or combinations, a fold without training conditions, or
+        Fewer than two folds, fewer than two targets or combinations, a fold without training conditions, or
         the control among the conditions.
 
     Examples

@@ -29,7 +29,7 @@ def perturbation(adata: AnnData, key: str = DEFAULT_KEY) -> AnnData:
     predicted. ``layers``: ``delta`` (minus control), ``lower`` and ``upper`` (ends of the intervals), ``observed`` (NaN
     where not measured). ``obs``: ``reason`` (why a row is NaN, else empty), ``held_out`` (predicted by a model that had not
     seen the measured condition), and, with several contexts, the covariates: rows are then named ``"KLF1|K562"``, ``delta`` is
-    beside the control of the row's own context, and ``var["control"]`` is the mean of these. ``var``: ``control``. ``uns["verdict"]``: what the scores say of the method.
+    beside the control of the row's own context, and ``var["control"]`` is the mean of these. ``var``: ``control``. ``uns["verdict"]``: what follows from the scores.
 
     Raises
     ------

@@ -72,6 +72,6 @@ def energy_distance(cells_true: ArrayLike, cells_predicted: ArrayLike) -> float:
             from pertpy.tools import Distance
         except ImportError as error:
             raise MissingExtraError(
-                f'the energy distance needs pertpy ({error}). Cure: pip install "sc-annotate[perturb]"'
+                f'the energy distance needs pertpy ({error}). Install it: pip install "sc-annotate[perturb]"'
             ) from error
         return float(Distance(metric="edistance", cell_wise_metric="euclidean")(true, guess))

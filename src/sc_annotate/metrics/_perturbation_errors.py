@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def top_expressed(control: ArrayLike, n: int = 1000) -> NDArray[np.intp]:
     """Columns of the `n` genes that are highest in the control: the genes that the founding paper scores.
 
-    They follow from the control alone, so that the choice does not know the answer. Equal genes come in the order of
+    They follow from the control alone, so that the choice does not know the truth. Equal genes come in the order of
     their columns.
 
     Parameters
@@ -96,7 +96,7 @@ def pearson_delta(
     """Pearson correlation over genes of the predicted and the measured change from `reference`; 1 is best.
 
     With the control as reference it is the Pearson delta of the founding paper. Trap: where all perturbed cells share a
-    shift from the control, the mean of the training profiles scores high with it and says nothing about any single
+    shift from the control, the mean of the training profiles scores high with it and does not depend on the single
     perturbation. With the mean of the perturbed profiles as reference (Systema) that shift is gone.
 
     A correlation with numbers that do not vary is undefined: no change, measured from the control, and the mean,
@@ -206,7 +206,7 @@ def sign_accuracy(
 def sd_ratio(truth: ArrayLike, predicted: ArrayLike) -> NDArray[np.float64]:
     """How much the predictions differ between conditions, for each gene, as a share of how much the measured ones do.
 
-    Near 0 the model says the same of every perturbation, whatever its other scores. A perfect model comes out
+    Near 0 the model predicts the same for every perturbation, whatever its other scores. A perfect model comes out
     somewhat below 1, since measured profiles also differ by the sampling of cells; above 1 it exaggerates. Only
     conditions that were predicted count, on both sides.
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-# Distances closer than this are equal: the mean of two profiles is as far from both, whatever the last digit says.
+# Distances closer than this are equal: the mean of two profiles is as far from both, whatever the last digit is.
 _TIE = 1e-9
 _METRICS = {"l1": "cityblock", "l2": "euclidean"}
 _DISTANCES = (*_METRICS, "cosine")
@@ -65,7 +65,7 @@ def centroid_accuracy(
 ) -> NDArray[np.float64]:
     """Share of the other conditions' measured profiles that are farther from the prediction than the right one.
 
-    1 is best; a half is chance, and what a model that says the same of every perturbation gets on average. Distances
+    1 is best; a half is chance, and what a model that predicts the same for every perturbation gets on average. Distances
     are Euclidean; a tie counts half. All conditions in `truth` compete, also those that were not predicted.
 
     Parameters

@@ -30,7 +30,7 @@ def replicate_ceiling(
 ) -> NDArray[np.float64]:
     """`metric` of one half of the cells of each condition, taken as the prediction for the other half.
 
-    It says how well one experiment predicts its repetition. Halves have half the cells, so a perfect prediction of
+    It is how well one experiment predicts its repetition. Halves have half the cells, so a perfect prediction of
     profiles of all cells can score somewhat better than this.
 
     Trap: both halves measured from the same control cells share the control's error, which lifts the ceiling of

@@ -6,7 +6,7 @@ a condition, and it is NaN where the metric is undefined, never 0.
 
 No one of these is enough. The mean of the training profiles does well by `pearson_delta` and `overlap_at_n` wherever
 perturbed cells share a shift from the control; `centroid_accuracy`, `perturbation_discrimination`, `sd_ratio` and
-`pearson_delta` measured from the mean of the perturbed profiles show that it says the same of every perturbation.
+`pearson_delta` measured from the mean of the perturbed profiles show that it predicts the same for every perturbation.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class _Cells:
-    """What the columns of ``obs`` say of each cell, as codes; -1 of cells that cannot be used."""
+    """The columns of ``obs`` as codes, one a cell; -1 of cells that cannot be used."""
 
     condition: NDArray[np.intp]
     known: list[str]

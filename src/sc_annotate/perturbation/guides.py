@@ -157,7 +157,7 @@ def _statuses(
     is_control: NDArray[np.bool_],
     chance: float,
 ) -> NDArray[np.object_]:
-    """In words what the correlations say."""
+    """Status of each guide, from the correlations."""
     clear = expected > CLEAR
     # Where most conditions act alike, a guide need not be nearer to its own than to others.
     agrees = compared & ((correlation > chance) | (clear & (correlation > expected / 2)))

@@ -32,7 +32,7 @@ LEAST = 4
 class HeldOut:
     """Predictions of the conditions of a screen by models that had not seen them.
 
-    ``predicted`` is conditions x genes by model, the one that is asked for first; ``fold`` says in which fold a condition
+    ``predicted`` is conditions x genes by model, the method first; ``fold`` is the fold that a condition
     was held out, -1 where in none. ``new`` are predictions of other conditions by the first model of each fold, folds x
     conditions x genes.
     """

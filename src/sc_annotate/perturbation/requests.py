@@ -22,7 +22,7 @@ MIN_CELLS = 10
 TAKEN = ("reason", "held_out")
 """Columns of what get.perturbation returns."""
 FROM_CELLS = ("perturbation_key", "control", "replicate_key", "separator", "guide_suffix", "min_cells")
-"""Arguments that say how cells are read and averaged: of no use where `adata` holds profiles."""
+"""How cells are read and averaged: of no use where `adata` holds profiles."""
 MATRIX = ("layer", "total_counts_key", "values")
 
 
@@ -180,7 +180,7 @@ class InteractionsRequest(Request):
 
 
 def refuse_for_profiles(profiles: Request, matrix: Request) -> None:
-    """Refuse by name what says how cells are averaged, where `adata` holds profiles already."""
+    """Refuse by name the arguments on how cells are averaged, where `adata` holds profiles already."""
     written = {*profiles.written.intersection(FROM_CELLS), *matrix.written.intersection(MATRIX)}
     refuse(
         written,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 # A prediction in another logarithm is off by a factor of 0.69 or 1.44, so the bounds stay inside.
 SLOPE = (0.8, 1.25)
-# Fewer values, other than 0, say nothing of their signs.
+# Fewer values, other than 0, are too few to look at their signs.
 FEW_VALUES = 50
 
 
@@ -28,7 +28,7 @@ def check_prediction(
 ) -> None:
     """Refuse a prediction that is not on the scale of truth; all are rows x genes, `control` of the same rows.
 
-    `otherwise` says what remains to a caller who knows better.
+    `otherwise` is what a caller who knows better can do.
     """
     there = np.isfinite(X).all(axis=1)
     if not there.any():
@@ -47,10 +47,10 @@ def check_prediction(
         return
     if SLOPE[0] <= slope <= SLOPE[1]:
         return
-    cure = f"Bring it to the natural log1p of counts per 10,000, averaged over cells; {otherwise}"
+    fix = f"Bring it to the natural log1p of counts per 10,000, averaged over cells; {otherwise}"
     guess = "it is on another scale than truth"
     if abs(slope) < 0.5 and (X < 0).any():
-        guess, cure = "it looks like changes to control", "Pass predictions_are='delta'."
+        guess, fix = "it looks like changes to control", "Pass predictions_are='delta'."
     elif abs(slope - 1 / np.log(2)) < 0.1:
         guess = "it looks like logarithms to base 2"
     elif (X >= 0).all() and np.allclose(X, np.round(X)):
@@ -58,7 +58,7 @@ def check_prediction(
     elif (X >= 0).all() and _cosine(np.log1p(X), control) > _cosine(X, control):
         guess = "it looks like counts per 10,000 without the logarithm"
     raise MatrixError(
-        f"{what} does not fit truth: {guess} (slope on the control {slope:.2f} instead of about 1). {cure}"
+        f"{what} does not fit truth: {guess} (slope on the control {slope:.2f} instead of about 1). {fix}"
     )
 
 

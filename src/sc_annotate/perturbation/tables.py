@@ -46,7 +46,7 @@ class Table:
 def read_table(
     source: Any, how: TableRequest, *, what: str, is_truth: bool = False, need_control: bool = False
 ) -> Table:
-    """Read an AnnData or a DataFrame, which must have a row for the control where `need_control` says so.
+    """Read an AnnData or a DataFrame, which must have a row for the control with `need_control`.
 
     In `is_truth` only the name of the control is the control; in other tables also "ctrl" and the like.
     """

@@ -24,7 +24,7 @@ def predictable(
     n_folds: int | None = default(None),
     rng: int = default(0),
 ) -> pd.DataFrame:
-    """Say for each condition whether :func:`sc_annotate.tl.predict_perturbation` would predict it, and if not, why.
+    """For each condition, whether :func:`sc_annotate.tl.predict_perturbation` would predict it, and if not, why.
 
     For a condition that was not measured the method is fitted on all that were. For a measured one it is fitted without
     its fold: neither the condition nor, of a single perturbation, any combination with its target. The only condition of

@@ -1,4 +1,4 @@
-"""The paper's linear model in pieces: vectors of perturbations, and fits that share what they have in common."""
+"""The paper's linear model in pieces: vectors of genes and perturbations, and fits that share what they have in common."""
 
 from __future__ import annotations
 
@@ -8,13 +8,49 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sc_annotate._core.directions import thin_svd
-from sc_annotate.predictors._pca import GenePCA
+from sc_annotate.predictors._downdate import downdated
 from sc_annotate.predictors._screen import some
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sc_annotate.predictors._screen import Embedding, Screen
+
+
+@dataclass(frozen=True, eq=False)
+class GenePCA:
+    """Genes are observations, conditions (the control last) are variables, centred and not scaled.
+
+    The scores of genes are ``basis * values``. Leaving a condition out stays within the same basis: where all components
+    are kept, its scores are ``basis @ without(i, k)``, exactly.
+    """
+
+    basis: NDArray[np.float64]
+    """Genes x r, orthonormal columns."""
+    values: NDArray[np.float64]
+    """Singular values, shape (r,)."""
+    loadings: NDArray[np.float64]
+    """Conditions and control x r, orthonormal columns."""
+
+    @classmethod
+    def of(cls, screen: Screen, k: int | None = None) -> GenePCA:
+        """Of the profiles (not the changes) of a screen; the first `k` components, or all of them."""
+        profiles = np.concatenate([screen.mean, screen.control[None]])
+        profiles -= profiles.mean(axis=1, keepdims=True)
+        if k == 0 or not profiles.any():
+            return cls(np.zeros((len(screen.genes), 0)), np.zeros(0), np.zeros((len(profiles), 0)))
+        return cls(*thin_svd(profiles.T, k))
+
+    def all(self, k: int) -> NDArray[np.float64]:
+        """Scores of the first `k` components as combinations of the basis, r x k."""
+        return np.eye(len(self.values))[:, :k] * self.values[:k]
+
+    def without(self, i: int, k: int) -> NDArray[np.float64]:
+        """The same of an analysis without condition `i`."""
+        if not len(self.values):
+            return self.all(k)
+        eigenvalues, vectors = downdated(self.values**2, self.values * self.loadings[i], k)
+        return vectors * np.sqrt(np.maximum(eigenvalues, 0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +87,7 @@ class DoubleRidge:
     screen
         n training conditions, p genes.
     gene_embedding, perturbation_embedding
-        Vectors from elsewhere, or None.
+        Vectors from another source, or None.
     k
         How many components are needed; None: all, as leaving conditions out takes.
     """
@@ -130,7 +166,7 @@ class TargetVectors:
     screen
         n training conditions.
     given
-        Vectors from elsewhere; None: the rows of `pca`.
+        Vectors from another source; None: the rows of `pca`.
     pca
         Of the training profiles. Leaving out a condition changes it, so that its components come in last.
     """

@@ -31,7 +31,7 @@ def leave_one_out(
 ) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
     """Predictions of a method fitted without one condition, for each condition of a screen in turn.
 
-    The errors of the left-out conditions, and what each of these fits says of new ones, are what jackknife+ intervals
+    The errors of the left-out conditions, and what each of these fits predicts for new ones, are what jackknife+ intervals
     (Barber et al. 2021) are made of. The built-in methods come by them without fitting again, where that is exact.
 
     Parameters

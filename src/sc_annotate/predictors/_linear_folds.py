@@ -36,7 +36,7 @@ class LeftOutErrors:
 
 
 def left_out_errors(parts: DoubleRidge, n_components: int, penalty: float) -> LeftOutErrors:
-    """Errors over a grid that holds the setting asked for."""
+    """Errors over a grid that holds the requested setting."""
     n = len(parts.known)
     needs_components = parts.targets.given is None or parts.given_genes is None
     ks = sorted({k for k in (*COMPONENTS, n_components) if k < n} or {1}) if needs_components else [n_components]
@@ -91,8 +91,8 @@ def linear_folds(
 def _coefficients(parts: DoubleRidge, i: int, new_rows: NDArray[np.float64], setting: Setting) -> NDArray[np.float64]:
     """Of condition `i`, where it has a vector, and of the new ones, r x conditions; without condition `i`."""
     k, penalty = setting
-    asked = np.concatenate([parts.targets.training[[i]], new_rows]) if parts.known[i] else new_rows
+    wanted = np.concatenate([parts.targets.training[[i]], new_rows]) if parts.known[i] else new_rows
     if parts.n_known(i) == 0:
         return np.zeros((parts.basis.shape[1], 0))
     components = parts.components(i, k)
-    return parts.weights(i, components).coefficients(parts.targets.finish(asked, components), penalty)
+    return parts.weights(i, components).coefficients(parts.targets.finish(wanted, components), penalty)

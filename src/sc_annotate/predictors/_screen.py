@@ -1,4 +1,4 @@
-"""What predictors learn from: the mean profiles of a screen, and embeddings that come from elsewhere."""
+"""What predictors learn from: the mean profiles of a screen, and embeddings from other sources."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _shape(shape: tuple[int | None, ...]) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Embedding:
-    """Vectors of genes or of perturbations that come from elsewhere: another screen, an annotation, a model.
+    """Vectors of genes or of perturbations from another source: another screen, an annotation, a model.
 
     Parameters
     ----------
@@ -231,7 +231,7 @@ class Screen:
 
 
 def _cut(cells: Cells, chosen: NDArray[np.intp], n: int) -> Cells:
-    # The last entry answers to the code -1 of control cells; -2 marks cells that go.
+    # The last entry is for the code -1 of control cells; -2 marks cells that go.
     position = np.full(n + 1, -2, dtype=np.intp)
     position[chosen] = np.arange(chosen.size)
     position[n] = -1
@@ -241,7 +241,7 @@ def _cut(cells: Cells, chosen: NDArray[np.intp], n: int) -> Cells:
 
 
 def as_targets(targets: Sequence[Iterable[str]]) -> list[tuple[str, ...]]:
-    """Each condition as the sorted tuple of its different targets; a bare name is refused with the cure."""
+    """Each condition as the sorted tuple of its different targets; a bare name is an error that says how to write it."""
     if isinstance(targets, str):
         raise InputError(f"targets must be a list of tuples, such as [({targets!r},)], not the text {targets!r}.")
     out = []

@@ -9,9 +9,8 @@ import numpy as np
 
 from sc_annotate.errors import MethodError
 from sc_annotate.predictors._base import Predictor
-from sc_annotate.predictors._double_ridge import TargetVectors
+from sc_annotate.predictors._double_ridge import GenePCA, TargetVectors
 from sc_annotate.predictors._leave_one_out import need_two
-from sc_annotate.predictors._pca import GenePCA
 from sc_annotate.predictors._screen import Embedding, as_targets
 
 if TYPE_CHECKING:
@@ -23,16 +22,16 @@ if TYPE_CHECKING:
 
 
 def neighbour_weights(
-    training: NDArray[np.float64], asked: NDArray[np.float64], n_neighbors: int
+    training: NDArray[np.float64], wanted: NDArray[np.float64], n_neighbors: int
 ) -> NDArray[np.float64]:
-    """Weight of each training row for each asked row, m x n, rows summing to 1.
+    """Weight of each training row for each new row, m x n, rows summing to 1.
 
     Columns are centred and scaled over the training rows, and distances are one minus the cosine. A weight falls
     linearly with the distance and reaches 0 at the first row that is not a neighbour, so a small change of a vector
     never makes a jump.
     """
     center, scale = training.mean(axis=0), training.std(axis=0)
-    # A column that is constant but for rounding says nothing.
+    # A column that is constant but for rounding carries no information.
     inverse = np.where(scale > 1e-12 * np.abs(training).max(initial=0), 1 / np.where(scale > 0, scale, 1), 0.0)
 
     def directions(rows: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -40,7 +39,7 @@ def neighbour_weights(
         length = np.linalg.norm(scaled, axis=1, keepdims=True)
         return np.divide(scaled, length, out=np.zeros_like(scaled), where=length > 0)
 
-    distance = np.maximum(1 - directions(asked) @ directions(training).T, 0)
+    distance = np.maximum(1 - directions(wanted) @ directions(training).T, 0)
     order = np.argsort(distance, axis=1, kind="stable")
     m, n = distance.shape
     rows = np.arange(m)
@@ -68,7 +67,7 @@ class NearestPerturbations(Predictor):
         Without an embedding the vector of a perturbation is the row of its target in the principal components of the
         training profiles, as in the linear model; how many of these. A target must then be a read-out gene.
     perturbation_embedding
-        Vectors from elsewhere. That of a combination is the sum of those of its targets.
+        Vectors from another source. That of a combination is the sum of those of its targets.
 
     Examples
     --------
@@ -119,9 +118,9 @@ class NearestPerturbations(Predictor):
 
     def predict_profiles(self, targets: list[tuple[str, ...]]) -> NDArray[np.float64]:
         """The control plus the mean change of the nearest conditions."""
-        asked = self._vectors.finish(self._vectors.rows(targets), self._components)
+        wanted = self._vectors.finish(self._vectors.rows(targets), self._components)
         out: NDArray[np.float64] = (
-            self.control_ + neighbour_weights(self.vectors_, asked, self.n_neighbors) @ self.delta_
+            self.control_ + neighbour_weights(self.vectors_, wanted, self.n_neighbors) @ self.delta_
         )
         return out
 
@@ -143,11 +142,11 @@ class NearestPerturbations(Predictor):
             own, others = np.full(p, np.nan), np.full((len(new), p), np.nan)
             others_known = np.flatnonzero(np.delete(vectors.known, i))
             used = others_known + (others_known >= i)
-            asked = np.concatenate([vectors.training[[i]], new_rows]) if known else new_rows
+            wanted = np.concatenate([vectors.training[[i]], new_rows]) if known else new_rows
             if used.size:
                 components = vectors.pca.without(i, self.n_components)
                 places = vectors.finish(vectors.training[used], components)
-                weights = neighbour_weights(places, vectors.finish(asked, components), self.n_neighbors)
+                weights = neighbour_weights(places, vectors.finish(wanted, components), self.n_neighbors)
                 profiles = screen.control + weights @ delta[used]
                 own = profiles[0] if known else own
                 others[can] = profiles[int(known) :]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 PENALTIES = (1e-3, 1e-2, 0.03, 0.1, 0.3, 1.0, 3.0)
 
 FEWEST = 3
-"""Training combinations from which on they say how vectors add up."""
+"""Training combinations needed to learn how vectors add up."""
 
 
 @dataclass

@@ -29,7 +29,7 @@ class Linear(Predictor):
     The paper's model. G holds the first principal components of the training profiles with the control (genes are
     observations; conditions are centred, not scaled); p is the row of G that belongs to the target, so a target must
     be a read-out gene; b is the mean change over the training conditions and the control (whose change is zero); W
-    minimises the squared error with a ridge penalty on both sides, in closed form. Where p says nothing, b is left,
+    minimises the squared error with a ridge penalty on both sides, in closed form. Where p carries no information, b is left,
     so the model falls back to the mean. The vector of a combination is the sum of those of its targets.
 
     Parameters
@@ -42,9 +42,9 @@ class Linear(Predictor):
         Choose both by leaving out each training condition in turn (smallest mean L2 over all genes). The paper's
         setting suits some hundred conditions; with few of them it can lose to no change at all.
     gene_embedding
-        Vectors of genes from elsewhere, in place of G. Genes without one are predicted by the offset alone.
+        Vectors of genes from another source, in place of G. Genes without one are predicted by the offset alone.
     perturbation_embedding
-        Vectors of perturbations from elsewhere, in place of P: the best model of the paper takes them from a screen
+        Vectors of perturbations from another source, in place of P: the best model of the paper takes them from a screen
         of another cell line (:func:`sc_annotate.predictors.screen_embedding`).
 
     Attributes
@@ -131,7 +131,7 @@ class Linear(Predictor):
                 f"others are not among {source} ({some(left)})."
             )
         if (self.gene_embedding is None or self.perturbation_embedding is None) and self._components.shape[1] < k:
-            self.notes_.append(f"there are only {self._components.shape[1]} components, fewer than the {k} asked for.")
+            self.notes_.append(f"there are only {self._components.shape[1]} components, fewer than the {k} requested.")
         if not self.tune and n < 2 * k:
             self.notes_.append(
                 f"{n} training conditions are fewer than twice the {k} components: set tune=True or take fewer."

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 class MatchingMean(Predictor):
     """The mean of the single profiles of a condition's targets; the mean profile stands in for targets not seen alone.
 
-    For an unseen single it is therefore the mean of the training conditions. It knows which perturbation it is asked
-    for only as far as its parts were seen, and so shows how much of a score needs no more than that.
+    For an unseen single it is therefore the mean of the training conditions. It depends on the perturbation
+    only as far as its parts were seen, and so shows how much of a score needs no more than that.
 
     References
     ----------

@@ -24,7 +24,7 @@ class Mean(Predictor):
     """The mean effect of the training conditions, for every condition; each condition counts once, however many cells.
 
     It catches what all perturbed cells share (being handled, being selected), which flatters it wherever changes are
-    correlated with the control's profile as reference. It says the same of every perturbation.
+    correlated with the control's profile as reference. It is the same for every perturbation.
 
     Parameters
     ----------

@@ -28,7 +28,7 @@ class GeneSetRidge(Predictor):
     """Perturbations whose targets share gene sets (pathways, complexes, GO terms) are expected to act alike.
 
     Ridge regression of the changes, with an unpenalised intercept, on which sets the targets belong to. A set counts
-    by one over its size, so that small sets say more, and the vector of a condition is scaled to length 1; that of a
+    by one over its size, so that small sets weigh more, and the vector of a condition is scaled to length 1; that of a
     combination is the sum of those of its targets before. A target that shares no set with a training target gets the
     intercept. Targets need not be read-out genes.
 

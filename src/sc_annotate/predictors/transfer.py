@@ -62,7 +62,7 @@ class Transfer(Predictor):
     """What a perturbation did in another cell line, donor or modality is what it is expected to do here.
 
     Changes are carried over by a line, ``offset + scale * change``, that is learnt on the conditions measured in both
-    screens. Where the other screen says nothing of this one, the scale falls towards 0 and the mean change here is
+    screens. Where the other screen is not related to this one, the scale falls towards 0 and the mean change here is
     left.
 
     Parameters
@@ -164,12 +164,12 @@ class Transfer(Predictor):
         shared, delta = np.array(rows) >= 0, screen.delta
         sums = _Sums(there[np.array(rows)[shared]], delta[shared])
         can = np.array([t in where for t in new], dtype=np.bool_)
-        asked = there[[where[t] for t in new if t in where]]
+        wanted = there[[where[t] for t in new if t in where]]
         for row, change in zip(rows, delta, strict=True):
             less = sums.without(there[row], change) if row >= 0 else sums
             line = less.line(float(self.penalty), self.per_gene)
             own, others = np.full(len(change), np.nan), np.full((len(new), len(change)), np.nan)
             if row >= 0:
                 own = screen.control + (line.offset + line.scale * there[row])
-            others[can] = screen.control + (line.offset + line.scale * asked)
+            others[can] = screen.control + (line.offset + line.scale * wanted)
             yield own, others

@@ -40,7 +40,7 @@ def genetic_interactions(
         Mean expression of conditions, as :func:`sc_annotate.pp.perturbation_profiles` makes it, with singles and doubles.
     predictions
         Predicted doubles by name of the method: conditions (``"A+B"``, in either order) x genes, as a DataFrame or
-        AnnData, from any model. Each is ranked by how far it says a gene deviates from the sum of the observed singles,
+        AnnData, from any model. Each is ranked by how far its prediction of a gene deviates from the sum of the observed singles,
         and compared with the interactions found. ``"no_change"``, which predicts the control, is always among them, and hard to
         beat: it takes every large sum for a buffered one.
     predictions_are
@@ -69,7 +69,7 @@ def genetic_interactions(
         Names of rows and columns of the arrays ``deviation``, ``z``, ``q``, ``local_fdr`` (float64) and ``interaction``
         (bool). ``z`` is NaN, and there is no interaction, where a standard error is 0 or missing.
     ``null``
-        ``delta0``, ``sigma0``, ``p0``; a ``sigma0`` far from 1 says that standard errors are off, as where cells are not
+        ``delta0``, ``sigma0``, ``p0``; a ``sigma0`` far from 1 means that standard errors are off, as where cells are not
         independent.
     ``classes``
         Number of interactions of each class; ``n_pairs``, of all pairs that were tested.
