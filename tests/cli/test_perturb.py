@@ -59,7 +59,7 @@ def test_from_file_to_file(screen: Path, tmp_path: Path, capsys: pytest.CaptureF
         (["--scores", "scores.csv", "--no-scores"], "leave out one of them"),
         (["--predict", "A+"], "a part of the name is empty"),
         (["--param", "n_components"], "such as --param n_components=5"),
-        (["--param", "penalty=1", "--param", "penalty=2"], "--param penalty is occurs twice"),
+        (["--param", "penalty=1", "--param", "penalty=2"], "--param penalty occurs twice"),
         (["--param", "componets=3"], "It takes: n_components"),
         (["--param", "penalty=strong"], "penalty must be a positive number, not 'strong'"),
     ],
