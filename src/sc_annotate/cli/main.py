@@ -13,8 +13,8 @@ from sc_annotate import __version__
 from sc_annotate._core.arguments import seed
 from sc_annotate._core.files import one_line
 from sc_annotate._core.settings import settings
-from sc_annotate._store.files import read_h5ad, write_h5ad, write_results
-from sc_annotate.cli import convert, methods, perturb
+from sc_annotate._store.h5ad_files import read_h5ad, write_h5ad, write_results
+from sc_annotate.cli import convert, list_methods, perturb
 from sc_annotate.errors import InputError, ScAnnotateError
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     info.add_argument("model", help="a fitted model (.safetensors), or its https address")
     info.set_defaults(run=_info)
 
-    methods.add(commands)
+    list_methods.add(commands)
 
     inspect = commands.add_parser("inspect", help="report on the values and genes of an h5ad file")
     inspect.add_argument("file", help="any .h5ad file; only a sample of it is read")
@@ -107,7 +107,7 @@ def _training_options(parser: argparse.ArgumentParser, *, required: bool) -> Non
     )
     parser.add_argument("--batch-key", help="column of obs with batches or donors")
     parser.add_argument("--method", help="see `sc-annotate methods` (default: logreg)")
-    methods.add_param(parser)
+    list_methods.add_param(parser)
     parser.add_argument("--n-top-genes", type=int, help="variable genes used (default: 2,000)")
     parser.add_argument("--min-cells", type=int, help="leave out types with fewer cells")
     parser.add_argument("--max-cells", type=int, help="reference cells to learn from (default: 30,000; 0: all)")
@@ -129,7 +129,7 @@ def _written(args: argparse.Namespace) -> dict[str, Any]:
     }
     out = {name: getattr(args, option) for name, option in names.items() if getattr(args, option) is not None}
     if args.param:
-        out["method_kwargs"] = methods.params_of(args.param)
+        out["method_kwargs"] = list_methods.params_of(args.param)
     if args.max_cells is not None:
         out["max_cells"] = args.max_cells or None
     return out

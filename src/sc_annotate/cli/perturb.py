@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sc_annotate._core.request import refuse
-from sc_annotate._store.files import read_h5ad, write_h5ad
-from sc_annotate.cli import methods
+from sc_annotate._store.h5ad_files import read_h5ad, write_h5ad
+from sc_annotate.cli import list_methods
 from sc_annotate.errors import InputError
 
 AVERAGING = ("perturbation_key", "control", "replicate_key", "layer", "total_counts_key", "min_cells")
@@ -39,7 +39,7 @@ def add(commands: Any) -> None:
     perturb.add_argument("--perturbation-key", help="column of obs (default: perturbation)")
     perturb.add_argument("--control", help="name of unperturbed cells (default: control)")
     perturb.add_argument("--method", help="a perturbation method; by default the baseline")
-    methods.add_param(perturb)
+    list_methods.add_param(perturb)
     perturb.add_argument(
         "--lfc", action="store_true", help="the file holds log fold changes to control, one row a condition"
     )
@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> None:
             why="log fold changes (--lfc) are not averaged over cells",
         )
     adata = _screen(args.screen, args)
-    kwargs = methods.params_of(args.param)
+    kwargs = list_methods.params_of(args.param)
     # Another screen is a file here: profiles, or what they are made of, as of the screen itself.
     kwargs |= {name: _profiles(value, args) for name, value in kwargs.items() if str(value).endswith(".h5ad")}
     tl.predict_perturbation(

@@ -12,7 +12,7 @@ from sc_annotate.datasets._perturb_interactions import KINDS, planted
 from sc_annotate.datasets._perturb_noise import burst, burst_size, noise_levels
 from sc_annotate.datasets._perturb_scale import DEPTH_SD, Scale
 from sc_annotate.datasets._perturb_truth import Shape, design, expected_effects, expected_profiles, shares_by_batch
-from sc_annotate.datasets._tree import apportion
+from sc_annotate.datasets._random_tree import apportion
 from sc_annotate.errors import InputError
 
 if TYPE_CHECKING:

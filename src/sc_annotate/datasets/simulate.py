@@ -8,7 +8,7 @@ import numpy as np
 
 from sc_annotate._core.arguments import number, share, whole
 from sc_annotate.datasets._molecules import draw_counts
-from sc_annotate.datasets._tree import apportion, by_type_and_batch, grow, log_profiles, shares
+from sc_annotate.datasets._random_tree import apportion, by_type_and_batch, grow, log_profiles, shares
 from sc_annotate.errors import InputError
 
 if TYPE_CHECKING:

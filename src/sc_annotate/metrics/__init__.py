@@ -18,7 +18,7 @@ from sc_annotate.metrics.interactions import (
     local_fdr,
     tail_area_q,
 )
-from sc_annotate.metrics.ontology import (
+from sc_annotate.metrics.ontology_distance import (
     HierarchicalScores,
     hierarchical_precision_recall_f1,
     ontology_accuracy,

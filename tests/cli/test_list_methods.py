@@ -13,7 +13,7 @@ import pytest
 
 import sc_annotate as sca
 from sc_annotate.cli import main
-from sc_annotate.cli.methods import params_of
+from sc_annotate.cli.list_methods import params_of
 from sc_annotate.errors import InputError
 
 if TYPE_CHECKING:
