@@ -81,11 +81,11 @@ def backed(sizes: list[int], rounds: int, folder: Path) -> dict[str, Any]:
 
 
 def run(what: str, path: Path, model: Path) -> dict[str, Any]:
-    asked = [sys.executable, __file__, what, str(path), str(model)]
-    told = subprocess.run(asked, capture_output=True, text=True, check=False)
-    if told.returncode:
-        return {"error": (told.stderr.strip().splitlines() or ["no words"])[-1], "returncode": told.returncode}
-    return json.loads(told.stdout.splitlines()[-1])
+    command = [sys.executable, __file__, what, str(path), str(model)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        return {"error": (done.stderr.strip().splitlines() or ["no words"])[-1], "returncode": done.returncode}
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def same(n: int, folder: Path) -> dict[str, Any]:
@@ -112,7 +112,7 @@ def same(n: int, folder: Path) -> dict[str, Any]:
     def chunked() -> ad.AnnData:
         return ad.AnnData(da.from_array(memory.X, chunks=(3000, -1), asarray=False), obs=memory.obs, var=memory.var)
 
-    def told(data: ad.AnnData) -> dict[str, Any]:
+    def annotated(data: ad.AnnData) -> dict[str, Any]:
         sca.tl.annotate(data, model)
         out = {name: np.asarray(data.obs[f"annotation{name}"]) for name in ("", "_status", "_unfamiliarity")}
         return out | {"proba": np.asarray(data.obsm["annotation_proba"])}
@@ -123,11 +123,11 @@ def same(n: int, folder: Path) -> dict[str, Any]:
     def lazy() -> ad.AnnData:
         return ad.experimental.read_lazy(zarr)
 
-    found, truth = {}, told(memory)
+    found, truth = {}, annotated(memory)
 
     def compare(name: str, make: Any) -> None:
         try:
-            own = told(make())
+            own = annotated(make())
         except Exception as error:  # noqa: BLE001
             found[name] = {"error": f"{type(error).__name__}: {error}"[:200]}
             return

@@ -17,7 +17,7 @@ EASY = 0.8
 HARD = {10: 0.52, 50: 0.68}
 """Differences between types that leave a macro-F1 of about 0.9."""
 
-BARE: dict[str, Any] = {"false_positive_rate": None, "check_quality": False}
+BARE: dict[str, Any] = {"trust": sca.trust.Options(false_positive_rate=None, check_quality=False)}
 
 
 def celltypist() -> Any:
@@ -129,7 +129,7 @@ def fit(n: int, rounds: int, n_types: int = 10) -> dict[str, Any]:
     def theirs() -> None:
         models["CellTypist"] = train_celltypist(train)
 
-    bare: dict[str, Any] = {"calibration": None, "cv": 0}
+    bare: dict[str, Any] = {"trust": None, "cv": 0}
     calls = {
         "CellTypist": theirs,
         "logreg, bare": ours("logreg, bare", **bare),

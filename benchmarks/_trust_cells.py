@@ -29,12 +29,12 @@ FILES = {
 }
 FOLDS = 5
 RAW = "uncalibrated"
-ASKED = 0.9
+COVERAGE = 0.9
 
 
 @dataclass(frozen=True)
-class Told:
-    """What one method says of the held-out cells of one test: one batch, or (pbmc68k) all five folds together."""
+class HeldOut:
+    """What one method predicts for the held-out cells of one test: one batch, or (pbmc68k) all five folds together."""
 
     test: str
     y: np.ndarray
@@ -43,7 +43,7 @@ class Told:
     proba: dict[str, np.ndarray]
     """By calibration; 0 for a type that the training cells lack."""
     sets: np.ndarray
-    """Prediction sets for the coverage ASKED, with thresholds from training cells."""
+    """Prediction sets for the coverage COVERAGE, with thresholds from training cells."""
     inner: list[tuple[np.ndarray, np.ndarray]]
     """For each training set: calibrated probabilities of its own held-out cells, and their types."""
 
@@ -84,7 +84,7 @@ def inside(train: Training, method: str) -> tuple[np.ndarray, np.ndarray, np.nda
     return own.proba[keep], np.searchsorted(own.classes, own.y[keep]), own.fold[keep]
 
 
-def tell(name: str, data: Training, method: str, split: Split) -> Told:
+def predict(name: str, data: Training, method: str, split: Split) -> HeldOut:
     """One split; nothing is learned from the cells that it tests."""
     train, classes = rows_of(data, split.train), np.unique(data.y)
     proba, codes, fold = inside(train, method)
@@ -96,19 +96,19 @@ def tell(name: str, data: Training, method: str, split: Split) -> Told:
         found[kind][:, known] = make_calibrator(kind).fit(proba, codes).transform(own.proba[:, known])
     after = cross_fit(Temperature, proba, codes, fold)
     sets = np.zeros(own.proba.shape, dtype=bool)
-    sets[:, known] = Conformal().fit(after, codes).sets(found["temperature"][:, known], ASKED)
+    sets[:, known] = Conformal().fit(after, codes).sets(found["temperature"][:, known], COVERAGE)
     test = name if data.batch is None else f"{name}: {split.name}"
-    return Told(test, own.y, classes, own.cells, found, sets, [(after, codes)])
+    return HeldOut(test, own.y, classes, own.cells, found, sets, [(after, codes)])
 
 
-def together(parts: list[Told]) -> Told:
+def together(parts: list[HeldOut]) -> HeldOut:
     """The splits of one test, one or five of them, as one."""
     join = {key: np.concatenate([getattr(p, key) for p in parts]) for key in ("y", "cells", "sets")}
     proba = {key: np.concatenate([p.proba[key] for p in parts]) for key in parts[0].proba}
     return replace(parts[0], proba=proba, inner=[p.inner[0] for p in parts], **join)
 
 
-def all_tests(name: str, data: Training, method: str) -> list[list[Told]]:
+def all_tests(name: str, data: Training, method: str) -> list[list[HeldOut]]:
     """Tests, each of one split or more."""
-    told = [tell(name, data, method, split) for split in splits(data)]
-    return [told] if data.batch is None else [[t] for t in told]
+    held = [predict(name, data, method, split) for split in splits(data)]
+    return [held] if data.batch is None else [[t] for t in held]

@@ -73,7 +73,7 @@ Temperature does not change the labels. Isotonic and Venn-Abers calibrate each t
 of logistic regression and their changes, over all cells of a data set. On `pbmc68k` Venn-Abers increases macro-F1, with a
 wide interval; in new batches the scores hardly change.
 
-{calibration_calls}
+{calibration_labels}
 ### Logistic regression, test by test
 
 Error: expected calibration error, in brackets its expected value for a perfectly calibrated model. Last three columns:
@@ -150,7 +150,7 @@ Macro-F1 of all cells of a data set together, minus that of the same method. On 
 lower macro-F1 (with weights, at the same accuracy, so at the cost of rare types): significantly with equal weights, not
 with learned ones.
 
-{consensus_calls}
+{consensus_labels}
 ## Rejecting the least confident labels
 
 Logistic regression with temperature. *Risk at 0.8*: error rate among the 80 % most confident cells (*at 1*: all cells).

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from _trust_cells import ASKED, RAW, Told
+from _trust_cells import COVERAGE, RAW, HeldOut
 from anndata import AnnData
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from sc_annotate.annotation.training import Training
 
-    Tests = dict[str, list[Told]]  # by data set
+    Tests = dict[str, list[HeldOut]]  # by data set
     Found = dict[str, Tests]  # by method
 
 N_BOOT, N_HALVES, ENOUGH = 1000, 200, 30
@@ -40,14 +40,14 @@ def signed(estimate: float, low: float, high: float) -> str:
     return f"{estimate:+.3f} [{low:+.3f}, {high:+.3f}]"
 
 
-def losses(told: Told, proba: np.ndarray) -> np.ndarray:
+def losses(held: HeldOut, proba: np.ndarray) -> np.ndarray:
     """Log loss of each cell, as `metrics.log_loss` counts it."""
-    of_truth = proba[np.arange(len(told.y)), np.searchsorted(told.classes, told.y)]
+    of_truth = proba[np.arange(len(held.y)), np.searchsorted(held.classes, held.y)]
     return -np.log(np.maximum(of_truth.astype(float), 1e-6))
 
 
 def change(y: np.ndarray, a: np.ndarray, b: np.ndarray, metric: str) -> str:
-    """Score of calls a minus that of calls b, with its paired interval."""
+    """Score of labels a minus that of labels b, with its paired interval."""
     found = paired_difference(y, a, b, metric=metric)
     return signed(found.estimate, found.low, found.high)
 
@@ -66,33 +66,33 @@ def over_tests(values: Iterable[float]) -> str:
     return signed(v.mean(), *np.quantile(drawn, [0.025, 0.975]))
 
 
-def every(tests: Tests) -> list[Told]:
-    return [told for group in tests.values() for told in group]
+def every(tests: Tests) -> list[HeldOut]:
+    return [held for group in tests.values() for held in group]
 
 
 # Calibration
 
 
-def error(told: Told, name: str) -> tuple[float, float]:
-    p = told.proba[name]
-    floor = metrics.expected_calibration_error_if_calibrated(p.max(axis=1))
-    return metrics.expected_calibration_error(told.y, p, told.classes), floor
+def error(held: HeldOut, name: str) -> tuple[float, float]:
+    p = held.proba[name]
+    expected = metrics.expected_calibration_error_if_calibrated(p.max(axis=1))
+    return metrics.expected_calibration_error(held.y, p, held.classes), expected
 
 
-def mean_error(tests: list[Told], name: str) -> str:
-    own, floor = np.mean([error(t, name) for t in tests], axis=0)
-    return f"{own:.3f} ({floor:.3f})"
+def mean_error(tests: list[HeldOut], name: str) -> str:
+    own, expected = np.mean([error(t, name) for t in tests], axis=0)
+    return f"{own:.3f} ({expected:.3f})"
 
 
-def mean_score(score: Callable[..., float], tests: list[Told], name: str) -> str:
+def mean_score(score: Callable[..., float], tests: list[HeldOut], name: str) -> str:
     return f"{np.mean([score(t.y, t.proba[name], t.classes) for t in tests]):.3f}"
 
 
-def gains(told: Told, name: str) -> np.ndarray:
-    return losses(told, told.proba[name]) - losses(told, told.proba[RAW])
+def gains(held: HeldOut, name: str) -> np.ndarray:
+    return losses(held, held.proba[name]) - losses(held, held.proba[RAW])
 
 
-def by_method(found: Found, last: Callable[[list[Told]], list[str]]) -> list[list[str]]:
+def by_method(found: Found, last: Callable[[list[HeldOut]], list[str]]) -> list[list[str]]:
     return [[data, f"`{m}`", *last(tests[data])] for data in found["logreg"] for m, tests in found.items()]
 
 
@@ -119,10 +119,10 @@ def calibration(found: Found) -> dict[str, str]:
                 for m, tests in found.items()
             ),
         ),
-        "calls": markdown(
+        "labels": markdown(
             f"data | accuracy, {RAW} | macro-F1, {RAW} | "
             + " | ".join(f"{score}, {n}" for n in CHANGING for score in ("accuracy", "macro-F1")),
-            (changed_calls(data, tests) for data, tests in found["logreg"].items()),
+            (changed_labels(data, tests) for data, tests in found["logreg"].items()),
         ),
         "brier": markdown(head, by_method(found, lambda ts: [mean_score(metrics.brier, ts, n) for n in names])),
         "by_test": markdown(
@@ -144,12 +144,12 @@ def calibration(found: Found) -> dict[str, str]:
     }
 
 
-def gain_over_tests(tests: list[Told], name: str) -> tuple[str, str]:
+def gain_over_tests(tests: list[HeldOut], name: str) -> tuple[str, str]:
     means = [gains(t, name).mean() for t in tests]
     return over_tests(means), f"{sum(m < 0 for m in means)} of {len(means)}"
 
 
-def changed_calls(data: str, tests: list[Told]) -> list[str]:
+def changed_labels(data: str, tests: list[HeldOut]) -> list[str]:
     """Scores of all cells of a data set together, and what calibration changes of them."""
     y, raw = np.concatenate([t.y for t in tests]), np.concatenate([t.labels(RAW) for t in tests])
     cells = [data, f"{metrics.accuracy(y, raw):.3f}", f"{metrics.macro_f1(y, raw):.3f}"]
@@ -162,15 +162,15 @@ def changed_calls(data: str, tests: list[Told]) -> list[str]:
 # Prediction sets
 
 
-def halves(told: Told, score: str, by: str) -> dict[str, np.ndarray]:
+def halves(held: HeldOut, score: str, by: str) -> dict[str, np.ndarray]:
     """Hits, cells and calibration cells of each type (halves x types), and sizes, in random halves."""
-    proba, codes = told.proba["temperature"], np.searchsorted(told.classes, told.y)
-    k, middle = len(told.classes), len(codes) // 2
+    proba, codes = held.proba["temperature"], np.searchsorted(held.classes, held.y)
+    k, middle = len(held.classes), len(codes) // 2
     out: dict[str, list[object]] = {"hits": [], "n": [], "n_fit": [], "size": [], "empty": []}
     for seed in range(N_HALVES):
         order = np.random.default_rng(seed).permutation(len(codes))
         a, b = order[:middle], order[middle:]
-        sets = Conformal(score, by).fit(proba[a], codes[a], rng=seed).sets(proba[b], ASKED)
+        sets = Conformal(score, by).fit(proba[a], codes[a], rng=seed).sets(proba[b], COVERAGE)
         hit = sets[np.arange(len(b)), codes[b]]
         out["hits"].append(np.bincount(codes[b], weights=hit, minlength=k))
         out["n"].append(np.bincount(codes[b], minlength=k))
@@ -180,13 +180,13 @@ def halves(told: Told, score: str, by: str) -> dict[str, np.ndarray]:
     return {key: np.array(values) for key, values in out.items()}
 
 
-def sets(told: Told) -> dict[str, str]:
+def sets(held: HeldOut) -> dict[str, str]:
     kinds = [(score, by) for score in ("lac", "aps", "raps") for by in ("marginal", "label", "clustered")]
-    drawn = {kind: halves(told, *kind) for kind in kinds}
+    drawn = {kind: halves(held, *kind) for kind in kinds}
     rows = []
     for (score, by), d in drawn.items():
         coverage, of_type = d["hits"].sum(axis=1) / d["n"].sum(axis=1), d["hits"].sum(axis=0) / d["n"].sum(axis=0)
-        worst = f"{told.classes[of_type.argmin()]}: {of_type.min():.2f}"
+        worst = f"{held.classes[of_type.argmin()]}: {of_type.min():.2f}"
         numbers = (
             f"{coverage.mean():.3f}",
             f"{coverage.std():.3f}",
@@ -196,12 +196,12 @@ def sets(told: Told) -> dict[str, str]:
         rows.append([score, by, *numbers, worst])
     any_kind = drawn["lac", "marginal"]
     n_fit = any_kind["n_fit"].mean(axis=0)
-    right = told.labels() == told.y
+    right = held.labels() == held.y
     types = [
         [
-            f"**{told.classes[j]}**" if n_fit[j] >= ENOUGH else told.classes[j],
+            f"**{held.classes[j]}**" if n_fit[j] >= ENOUGH else held.classes[j],
             f"{n_fit[j]:.0f}",
-            f"{right[told.y == told.classes[j]].mean():.2f}",
+            f"{right[held.y == held.classes[j]].mean():.2f}",
             *(
                 f"{drawn['lac', by]['hits'][:, j].sum() / drawn['lac', by]['n'][:, j].sum():.2f}"
                 for by in ("marginal", "label", "clustered")
@@ -229,30 +229,30 @@ def sets_by_test(tests: Tests) -> str:
 # Votes of clusters
 
 
-def annotated(told: Told, groups: np.ndarray) -> AnnData:
-    """An object with the calls as `annotate` would have stored them, and clusters in ``obs["cluster"]``."""
-    slots, index = Slots("annotation"), told.cells.astype(str)
+def annotated(held: HeldOut, groups: np.ndarray) -> AnnData:
+    """An object with the labels as `annotate` would have stored them, and clusters in ``obs["cluster"]``."""
+    slots, index = Slots("annotation"), held.cells.astype(str)
     adata = AnnData(
         np.zeros((len(index), 1), dtype=np.float32), obs=pd.DataFrame({"cluster": pd.Categorical(groups)}, index=index)
     )
     columns = {
-        slots.call: pd.Categorical(told.labels()),
-        slots.confidence: told.proba["temperature"].max(axis=1),
+        slots.label: pd.Categorical(held.labels()),
+        slots.confidence: held.proba["temperature"].max(axis=1),
         slots.model: pd.Categorical(["held-out"] * len(index)),
     }
-    uns = {"method": "logreg", "model": "held-out", "params": {}, "classes": told.classes.astype(object)}
+    uns = {"method": "logreg", "model": "held-out", "params": {}, "classes": held.classes.astype(object)}
     write(adata, "annotation", Annotation(columns, None, uns))
     return adata
 
 
-def k_means(data: Training, told: Told, k: int) -> np.ndarray:
-    X = data.X[told.cells]
+def k_means(data: Training, held: HeldOut, k: int) -> np.ndarray:
+    X = data.X[held.cells]
     reduced = PCA(30, random_state=0).fit_transform(np.asarray(X.todense()))
     return KMeans(k, n_init=10, random_state=0).fit_predict(reduced).astype(str)
 
 
-def voted(told: Told, groups: np.ndarray, **options: float | None) -> np.ndarray:
-    adata = annotated(told, groups)
+def voted(held: HeldOut, groups: np.ndarray, **options: float | None) -> np.ndarray:
+    adata = annotated(held, groups)
     sca.tl.vote(adata, "cluster", **options)
     return adata.obs["annotation_voted"].astype(str).to_numpy().astype(str)
 
@@ -268,7 +268,7 @@ def votes(data: dict[str, Training], logreg: Tests, louvain: np.ndarray) -> dict
     out = {}
     for name in ("pbmc68k", "kang", "pbmc_3tech"):
         tests = logreg[name]
-        y, raw = (np.concatenate([v(t) for t in tests]) for v in (lambda t: t.y, Told.labels))
+        y, raw = (np.concatenate([v(t) for t in tests]) for v in (lambda t: t.y, HeldOut.labels))
         types, n = np.unique(y, return_counts=True)
         rare = types[np.argsort(n, kind="stable")[:3]]
         clusters = {f"k-means {k}": [k_means(data[name], t, k) for t in tests] for k in (8, 64)}
@@ -277,14 +277,14 @@ def votes(data: dict[str, Training], logreg: Tests, louvain: np.ndarray) -> dict
         rows = [["no vote", "", *vote_scores(y, raw, raw, rare)]]
         for cluster, groups in clusters.items():
             for guard, options in GUARDS.items():
-                calls = np.concatenate([voted(t, g, **options) for t, g in zip(tests, groups, strict=True)])
-                rows.append([cluster, guard, *vote_scores(y, calls, raw, rare)])
+                labels = np.concatenate([voted(t, g, **options) for t, g in zip(tests, groups, strict=True)])
+                rows.append([cluster, guard, *vote_scores(y, labels, raw, rare)])
         head = "clusters | guard | accuracy | macro-F1 | macro-F1, vote minus no vote | "
         out[name] = markdown(head + " | ".join(f"{t} ({(y == t).sum()})" for t in rare), rows)
     return out
 
 
-def vote_scores(y: np.ndarray, calls: np.ndarray, raw: np.ndarray, rare: np.ndarray) -> list[str]:
-    recall = [f"{(calls[y == t] == t).mean():.2f}" for t in rare]
-    text = "" if calls is raw else change(y, calls, raw, "macro_f1")
-    return [f"{metrics.accuracy(y, calls):.3f}", f"{metrics.macro_f1(y, calls):.3f}", text, *recall]
+def vote_scores(y: np.ndarray, labels: np.ndarray, raw: np.ndarray, rare: np.ndarray) -> list[str]:
+    recall = [f"{(labels[y == t] == t).mean():.2f}" for t in rare]
+    text = "" if labels is raw else change(y, labels, raw, "macro_f1")
+    return [f"{metrics.accuracy(y, labels):.3f}", f"{metrics.macro_f1(y, labels):.3f}", text, *recall]

@@ -1,4 +1,4 @@
-"""Unfamiliar cells where the query differs from the reference in other ways too: its make-up, and its batch."""
+"""Cells out of distribution where the query differs from the reference in other ways too: its make-up, and its batch."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BATCHES = [
 
 
 def both(X: object, train: np.ndarray, y: np.ndarray, test: np.ndarray, seed: int) -> list[tuple[object, np.ndarray]]:
-    """Scores and p-values of the test cells, in company and each by itself."""
+    """Scores and p-values of the test cells, with their neighbourhood and each by itself."""
     genes = variable_genes(X[train], 2000)
     _, codes = np.unique(y[train], return_inverse=True)
     out = []

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from _trust_cells import all_tests, load, together
-from _trust_consensus import MEMBERS, combined, consensus_tables
+from _trust_consensus import COMBINED, combined, consensus_tables
 from _trust_page import PAGE
 from _trust_tables import calibration, every, markdown, sets, sets_by_test, votes
 
@@ -28,10 +28,10 @@ import sc_annotate as sca
 from sc_annotate import metrics
 
 if TYPE_CHECKING:
-    from _trust_cells import Told
+    from _trust_cells import HeldOut
     from _trust_tables import Tests
 
-METHODS = (*MEMBERS, "nearest_centroid", "naive_bayes", "linear_svm", "mlp", "random_forest")
+METHODS = (*COMBINED, "nearest_centroid", "naive_bayes", "linear_svm", "mlp", "random_forest")
 
 
 def rejection(tests: Tests) -> str:
@@ -49,7 +49,7 @@ def rejection(tests: Tests) -> str:
 
 def tables(folder: Path) -> dict[str, str]:
     data = load(folder)
-    found: dict[str, dict[str, list[list[Told]]]] = {}
+    found: dict[str, dict[str, list[list[HeldOut]]]] = {}
     for method in METHODS:
         start = time.perf_counter()
         found[method] = {name: all_tests(name, training, method) for name, training in data.items()}

@@ -91,9 +91,9 @@ def one(X: object, y: np.ndarray, split: object, seed: int) -> dict[str, dict[st
     types, codes = np.unique(y[split.train], return_inverse=True)
     unseen = y[split.test] == split.name
     known = Familiarity().fit(train, codes, rng=seed)
-    everything = Familiarity(combine=PARTS).fit(train, codes, rng=seed).parts(test)
+    each_part = Familiarity(combine=PARTS).fit(train, codes, rng=seed).parts(test)
     alone = Familiarity(combine=OWN).fit(train, codes, rng=seed).score(test)
-    scores = {"score (default)": known.score(test), "each cell alone": alone, **everything}
+    scores = {"score (default)": known.score(test), "each cell alone": alone, **each_part}
     method = LogReg().fit(train, y[split.train], genes=genes.astype(str), rng=seed)
     scores["logreg: confidence"] = 1 - method.predict_proba(test).max(axis=1)
     scores["logreg: energy"] = -np.log(np.exp(method.decision(test).astype(float)).sum(axis=1))
