@@ -478,15 +478,9 @@ def backed_view(c: Call) -> None:
 
 
 @pytest.fixture
-def needs_an_extra() -> Any:
+def needs_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     method = registry.Method("needs_an_extra", "annotation", "no_such_module_anywhere:X", "test", extra="magic")
-    registry._registered.pop(("annotation", "needs_an_extra"), None)
-    from sc_annotate._core import methods
-
-    before = methods.BUILT_IN
-    methods.BUILT_IN = (*before, method)
-    yield
-    methods.BUILT_IN = before
+    monkeypatch.setattr(registry, "BUILT_IN", (*registry.BUILT_IN, method))
 
 
 @pytest.mark.usefixtures("needs_an_extra")

@@ -79,10 +79,9 @@ class Request:
 
     def but(self, **values: Any) -> Self:
         """A copy with other values, which counts the same arguments as written."""
-        kept = {each.name: getattr(self, each.name) for each in fields(self) if each.init}
-        copy = type(self)(**(kept | values))
-        object.__setattr__(copy, "written", self.written)
-        return copy
+        kept = {each.name: getattr(self, each.name) for each in fields(self) if each.init} | values
+        # The checks of the copy ask too what was written.
+        return type(self)(**{name: value if name in self.written else default(value) for name, value in kept.items()})
 
     def refuse(self, *names: str, why: str) -> None:
         """An InputError that names those of `names` that the caller wrote, if any; `why` ends the sentence.
