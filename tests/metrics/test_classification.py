@@ -1,4 +1,4 @@
-"""Scores against scikit-learn, and what they say of cells without a call."""
+"""Scores against scikit-learn, and what they say of cells without a label."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_every_way_of_saying_no_call_is_the_same(nothing, kind) -> None:
     assert metrics.macro_f1(y, labels) == pytest.approx(2 / 3)
     assert metrics.macro_f1(y, labels, over="union") == pytest.approx(2 / 3)
     np.testing.assert_array_equal(metrics.confusion(y, labels, ["B", "T"], rejected=True), [[1, 0, 1], [0, 1, 1]])
-    with pytest.raises(LabelError, match="2 of 4 cells have no call"):
+    with pytest.raises(LabelError, match="2 of 4 cells have no label"):
         metrics.confusion(y, labels, ["B", "T"])
     with pytest.raises(LabelError, match="2 of 4 entries of y are missing"):
         metrics.accuracy(labels, y)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class GradientBoosting(Annotator):
     """Boosted trees on histograms of principal components of the scaled log values (scikit-learn).
 
-    On genes instead of components it takes tens of times as long, for no better calls. A fitted model cannot be
+    On genes instead of components it takes tens of times as long, for no better labels. A fitted model cannot be
     saved: it is thousands of trees, which only pickle would hold.
 
     Parameters

@@ -88,7 +88,7 @@ class LDA(LinearAnnotator):
         return self._learn(statistics, classes, within.mean_variance, shrinkage, solve)
 
     def fit_statistics(self, statistics: Statistics, *, classes: ArrayLike, distances: Distances | None = None) -> Self:
-        """Learn discriminants from what passes over blocks of cells left; as `fit` does.
+        """Learn discriminants from sums over blocks of cells; as `fit` does.
 
         Parameters
         ----------

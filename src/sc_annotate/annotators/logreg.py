@@ -34,7 +34,7 @@ _SPARSE = 0.4
 class LogReg(LinearAnnotator):
     """Multinomial logistic regression on log values divided by their standard deviation.
 
-    The bar for everything else: on small references few methods do better, and hardly one is as good on every data
+    The baseline of all methods: on small references few methods do better, and hardly one is as good on every data
     set and as fast. Scaling is folded into the coefficients, so a gene's coefficient is in log-odds per
     unit of ``log1p`` expression.
 

@@ -28,7 +28,7 @@ class NaiveBayes(LinearAnnotator):
 
     A type is a profile of gene shares. The profile of a type is smoothed with that of all cells, so that an unseen
     gene costs the less the rarer the gene is, and equally much for a type of ten cells and one of ten thousand.
-    Log values gave better calls than counts per 10,000, and the multinomial better ones than the Bernoulli or the
+    Log values gave better labels than counts per 10,000, and the multinomial better ones than the Bernoulli or the
     complement form.
 
     Parameters
@@ -37,7 +37,7 @@ class NaiveBayes(LinearAnnotator):
         Weight of the profile of all cells that is added to that of each type.
     evidence
         Power of the posterior before it is normalised. At 1 (the textbook) nearly all probabilities are 0 or 1,
-        because genes that move together are counted as independent evidence; calls do not depend on it.
+        because genes that move together are counted as independent evidence; labels do not depend on it.
     priors
         ``"observed"``: a type is as likely as its share of the training cells; ``"uniform"``: all are alike.
 

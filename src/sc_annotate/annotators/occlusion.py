@@ -53,7 +53,7 @@ def occlusion(
     among
         Which columns to try; by default all. The others get 0.
     block_size
-        Changed cells that are asked about at a time.
+        Changed cells that are predicted at a time.
     progress
         What the bar says.
 

@@ -30,7 +30,7 @@ class Statistics:
     """Sums over cells, exact to rounding in float64 whatever the blocks and their order.
 
     Start with `empty`, then `update` with each block. Threads each update their own, to be merged: an update is not
-    guarded. ``everything - fold`` are the statistics of the cells outside the fold.
+    guarded. ``all_cells - fold`` are the statistics of the cells outside the fold.
 
     Parameters
     ----------

@@ -63,7 +63,7 @@ class VariableGeneStatistics:
     """What `variable_genes_from` needs of the cells, added up over blocks, apart for each batch.
 
     Start with `empty`, then `update` with each block. Threads each update their own, to be merged.
-    ``everything - fold`` are the statistics of the cells outside the fold.
+    ``all_cells - fold`` are the statistics of the cells outside the fold.
 
     Parameters
     ----------

@@ -69,7 +69,7 @@ def annotators(
 
     Returns
     -------
-    One row a method, in the order asked: ``method``, ``accuracy``, ``macro_f1`` (each with ``_low`` and ``_high``, a 95 %
+    One row a method, in the order requested: ``method``, ``accuracy``, ``macro_f1`` (each with ``_low`` and ``_high``, a 95 %
     bootstrap interval over held-out cells), ``log_loss``, ``difference`` (macro-F1 minus that of ``logreg`` on the same
     cells, with a paired interval) and ``seconds`` (fitting and predicting, all folds). ``attrs["split"]`` says how
     cells were held out. :func:`sc_annotate.pl.methods` draws it.

@@ -1,6 +1,6 @@
 """Bootstrap of scores that depend on the cells only through a few counts a type.
 
-Resampling n cells with replacement is the same as one multinomial draw over the combinations of (truth, calls) that
+Resampling n cells with replacement is the same as one multinomial draw over the combinations of (truth, predictions) that
 occur, and resampling groups as one over the groups; so a replicate costs as much for a million cells as for a thousand.
 """
 
@@ -33,39 +33,39 @@ class Interval:
 
 
 def _score(
-    metric: str, n_true: NDArray[np.float64], n_called: NDArray[np.float64], n_right: NDArray[np.float64]
+    metric: str, n_true: NDArray[np.float64], n_predicted: NDArray[np.float64], n_right: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """The metric for each row of counts (replicates x types)."""
     if metric == "accuracy":
         return _kernels.ratio(n_right.sum(axis=-1), n_true.sum(axis=-1), np.nan)
     if metric == "macro_f1":
-        return _kernels.mean_over_present(_kernels.f1(n_true, n_called, n_right), n_true)
+        return _kernels.mean_over_present(_kernels.f1(n_true, n_predicted, n_right), n_true)
     return _kernels.mean_over_present(_kernels.ratio(n_right, n_true, 0.0), n_true)
 
 
 def _units(
-    true: NDArray[np.intp], calls: list[NDArray[np.intp]], k: int, group: NDArray[np.intp] | None
+    true: NDArray[np.intp], predicted: list[NDArray[np.intp]], k: int, group: NDArray[np.intp] | None
 ) -> tuple[csr_array, NDArray[np.intp]]:
     """What is resampled: the counts that each unit brings (units x counts), and how many there are of each unit.
 
-    Counts are n_true, then n_called and n_right of each method, k types each. Units are combinations of truth and
-    calls, or whole groups.
+    Counts are n_true, then n_predicted and n_right of each method, k types each. Units are combinations of truth and
+    predictions, or whole groups.
     """
     if group is None:
         code = true.copy()
-        for call in calls:
-            code = code * (k + 1) + call + 1
+        for one in predicted:
+            code = code * (k + 1) + one + 1
         _, first, row, times = np.unique(code, return_index=True, return_inverse=True, return_counts=True)
-        true, calls, row = true[first], [call[first] for call in calls], np.arange(first.size)
+        true, predicted, row = true[first], [one[first] for one in predicted], np.arange(first.size)
     else:
         row, times = group, np.ones(int(group.max()) + 1, dtype=np.intp)
     rows, columns = [row], [true]
-    for i, call in enumerate(calls):
-        called, right = call >= 0, call == true
-        rows += [row[called], row[right]]
-        columns += [call[called] + (2 * i + 1) * k, true[right] + (2 * i + 2) * k]
+    for i, one in enumerate(predicted):
+        labelled, right = one >= 0, one == true
+        rows += [row[labelled], row[right]]
+        columns += [one[labelled] + (2 * i + 1) * k, true[right] + (2 * i + 2) * k]
     r, c = np.concatenate(rows), np.concatenate(columns)
-    shape = (times.size, (2 * len(calls) + 1) * k)
+    shape = (times.size, (2 * len(predicted) + 1) * k)
     return csr_array((np.ones(r.size), (r, c)), shape=shape), times
 
 
@@ -85,25 +85,25 @@ def bootstrap(
         raise InputError(f"n_boot must be 1 or more and level between 0 and 1, not {n_boot} and {level}.")
     types, true = encode(y, "y")
     k = types.size
-    calls = []
-    for called in labels:
-        names, codes = encode(called, "labels", missing=True)
+    predicted = []
+    for one in labels:
+        names, codes = encode(one, "labels", missing=True)
         same_length(true.size, codes.size, "labels")
-        # Types that y lacks are wrong calls, whatever their name: -1, like no call at all.
+        # Types that y lacks are wrong labels, whatever their name: -1, like no label at all.
         position = np.searchsorted(types, names)
         known = np.append(types, "")[position] == names
-        calls.append(np.append(np.where(known, position, -1), -1)[codes])
+        predicted.append(np.append(np.where(known, position, -1), -1)[codes])
     group = None
     if groups is not None:
         names, group = encode(groups, "groups")
         same_length(true.size, group.size, "groups")
         if names.size < 2:
             raise InputError("groups has only one group, which tells nothing about other groups. Pass groups=None.")
-    counts, times = _units(true, calls, k, group)
+    counts, times = _units(true, predicted, k, group)
 
     def value(drawn: NDArray[np.intp]) -> NDArray[np.float64]:
-        n_true, *rest = np.split((counts.T @ drawn.T).T, 2 * len(calls) + 1, axis=-1)
-        scores = [_score(metric, n_true, rest[2 * i], rest[2 * i + 1]) for i in range(len(calls))]
+        n_true, *rest = np.split((counts.T @ drawn.T).T, 2 * len(predicted) + 1, axis=-1)
+        scores = [_score(metric, n_true, rest[2 * i], rest[2 * i + 1]) for i in range(len(predicted))]
         return scores[0] if len(scores) == 1 else scores[0] - scores[1]
 
     generator = np.random.default_rng(rng)

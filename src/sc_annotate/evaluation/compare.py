@@ -30,7 +30,7 @@ def interval(
     cells, nor another study. With `groups` it is rough where groups are few: below about ten, it is too narrow more
     often than `level` says.
 
-    Scores are those of `sc_annotate.metrics`: the types that count are those in `y`, and a cell without a call is
+    Scores are those of `sc_annotate.metrics`: the types that count are those in `y`, and a cell without a label is
     wrong. A type of `y` that a replicate happens to lose is left out of the mean of that replicate.
 
     Parameters
@@ -38,7 +38,7 @@ def interval(
     y
         True type of each cell, shape (n,).
     labels
-        Called type of each cell, shape (n,); None, NaN, NA or "" is no call.
+        Predicted type of each cell, shape (n,); None, NaN, NA or "" is no label.
     metric
         ``"macro_f1"``, ``"accuracy"`` or ``"balanced_accuracy"``.
     groups
@@ -93,7 +93,7 @@ def paired_difference(
     y
         True type of each cell, shape (n,).
     labels_a, labels_b
-        Called type of each cell by the two methods, shape (n,); None, NaN, NA or "" is no call.
+        Predicted type of each cell by the two methods, shape (n,); None, NaN, NA or "" is no label.
     metric
         ``"macro_f1"``, ``"accuracy"`` or ``"balanced_accuracy"``.
     groups

@@ -43,7 +43,7 @@ def leave_one_group_out(groups: ArrayLike) -> list[Split]:
 
 
 def leave_one_type_out(y: ArrayLike, *, fraction: float = 0.2, rng: int = 0) -> list[Split]:
-    """Each type in turn is taken out of the training cells, to see whether its cells are noticed as unfamiliar.
+    """Each type in turn is taken out of the training cells, to see whether its cells are detected as out of distribution.
 
     The test set is all cells of the type plus held-out cells of the other types. The same cells of the other types are
     held out in every split, so that the splits can be compared.

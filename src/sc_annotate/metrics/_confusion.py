@@ -16,18 +16,18 @@ __all__ = ["confusion"]
 
 
 def confusion(y: ArrayLike, labels: ArrayLike, classes: ArrayLike, *, rejected: bool = False) -> NDArray[np.int64]:
-    """Count the cells of each true type (row) by the type they were called (column).
+    """Count the cells of each true type (row) by the type they were labelled (column).
 
     Parameters
     ----------
     y
         True type of each cell, shape (n,).
     labels
-        Called type of each cell, shape (n,).
+        Predicted type of each cell, shape (n,).
     classes
         The types of rows and columns, shape (k,), without repeats; every type in `y` and `labels` must be among them.
     rejected
-        Add a last column with the cells that have no call (None, NaN, NA or ""). Without it such cells are an error,
+        Add a last column with the cells that have no label (None, NaN, NA or ""). Without it such cells are an error,
         because they would be in no column.
 
     Returns
@@ -37,7 +37,7 @@ def confusion(y: ArrayLike, labels: ArrayLike, classes: ArrayLike, *, rejected: 
     Raises
     ------
     sc_annotate.errors.LabelError
-        A type that is not in `classes`, a repeat in `classes`, or cells without a call while `rejected` is False.
+        A type that is not in `classes`, a repeat in `classes`, or cells without a label while `rejected` is False.
 
     Examples
     --------
@@ -49,15 +49,15 @@ def confusion(y: ArrayLike, labels: ArrayLike, classes: ArrayLike, *, rejected: 
     array([[1, 0, 1],
            [0, 1, 0]])
     """
-    types, true, called = encode_pair(y, labels)
+    types, true, predicted = encode_pair(y, labels)
     position = class_positions(types, classes)
-    if not rejected and (n := int((called < 0).sum())):
-        raise LabelError(f"{n} of {called.size} cells have no call. Count them in a column with rejected=True.")
+    if not rejected and (n := int((predicted < 0).sum())):
+        raise LabelError(f"{n} of {predicted.size} cells have no label. Count them in a column with rejected=True.")
     if (position < 0).any():
         outside = ", ".join(map(repr, types[position < 0][:5].tolist()))
         raise LabelError(f"classes lacks types that y or labels have: {outside}. Add them to classes.")
     k = encode(classes, "classes")[1].size
     columns = k + rejected
-    # Cells without a call have code -1, which picks the last entry.
-    column = np.append(position, k)[called]
+    # Cells without a label have code -1, which picks the last entry.
+    column = np.append(position, k)[predicted]
     return np.bincount(position[true] * columns + column, minlength=k * columns).reshape(k, columns).astype(np.int64)

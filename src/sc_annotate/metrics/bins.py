@@ -1,4 +1,4 @@
-"""Confidence of the call, and cells in bins of about equal size along it."""
+"""Confidence of the label, and cells in bins of about equal size along it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether calls made with a confidence of 80 % are right 80 % of the time."""
+"""Whether labels given with a confidence of 80 % are right 80 % of the time."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def expected_calibration_error(y: ArrayLike, proba: ArrayLike, classes: ArrayLik
 
     Cells are put into bins of about equal size by the probability of their most probable type; the distances between
     mean confidence and accuracy of the bins are averaged, weighted by their cells. All cells count; only the
-    probability of the call does. A call is wrong where the true type is not in `classes`. Cells of equal confidence
+    probability of the label does. A call is wrong where the true type is not in `classes`. Cells of equal confidence
     share a bin.
 
     It is never 0 for finitely many cells, even if every probability is true: see
@@ -60,7 +60,7 @@ def expected_calibration_error(y: ArrayLike, proba: ArrayLike, classes: ArrayLik
     0.15
     """
     confidence, right = top_label(y, _of_truth(y, proba, classes)[0], classes)
-    # Surplus of confidence over right calls, summed over each bin.
+    # Surplus of confidence over correct labels, summed over each bin.
     surplus = np.bincount(equal_mass(confidence, n_bins), weights=confidence - right)
     return float(np.abs(surplus).sum() / confidence.size)
 
@@ -70,7 +70,7 @@ def expected_calibration_error_if_calibrated(
 ) -> float:
     """Expected calibration error that these probabilities would show on average if all of them were true.
 
-    For each cell it is drawn whether the call is right, with its own confidence as the probability. An error near this
+    For each cell it is drawn whether the label is right, with its own confidence as the probability. An error near this
     value cannot be distinguished from perfect calibration with this number of cells and bins.
 
     Parameters

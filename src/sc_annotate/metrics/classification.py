@@ -1,4 +1,4 @@
-"""How well the called types agree with the true ones."""
+"""How well the predicted types agree with the true ones."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ __all__ = ["accuracy", "balanced_accuracy", "brier", "confusion", "log_loss", "m
 
 
 def _table(y: ArrayLike, labels: ArrayLike, over: str) -> tuple[NDArray[np.str_], tuple[_kernels.Counts, ...]]:
-    """Types that count, and their cells, calls and right calls."""
+    """Types that count, and their cells, labels and correct labels."""
     if over not in ("truth", "union"):
         raise InputError(f"over must be 'truth' or 'union', not {over!r}.")
-    types, true, called = encode_pair(y, labels)
-    counts = _kernels.count(true, called, types.size)
+    types, true, predicted = encode_pair(y, labels)
+    counts = _kernels.count(true, predicted, types.size)
     keep = counts[0] > 0 if over == "truth" else np.ones(types.size, dtype=bool)
     return types[keep], tuple(c[keep] for c in counts)
 
@@ -31,14 +31,14 @@ def _table(y: ArrayLike, labels: ArrayLike, over: str) -> tuple[NDArray[np.str_]
 def accuracy(y: ArrayLike, labels: ArrayLike) -> float:
     """Share of cells whose call is right.
 
-    All cells count. A cell without a call (None, NaN, NA or "") counts as wrong.
+    All cells count. A cell without a label (None, NaN, NA or "") counts as wrong.
 
     Parameters
     ----------
     y
         True type of each cell, shape (n,).
     labels
-        Called type of each cell, shape (n,).
+        Predicted type of each cell, shape (n,).
 
     Returns
     -------
@@ -55,15 +55,15 @@ def accuracy(y: ArrayLike, labels: ArrayLike) -> float:
     >>> sca.metrics.accuracy(["B", "B", "T", "NK"], ["B", "T", "T", None])
     0.5
     """
-    _, true, called = encode_pair(y, labels)
-    return float((true == called).mean())
+    _, true, predicted = encode_pair(y, labels)
+    return float((true == predicted).mean())
 
 
 def macro_f1(y: ArrayLike, labels: ArrayLike, *, over: Literal["truth", "union"] = "truth") -> float:
     """Mean of the F1 scores of the types, each type weighing the same.
 
-    F1 of a type is ``2 TP / (2 TP + FP + FN)``, and 0 for a type that is never called rightly. All cells count. A cell
-    without a call (None, NaN, NA or "") counts as wrong: it is a false negative of its type, and "no call" is never a
+    F1 of a type is ``2 TP / (2 TP + FP + FN)``, and 0 for a type that is never predicted correctly. All cells count. A cell
+    without a label (None, NaN, NA or "") counts as wrong: it is a false negative of its type, and "no label" is never a
     type of its own, so rejecting cells cannot raise the score by dropping them.
 
     Parameters
@@ -71,10 +71,10 @@ def macro_f1(y: ArrayLike, labels: ArrayLike, *, over: Literal["truth", "union"]
     y
         True type of each cell, shape (n,).
     labels
-        Called type of each cell, shape (n,).
+        Predicted type of each cell, shape (n,).
     over
         Which types the mean runs over: ``"truth"``, those with cells in `y`; ``"union"``, also those that only occur
-        as calls, whose F1 is 0. (scikit-learn's default is the union.)
+        as predictions, whose F1 is 0. (scikit-learn's default is the union.)
 
     Returns
     -------
@@ -99,16 +99,16 @@ def macro_f1(y: ArrayLike, labels: ArrayLike, *, over: Literal["truth", "union"]
 
 
 def balanced_accuracy(y: ArrayLike, labels: ArrayLike) -> float:
-    """Mean over types of the share of their cells that are called rightly (macro recall).
+    """Mean over types of the share of their cells that are labelled correctly (macro recall).
 
-    The types are those with cells in `y`; all cells count, and one without a call (None, NaN, NA or "") is wrong.
+    The types are those with cells in `y`; all cells count, and one without a label (None, NaN, NA or "") is wrong.
 
     Parameters
     ----------
     y
         True type of each cell, shape (n,).
     labels
-        Called type of each cell, shape (n,).
+        Predicted type of each cell, shape (n,).
 
     Returns
     -------
@@ -132,20 +132,20 @@ def balanced_accuracy(y: ArrayLike, labels: ArrayLike) -> float:
 def per_type(y: ArrayLike, labels: ArrayLike, *, over: Literal["truth", "union"] = "truth") -> dict[str, NDArray[Any]]:
     """Precision, recall and F1 of each type.
 
-    All cells count; one without a call (None, NaN, NA or "") lowers the recall of its type.
+    All cells count; one without a label (None, NaN, NA or "") lowers the recall of its type.
 
     Parameters
     ----------
     y
         True type of each cell, shape (n,).
     labels
-        Called type of each cell, shape (n,).
+        Predicted type of each cell, shape (n,).
     over
-        ``"truth"``: the types with cells in `y`. ``"union"``: also those that only occur as calls.
+        ``"truth"``: the types with cells in `y`. ``"union"``: also those that only occur as predictions.
 
     Returns
     -------
-    Arrays of one length, types in sorted order: ``type`` (str), ``precision`` (NaN for a type never called), ``recall``
+    Arrays of one length, types in sorted order: ``type`` (str), ``precision`` (NaN for a type never predicted), ``recall``
     (NaN for a type without cells), ``f1`` (0 for both of these) and ``n`` (cells of the type, int64).
     ``pandas.DataFrame(per_type(y, labels))`` makes a table of it.
 
@@ -161,11 +161,11 @@ def per_type(y: ArrayLike, labels: ArrayLike, *, over: Literal["truth", "union"]
     >>> {name: column.tolist() for name, column in table.items() if name != "f1"}
     {'type': ['B', 'T'], 'precision': [1.0, 0.5], 'recall': [0.5, 1.0], 'n': [2, 1]}
     """
-    types, (n_true, n_called, n_right) = _table(y, labels, over)
+    types, (n_true, n_predicted, n_right) = _table(y, labels, over)
     return {
         "type": types,
-        "precision": _kernels.ratio(n_right, n_called, np.nan),
+        "precision": _kernels.ratio(n_right, n_predicted, np.nan),
         "recall": _kernels.ratio(n_right, n_true, np.nan),
-        "f1": _kernels.f1(n_true, n_called, n_right),
+        "f1": _kernels.f1(n_true, n_predicted, n_right),
         "n": n_true.astype(np.int64),
     }

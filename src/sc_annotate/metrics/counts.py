@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     Counts = NDArray[np.integer[Any] | np.floating[Any]]
 
 
-def count(true: NDArray[np.intp], called: NDArray[np.intp], k: int) -> tuple[Counts, Counts, Counts]:
-    """Cells of each type, calls of each type, right calls of each type; a call of -1 is no call."""
+def count(true: NDArray[np.intp], predicted: NDArray[np.intp], k: int) -> tuple[Counts, Counts, Counts]:
+    """Cells of each type, cells labelled as each type, correct labels of each type; a label of -1 is no label."""
     n_true = np.bincount(true, minlength=k)
-    n_called = np.bincount(called[called >= 0], minlength=k)
-    n_right = np.bincount(true[true == called], minlength=k)
-    return n_true, n_called, n_right
+    n_predicted = np.bincount(predicted[predicted >= 0], minlength=k)
+    n_right = np.bincount(true[true == predicted], minlength=k)
+    return n_true, n_predicted, n_right
 
 
 def ratio(above: Counts, below: Counts, otherwise: float) -> NDArray[np.float64]:
@@ -31,9 +31,9 @@ def ratio(above: Counts, below: Counts, otherwise: float) -> NDArray[np.float64]
     return out
 
 
-def f1(n_true: Counts, n_called: Counts, n_right: Counts) -> NDArray[np.float64]:
-    """F1 of each type; 0 where it is never called."""
-    return ratio(2 * n_right, n_true + n_called, 0.0)
+def f1(n_true: Counts, n_predicted: Counts, n_right: Counts) -> NDArray[np.float64]:
+    """F1 of each type; 0 where it is never predicted."""
+    return ratio(2 * n_right, n_true + n_predicted, 0.0)
 
 
 def mean_over_present(scores: NDArray[np.float64], n_true: Counts) -> NDArray[np.float64]:

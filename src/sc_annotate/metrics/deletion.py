@@ -29,7 +29,7 @@ class DeletionCurve:
     steps
         Numbers of deleted genes, int64, shape (s,).
     before
-        Probability of the call with all genes, float64, shape (n,).
+        Probability of the label with all genes, float64, shape (n,).
     drop
         `before` minus the probability without the first genes of the ranking, float64, shape (n, s).
     random_drop
@@ -68,7 +68,7 @@ def deletion_curve(
     comparison favours the random genes. Where a cell expresses fewer genes than a step, all of them are gone.
 
     All cells count, and the probabilities are the model's own, calibrated or not. A drop is between -1 and 1 and at most
-    the probability before: a call that was unsure has little to lose. Two traps: a cell without its best genes is like no
+    the probability before: a label that was unsure has little to lose. Two traps: a cell without its best genes is like no
     cell that the model has seen, so a drop shows what the model uses and not what makes the type; and genes that say the
     same stand in for each other, so that a small drop need not mean a bad ranking. Compare only with `random_drop`, on the
     same cells; the paired interval is for the caller to make.
@@ -123,23 +123,23 @@ def deletion_curve(
     n, p = matrix.shape
     at = check_steps(steps)
     order = check_ranking(ranked, n, p, int(at[-1]))
-    calls = np.asarray(codes)
-    if calls.shape != (n,) or calls.dtype.kind not in "iu":
-        raise InputError(f"codes must be {n} integers, one a cell, not {calls.dtype} of shape {calls.shape}.")
+    types = np.asarray(codes)
+    if types.shape != (n,) or types.dtype.kind not in "iu":
+        raise InputError(f"codes must be {n} integers, one a cell, not {types.dtype} of shape {types.shape}.")
     whole(n_random, "n_random", least=1)
     whole(rng, "rng", least=0)
     sparse = issparse(X)
 
-    def called(cells: csr_matrix) -> NDArray[np.float64]:
+    def of_type(cells: csr_matrix) -> NDArray[np.float64]:
         found = np.asarray(predict_proba(cells if sparse else cells.toarray()), dtype=np.float64)
-        if found.ndim != 2 or len(found) != n or (n and not (calls.min() >= 0 and calls.max() < found.shape[1])):
+        if found.ndim != 2 or len(found) != n or (n and not (types.min() >= 0 and types.max() < found.shape[1])):
             raise InputError(
-                f"predict_proba gave the shape {found.shape} for {n} cells with codes up to {calls.max(initial=0)}; it must "
+                f"predict_proba gave the shape {found.shape} for {n} cells with codes up to {types.max(initial=0)}; it must "
                 "give one row a cell and one column a type."
             )
-        return found[np.arange(n), calls]
+        return found[np.arange(n), types]
 
-    before = called(matrix)
+    before = of_type(matrix)
     row = np.repeat(np.arange(n), np.diff(matrix.indptr))
 
     def drops(place: NDArray[np.intp]) -> NDArray[np.float64]:
@@ -149,7 +149,7 @@ def deletion_curve(
             kept = matrix.copy()
             kept.data[place < step] = 0
             kept.eliminate_zeros()
-            out[:, j] = before - called(kept)
+            out[:, j] = before - of_type(kept)
         return out
 
     generator = np.random.default_rng(rng)

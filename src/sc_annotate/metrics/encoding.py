@@ -48,7 +48,7 @@ def same_length(n: int, other: int, name: str, of: str = "y") -> None:
 
 
 def encode_pair(y: ArrayLike, labels: ArrayLike) -> tuple[NDArray[np.str_], NDArray[np.intp], NDArray[np.intp]]:
-    """Sorted names that occur in either, and the codes of both among them (-1: no call)."""
+    """Sorted names that occur in either, and the codes of both among them (-1: no label)."""
     true_names, true_codes = encode(y, "y")
     called_names, called_codes = encode(labels, "labels", missing=True)
     same_length(true_codes.size, called_codes.size, "labels")

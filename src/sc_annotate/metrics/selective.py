@@ -19,10 +19,10 @@ __all__ = ["risk_coverage", "with_rejection"]
 def risk_coverage(
     y: ArrayLike, labels: ArrayLike, confidence: ArrayLike, *, accept: ArrayLike | None = None
 ) -> dict[str, Any]:
-    """Share of wrong calls among the accepted cells, for every share of cells that is accepted.
+    """Share of wrong labels among the accepted cells, for every share of cells that is accepted.
 
     Cells are accepted from the most confident down; those of equal confidence come together, so that the curve does
-    not depend on their order. All cells count: the last point accepts everything. A cell without a call (None, NaN, NA
+    not depend on their order. All cells count: the last point accepts all cells. A cell without a label (None, NaN, NA
     or "") is wrong wherever it is accepted.
 
     Parameters
@@ -30,9 +30,9 @@ def risk_coverage(
     y
         True type of each cell, shape (n,).
     labels
-        Called type of each cell, shape (n,).
+        Predicted type of each cell, shape (n,).
     confidence
-        Any number that is higher for calls to be trusted more, shape (n,).
+        Any number that is higher for labels to be trusted more, shape (n,).
     accept
         Cells that another rule accepts, such as ``status == "confident"``, bool, shape (n,): its point is added, to
         compare with the curve.
@@ -41,15 +41,15 @@ def risk_coverage(
     -------
     ``coverage``, ``risk``, ``threshold``
         Float64 arrays, one entry for each distinct confidence, highest first: accepting the cells with at least this
-        confidence accepts the share ``coverage`` of all cells, of which the share ``risk`` is called wrongly.
+        confidence accepts the share ``coverage`` of all cells, of which the share ``risk`` is labelled wrongly.
     ``area``
         Mean over all cells of the risk at their own confidence (AURC): 0 is best; confidence without information gives
         about the error rate.
     ``excess_area``
-        `area` minus that of the best possible order of these calls (all right ones first): 0 is a perfect order.
+        `area` minus that of the best possible order of these labels (all correct ones first): 0 is a perfect order.
     ``accepted``
         With `accept`: a dict of the ``coverage`` and ``risk`` of that rule and ``rejected_risk``, the share of wrong
-        calls among the cells it rejects. NaN where there are none.
+        labels among the cells it rejects. NaN where there are none.
 
     Raises
     ------
@@ -69,15 +69,15 @@ def risk_coverage(
     >>> curve["area"], curve["excess_area"]
     (0.0625, 0.0)
     """
-    _, true, called = encode_pair(y, labels)
+    _, true, predicted = encode_pair(y, labels)
     n = true.size
-    wrong = true != called
+    wrong = true != predicted
     level, block = np.unique(-numbers(confidence, "confidence", n), return_inverse=True)
     size = np.bincount(block, minlength=level.size)
     accepted = np.cumsum(size)
     risk = np.cumsum(np.bincount(block, weights=wrong, minlength=level.size)) / accepted
     area = float(size @ risk / n)
-    # Wrong calls last: the i-th of them is accepted with all right ones and i wrong ones.
+    # Wrong labels last: the i-th of them is accepted with all correct ones and i wrong ones.
     i = np.arange(1, int(wrong.sum()) + 1)
     best = float((i / (n - i.size + i)).sum() / n)
     out: dict[str, Any] = {
@@ -99,11 +99,11 @@ def risk_coverage(
 
 
 def with_rejection(y: ArrayLike, labels: ArrayLike, accept: ArrayLike) -> dict[str, Any]:
-    """Scores of calls of which some are rejected, on all cells and on the accepted ones, side by side.
+    """Scores of labels of which some are rejected, on all cells and on the accepted ones, side by side.
 
     Scores of the accepted cells alone rise when hard cells are rejected, which says nothing of the method; a type whose
     cells are all rejected even leaves the mean. So they come only together with the share of cells and the types that
-    they are about, and with the scores on all cells, where a rejected cell is one without a call: wrong. There, accuracy
+    they are about, and with the scores on all cells, where a rejected cell is one without a label: wrong. There, accuracy
     and balanced accuracy cannot rise by rejecting, and the F1 of a type is at most 2 c / (1 + c), c being the share of
     its cells that is accepted.
 
@@ -112,9 +112,9 @@ def with_rejection(y: ArrayLike, labels: ArrayLike, accept: ArrayLike) -> dict[s
     y
         True type of each cell, shape (n,).
     labels
-        Called type of each cell, shape (n,). A cell without a call (None, NaN, NA or "") counts as rejected.
+        Predicted type of each cell, shape (n,). A cell without a label (None, NaN, NA or "") counts as rejected.
     accept
-        Whether the call is accepted, bool, shape (n,).
+        Whether the label is accepted, bool, shape (n,).
 
     Returns
     -------
@@ -141,10 +141,10 @@ def with_rejection(y: ArrayLike, labels: ArrayLike, accept: ArrayLike) -> dict[s
     >>> out["accepted"]["accuracy"], out["all"]["accuracy"], out["coverage"], out["types_lost"]
     (1.0, 0.75, 0.75, ['NK'])
     """
-    types, true, called = encode_pair(y, labels)
-    taken = mask(accept, "accept", true.size) & (called >= 0)
+    types, true, predicted = encode_pair(y, labels)
+    taken = mask(accept, "accept", true.size) & (predicted >= 0)
     truth = types[true]
-    kept = np.append(types, "")[np.where(taken, called, -1)]
+    kept = np.append(types, "")[np.where(taken, predicted, -1)]
     n = np.bincount(true, minlength=types.size)
     n_kept = np.bincount(true[taken], minlength=types.size)
     present = n > 0

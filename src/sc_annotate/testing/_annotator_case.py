@@ -1,4 +1,4 @@
-"""What all checks of annotators share: a class, a task, and how it is fitted and asked."""
+"""What all checks of annotators share: a class, a task, and how it is fitted and used."""
 
 from __future__ import annotations
 

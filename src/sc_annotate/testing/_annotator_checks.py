@@ -118,7 +118,8 @@ class AnnotatorChecks(DeclarationChecks, RefusalChecks):
         baseline = (self.task.test_y == types[counts.argmax()]).mean()
         accuracy = (np.asarray(self.model.classes_)[self.codes()] == self.task.test_y).mean()
         require(
-            accuracy > baseline, f"accuracy {accuracy:.2f} on an easy task; the commonest type alone has {baseline:.2f}"
+            accuracy > baseline,
+            f"accuracy {accuracy:.2f} on an easy task; the most common type alone has {baseline:.2f}",
         )
 
     def check_constant_gene(self) -> None:

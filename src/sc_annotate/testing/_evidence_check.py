@@ -46,5 +46,5 @@ def evidence_faults(model: Any, X: NDArray[np.float32], proba: Callable[[Any], N
 
     order = np.argsort(-found[0], axis=1, kind="stable")
     if without(order) > without(order[:, ::-1]):
-        faults.append("the genes with the most evidence lower the call's probability less than those with the least")
+        faults.append("the genes with the most evidence lower that label's probability less than those with the least")
     return faults

@@ -12,7 +12,7 @@ def check_predictor(cls: type[Any], **params: Any) -> None:
     """Check that a class keeps the contract of a perturbation predictor, as our own methods do.
 
     The class need not derive from anything of this package. It is fitted about ten times on a simulated screen of 40
-    genes (``gene0`` to ``gene39``), 18 conditions and 390 cells, and asked for conditions seen and unseen, for a
+    genes (``gene0`` to ``gene39``), 18 conditions and 390 cells, and predicts conditions seen and unseen, for a
     target that is no gene, and for none at all.
 
     Parameters

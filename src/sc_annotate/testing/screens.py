@@ -40,7 +40,7 @@ def easy_screen(seed: int = 0) -> PerturbationTask:
 
     Returns
     -------
-    The training screen, ``train``, and conditions to ask for: ``seen``, ``unseen`` and both, ``asked``.
+    The training screen, ``train``, and conditions to predict: ``seen``, ``unseen`` and both, ``asked``.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""When a call can be trusted: arrays in, arrays out."""
+"""When a label can be trusted: arrays in, arrays out."""
 
 from __future__ import annotations
 

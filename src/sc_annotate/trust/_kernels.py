@@ -95,7 +95,7 @@ def smallest(distances: NDArray[np.float32], k: int) -> NDArray[np.uint32]:  # p
             if below == k:
                 break
         kept = 0
-        # Equal values are not told apart by halving: first those that are surely smaller, then as many as are left.
+        # Equal values are not separated by halving: first those that are surely smaller, then as many as are left.
         for j in range(found):
             if kept < k and values[j] <= low:
                 out[i, kept] = columns[j]

@@ -1,4 +1,4 @@
-"""Likelihood of a cell's counts under one type's profile, two types' mixed, and the mean of everything."""
+"""Likelihood of a cell's counts under one type's profile, two types' mixed, and the mean of all cells."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def partners(types: NDArray[np.float64], code: int, most: int = _PARTNERS) -> ND
 def mixing(
     counts: csr_array, types: NDArray[np.float64], mean: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """How much better than the best single type two types explain each cell, and the mean of everything does.
+    """How much better than the best single type two types explain each cell, and the mean of all cells does.
 
     The first is the gain in log-likelihood by the best partner and share, over the square root of the number of
     molecules: it grows with depth in singlets too, as no cell follows its type's profile exactly. The second, a

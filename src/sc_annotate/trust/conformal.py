@@ -1,4 +1,4 @@
-"""Prediction sets that hold the true class as often as was asked for."""
+"""Prediction sets that hold the true class as often as requested."""
 
 from __future__ import annotations
 
@@ -27,12 +27,11 @@ class Conformal:
     """Split conformal prediction sets.
 
     Fitted on cells that the model was not trained on. If later cells are exchangeable with these (drawn alike: same
-    tissue, same protocol, same mix of types), the sets hold the true class at least as often as asked for, on average
+    tissue, same protocol, same mix of types), the sets hold the true class at least as often as requested, on average
     over calibration sets. A shift between batches breaks that, and so does a refit of the model on the calibration
     cells: sets from out-of-fold scores are close to the coverage but without its guarantee.
 
-    The class of the largest probability is always in the set. Where calls are right more often than the coverage asked
-    for, sets are therefore single classes and cover as often as calls are right.
+    The class of the largest probability is always in the set. Where labels are right more often than the coverage requested, sets are therefore single classes and cover as often as predictions are right.
 
     Calibration scores are kept whole, so that any coverage can be requested later.
 
@@ -154,7 +153,7 @@ class Conformal:
 
         Returns
         -------
-        ``marginal``: those that take the threshold of all cells though another was asked for. ``everything``: those
+        ``marginal``: those that take the threshold of all cells though another was requested. ``everything``: those
         that are in every set, because all cells together are too few for this coverage.
         """
         q = self._quantiles(coverage)
@@ -164,7 +163,7 @@ class Conformal:
         return {"marginal": np.flatnonzero(fell & asked).tolist(), "everything": none}
 
     def sets(self, proba: ArrayLike, coverage: float) -> NDArray[np.bool_]:
-        """Which classes are in the set of each cell, bool, shape (n, k); the call (``argmax``) always is.
+        """Which classes are in the set of each cell, bool, shape (n, k); the label (``argmax``) always is.
 
         Sets grow with the coverage.
         """

@@ -62,7 +62,7 @@ def consensus(
     """Average the probabilities of several methods, which should be calibrated first.
 
     Uncalibrated, the most over-confident method decides. An average of calibrated probabilities is itself a little
-    too humble where methods differ; calibrate it again if its numbers matter more than its calls.
+    too humble where methods differ; calibrate it again if its numbers matter more than its labels.
 
     Parameters
     ----------
@@ -71,13 +71,13 @@ def consensus(
     classes
         Types of the columns of each, shapes (k_i,).
     weights
-        How much each method counts, shape (m,), 0 or more; None: all the same. With equal weights a poor member can
+        How much each method counts, shape (m,), 0 or more; None: all the same. With equal weights a poor method can
         make the average worse than the best one: see :func:`~sc_annotate.trust.pool_weights`.
     absent
         What a class that a method does not have means. ``"abstain"``: the method has no opinion on it; the class is
         averaged over the methods that have it, and rows are divided by their sums. ``"zero"``: it counts as
         probability 0, a vote against: a class that one of three methods has can then get 1/3 at most, and is hardly
-        ever called. Neither is right for a method that was trained without a type which is there: such a method gives
+        ever predicted. Neither is right for a method that was trained without a type which is there: such a method gives
         that type's cells to others, often with great confidence. Where all methods have the same classes, the two are
         the same.
 
@@ -131,7 +131,7 @@ def consensus(
     opinions = w @ knows if absent == "abstain" else np.full(union.size, w.sum())
     # A class that only methods of weight 0 have gets nothing.
     mean = np.divide(total, opinions, out=np.zeros_like(total), where=opinions > 0)
-    # Rounded before the call, so that the stored probabilities give the same one.
+    # Rounded before the label, so that the stored probabilities give the same one.
     proba = (mean / mean.sum(axis=1, keepdims=True)).astype(np.float32)
     call = proba.argmax(axis=1)
     own = np.stack([j[p.argmax(axis=1)] for p, j in zip(found, columns, strict=True)], axis=1)

@@ -33,7 +33,7 @@ _CELLS = 1_024
 
 @dataclass(eq=False)
 class Familiarity:
-    """Scores how unfamiliar cells are, and p-values of those scores among held-out reference cells.
+    """Scores how far cells lie out of distribution, and p-values of those scores among held-out reference cells.
 
     Some measures are taken of each cell by itself, in the space of the leading principal components of the reference, genes scaled to unit
     variance:
@@ -237,7 +237,7 @@ class Familiarity:
         return {name: values.astype(np.float32) for name, values in laid}
 
     def score(self, X: Any, *, rng: int = 0) -> NDArray[np.float32]:
-        """How unfamiliar each cell of a whole query is, shape (n,); `rng` draws which cells a large one is compared with."""
+        """How far out of distribution each cell of a whole query lies, shape (n,); `rng` draws which cells a large one is compared with."""
         return self.combined(self.measures(X, rng=rng))
 
     def combined(self, measured: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""Several levels of labels at once, coarse to fine: probabilities, calls and confidence that never contradict each other."""
+"""Several levels of labels at once, coarse to fine: probabilities, labels and confidence that never contradict each other."""
 
 from __future__ import annotations
 

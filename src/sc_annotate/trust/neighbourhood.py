@@ -33,7 +33,7 @@ class Neighbourhood:
 
     ``white`` and ``off`` are cells x components: see :class:`Seen`. ``rest`` is what the components leave of
     their scaled genes, genes x cells, and once more multiplied by the genes' scale, so that its product with a cell's own
-    values is that of two residuals, but for ``shift`` (cells). Both are None where the components explain everything.
+    values is that of two residuals, but for ``shift`` (cells). Both are None where the components explain all of it.
 
     The cells stand by their nearest type, so that neighbours lie close together in memory; ``stands`` is where each of
     those that were handed in went.

@@ -56,7 +56,7 @@ def quality_measures(
         the square root of the number of molecules; 0 or more. Only with `known`.
     ``ambient``
         Log-likelihood a molecule under the mean profile of the reference, minus that under the best type's: above 0,
-        no type fits as well as the mean of everything. Only with `known`.
+        no type fits as well as the mean of all cells. Only with `known`.
 
     Raises
     ------

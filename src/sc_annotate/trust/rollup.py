@@ -30,7 +30,7 @@ def roll_up(
     Parameters
     ----------
     p
-        Probabilities of the types, cells x types, shape (n, k). A row of NaN is a cell without a call.
+        Probabilities of the types, cells x types, shape (n, k). A row of NaN is a cell without a label.
     membership
         Which types lie at or under each term, bool, shape (terms, k). One term must hold all types.
     coverage
@@ -40,7 +40,7 @@ def roll_up(
 
     Returns
     -------
-    Position of the term of each cell, -1 without a call; and its mass, NaN without a call. Both of shape (n,). Where
+    Position of the term of each cell, -1 without a label; and its mass, NaN without a label. Both of shape (n,). Where
     rounding, or probabilities that were not kept, leave even the top below `coverage`, the top it is.
 
     Raises
@@ -87,7 +87,7 @@ def common_term(sets: ArrayLike, membership: ArrayLike, *, depth: ArrayLike | No
     """Find the most specific term above all types of a prediction set, for each cell.
 
     Of the terms that hold all types of the set, the one with the fewest types wins, then the deepest. If the set holds
-    the true type as often as was asked for, so does the term.
+    the true type as often as requested, so does the term.
 
     Parameters
     ----------

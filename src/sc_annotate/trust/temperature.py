@@ -31,7 +31,7 @@ class Temperature:
     """Temperature scaling: probabilities to the power of 1 / T, divided by their sum.
 
     T above 1 makes an over-confident model humbler, T below 1 an over-cautious one surer. The order of the classes
-    stays, so the call stays. T minimises the log loss on cells that the model was not trained on, between 0.05 and 100.
+    stays, so the label stays. T minimises the log loss on cells that the model was not trained on, between 0.05 and 100.
     Exact zeros, and what is smaller than `floor_`, count as `floor_`.
 
     Parameters

@@ -35,8 +35,8 @@ class Votes:
     guarded: NDArray[np.bool_]
     """Cells that kept their own label because the vote would have removed their type, shape (n,)."""
     table: dict[str, NDArray[Any]]
-    """A row for each group, sorted: ``group``, ``n`` (cells), ``winner``, ``share`` (of the cells called so),
-    ``runner_up`` ("" where all agree), ``runner_up_share``, ``entropy`` (of the calls, in nats: its exponential is the
+    """A row for each group, sorted: ``group``, ``n`` (cells), ``winner``, ``share`` (of the cells labelled so),
+    ``runner_up`` ("" where all agree), ``runner_up_share``, ``entropy`` (of the labels, in nats: its exponential is the
     effective number of types), ``decided`` (whether the winner was given to its cells), ``guarded`` (cells that kept
     their own call against it)."""
     guarded_types: list[str]
@@ -52,10 +52,10 @@ def vote(
     guard: float | None = 0.5,
     min_confidence: float = 0.5,
 ) -> Votes:
-    """Give the cells of each group the call that most of them have.
+    """Give the cells of each group the label that most of them have.
 
     Votes remove scattered mistakes, and with them every type that is nowhere in the majority: rare types, and types
-    that the clustering did not separate. Keep the raw calls beside.
+    that the clustering did not separate. Keep the raw labels beside.
 
     Parameters
     ----------
@@ -64,9 +64,9 @@ def vote(
     groups
         Cluster of each cell, shape (n,).
     min_share
-        A group whose winner has a smaller share of its cells is left undecided: its cells keep their own calls.
+        A group whose winner has a smaller share of its cells is left undecided: its cells keep their own labels.
     confidence
-        Probability of each call, shape (n,). With it, only calls of at least `min_confidence` are guarded.
+        Probability of each label, shape (n,). With it, only labels of at least `min_confidence` are guarded.
     guard
         A type that would win no group, and so lose all its cells, keeps them in every group that holds at least this
         share of them: cells that belong together are a small population, those spread thinly over the groups are
@@ -76,13 +76,13 @@ def vote(
 
     Returns
     -------
-    The voted calls, the cells that were guarded, and a table of the groups. Of equally frequent calls the first in
+    The voted labels, the cells that were guarded, and a table of the groups. Of equally frequent labels the first in
     the alphabet wins.
 
     Raises
     ------
     sc_annotate.errors.InputError
-        No cells, arguments of different cells, or shares outside 0 to 1; a LabelError where calls or groups are missing.
+        No cells, arguments of different cells, or shares outside 0 to 1; a LabelError where labels or groups are missing.
 
     Examples
     --------

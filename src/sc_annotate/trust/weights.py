@@ -23,7 +23,7 @@ _CLIP = 1e-6
 def pool_weights(probas: Sequence[ArrayLike], codes: ArrayLike, *, max_iter: int = 500) -> NDArray[np.float64]:
     """Weights with which the average of several methods has the lowest log loss on cells that none was trained on.
 
-    On these cells the weighted average is no worse than its best member; with equal weights a poor member can make it
+    On these cells the weighted average is no worse than its best method; with equal weights a poor method can make it
     worse. The loss is convex in the weights; they are found by expectation maximisation from equal ones.
 
     Parameters
