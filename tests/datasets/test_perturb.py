@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 import types
 from typing import TYPE_CHECKING, Any
@@ -326,3 +327,31 @@ def test_without_pertpy_the_cure_is_named(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setitem(sys.modules, "pertpy", None)
     with pytest.raises(MissingExtraError, match=r"sc-annotate\[perturb\]"):
         datasets.norman_2019()
+
+
+CHANGED = {
+    "n_cells": 130, "n_genes": 50, "n_singles": 5, "n_doubles": 3, "rank": 2, "similarity": 0.1, "effect_size": 0.8,
+    "interactions": 0.3, "interaction_size": 0.2, "interaction_kind": "buffering", "shift": 0.5, "gene_noise": 0.5,
+    "efficacy": 0.4, "n_batches": 3, "batch_strength": 0.9, "second_line": True, "depth": 500, "control_share": 0.4,
+    "imbalance": 6, "rng": 9,
+}  # fmt: skip
+SETTINGS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "all": {"interactions": 0.1, "n_batches": 2, "second_line": True, "efficacy": 0.8},
+}
+WITHOUT = {"plain": ("interaction_size", "interaction_kind", "batch_strength"), "all": ("second_line",)}
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+@pytest.mark.parametrize("name", inspect.signature(simulate_perturb_seq).parameters)
+def test_no_argument_is_ignored(name: str, setting: str) -> None:
+    base: dict[str, Any] = {"n_cells": 120, "n_genes": 40, "n_singles": 6, "n_doubles": 4} | SETTINGS[setting]
+    changed = base | {name: CHANGED[name]}
+    if setting == "plain" and name in WITHOUT["plain"]:
+        with pytest.raises(InputError, match=name):
+            simulate_perturb_seq(**changed)
+        return
+    if name in WITHOUT[setting]:
+        changed = base | {name: False}
+    one, two = simulate_perturb_seq(**base), simulate_perturb_seq(**changed)
+    assert one.shape != two.shape or abs(one.X - two.X).max() > 0

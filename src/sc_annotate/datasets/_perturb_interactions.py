@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,10 +13,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from sc_annotate.datasets._perturb_request import Kind
     from sc_annotate.datasets._perturb_truth import Design, Effects
 
-Kind = Literal["random", "buffering", "synergistic"]
-KINDS: tuple[Kind, ...] = ("random", "buffering", "synergistic")
 
 _MOST = 0.75
 """Share of a sum that buffering takes away at most: what is left lies between no change and the sum."""

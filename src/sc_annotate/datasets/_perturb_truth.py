@@ -10,6 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from sc_annotate.datasets._perturb_request import ScreenRequest
     from sc_annotate.datasets._perturb_scale import Scale
 
 # Share of a cell's molecules that the last gene has in control cells: it takes up what the others gain or lose.
@@ -48,30 +49,10 @@ class Design:
     """Change of log share in each batch, batches x genes; sums to 0."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Shape:
-    """Which conditions a screen has, and how strong effects are: see :func:`sc_annotate.datasets.simulate_perturb_seq`."""
-
-    n_genes: int
-    n_singles: int
-    n_doubles: int
-    rank: int
-    similarity: float
-    effect_size: float
-    shift: float
-    n_batches: int
-    batch_strength: float
-    second_line: bool
-
-    @property
-    def n_lines(self) -> int:
-        return 1 + bool(self.second_line)
-
-
-def design(shape: Shape, rng: np.random.Generator) -> Design:
+def design(request: ScreenRequest, rng: np.random.Generator) -> Design:
     """Draw the truth; each part from a stream of its own, so that changing one leaves the others."""
     n_genes, n_singles, n_doubles, n_lines, rank = (
-        shape.n_genes, shape.n_singles, shape.n_doubles, shape.n_lines, shape.rank
+        request.n_genes, request.n_singles, request.n_doubles, request.n_lines, request.rank
     )  # fmt: skip
     for_genes, for_effects, for_pairs, for_signs, for_shift, for_batch = rng.spawn(6)
     log_base = for_genes.normal(0, _BASE_SD, (1, n_genes))
@@ -89,17 +70,17 @@ def design(shape: Shape, rng: np.random.Generator) -> Design:
     base[:, -1] = _REST
     # A target acts as its own loadings say, as far as `similarity` goes; the rest of it shows in its effects only.
     own = for_effects.normal(size=(n_singles, rank))
-    acts = shape.similarity * programmes[targets] + np.sqrt(1 - shape.similarity**2) * own
+    acts = request.similarity * programmes[targets] + np.sqrt(1 - request.similarity**2) * own
     # The second line turns the same actions into other effects: one rotation for each line.
     turn = np.linalg.qr(for_effects.normal(size=(n_lines, rank, rank)))[0]
-    effects = shape.effect_size / np.sqrt(rank) * np.einsum("tr,lrs,gs->ltg", acts, turn, programmes)
+    effects = request.effect_size / np.sqrt(rank) * np.einsum("tr,lrs,gs->ltg", acts, turn, programmes)
     # What a perturbation adds to some genes it takes from others, so that little is left for the last gene to take up.
     part = np.where(affected, base, 0)[:, None, :]
     effects -= np.log((part * np.exp(effects)).sum(axis=-1) / part.sum(axis=-1))[..., None] * affected
     first, second = np.triu_indices(n_singles, 1)
     chosen = np.sort(for_pairs.choice(first.size, n_doubles, replace=False)) if n_doubles else np.empty(0, np.intp)
     chance = for_signs.random((n_doubles, n_genes))
-    in_batch = for_batch.normal(0, shape.batch_strength, (shape.n_batches, n_genes)) * (shape.n_batches > 1)
+    in_batch = for_batch.normal(0, request.batch_strength, (request.n_batches, n_genes)) * (request.n_batches > 1)
     return Design(
         base=base,
         programmes=programmes,
@@ -108,7 +89,7 @@ def design(shape: Shape, rng: np.random.Generator) -> Design:
         pairs=np.stack([first[chosen], second[chosen]], axis=1),
         chance=chance,
         sign=for_signs.choice([-1, 1], chance.shape).astype(np.int8),
-        shift=for_shift.normal(0, shape.shift, n_genes),
+        shift=for_shift.normal(0, request.shift, n_genes),
         batch=in_batch - in_batch.mean(axis=0),
     )
 

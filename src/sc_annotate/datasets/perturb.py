@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from sc_annotate._core.request import default
 from sc_annotate.datasets._molecules import draw_counts
-from sc_annotate.datasets._perturb_interactions import KINDS, planted
+from sc_annotate.datasets._perturb_interactions import planted
 from sc_annotate.datasets._perturb_noise import burst, burst_size, noise_levels
+from sc_annotate.datasets._perturb_request import ScreenRequest
 from sc_annotate.datasets._perturb_scale import DEPTH_SD, Scale
-from sc_annotate.datasets._perturb_truth import Shape, design, expected_effects, expected_profiles, shares_by_batch
+from sc_annotate.datasets._perturb_truth import design, expected_effects, expected_profiles, shares_by_batch
 from sc_annotate.datasets._random_tree import apportion
-from sc_annotate.errors import InputError
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -31,13 +31,13 @@ def simulate_perturb_seq(
     similarity: float = 0.9,
     effect_size: float = 0.3,
     interactions: float = 0.0,
-    interaction_size: float = 0.6,
-    interaction_kind: Literal["random", "buffering", "synergistic"] = "random",
+    interaction_size: float = default(0.6),
+    interaction_kind: Literal["random", "buffering", "synergistic"] = default("random"),
     shift: float = 0.0,
     gene_noise: float = 0.0,
     efficacy: float = 1.0,
     n_batches: int = 1,
-    batch_strength: float = 0.1,
+    batch_strength: float = default(0.1),
     second_line: bool = False,
     depth: float = 3000,
     control_share: float = 0.1,
@@ -76,7 +76,7 @@ def simulate_perturb_seq(
     interactions
         Share of all pairs of a gene and a double that deviate from the sum, 0 to 1.
     interaction_size
-        How much those deviate, in log-normalised expression.
+        How much those deviate, in log-normalised expression; with `interactions` only.
     interaction_kind
         ``"random"``: any pair may deviate, up or down at random, up where down would be below 0. Nothing tells where.
         ``"buffering"``: toward the control, by `interaction_size` but at most three quarters of the sum, so that the double lies
@@ -96,7 +96,7 @@ def simulate_perturb_seq(
     n_batches
         Batches, with the same share of each condition.
     batch_strength
-        Standard deviation of the change of a gene in a batch, natural log; none where there is one batch.
+        Standard deviation of the change of a gene in a batch, natural log; an error where there is one batch.
     second_line
         Whether half of the cells are of another cell line, with another expression of its own (correlation of logs 0.8)
         and effects that are a linear map of the first's, but for the bound that keeps expression above 0.
@@ -146,19 +146,17 @@ def simulate_perturb_seq(
     >>> adata.uns["truth"]["delta"].shape
     (8, 100)
     """
-    arguments = dict(locals())
-    _check(arguments)
+    request = ScreenRequest(**locals())
     import pandas as pd
     from anndata import AnnData
 
     # Streams of their own, so that the truth stays the same when the number of cells changes.
     for_truth, for_noise, for_cells, for_molecules, for_bursts = np.random.default_rng(rng).spawn(5)
-    shape = Shape(**{each.name: arguments[each.name] for each in fields(Shape)})
-    truth, n_lines = design(shape, for_truth), shape.n_lines
+    truth, n_lines = design(request, for_truth), request.n_lines
     fano, level = noise_levels(n_genes, gene_noise, for_noise)
     scale = Scale(fano, level, depth)
     effects = [expected_effects(truth, scale, line) for line in range(n_lines)]
-    deviates, deviations = planted(truth, effects, interactions, interaction_size, interaction_kind)
+    deviates, deviations = planted(truth, effects, interactions, request.interaction_size, request.interaction_kind)
     tables, means = [], []
     for line in range(n_lines):
         profiles = expected_profiles(effects[line], deviations[line])
@@ -209,39 +207,9 @@ def simulate_perturb_seq(
         obs=pd.DataFrame({**obs, "worked": worked}, index=_numbered("cell_", n_cells)),
         var=pd.DataFrame({"is_target": is_target, "noise": np.sqrt(fano)[level]}, index=names),
         varm={"programmes": truth.programmes},
-        uns={"truth": known, "simulation": arguments},
+        uns={"truth": known, "simulation": request.to_uns()},
     )
 
 
 def _numbered(prefix: str, n: int) -> list[str]:
     return [f"{prefix}{i:0{len(str(n))}d}" for i in range(1, n + 1)]
-
-
-def _check(arguments: dict[str, Any]) -> None:
-    whole = {"n_genes": 3, "n_singles": 1, "n_doubles": 0, "n_batches": 1, "rank": 1, "n_cells": 1}
-    for name in whole:
-        if not isinstance(arguments[name], int | np.integer) or isinstance(arguments[name], bool):
-            raise InputError(f"{name} is {arguments[name]!r}, but must be a whole number.")
-    least: dict[str, float] = {**whole, "n_cells": arguments["n_singles"] + arguments["n_doubles"] + 1, "depth": 1}
-    least |= {"effect_size": 0, "interaction_size": 0, "shift": 0, "gene_noise": 0, "batch_strength": 0, "imbalance": 1}
-    for name, bound in least.items():
-        if not arguments[name] >= bound:
-            raise InputError(f"{name} is {arguments[name]}, but must be {bound} or more.")
-    for name in ("similarity", "interactions", "efficacy", "control_share"):
-        if not 0 <= arguments[name] <= 1:
-            raise InputError(f"{name} is {arguments[name]}, but is a share: it must lie between 0 and 1.")
-    if arguments["interaction_kind"] not in KINDS:
-        raise InputError(
-            f"interaction_kind is {arguments['interaction_kind']!r}, but must be one of {', '.join(map(repr, KINDS))}."
-        )
-    if arguments["control_share"] in (0, 1):
-        raise InputError(f"control_share is {arguments['control_share']}, but there must be control cells and others.")
-    if arguments["n_singles"] > (arguments["n_genes"] - 1) // 2:
-        raise InputError(
-            f"n_singles is {arguments['n_singles']}, but targets are at most half of the {arguments['n_genes'] - 1} genes beside REST."
-        )
-    pairs = arguments["n_singles"] * (arguments["n_singles"] - 1) // 2
-    if arguments["n_doubles"] > pairs:
-        raise InputError(
-            f"n_doubles is {arguments['n_doubles']}, but {arguments['n_singles']} targets make {pairs} pairs only."
-        )
