@@ -11,6 +11,7 @@ import pytest
 from scipy import sparse
 
 from matrices import format_of
+from sc_annotate._core.codec import record, to_json
 from sc_annotate._data import values
 from sc_annotate._data.matrix import Source, find
 
@@ -141,7 +142,7 @@ def test_nothing_is_changed(kind: Any, build: Callable[..., ad.AnnData], make_co
 
 def test_report_as_plain_values():
     report = values.look(_source(np.ones((3, 3))))
-    assert values.ValueReport(**report.to_dict()) == report
+    assert record(values.ValueReport, to_json(report)) == report
 
 
 # ---- real data

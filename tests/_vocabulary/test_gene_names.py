@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from sc_annotate._core.codec import record, to_json
 from sc_annotate._vocabulary import gene_names
 from sc_annotate.errors import InputError
 
@@ -58,7 +59,7 @@ def test_look_counts_duplicates():
 
 def test_report_as_plain_values():
     report = gene_names.look(HUMAN)
-    assert gene_names.GeneReport(**report.to_dict()) == report
+    assert record(gene_names.GeneReport, to_json(report)) == report
 
 
 @pytest.fixture

@@ -146,7 +146,7 @@ def test_switched_off(pair: tuple[AnnData, AnnData]) -> None:
     sca.tl.annotate(query, reference, "cell_type", trust=None, **QUICK)
     assert not {"annotation_status", "annotation_set_size", "annotation_unfamiliarity"} & set(query.obs)
     assert query.uns["annotation"]["calibration"] == {"method": "none"}
-    with pytest.raises(sca.errors.StorageError, match="calibration=None"):
+    with pytest.raises(sca.errors.StorageError, match="trust=None"):
         sca.get.sets(query)
 
 

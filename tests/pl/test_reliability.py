@@ -70,7 +70,7 @@ def test_refusals(annotated: AnnData) -> None:
         sca.pl.reliability(annotated, ax=3)  # type: ignore[arg-type]
     stored = annotated.uns["annotation"]
     stored["calibration"] = {"method": "none"}
-    with pytest.raises(StorageError, match="calibration=None.*Annotate again with calibration='temperature'"):
+    with pytest.raises(StorageError, match="trust=None.*Annotate again with trust='temperature'"):
         sca.pl.reliability(annotated)
     stored["methods"] = np.array(["logreg", "lda"], dtype=object)
     with pytest.raises(StorageError, match="is a consensus.*key='logreg'"):

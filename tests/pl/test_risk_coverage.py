@@ -83,5 +83,5 @@ def test_refusals(annotated: AnnData) -> None:
     with pytest.raises(StorageError, match="no annotation 'other'"):
         sca.pl.risk_coverage(annotated, key="other")
     annotated.uns["annotation"]["calibration"] = {"method": "none"}
-    with pytest.raises(StorageError, match="no 'risk_coverage'.*calibration='temperature'"):
+    with pytest.raises(StorageError, match="no 'risk_coverage'.*trust='temperature'"):
         sca.pl.risk_coverage(annotated)

@@ -136,8 +136,8 @@ def test_refusals(annotated: AnnData) -> None:
     with pytest.raises(StorageError, match="no 'annotation_set_size'"):
         sca.pl.sets(without)
     del without.uns["annotation"]["sets"]
-    with pytest.raises(StorageError, match="no prediction sets.*calibration='temperature'"):
+    with pytest.raises(StorageError, match="no prediction sets.*trust='temperature'"):
         sca.pl.sets(without)
     annotated.uns["annotation"]["calibration"] = {"method": "none"}
-    with pytest.raises(StorageError, match="calibration=None"):
+    with pytest.raises(StorageError, match="trust=None"):
         sca.pl.sets(annotated)

@@ -115,7 +115,7 @@ def test_refusals(annotated: AnnData) -> None:
     with pytest.raises(InputError, match="ax must be 1 matplotlib Axes"):
         sca.pl.status(annotated, ax=3)  # type: ignore[arg-type]
     column = annotated.obs.pop("annotation_status")
-    with pytest.raises(StorageError, match="no cell has a status.*calibration='temperature'"):
+    with pytest.raises(StorageError, match="no cell has a status.*trust='temperature'"):
         sca.pl.status(annotated)
     annotated.obs["annotation_status"] = column.astype(object).where(column != "confident", "sure")
     with pytest.raises(StorageError, match="'sure', which is none of confident"):

@@ -146,5 +146,5 @@ def test_refuses_results_without_scores(trusted: Any) -> None:
     with pytest.raises(StorageError, match="a consensus has none. Look at one of its methods, such as key='logreg'"):
         sca.pl.unfamiliarity(adata)
     del adata.uns["annotation"]["methods"]
-    with pytest.raises(StorageError, match="calibration=None.*Annotate again"):
+    with pytest.raises(StorageError, match="trust=None.*Annotate again"):
         sca.pl.unfamiliarity(adata)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -48,9 +48,6 @@ class ValueReport:
     n_inf: int
     n_zero_cells: int
     density: float
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def sample_rows(n: int, size: int = N_SAMPLED) -> NDArray[np.intp]:

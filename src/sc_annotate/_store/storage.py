@@ -89,8 +89,8 @@ def _left_over(adata: AnnData, slots: Slots) -> bool:
 
 def _level_left_over(adata: AnnData, name: str) -> bool:
     """Whether a column and its confidence are there together, as a level of a result whose metadata was lost leaves them."""
-    call = name.removesuffix("_confidence")
-    return call in adata.obs and f"{call}_confidence" in adata.obs
+    label = name.removesuffix("_confidence")
+    return label in adata.obs and f"{label}_confidence" in adata.obs
 
 
 def _written_columns(adata: AnnData, slots: Slots) -> list[str]:
@@ -122,7 +122,7 @@ def write(adata: AnnData, key: str, annotation: Annotation) -> None:
     metadata = {"schema": SCHEMA, "written": [*annotation.obs, *proba, *annotation.obsm], "wrote_colors": paint}
     uns = sanitize(metadata | annotation.uns, where=f"uns[{key!r}]")
     old = _written_columns(adata, slots)
-    # Ids of the earlier calls would stand beside the new ones.
+    # Ids of the earlier labels would stand beside the new ones.
     mapped = is_label_map(adata.uns.get(slots.terms))
     if mapped and slots.term_id in adata.obs:
         old.append(slots.term_id)
@@ -199,7 +199,7 @@ def read_uns(adata: AnnData, key: str) -> dict[str, Any]:
 
 
 def model_ids(adata: AnnData, key: str) -> list[str]:
-    """Short ids of the models that named the cells of this object."""
+    """Short ids of the models that labelled the cells of this object."""
     if Slots(key).model not in adata.obs:
         raise StorageError(f"adata.obs lacks {Slots(key).model!r}: a column of the result was deleted. Annotate again.")
     column = obs_of(adata)[Slots(key).model]
@@ -217,7 +217,7 @@ def add_columns(
 ) -> None:
     """Add columns to an annotation that is there, and an entry to its metadata; earlier ones of the same name go.
 
-    Columns named in `drop`, of an earlier call, go too. All of it is done or nothing; a view becomes an object of its own.
+    Columns named in `drop`, of an earlier result, go too. All of it is done or nothing; a view becomes an object of its own.
     """
     stored = read_uns(adata, key)
     written = [str(name) for name in stored.get("written", Slots(key).obs)]

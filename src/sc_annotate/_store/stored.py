@@ -75,7 +75,7 @@ def read_probabilities(adata: AnnData, key: str, *, whole: bool = False) -> pd.D
     ids = model_ids(adata, key)
     if any(i != str(stored.get("model")) for i in ids):
         raise StorageError(
-            f"the cells of adata were named by the models {', '.join(ids)}, but adata.uns[{key!r}] describes "
+            f"the cells of adata were labelled by the models {', '.join(ids)}, but adata.uns[{key!r}] describes "
             f"{stored.get('model')}: objects of different models were concatenated, and the columns of the probabilities do not "
             "agree. Take the probabilities before concatenating, or annotate again."
         )
@@ -87,7 +87,7 @@ def read_probabilities(adata: AnnData, key: str, *, whole: bool = False) -> pd.D
                 "are needed here. Annotate again with store_proba='all'."
             )
         kept = kept.toarray()
-        # Cells that no model named have none.
+        # Cells that no model labelled have none.
         kept[np.asarray(obs_of(adata)[slots.model].isna())] = np.nan
     values: NDArray[Any] = np.asarray(kept)
     if values.ndim != 2 or values.shape[1] != len(classes):
@@ -124,8 +124,8 @@ def read_calibration(adata: AnnData, key: str, *parts: str) -> dict[str, Any]:
         )
     raise StorageError(
         f"adata.uns[{key!r}]['calibration'] holds no {' or '.join(map(repr, parts))}: the model was fitted with "
-        "calibration=None, or too few cells were held out to learn it from. Annotate again with "
-        "calibration='temperature' and, where types are small, more reference cells."
+        "trust=None, or too few cells were held out to learn it from. Annotate again with "
+        "trust='temperature' and, where types are small, more reference cells."
     )
 
 
@@ -148,7 +148,7 @@ def read_sets(adata: AnnData, key: str) -> dict[str, Any]:
     if not isinstance(found, dict) or "coverage" not in found:
         raise StorageError(
             f"adata.uns[{key!r}] has no prediction sets: the model was fitted without calibration. Annotate again with "
-            "calibration='temperature'."
+            "trust='temperature'."
         )
     return found
 
@@ -160,9 +160,7 @@ def read_familiarity(adata: AnnData, key: str) -> dict[str, Any]:
         refuse_uncalibrated(adata, key)
         methods = method_names(adata, key)
         fix = f"Look at one of its methods, such as key={methods[0]!r}" if methods else "Annotate again"
-        why = (
-            "a consensus has none" if methods else "it was annotated with false_positive_rate=None, or calibration=None"
-        )
+        why = "a consensus has none" if methods else "it was annotated with false_positive_rate=None, or trust=None"
         raise StorageError(f"adata.uns[{key!r}] has no scores of unfamiliarity: {why}. {fix}.")
     return found
 

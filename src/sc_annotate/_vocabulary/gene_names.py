@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -54,9 +54,6 @@ class GeneReport:
     duplicated: list[str]
     other_column: str | None
     examples: list[str]
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def look(names: NDArray[np.str_], var: pd.DataFrame | None = None, gene_symbols: str | None = None) -> GeneReport:

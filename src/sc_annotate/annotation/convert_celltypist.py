@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sc_annotate._core.codec import to_json
 from sc_annotate._core.progress import logger
 from sc_annotate._vocabulary import gene_names
 from sc_annotate.annotation.model import AnnotationModel
@@ -77,7 +78,7 @@ def _model(parts: Parts, where: str, problems: list[str]) -> AnnotationModel:
             n_cells=0,
             n_genes=len(parts.features),
             values={"where": f"the data that CellTypist learned from ({where})", "kind": "log1p"},
-            genes=gene_names.look(parts.features).to_dict(),
+            genes=to_json(gene_names.look(parts.features)),
             notes=[f"converted from CellTypist ({where}{', ' + date if date else ''}), trained by {parts.trained_by}"],
             problems=problems,
             uncalibrated=UNCALIBRATED,

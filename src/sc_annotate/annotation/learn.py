@@ -155,8 +155,8 @@ def _provenance(
         params=to_json(chosen | trust | {"method_kwargs": _resolved(annotator, params)}),
         n_cells=n_cells,
         n_genes=len(training.genes),
-        values=training.found.values.to_dict(),
-        genes=None if training.found.genes is None else training.found.genes.to_dict(),
+        values=to_json(training.found.values),
+        genes=to_json(training.found.genes),
         notes=[*problems, *training.notes],
         sparse=bool(sparse.issparse(training.X)),
     )

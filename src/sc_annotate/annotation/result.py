@@ -81,8 +81,8 @@ def _uns(query: Query, model: AnnotationModel, prediction: Prediction, request: 
         "classes": model.classes.astype(object),
         "proba": "none" if proba is None else "all" if isinstance(proba, np.ndarray) else "topk",
         "input": {
-            "values": found.values.to_dict(),
-            "genes": None if found.genes is None else found.genes.to_dict(),
+            "values": found.values,
+            "genes": found.genes,
             "matched_by": prediction.matched_by,
             "n_genes_of_model": len(model.means),
             "n_genes_shared": prediction.n_shared,

@@ -70,7 +70,7 @@ def make_profiles(adata: AnnData, how: ProfilesRequest, matrix: MatrixRequest) -
             "covariate_keys": how.covariate_keys,
             "values": "expression",
             "params": how.to_uns() | matrix.to_uns(),
-            "input": found.values.to_dict() | {"notes": [*found.notes, *plan.notes]},
+            "input": sanitize(found.values) | {"notes": [*found.notes, *plan.notes]},
             "left_out": [name for name, _ in groups.left_out],
             "left_out_why": [why for _, why in groups.left_out],
         }

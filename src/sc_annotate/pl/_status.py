@@ -72,8 +72,8 @@ def status(
     if "status" not in frame or frame["status"].isna().all():
         refuse_uncalibrated(adata, key)
         raise StorageError(
-            f"no cell has a status in {key!r}: the model was fitted with calibration=None, or the column was deleted. "
-            "Annotate again with calibration='temperature'."
+            f"no cell has a status in {key!r}: the model was fitted with trust=None, or the column was deleted. "
+            "Annotate again with trust='temperature'."
         )
     if size is not None and (isinstance(size, bool) or not isinstance(size, int | float) or not size > 0):
         raise InputError(f"size must be an area in square points above 0, not {size!r}.")

@@ -88,8 +88,8 @@ def result_of(
         "params": params,
         "classes": matched.types.astype(object),
         "input": {
-            "values": found.values.to_dict(),
-            "genes": None if found.genes is None else found.genes.to_dict(),
+            "values": found.values,
+            "genes": found.genes,
             "matched_by": f"{matched.how} = marker",
             "n_genes_of_model": matched.n_genes,
             "n_genes_shared": matched.n_shared,
