@@ -74,12 +74,17 @@ def predicted(n: int = 10, kind: str = "double") -> AnnData:
     control = rng.gamma(1.0, size=len(genes))
     # A few genes change a lot, as they do.
     change = rng.normal(size=(n, len(genes))) * np.where(rng.random(len(genes)) < 0.3, 1.0, 0.1)
-    said = control + 0.5 * change + 0.1 * rng.normal(size=change.shape)
+    predicted_values = control + 0.5 * change + 0.1 * rng.normal(size=change.shape)
     observed = control + change
-    said[1], observed[2] = np.nan, np.nan
-    parts = {"": said, "_lower": said - 0.4, "_upper": said + 0.4, "_observed": observed}
+    predicted_values[1], observed[2] = np.nan, np.nan
+    parts = {
+        "": predicted_values,
+        "_lower": predicted_values - 0.4,
+        "_upper": predicted_values + 0.4,
+        "_observed": observed,
+    }
     adata = ad.AnnData(np.zeros((3, len(genes)), dtype=np.float32), var=pd.DataFrame(index=genes))
-    about = {
+    uns = {
         "conditions": names,
         "reason": ["", REASON, *[""] * (n - 2)],
         "held_out": [i != 2 for i in range(n)],
@@ -89,11 +94,11 @@ def predicted(n: int = 10, kind: str = "double") -> AnnData:
         "verdict": "",
         kind: made_board(n).to_dict(),
     }
-    slots.write(adata, "perturbation", parts, control, about)
+    slots.write(adata, "perturbation", parts, control, uns)
     return adata
 
 
-def interacting(*, called: bool = True) -> AnnData:
+def interacting(*, detected: bool = True) -> AnnData:
     """Genetic interactions as they are stored: three methods, the last without predictions."""
     fdp = np.linspace(0, 1, 101)
     tpr = np.stack([np.minimum(fdp**2 / 0.9, 1), np.minimum(fdp / 0.9, 1), np.full(101, np.nan)])
@@ -103,11 +108,11 @@ def interacting(*, called: bool = True) -> AnnData:
         "params": {"fdr": 0.05, "select_by": "tail_area"},
         "doubles": condition_names(20)[1::2],
         "classes": dict(zip(["buffering", "synergistic", "opposite", "other"], [60, 25, 0, 15], strict=True))
-        if called
+        if detected
         else dict.fromkeys(["buffering", "synergistic", "opposite", "other"], 0),
         "n_pairs": 1000,
     }
-    if called:
+    if detected:
         result["curves"] = {
             "methods": ["no_change", "linear", "deep_model_of_the_atlas_with_a_name_that_is_much_too_long"],
             "status": ["scored", "scored", "missing"],

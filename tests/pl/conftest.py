@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def _pictures() -> Iterator[None]:
-    """No window opens, no picture stays, and no call leaves the settings of matplotlib changed."""
+    """No window opens, no picture stays, and no function leaves the settings of matplotlib changed."""
     mpl.use("Agg")
     before = dict(mpl.rcParams)
     yield
@@ -95,14 +95,14 @@ def _forty() -> AnnData:
     proba = (proba / proba.sum(axis=1, keepdims=True)).astype(np.float32)
     obs = pd.DataFrame({"truth": classes[z]}, index=[f"cell{i}" for i in range(n)])
     adata = ad.AnnData(np.zeros((n, 2), dtype=np.float32), obs=obs, obsm={"X_umap": places})
-    calls = classes[proba.argmax(axis=1)]
+    labels = classes[proba.argmax(axis=1)]
     columns = {
-        "annotation": pd.Categorical(calls, categories=sorted(set(calls))),
+        "annotation": pd.Categorical(labels, categories=sorted(set(labels))),
         "annotation_confidence": proba.max(axis=1),
         "annotation_model": pd.Categorical(["m"] * n),
     }
-    about: dict[str, Any] = {"method": "by hand", "model": "m", "classes": list(classes), "baseline": {}}
-    write(adata, "annotation", Annotation(columns, proba, about))
+    uns: dict[str, Any] = {"method": "by hand", "model": "m", "classes": list(classes), "baseline": {}}
+    write(adata, "annotation", Annotation(columns, proba, uns))
     return adata
 
 
@@ -122,7 +122,7 @@ KINDS = (
 
 
 def _held_out(rng: np.random.Generator, classes: np.ndarray) -> dict[str, Any]:
-    """The account of calibration, from made-up held-out cells; the last type has none."""
+    """What is stored of calibration, from made-up held-out cells; the last type has none."""
     k, n = len(classes), 2_400
     size = np.linspace(1, 0.02, k) ** 2
     size[-1] = 0
@@ -183,7 +183,7 @@ def _trusted() -> Callable[[int], AnnData]:
         places = centres[z] + rng.normal(size=(n, 2)) * 0.7
         proba = np.exp(-0.5 * ((places[:, None] - centres[None]) ** 2).sum(axis=2)) + 1e-9
         proba = (proba / proba.sum(axis=1, keepdims=True)).astype(np.float32)
-        calls = classes[proba.argmax(axis=1)]
+        labels = classes[proba.argmax(axis=1)]
         unseen = z % 7 == 3
         score = rng.gamma(9, 1.0, n) + np.where(unseen, 9, 0)
         reference = rng.gamma(9, 1.0, 2_400)
@@ -196,14 +196,14 @@ def _trusted() -> Callable[[int], AnnData]:
         disagrees = rng.random((n, 4)) < np.array([0.02, 0.05, 0.15, 0.3]) * (z % 5 == 1)[:, None]
         disagrees[6:56] = False
         columns = {
-            "annotation": pd.Categorical(calls),
+            "annotation": pd.Categorical(labels),
             "annotation_confidence": proba.max(axis=1),
             "annotation_status": pd.Categorical(status, categories=[s for s in STATUSES if s in set(status)]),
             "annotation_set_size": np.where(status == "given", 0, sizes).astype(np.int32),
             "annotation_unfamiliarity": score.astype(np.float32),
             "annotation_model": pd.Categorical(["m"] * n),
         }
-        about: dict[str, Any] = {
+        uns: dict[str, Any] = {
             "method": "by hand",
             "model": "m",
             "classes": list(classes),
@@ -223,7 +223,7 @@ def _trusted() -> Callable[[int], AnnData]:
             index=[f"cell{i}" for i in range(n)],
         )
         adata = ad.AnnData(np.zeros((n, 2), dtype=np.float32), obs=obs, obsm={"X_umap": places})
-        write(adata, "annotation", Annotation(columns, proba, about, obsm={"annotation_disagrees": disagrees}))
+        write(adata, "annotation", Annotation(columns, proba, uns, obsm={"annotation_disagrees": disagrees}))
         return adata
 
     return make

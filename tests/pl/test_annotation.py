@@ -202,7 +202,7 @@ def test_cells_without_a_place_are_counted(annotated: AnnData) -> None:
 
 
 def test_concatenated_objects(annotated: AnnData) -> None:
-    """Without the account in ``uns``, calls and confidence can still be drawn."""
+    """Without the entry of ``uns``, labels and confidence can still be drawn."""
     both = ad.concat([annotated[:100].copy(), annotated[100:].copy()])
     assert "annotation" not in both.uns
     assert len(legend(sca.pl.annotation(both)["label"])) > 5

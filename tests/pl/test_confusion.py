@@ -1,4 +1,4 @@
-"""What the picture of true types against calls shows."""
+"""What the picture of true types against predicted ones shows."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_types_that_only_one_side_has(annotated: AnnData) -> None:
 
 
 def test_other_vocabulary(annotated: AnnData, legible: Any) -> None:
-    """Where no name is shared, rows are the true and columns the called types."""
+    """Where no name is shared, rows are the true and columns the predicted types."""
     annotated.obs["broad"] = annotated.obs["cell_type"].astype(str).str[:3]
     ax = sca.pl.confusion(annotated, truth="broad", normalize=None)
     rows, columns, values = shown(ax)

@@ -87,8 +87,8 @@ def test_refusals_of_effects(predicted: Any) -> None:
         sca.pl.effects(adata, n_genes=0)
     with pytest.raises(InputError, match=r"conditions must be a list of names, such as \['CEBPE'\]"):
         sca.pl.effects(adata, conditions="CEBPE")
-    with pytest.raises(InputError, match="'nobody' was not predicted"):
-        sca.pl.effects(adata, conditions=["nobody"])
+    with pytest.raises(InputError, match="'absent' was not predicted"):
+        sca.pl.effects(adata, conditions=["absent"])
     adata.varm["perturbation_upper"][:] = np.inf
     adata.varm["perturbation_observed"][:] = np.nan
     with pytest.raises(InputError, match="none of the 10 conditions has a value.*layer='delta'"):

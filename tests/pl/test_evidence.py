@@ -106,10 +106,10 @@ def test_forty_types_are_legible(forty_evidence: AnnData, frozen: Any, legible: 
     legible(figure)
 
 
-def test_groups_in_the_asked_order(named: AnnData) -> None:
-    asked = ["Dendritic", "CD19+ B"]
-    assert tops(sca.pl.evidence(named, groups=asked)) == asked
-    assert list(sca.pl.evidence(named, style="bars", groups=asked)) == asked
+def test_groups_in_the_requested_order(named: AnnData) -> None:
+    requested = ["Dendritic", "CD19+ B"]
+    assert tops(sca.pl.evidence(named, groups=requested)) == requested
+    assert list(sca.pl.evidence(named, style="bars", groups=requested)) == requested
     assert list(sca.pl.evidence(named, style="bars", groups="CD19+ B")) == ["CD19+ B"]
     named.obs["donor"] = np.where(np.arange(named.n_obs) % 2, "a", "b")
     sca.tl.evidence(named, groupby="donor", n_genes=3)

@@ -30,7 +30,7 @@ def test_interactions(interacting: Any) -> None:
 
 
 def test_no_interaction(interacting: Any, legible: Any) -> None:
-    figure = sca.pl.interactions(interacting(called=False), return_fig=True)
+    figure = sca.pl.interactions(interacting(detected=False), return_fig=True)
     assert "no interaction was detected" in texts(figure.axes[0])[0]
     assert "0 interactions" in figure.axes[1].get_title()
     legible(figure)

@@ -31,13 +31,13 @@ def test_leaderboard_shows_the_summary(predicted: Any, n: int) -> None:
         mean, low, high, status = (getattr(board.summary, part)[:, j] for part in ("mean", "low", "high", "status"))
         assert dots(ax) == {i: mean[i] for i in np.flatnonzero(np.isfinite(mean))}
         assert intervals(ax) == {i: (low[i], high[i]) for i in np.flatnonzero(np.isfinite(low))}
-        said = {
+        written = {
             int(t.get_position()[1]): t.get_text() for t in ax.texts if t.get_text() in ("undefined", "not predicted")
         }
-        assert said == {
+        assert written == {
             i: "undefined" if status[i] == "undefined" else "not predicted" for i in np.flatnonzero(~np.isfinite(mean))
         }
-        assert 0.0 not in [x for i, x in dots(ax).items() if i in said]
+        assert 0.0 not in [x for i, x in dots(ax).items() if i in written]
         assert upright(ax, "replicates") == pytest.approx(board.ceiling[metric])
         assert ax.get_xlabel().startswith(metric)
     at = board.methods.index("no_change")
@@ -79,9 +79,9 @@ def test_a_leaderboard_by_itself(predicted: Any) -> None:
 def test_verdict_is_the_title(predicted: Any) -> None:
     figure = sca.pl.leaderboard(predicted(10), return_fig=True)
     (title,) = figure.texts
-    said = " ".join(title.get_text().split())
-    assert made_board(10).verdict in said
-    assert "held-out conditions of several targets" in said
+    written = " ".join(title.get_text().split())
+    assert made_board(10).verdict in written
+    assert "held-out conditions of several targets" in written
     alone = sca.pl.leaderboard(predicted(10, kind="single"), return_fig=True)
     assert "held-out conditions of one target" in " ".join(alone.texts[0].get_text().split())
 

@@ -1,4 +1,4 @@
-"""What the picture of markers against calls shows."""
+"""What the picture of markers against labels shows."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ if TYPE_CHECKING:
 
 
 def compared(adata: AnnData, k: int) -> AnnData:
-    """An account of markers against the calls, with every third call contradicted."""
+    """A comparison of labels with marker lists, with every third label contradicted."""
     rng = np.random.default_rng(0)
-    calls = [str(c) for c in adata.obs["annotation"].cat.categories][: k - 1]
+    labels = [str(c) for c in adata.obs["annotation"].cat.categories][: k - 1]
     lists = sorted(f"list of {c}" for c in adata.uns["annotation"]["classes"])[:k]
-    own = [lists.index(f"list of {c}") for c in calls]
-    scores = rng.normal(size=(len(calls), len(lists)))
+    own = [lists.index(f"list of {c}") for c in labels]
+    scores = rng.normal(size=(len(labels), len(lists)))
     rows = []
-    for i, call in enumerate(calls):
+    for i, label in enumerate(labels):
         bad = i % 3 == 1
         rival = (own[i] + 2) % len(lists)
         scores[i, own[i]], scores[i, rival] = (0.2, 4) if bad else (5, 1)
         rows.append(
             {
-                "type": call,
+                "type": label,
                 "group": "",
-                "n_cells": int((adata.obs["annotation"] == call).sum()),
+                "n_cells": int((adata.obs["annotation"] == label).sum()),
                 "rival": lists[rival],
                 "agreement": "contradict" if bad else "silent" if i % 3 == 2 else "agree",
             }
@@ -41,7 +41,7 @@ def compared(adata: AnnData, k: int) -> AnnData:
         rows.append({**rows[-1], "group": "g1", "agreement": "contradict"})
     adata.uns["annotation"]["markers_agree"] = {
         "table": pd.DataFrame(rows, index=[str(i) for i in range(len(rows))]),
-        "labels": np.array(calls, dtype=object),
+        "labels": np.array(labels, dtype=object),
         "list_of_label": np.array([lists[j] for j in own], dtype=object),
         "lists": np.array(lists, dtype=object),
         "scores": scores,
@@ -60,15 +60,15 @@ def test_fields_frames_and_crosses(trusted: Any, frozen: Any, legible: Any, k: i
     shown = np.asarray(ax.images[0].get_array())
     x = [t.get_text() for t in ax.get_xticklabels()]
     assert len(set(x)) == len(found["lists"])
-    # Lists of the calls come first, in the order of the rows: frames run along the diagonal.
+    # Lists of the labels come first, in the order of the rows: frames run along the diagonal.
     frames = [(round(p.get_x() + 0.5), round(p.get_y() + 0.5)) for p in ax.patches]
     assert frames == [(i, i) for i in range(len(found["labels"]))]
     own = dict(zip(found["labels"], found["list_of_label"], strict=True))
-    order = sorted(found["labels"], key=lambda call: (list(found["lists"]).index(own[call]), call))
-    position = {call: i for i, call in enumerate(found["labels"])}
-    for i, call in enumerate(order):
-        j = list(found["lists"]).index(own[call])
-        assert shown[i, i] == found["scores"][position[call], j]
+    order = sorted(found["labels"], key=lambda label: (list(found["lists"]).index(own[label]), label))
+    position = {label: i for i, label in enumerate(found["labels"])}
+    for i, label in enumerate(order):
+        j = list(found["lists"]).index(own[label])
+        assert shown[i, i] == found["scores"][position[label], j]
     crosses = [line for line in ax.lines if line.get_marker() == "x"]
     bad = table[table["agreement"] == "contradict"]
     assert len(crosses) == len(bad) > 2
@@ -94,7 +94,7 @@ def test_calls_have_their_colours(trusted: Any) -> None:
     order = sorted(
         zip(found["labels"], found["list_of_label"], strict=True), key=lambda pair: (lists.index(pair[1]), pair[0])
     )
-    assert [to_hex(c) for c in points.get_facecolors()] == [own[call] for call, _ in order]
+    assert [to_hex(c) for c in points.get_facecolors()] == [own[label] for label, _ in order]
 
 
 def test_without_a_comparison(annotated: AnnData) -> None:
@@ -102,7 +102,7 @@ def test_without_a_comparison(annotated: AnnData) -> None:
         sca.pl.markers_agree(annotated)
 
 
-# Found, not imported: importing it changes matplotlib's settings, which the call itself has to prevent.
+# Found, not imported: importing it changes matplotlib's settings, which the function itself has to prevent.
 @pytest.mark.skipif(find_spec("decoupler") is None, reason="markers are scored by decoupler 2")
 def test_real_lists(annotated: AnnData, frozen: Any, legible: Any) -> None:
     sca.tl.markers_agree(

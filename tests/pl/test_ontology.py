@@ -114,8 +114,8 @@ def test_bad_input(annotated: AnnData, rolled: AnnData) -> None:
         sca.pl.ontology(rolled, groupby="louvain", group="0", cell=rolled.obs_names[0])
     with pytest.raises(InputError, match="has no 'none'"):
         sca.pl.ontology(rolled, groupby="louvain", group="none")
-    with pytest.raises(InputError, match="0 cells named 'nobody'"):
-        sca.pl.ontology(rolled, cell="nobody")
+    with pytest.raises(InputError, match="0 cells named 'absent'"):
+        sca.pl.ontology(rolled, cell="absent")
     del annotated.uns["annotation"]["rollup"]
     with pytest.raises(StorageError, match="sca.tl.rollup"):
         sca.pl.ontology(annotated)

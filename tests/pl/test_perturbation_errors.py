@@ -27,19 +27,19 @@ def test_errors_are_paired(predicted: Any, metric: str) -> None:
     through = [line for line in through if list(line.get_ydata()) == list(some)]
     assert len(through) == board.n_scored
     np.testing.assert_array_equal(np.stack([line.get_xdata() for line in through]).T, values[some])
-    said = {int(t.get_position()[1]): t.get_text() for t in ax.texts}
+    written = {int(t.get_position()[1]): t.get_text() for t in ax.texts}
     absent = [labels(ax).index("absent")]
-    assert said[absent[0]] == "not predicted"
+    assert written[absent[0]] == "not predicted"
     if metric == "pearson_delta":
-        assert said[labels(ax).index("no change  (as the control)")] == "undefined"
+        assert written[labels(ax).index("no change  (as the control)")] == "undefined"
 
 
 def test_differences_are_to_a_baseline(predicted: Any) -> None:
     board = made_board(10)
     ax = sca.pl.perturbation_errors(predicted(10))
-    said = dict(zip(labels(ax), texts(ax), strict=True))
+    written = dict(zip(labels(ax), texts(ax), strict=True))
     found = board.difference("linear", "additive", "l2")
-    assert said["linear"].splitlines()[1].startswith("minus additive: ")
-    number = float(said["linear"].splitlines()[1].split(": ")[1].split("  ")[0].replace("−", "-"))
+    assert written["linear"].splitlines()[1].startswith("minus additive: ")
+    number = float(written["linear"].splitlines()[1].split(": ")[1].split("  ")[0].replace("−", "-"))
     assert number == pytest.approx(found.estimate, rel=0.01)
-    assert len(said["additive  (sum of the singles)"].splitlines()) == 1
+    assert len(written["additive  (sum of the singles)"].splitlines()) == 1

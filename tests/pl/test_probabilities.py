@@ -29,10 +29,10 @@ def test_cells_stand_by_call_then_confidence(annotated: AnnData, frozen: Any, le
     shown = np.asarray(ax.images[0].get_array())
     assert shown.shape == (10, 300)
     frame = sca.get.probabilities(annotated)[rows(ax)]
-    calls = annotated.obs["annotation"].astype(str).to_numpy()
+    labels = annotated.obs["annotation"].astype(str).to_numpy()
     expected = []
     for name in rows(ax):
-        mine = frame[calls == name]
+        mine = frame[labels == name]
         expected.append(mine.loc[mine[name].sort_values(ascending=False, kind="stable").index])
     np.testing.assert_array_equal(shown, pd.concat(expected).to_numpy().T)
     assert ax.get_title() == "annotation: 300 cells"

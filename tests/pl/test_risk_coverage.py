@@ -39,7 +39,7 @@ def test_curve_is_the_stored_one(annotated: AnnData, frozen: Any, legible: Any) 
 
 
 def test_best_order_is_that_of_the_same_calls(trusted: Any) -> None:
-    """The share of wrong calls with all of them last, and its mean the stored area less the excess."""
+    """The error rate with all errors last, and its mean the stored area less the excess."""
     adata = trusted(10)
     stored = adata.uns["annotation"]["calibration"]["risk_coverage"]
     best = line(sca.pl.risk_coverage(adata), "best order")

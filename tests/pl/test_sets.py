@@ -54,8 +54,8 @@ def test_coverage_is_that_of_the_table_worst_first(annotated: AnnData, frozen: A
         assert dots(ax)[i] == (row["coverage"], RED if row["high"] < 0.9 else "#1f5fa8")
         assert intervals(ax)[i] == [row["low"], row["high"]]
         assert beside(ax)[i] == f"n={row['n']:.0f}"
-    (asked,) = [one for one in ax.lines if one.get_linestyle() == "--"]
-    assert list(asked.get_xdata()) == [0.9, 0.9]
+    (requested,) = [one for one in ax.lines if one.get_linestyle() == "--"]
+    assert list(requested.get_xdata()) == [0.9, 0.9]
     sets = annotated.uns["annotation"]["calibration"]["sets"]["overall"].set_index("requested").loc[0.9]
     assert f"{sets['n']:.0f} held-out reference cells" in ax.get_title()
     assert f"{100 * sets['coverage']:.1f} % of the sets" in ax.get_title()
