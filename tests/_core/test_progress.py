@@ -8,8 +8,7 @@ import sys
 
 import pytest
 
-from sc_annotate._core.progress import logger, track
-from sc_annotate._core.settings import settings
+from sc_annotate._core.settings import logger, settings, track
 
 
 @pytest.mark.parametrize("progress", [False, True])
@@ -34,7 +33,7 @@ def test_items_are_asked_for_one_by_one(progress: bool):
 def test_a_slow_loop_shows_a_bar(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
     """The clock jumps by three seconds with each item."""
     now = iter(range(0, 10_000, 3))
-    monkeypatch.setattr("sc_annotate._core.progress.monotonic", lambda: float(next(now)))
+    monkeypatch.setattr("sc_annotate._core.settings.monotonic", lambda: float(next(now)))
     with settings.override(progress=True):
         assert len(list(track(range(4), what="naming cells", total=4))) == 4
     shown = capfd.readouterr().err
@@ -55,7 +54,7 @@ def test_the_logger_has_no_handlers_of_its_own():
 
 def test_tqdm_is_not_imported_for_quick_loops():
     code = (
-        "import sys; sys.modules['tqdm'] = None; from sc_annotate._core.progress import track;"
+        "import sys; sys.modules['tqdm'] = None; from sc_annotate._core.settings import track;"
         "print(list(track([1], what='x')))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[1]\n"

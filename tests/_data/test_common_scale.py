@@ -11,7 +11,7 @@ import pytest
 import scanpy as sc
 from scipy import sparse
 
-from sc_annotate._data.common_scale import TARGET_SUM, Transform
+from sc_annotate._data.transform import TARGET_SUM, Transform
 from sc_annotate.errors import MatrixError
 
 if TYPE_CHECKING:

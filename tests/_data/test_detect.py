@@ -10,12 +10,12 @@ import pytest
 import scanpy as sc
 from scipy import sparse
 
-from sc_annotate._data.detect import BASES, detect
+from sc_annotate._data.values import BASES, detect
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sc_annotate._data.detect import Detected
+    from sc_annotate._data.values import Detected
 
 
 def _detect(X: np.ndarray | sparse.csr_matrix, recorded: float | None = None) -> Detected:

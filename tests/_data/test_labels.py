@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sc_annotate._data.labels import read_batches, read_labels, usable
+from sc_annotate._data.obs import read_batches, read_labels, usable
 from sc_annotate.errors import InputError, LabelError
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from comparing import same, snapshot
-from sc_annotate._data.columns import check_column
+from sc_annotate._data.obs import check_column
 from sc_annotate._store import storage
 from sc_annotate._store.slots import SCHEMA, Slots
 from sc_annotate._store.storage import Annotation

@@ -64,7 +64,7 @@ def test_whole_batches_are_held_out() -> None:
 
 
 def test_genes_are_chosen_in_the_training_cells_of_each_fold(monkeypatch: pytest.MonkeyPatch) -> None:
-    from sc_annotate.annotators import on_variable_genes as _selected
+    from sc_annotate.annotators import variable_genes as _selected
 
     data = sca.datasets.simulate_reference(300, 300, 3, rng=0)
     seen: list[int] = []

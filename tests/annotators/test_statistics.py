@@ -15,7 +15,7 @@ from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from sc_annotate._core import registry
-from sc_annotate._core.capabilities import capabilities_of
+from sc_annotate._core.registry import capabilities_of
 from sc_annotate.annotators import _moments
 from sc_annotate.annotators import covariance as _covariance
 from sc_annotate.annotators import statistics as _statistics

@@ -16,7 +16,7 @@ from sc_annotate._core import softmax_regression as module
 from sc_annotate._core.softmax_regression import Loss, Solver, softmax_regression
 from sc_annotate.annotators._tree import common_ancestors
 from sc_annotate.annotators.logreg import LogReg
-from sc_annotate.annotators.on_variable_genes import OnVariableGenes
+from sc_annotate.annotators.variable_genes import OnVariableGenes
 from sc_annotate.errors import MethodError
 
 if TYPE_CHECKING:

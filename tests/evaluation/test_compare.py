@@ -97,7 +97,7 @@ def test_a_pair_is_narrower_than_the_two_apart() -> None:
 
 
 def test_equal_seeds_repeat_and_blocks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
-    from sc_annotate.evaluation import _bootstrap
+    from sc_annotate.evaluation import compare as _bootstrap
 
     y, a, b, _ = example()
     first = paired_difference(y, a, b, rng=3)

@@ -12,7 +12,7 @@ import pytest
 import sc_annotate as sca
 from comparing import assert_same_tree
 from sc_annotate.errors import InputError, LabelError, StorageError
-from sc_annotate.metrics.wilson import wilson
+from sc_annotate.metrics.sets import wilson
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from collections.abc import Sized
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from time import monotonic
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sc_annotate.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+
 
 MOST_THREADS = 8
 
@@ -101,3 +105,32 @@ def n_threads() -> int:
         return settings.n_threads
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(MOST_THREADS, cores)
+
+
+T = TypeVar("T")
+
+DELAY = 2.0
+
+logger = logging.getLogger("sc_annotate")
+
+
+def track(items: Iterable[T], *, what: str, total: int | None = None) -> Iterator[T]:
+    """Pass `items` through, with a bar that appears once two seconds have gone by and there is more to do.
+
+    tqdm is imported only then: in a notebook without ipywidgets its import prints a warning of its own.
+    """
+    started, bar = monotonic(), None
+    if total is None and isinstance(items, Sized):
+        total = len(items)
+    try:
+        for done, item in enumerate(items):
+            if bar is None and done and settings.progress and monotonic() - started > DELAY:
+                from tqdm.auto import tqdm
+
+                bar = tqdm(desc=what, total=total, initial=done, leave=False)
+            yield item
+            if bar is not None:
+                bar.update()
+    finally:
+        if bar is not None:
+            bar.close()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urljoin, urlsplit
 
 from sc_annotate._core.files import usual_rights
-from sc_annotate._core.progress import logger
+from sc_annotate._core.settings import logger
 from sc_annotate.errors import InputError, ModelFileError
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sc_annotate._core.codec import to_json
-from sc_annotate._data.lazy import with_tables
 from sc_annotate._data.matrix import check_adata
+from sc_annotate._data.obs import with_tables
 from sc_annotate._data.read import open_input
 from sc_annotate._vocabulary.gene_ids.mapping import listed
 from sc_annotate._vocabulary.gene_ids.releases import dates, old_symbols

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from sc_annotate._core.codec import sanitize
 from sc_annotate._core.codec import table as table_of
-from sc_annotate._core.progress import logger
-from sc_annotate._data.lazy import with_tables
+from sc_annotate._core.settings import logger
 from sc_annotate._data.matrix import check_adata
 from sc_annotate._data.new_gene_names import new_names
+from sc_annotate._data.obs import with_tables
 from sc_annotate._data.renamed_genes import mapped
 from sc_annotate._vocabulary.gene_ids.mapping import GENE_MAPPING, SCHEMA, UNKNOWN, GeneMapping, Merge, assign, listed
 from sc_annotate._vocabulary.gene_names import texts

@@ -10,11 +10,10 @@ import numpy as np
 from scipy import sparse
 
 from sc_annotate._core.arrays import row_ordered, rows
-from sc_annotate._core.progress import logger, track
-from sc_annotate._core.settings import settings
+from sc_annotate._core.settings import logger, settings, track
 from sc_annotate._data import values
-from sc_annotate._data.columns import check_column
 from sc_annotate._data.matrix import Source, check_adata, find
+from sc_annotate._data.obs import check_column
 from sc_annotate._data.request import MatrixRequest
 from sc_annotate._data.stream import each_block
 from sc_annotate._data.transform import plan
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
-    from sc_annotate._data.common_scale import Transform
+    from sc_annotate._data.transform import Transform
     from sc_annotate._data.values import ValueReport
     from sc_annotate._vocabulary.gene_names import GeneReport
 

@@ -9,10 +9,10 @@ import numpy as np
 
 from sc_annotate._core.arrays import rows
 from sc_annotate._data import values
-from sc_annotate._data.detect import BASES
 from sc_annotate._data.gene_merge import remap
 from sc_annotate._data.matrix import Source
 from sc_annotate._data.read import recorded_base
+from sc_annotate._data.values import BASES
 from sc_annotate._vocabulary.gene_ids.mapping import MERGED, GeneMapping, listed
 from sc_annotate._vocabulary.gene_names import look
 from sc_annotate.errors import MatrixError

@@ -12,8 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from sc_annotate._core.arrays import row_ordered, rows
-from sc_annotate._core.progress import track
-from sc_annotate._core.settings import n_threads, settings
+from sc_annotate._core.settings import n_threads, settings, track
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

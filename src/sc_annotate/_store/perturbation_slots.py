@@ -8,7 +8,7 @@ import numpy as np
 
 from sc_annotate._core.arguments import result_name
 from sc_annotate._core.codec import sanitize
-from sc_annotate._data.lazy import with_tables
+from sc_annotate._data.obs import with_tables
 from sc_annotate.errors import StorageError
 
 if TYPE_CHECKING:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from sc_annotate._data.columns import check_column
-from sc_annotate._data.labels import read_labels
-from sc_annotate._data.lazy import in_memory, obs_of
 from sc_annotate._data.matrix import check_adata, resolve_rep
+from sc_annotate._data.obs import check_column, in_memory, obs_of, read_labels
 from sc_annotate._vocabulary.conditions import SEPARATOR, as_targets, names_of
 
 __all__ = [

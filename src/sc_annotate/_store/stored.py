@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sc_annotate._data.lazy import in_memory, obs_of
 from sc_annotate._data.matrix import check_adata
+from sc_annotate._data.obs import in_memory, obs_of
 from sc_annotate._store.slots import Slots
 from sc_annotate._store.storage import check_key, model_ids, read_uns
 from sc_annotate.errors import InputError, StorageError

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sc_annotate._core.progress import logger
-from sc_annotate._data.lazy import with_tables
+from sc_annotate._core.settings import logger
 from sc_annotate._data.matrix import check_adata
+from sc_annotate._data.obs import with_tables
 from sc_annotate._data.read import open_counts, open_input
 from sc_annotate._store import storage
 from sc_annotate._store.slots import TOP_K

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
-from sc_annotate._core.capabilities import capabilities_of
+from sc_annotate._core.registry import capabilities_of
 from sc_annotate._data.read import prepare
 from sc_annotate._store.slots import TOP_K
 from sc_annotate.errors import InputError

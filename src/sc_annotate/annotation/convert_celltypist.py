@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sc_annotate._core.codec import to_json
-from sc_annotate._core.progress import logger
+from sc_annotate._core.settings import logger
 from sc_annotate._vocabulary import gene_names
 from sc_annotate.annotation.model import AnnotationModel
 from sc_annotate.annotation.provenance import Provenance

@@ -8,8 +8,8 @@ import numpy as np
 
 from sc_annotate._core import registry
 from sc_annotate._data import gene_match
-from sc_annotate._data.lazy import with_tables
 from sc_annotate._data.matrix import check_adata
+from sc_annotate._data.obs import with_tables
 from sc_annotate._data.read import check_representations, open_input, total_counts
 from sc_annotate.annotation.learn import learn
 from sc_annotate.annotation.query import Query, same_cells

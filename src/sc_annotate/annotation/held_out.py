@@ -10,8 +10,8 @@ import numpy as np
 from sc_annotate import metrics
 from sc_annotate._core import registry
 from sc_annotate._core.codec import table
-from sc_annotate._core.progress import track
-from sc_annotate.annotators.on_variable_genes import OnVariableGenes
+from sc_annotate._core.settings import track
+from sc_annotate.annotators.variable_genes import OnVariableGenes
 from sc_annotate.evaluation import (
     cross_validate,
     grouped,

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
-from sc_annotate._core.capabilities import capabilities_of, params_of
 from sc_annotate._core.codec import to_json
-from sc_annotate._core.progress import logger
+from sc_annotate._core.registry import capabilities_of, params_of
+from sc_annotate._core.settings import logger
 from sc_annotate.annotation.held_out import Candidate, choose_splits, evaluate, folds, held_out, one_holdout
 from sc_annotate.annotation.learn_trust import N_FOLDS, learn_trust
 from sc_annotate.annotation.model import AnnotationModel
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from sc_annotate.annotation.learn_trust import Trust
     from sc_annotate.annotation.requests import FitRequest
     from sc_annotate.annotation.training import Training
-    from sc_annotate.annotators.on_variable_genes import OnVariableGenes
+    from sc_annotate.annotators.variable_genes import OnVariableGenes
     from sc_annotate.evaluation import Predictions, Split
     from sc_annotate.trust import Levels
 

@@ -8,11 +8,11 @@ import numpy as np
 
 from sc_annotate import metrics
 from sc_annotate._core.codec import from_json, table
-from sc_annotate._data.labels import read_labels
+from sc_annotate._data.obs import read_labels
 from sc_annotate._store.slots import Slots
 from sc_annotate.errors import InputError, LabelError
 from sc_annotate.evaluation import interval
-from sc_annotate.metrics.bins import equal_mass
+from sc_annotate.metrics.calibration import equal_mass
 from sc_annotate.trust import Levels
 
 if TYPE_CHECKING:

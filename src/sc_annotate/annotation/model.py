@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sc_annotate._core import registry
-from sc_annotate._core.capabilities import capabilities_of
 from sc_annotate._core.codec import to_json
+from sc_annotate._core.registry import capabilities_of
 from sc_annotate._store import modelfile
 from sc_annotate.errors import MethodError
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
 
-from sc_annotate._data.lazy import obs_of
+from sc_annotate._data.obs import obs_of
 from sc_annotate._store.slots import TOP_K, Slots
 from sc_annotate._store.storage import read_uns
 from sc_annotate._store.stored import read_probabilities, read_sets

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sc_annotate._data.common_scale import Transform
 from sc_annotate._data.read import read_rows
+from sc_annotate._data.transform import Transform
 from sc_annotate._store.slots import REASONS
 from sc_annotate.errors import InputError
 from sc_annotate.trust import Profiles, low_quality

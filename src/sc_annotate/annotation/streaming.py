@@ -10,12 +10,11 @@ import numpy as np
 
 from sc_annotate._core import registry
 from sc_annotate._core.arrays import rows
-from sc_annotate._core.capabilities import capabilities_of
+from sc_annotate._core.registry import capabilities_of
 from sc_annotate._data.stream import each_block
 from sc_annotate.annotators.covariance import Distances, is_formed
-from sc_annotate.annotators.on_variable_genes import OnVariableGenes
 from sc_annotate.annotators.statistics import Statistics
-from sc_annotate.annotators.variable_genes import VariableGeneStatistics, variable_genes_from
+from sc_annotate.annotators.variable_genes import OnVariableGenes, VariableGeneStatistics, variable_genes_from
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sc_annotate._data import transform as scales
-from sc_annotate._data.labels import read_batches, read_labels, usable
+from sc_annotate._data.obs import read_batches, read_labels, usable
 from sc_annotate._data.read import open_counts, read_rows, total_counts
 from sc_annotate._data.stream import in_memory
 from sc_annotate.annotation.requests import MAX_CELLS

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sc_annotate._core.request import Request, default
-from sc_annotate._data.columns import check_column
+from sc_annotate._data.obs import check_column
 from sc_annotate._store.slots import GIVEN, Slots
 from sc_annotate._store.storage import add_columns, read_uns
 from sc_annotate._store.stored import read_annotation

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from scipy.sparse import csr_matrix
 
-    from sc_annotate._core.capabilities import Statistic
     from sc_annotate._core.records import Input
+    from sc_annotate._core.registry import Statistic
 
     Matrix: TypeAlias = NDArray[np.floating[Any]] | csr_matrix
     Arrays: TypeAlias = dict[str, NDArray[Any]]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.sparse import issparse
 
-from sc_annotate._core.shrinkage import ledoit_wolf
+from sc_annotate._core.linear_algebra import ledoit_wolf
 from sc_annotate.annotators._from_statistics import class_means, typical_sd, within_covariance
 from sc_annotate.annotators._moments import inverse_or_zero
 from sc_annotate.annotators.checks import as_matrix, row_blocks

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from sc_annotate._core.capabilities import Statistic
+    from sc_annotate._core.registry import Statistic
     from sc_annotate.annotators._base import Matrix
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sc_annotate._core import registry
-from sc_annotate._core.progress import track
 from sc_annotate._core.request import default, value_of
+from sc_annotate._core.settings import track
 from sc_annotate._data.read import open_input
 from sc_annotate._data.request import MatrixRequest
 from sc_annotate.annotation.held_out import BASELINES, Candidate, choose_splits, held_out, score_groups, scores

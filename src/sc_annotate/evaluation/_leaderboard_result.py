@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sc_annotate.errors import InputError
-from sc_annotate.evaluation._bootstrap import Interval
 from sc_annotate.evaluation._leaderboard_tables import Difference, Summary
+from sc_annotate.evaluation.compare import Interval
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sc_annotate.evaluation._bootstrap import _BLOCK
 from sc_annotate.evaluation._leaderboard_task import SD_RATIO
+from sc_annotate.evaluation.compare import _BLOCK
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

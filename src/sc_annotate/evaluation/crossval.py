@@ -121,7 +121,7 @@ def cross_validate(
     >>> out.proba.shape, float((out.labels == out.y).mean().round(2))
     ((30, 2), 0.67)
     """
-    from sc_annotate._core.progress import track
+    from sc_annotate._core.settings import track
 
     X, truth, genes, batch = _checked(X, y, splits, genes, batch)
     classes = np.unique(truth)

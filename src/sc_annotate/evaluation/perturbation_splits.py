@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from sc_annotate.errors import InputError
-from sc_annotate.evaluation._split import Split, check_fraction
-from sc_annotate.evaluation.leave_out import leave_one_group_out
+from sc_annotate.evaluation.splits import Split, check_fraction, leave_one_group_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urljoin
 
-from sc_annotate._core.progress import logger
+from sc_annotate._core.settings import logger
 from sc_annotate._data.download import check_sha256, fetch, is_url, kept
 from sc_annotate.errors import InputError, ModelFileError
 

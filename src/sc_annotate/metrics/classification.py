@@ -6,14 +6,94 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from sc_annotate.errors import InputError
-from sc_annotate.metrics import counts as _kernels
-from sc_annotate.metrics._confusion import confusion
-from sc_annotate.metrics.encoding import encode_pair
+from sc_annotate.errors import InputError, LabelError
+from sc_annotate.metrics import classification as _kernels
+from sc_annotate.metrics.encoding import class_positions, encode, encode_pair
 from sc_annotate.metrics.probabilities import brier, log_loss
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
+
+    Counts = NDArray[np.integer[Any] | np.floating[Any]]
+    from numpy.typing import NDArray
+
+
+__all__ = ["confusion"]
+
+
+def confusion(y: ArrayLike, labels: ArrayLike, classes: ArrayLike, *, rejected: bool = False) -> NDArray[np.int64]:
+    """Count the cells of each true type (row) by the type they were labelled (column).
+
+    Parameters
+    ----------
+    y
+        True type of each cell, shape (n,).
+    labels
+        Predicted type of each cell, shape (n,).
+    classes
+        The types of rows and columns, shape (k,), without repeats; every type in `y` and `labels` must be among them.
+    rejected
+        Add a last column with the cells that have no label (None, NaN, NA or ""). Without it such cells are an error,
+        because they would be in no column.
+
+    Returns
+    -------
+    int64, shape (k, k) or, with `rejected`, (k, k + 1). The sum is always the number of cells.
+
+    Raises
+    ------
+    sc_annotate.errors.LabelError
+        A type that is not in `classes`, a repeat in `classes`, or cells without a label while `rejected` is False.
+
+    Examples
+    --------
+    >>> import sc_annotate as sca
+    >>> sca.metrics.confusion(["B", "B", "T"], ["B", "T", "T"], ["B", "T"])
+    array([[1, 1],
+           [0, 1]])
+    >>> sca.metrics.confusion(["B", "B", "T"], ["B", None, "T"], ["B", "T"], rejected=True)
+    array([[1, 0, 1],
+           [0, 1, 0]])
+    """
+    types, true, predicted = encode_pair(y, labels)
+    position = class_positions(types, classes)
+    if not rejected and (n := int((predicted < 0).sum())):
+        raise LabelError(f"{n} of {predicted.size} cells have no label. Count them in a column with rejected=True.")
+    if (position < 0).any():
+        outside = ", ".join(map(repr, types[position < 0][:5].tolist()))
+        raise LabelError(f"classes lacks types that y or labels have: {outside}. Add them to classes.")
+    k = encode(classes, "classes")[1].size
+    columns = k + rejected
+    # Cells without a label have code -1, which picks the last entry.
+    column = np.append(position, k)[predicted]
+    return np.bincount(position[true] * columns + column, minlength=k * columns).reshape(k, columns).astype(np.int64)
+
+
+def count(true: NDArray[np.intp], predicted: NDArray[np.intp], k: int) -> tuple[Counts, Counts, Counts]:
+    """Cells of each type, cells labelled as each type, correct labels of each type; a label of -1 is no label."""
+    n_true = np.bincount(true, minlength=k)
+    n_predicted = np.bincount(predicted[predicted >= 0], minlength=k)
+    n_right = np.bincount(true[true == predicted], minlength=k)
+    return n_true, n_predicted, n_right
+
+
+def ratio(above: Counts, below: Counts, otherwise: float) -> NDArray[np.float64]:
+    """`above` / `below`; `otherwise` where `below` is 0."""
+    out = np.full(np.broadcast_shapes(above.shape, below.shape), otherwise, dtype=np.float64)
+    np.divide(above, below, out=out, where=below > 0)
+    return out
+
+
+def f1(n_true: Counts, n_predicted: Counts, n_right: Counts) -> NDArray[np.float64]:
+    """F1 of each type; 0 where it is never predicted."""
+    return ratio(2 * n_right, n_true + n_predicted, 0.0)
+
+
+def mean_over_present(scores: NDArray[np.float64], n_true: Counts) -> NDArray[np.float64]:
+    """Mean over the types (last axis) that have cells in the truth."""
+    present = n_true > 0
+    return ratio((scores * present).sum(axis=-1), present.sum(axis=-1), np.nan)
+
 
 __all__ = ["accuracy", "balanced_accuracy", "brier", "confusion", "log_loss", "macro_f1", "per_type"]
 

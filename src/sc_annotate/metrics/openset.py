@@ -8,7 +8,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 from sc_annotate.errors import InputError
-from sc_annotate.metrics.numbers import mask, numbers
+from sc_annotate.metrics.encoding import mask, numbers
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

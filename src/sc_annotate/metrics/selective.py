@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sc_annotate.metrics.classification import accuracy, balanced_accuracy, macro_f1
-from sc_annotate.metrics.encoding import encode_pair
-from sc_annotate.metrics.numbers import mask, numbers
+from sc_annotate.metrics.encoding import encode_pair, mask, numbers
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike

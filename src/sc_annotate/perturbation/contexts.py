@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sc_annotate._data.columns import check_column
+from sc_annotate._data.obs import check_column
 from sc_annotate._vocabulary.conditions import names_of
 from sc_annotate.errors import InputError
 from sc_annotate.evaluation import error_quantile

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sc_annotate._data.columns import check_column
+from sc_annotate._data.obs import check_column
 from sc_annotate._vocabulary.conditions import check_control
 from sc_annotate.errors import InputError
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sc_annotate._core.progress import logger
-from sc_annotate._data.columns import check_column
+from sc_annotate._core.settings import logger
 from sc_annotate._data.group_sums import group_sums
+from sc_annotate._data.obs import check_column
 from sc_annotate.errors import InputError
 from sc_annotate.perturbation.guide_noise import control_noise, expected_correlation
 

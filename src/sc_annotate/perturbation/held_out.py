@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from sc_annotate._core.progress import track
+from sc_annotate._core.settings import track
 from sc_annotate.evaluation import condition_folds, cv_coverage, cv_plus, error_quantile, leaderboard
 from sc_annotate.perturbation.method import predicted, reasons
 

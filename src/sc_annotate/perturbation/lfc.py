@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sc_annotate._core.arrays import rows
-from sc_annotate._data.columns import check_column
 from sc_annotate._data.matrix import check_adata, find
+from sc_annotate._data.obs import check_column
 from sc_annotate._vocabulary import conditions as parsing
 from sc_annotate.errors import InputError
 from sc_annotate.perturbation.groups import names_only

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sc_annotate._core.progress import logger
-from sc_annotate._data.lazy import with_tables
+from sc_annotate._core.settings import logger
 from sc_annotate._data.matrix import check_adata
+from sc_annotate._data.obs import with_tables
 from sc_annotate._store import perturbation_slots as slots
 from sc_annotate._vocabulary.conditions import names_of
 from sc_annotate.errors import InputError

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sc_annotate._core.codec import sanitize
-from sc_annotate._core.progress import logger
+from sc_annotate._core.settings import logger
 from sc_annotate._data import read
 from sc_annotate._data.group_sums import group_sums
-from sc_annotate._data.lazy import with_tables
 from sc_annotate._data.matrix import check_adata
+from sc_annotate._data.obs import with_tables
 from sc_annotate.errors import InputError
 from sc_annotate.perturbation.groups import Groups, names_only
 from sc_annotate.perturbation.screen import PROFILES

@@ -9,7 +9,7 @@ import numpy as np
 
 from sc_annotate._core.arguments import whole
 from sc_annotate._data import read
-from sc_annotate._data.columns import check_column
+from sc_annotate._data.obs import check_column
 from sc_annotate._vocabulary.conditions import targets_of
 from sc_annotate.errors import InputError
 from sc_annotate.predictors import Cells, Screen, screen_embedding

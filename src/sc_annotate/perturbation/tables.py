@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sc_annotate._core.arrays import rows
-from sc_annotate._data.columns import check_column
 from sc_annotate._data.matrix import check_adata
+from sc_annotate._data.obs import check_column
 from sc_annotate._vocabulary import conditions
 from sc_annotate.errors import GeneError, InputError, MatrixError
 

@@ -8,9 +8,8 @@ from typing import Any, get_args
 
 import numpy as np
 
-from sc_annotate._core.capabilities import Capabilities, Statistic, capabilities_of
 from sc_annotate._core.records import Input
-from sc_annotate._core.registry import declared
+from sc_annotate._core.registry import Capabilities, Statistic, capabilities_of, declared
 from sc_annotate.annotators.covariance import Distances
 from sc_annotate.annotators.statistics import Statistics
 from sc_annotate.testing._annotator_case import AnnotatorCase

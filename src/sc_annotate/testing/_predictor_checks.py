@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sc_annotate._core.capabilities import capabilities_of
-from sc_annotate._core.registry import declared
+from sc_annotate._core.registry import capabilities_of, declared
 from sc_annotate.errors import InputError, MethodError, ScAnnotateWarning
 from sc_annotate.predictors import Predictor, refits
 from sc_annotate.testing._run import global_random_state, refused, require

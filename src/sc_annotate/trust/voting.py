@@ -9,8 +9,7 @@ import numpy as np
 from scipy.special import entr
 
 from sc_annotate.errors import InputError
-from sc_annotate.metrics.encoding import encode, same_length
-from sc_annotate.metrics.numbers import numbers
+from sc_annotate.metrics.encoding import encode, numbers, same_length
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sc_annotate._core.capabilities import capabilities_of
+from sc_annotate._core.registry import capabilities_of
 from sc_annotate._store.storage import model_ids
 from sc_annotate._store.stored import method_names
 from sc_annotate.annotators.stored_coefficients import stored_coefficients

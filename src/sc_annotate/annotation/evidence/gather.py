@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sc_annotate._core.arguments import seed, whole
-from sc_annotate._core.capabilities import capabilities_of
-from sc_annotate._core.progress import logger
+from sc_annotate._core.registry import capabilities_of
 from sc_annotate._core.request import Request, default
-from sc_annotate._data.lazy import with_tables
+from sc_annotate._core.settings import logger
+from sc_annotate._data.obs import with_tables
 from sc_annotate._data.stream import each_block
 from sc_annotate._store.storage import add_columns, read_uns
 from sc_annotate._store.stored import read_annotation

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.sparse import csr_matrix, issparse
 
-from sc_annotate._core.capabilities import capabilities_of
+from sc_annotate._core.registry import capabilities_of
 from sc_annotate._data.read import prepare
 from sc_annotate.annotators.occlusion import occlusion
 from sc_annotate.errors import MethodError

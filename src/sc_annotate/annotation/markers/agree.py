@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sc_annotate._core.progress import logger
-from sc_annotate._data.lazy import with_tables
+from sc_annotate._core.settings import logger
+from sc_annotate._data.obs import with_tables
 from sc_annotate._store.slots import Slots
 from sc_annotate._store.storage import add_columns, read_uns
 from sc_annotate._store.stored import read_annotation

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 
 from sc_annotate._core.arguments import one_of
-from sc_annotate._core.progress import logger
-from sc_annotate._data.lazy import with_tables
+from sc_annotate._core.settings import logger
 from sc_annotate._data.matrix import check_adata
+from sc_annotate._data.obs import with_tables
 from sc_annotate._store import storage
 from sc_annotate._store.slots import TOP_K
 from sc_annotate.annotation.block import largest

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sc_annotate._core.codec import sanitize
-from sc_annotate._data.columns import check_column
-from sc_annotate._data.lazy import obs_of
 from sc_annotate._data.matrix import check_adata
+from sc_annotate._data.obs import check_column, obs_of
 from sc_annotate._store.slots import SCHEMA
 from sc_annotate._store.storage import check_key, is_label_map
 from sc_annotate._vocabulary.terms.map_names import map_names

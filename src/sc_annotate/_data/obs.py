@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import difflib
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sc_annotate._core.arguments import whole
-from sc_annotate._data.columns import check_column
 from sc_annotate.errors import InputError, LabelError
 
 if TYPE_CHECKING:
+    import pandas as pd
     from anndata import AnnData
     from numpy.typing import NDArray
+
 
 NO_TYPES = frozenset(
     (
@@ -128,3 +130,60 @@ def read_batches(adata: AnnData, key: str | None, *, what: str) -> NDArray[np.st
             f"{what}.obs[{key!r}] (batch_key) is missing for {int(column.isna().sum())} cells. Fill or drop them."
         )
     return np.asarray(column.astype(str), dtype=str)
+
+
+def check_column(adata: AnnData, column: str, *, argument: str, what: str = "adata") -> pd.Series:
+    """A column of ``obs`` that a user named."""
+    import pandas as pd
+
+    if not isinstance(column, str) or column not in adata.obs:
+        near = difflib.get_close_matches(str(column), list(map(str, adata.obs)), n=1, cutoff=0.6)
+        hint = f"Did you mean {near[0]!r}? " if near else ""
+        raise InputError(
+            f"{what}.obs has no column {column!r} ({argument}). {hint}There are: {', '.join(map(repr, adata.obs)) or 'none'}."
+        )
+    values = adata.obs[column]
+    if isinstance(values, pd.DataFrame):
+        raise InputError(f"{what}.obs has {values.shape[1]} columns named {column!r} ({argument}). Rename all but one.")
+    return values if isinstance(values, pd.Series) else pd.Series(np.asarray(values), index=adata.obs_names)
+
+
+def is_lazy(adata: AnnData) -> bool:
+    """Whether ``obs`` is no DataFrame, as ``anndata.experimental.read_lazy`` leaves it."""
+    import pandas as pd
+
+    return not isinstance(adata.obs, pd.DataFrame)
+
+
+def obs_of(adata: AnnData) -> pd.DataFrame:
+    """``obs`` as a table in memory."""
+    obs: Any = adata.obs
+    if not is_lazy(adata):
+        table: pd.DataFrame = obs
+        return table
+    table = obs.to_memory()
+    if table.index.name == "_index":  # what files call an index without a name
+        table.index.name = None
+    return table
+
+
+def in_memory(value: Any) -> Any:
+    """An entry of ``uns`` whose arrays and tables were read lazily, with all of them in memory; others as they are."""
+    if isinstance(value, dict):
+        found = {name: in_memory(v) for name, v in value.items()}
+        return found if any(found[name] is not v for name, v in value.items()) else value
+    for read in ("to_memory", "compute"):  # a table of anndata, an array of dask
+        if hasattr(value, read):
+            return getattr(value, read)()
+    return value
+
+
+def with_tables(adata: AnnData) -> AnnData:
+    """`adata`, or, where it was read lazily, one with the same matrices and with ``obs`` and ``var`` in memory."""
+    if not is_lazy(adata):
+        return adata
+    from anndata import AnnData
+
+    obs, var = obs_of(adata), adata.var.to_memory()
+    layers = {name: X for name, X in adata.layers.items() if name is not None}
+    return AnnData(X=adata.X, obs=obs, var=var, uns=in_memory(dict(adata.uns)), obsm=dict(adata.obsm), layers=layers)
