@@ -63,13 +63,13 @@ def test_tables_say_what_is_missing(named_query: AnnData) -> None:
         sca.get.annotation(query)
 
 
-def test_levels_stand_beside_the_calls(pair: tuple[AnnData, AnnData]) -> None:
+def test_levels_stand_beside_the_labels(pair: tuple[AnnData, AnnData]) -> None:
     reference, query = pair
     for name in ("lineage", "label"):
         reference.obs[name] = ["T" if str(t)[:3] in ("CD4", "CD8") else "other" for t in reference.obs["cell_type"]]
     sca.tl.annotate(query, reference, ["label", "lineage", "cell_type"], **FAST)
     table = sca.get.annotation(query)
-    # "label" is the finest call; a level of that name keeps the name of its column.
+    # "label" is the finest label; a level of that name keeps the name of its column.
     more = ["annotation_label", "label_confidence", "lineage", "lineage_confidence"]
     assert list(table) == ["label", "confidence", "model", *more]
     np.testing.assert_array_equal(table["lineage"].astype(str), query.obs["annotation_lineage"].astype(str))

@@ -29,7 +29,7 @@ def test_report_says_what_is_stored(pair: tuple[AnnData, AnnData]) -> None:
     assert "do not rely on these calls" in text
     shared = stored["input"]["n_genes_shared"]
     assert f"{shared:,} of the model's {stored['input']['n_genes_of_model']:,} are in adata" in text
-    # What is told of both objects is told of each by name.
+    # Notes on both objects name the object.
     notes = [line for line in text.splitlines() if line.startswith("  note")]
     assert len(notes) == len(set(notes))
     assert {line.split()[1] for line in notes} == {"cells:", "reference:"}

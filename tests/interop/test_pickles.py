@@ -88,7 +88,7 @@ def test_attacks_are_refused_and_run_nothing(name: str, protocol: int, tmp_path:
 
 
 @pytest.mark.parametrize("name", ["os.system", "numpy.load", "exec"])
-def test_the_refused_name_is_told(name: str, tmp_path: Path):
+def test_the_refused_name_is_in_the_message(name: str, tmp_path: Path):
     found = {"os.system": "system", "numpy.load": "numpy.*load", "exec": "builtins.exec"}[name]
     with pytest.raises(ModelFileError, match=found):
         read(pickle.dumps(attacks(tmp_path / "boom")[name]))

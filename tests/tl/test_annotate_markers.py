@@ -123,15 +123,15 @@ def test_single_cells_of_other_data(shared_data: Path, name: str, least: float) 
         "MK": ("platelet",), "HSC": ("stem",),
     }  # fmt: skip
     truth = adata.obs["cell_type"].astype(str).str.replace("T_", "").str.replace("Mono_", "").str.split("[ +]").str[0]
-    call = adata.obs["annotation"].astype(str)
+    label = adata.obs["annotation"].astype(str)
     right = [
         any(c.startswith(w) if w == "classical monocyte" else w in c for w in words[t])
-        for t, c in zip(truth, call, strict=True)
+        for t, c in zip(truth, label, strict=True)
     ]
     assert pd.Series(right, index=truth).groupby(level=0).mean().mean() > least
 
 
-def test_a_list_that_is_missing_is_told(shared_data: Path) -> None:
+def test_cells_whose_list_is_missing_are_unfamiliar(shared_data: Path) -> None:
     """Without a list for B cells they fit none far more often than the cells that have one."""
     adata = ad.read_h5ad(shared_data / "pbmc3k.h5ad")
     lists = sca.datasets.marker_lists("pbmc")
@@ -205,7 +205,7 @@ def test_round_trip(pbmc: AnnData, tmp_path: Path, groupby: str | None, store_pr
     assert set(pbmc.obs) - set(before.obs) == {f"annotation{s}" for s in ("", "_confidence", "_status", "_model")}
 
 
-def test_groups_get_one_call(pbmc: AnnData) -> None:
+def test_groups_get_one_label(pbmc: AnnData) -> None:
     sca.tl.annotate_markers(pbmc, LISTS, groupby="louvain")
     table = pbmc.uns["annotation"]["markers"]["groups"].set_index("group")
     assert table["n_cells"].to_dict() == pbmc.obs["louvain"].astype(str).value_counts().to_dict()
@@ -414,13 +414,13 @@ def test_what_needs_held_out_cells_says_that_there_never_were_any(pbmc: AnnData)
             look(pbmc)
 
 
-def test_equal_lists_make_no_confident_call(pbmc: AnnData) -> None:
+def test_equal_lists_make_no_confident_label(pbmc: AnnData) -> None:
     lists = {"B": ["CD79A", "CD79B"], "B again": ["CD79A", "CD79B"], "NK": ["GNLY"], "Monocyte": ["LYZ"]}
     sca.tl.annotate_markers(pbmc, lists, groupby="louvain")
-    called = pbmc.obs["annotation"] == "B"
-    assert (pbmc.obs["annotation_confidence"][called] <= 0.5).all()
-    assert (pbmc.obs["annotation_confidence"][called] > 0.4999).any()
-    assert not (pbmc.obs["annotation_status"][called] == "confident").any()
+    chosen = pbmc.obs["annotation"] == "B"
+    assert (pbmc.obs["annotation_confidence"][chosen] <= 0.5).all()
+    assert (pbmc.obs["annotation_confidence"][chosen] > 0.4999).any()
+    assert not (pbmc.obs["annotation_status"][chosen] == "confident").any()
 
 
 def test_markers_among_other_methods(pbmc: AnnData) -> None:

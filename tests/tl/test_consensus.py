@@ -33,15 +33,15 @@ def test_average_of_the_methods(pair: tuple[AnnData, AnnData], tmp_path: Path) -
     assert weights.sum() == pytest.approx(1)
     assert weights.argmin() == 2, "the method that knows nothing counts least"
     np.testing.assert_allclose(proba, sum(w * m for w, m in zip(weights, probabilities, strict=True)), atol=1e-6)
-    calls = np.stack([sca.get.annotation(query, f"annotation_{m}")["label"].astype(str) for m in METHODS], axis=1)
+    labels = np.stack([sca.get.annotation(query, f"annotation_{m}")["label"].astype(str) for m in METHODS], axis=1)
     own = query.obs["annotation"].astype(str).to_numpy()
-    np.testing.assert_array_equal(query.obsm["annotation_disagrees"], calls != own[:, None])
+    np.testing.assert_array_equal(query.obsm["annotation_disagrees"], labels != own[:, None])
     np.testing.assert_array_equal(
-        query.uns["annotation"]["disagreements"]["n_disagreements"], (calls != own[:, None]).sum(axis=0)
+        query.uns["annotation"]["disagreements"]["n_disagreements"], (labels != own[:, None]).sum(axis=0)
     )
     assert query.uns["annotation"]["methods"].tolist() == [f"annotation_{m}" for m in METHODS]
     # Where the methods disagree, the label is not confident.
-    differ = (calls != own[:, None]).any(axis=1)
+    differ = (labels != own[:, None]).any(axis=1)
     assert not (query.obs["annotation_status"][differ] == "confident").any()
     assert query.uns["annotation_colors"]
     query.write_h5ad(tmp_path / "x.h5ad")

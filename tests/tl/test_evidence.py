@@ -1,4 +1,4 @@
-"""The genes that pushed the calls, on real data."""
+"""The genes behind the labels, on real data."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def as_seen(adata: AnnData, model: AnnotationModel) -> Any:
 
 
 def held_out(name: str, folder: Path) -> Iterator[tuple[AnnData, AnnData, str | None]]:
-    """Reference and query: each batch named by the others; for one batch, each third by the rest."""
+    """Reference and query: each batch annotated with the others; for one batch, each third by the rest."""
     if name == "pbmc68k":
         adata, column = sca.datasets.pbmc68k(), None
         part = np.random.default_rng(0).integers(0, 3, adata.n_obs)
@@ -118,9 +118,9 @@ def test_table_by_hand(query: AnnData) -> None:
     X = np.asarray(query[:, genes].X.todense(), dtype=np.float64)
     score = X @ kept["values"] + kept["intercept"]
     classes = query.uns["annotation"]["classes"].tolist()
-    calls = query.obs["annotation"].astype(str).to_numpy()
-    for kind in np.unique(calls):
-        cells, c = calls == kind, classes.index(kind)
+    labels = query.obs["annotation"].astype(str).to_numpy()
+    for kind in np.unique(labels):
+        cells, c = labels == kind, classes.index(kind)
         others = np.exp(np.delete(score[cells], c, axis=1))
         others /= others.sum(axis=1, keepdims=True)
         slope = kept["values"][:, c] - others @ np.delete(kept["values"], c, axis=1).T
@@ -327,7 +327,7 @@ def test_consensus_is_refused(pair: tuple[AnnData, AnnData]) -> None:
     sca.tl.evidence(query, "annotation_naive_bayes")
 
 
-def test_calls_that_were_changed(query: AnnData, caplog: pytest.LogCaptureFixture) -> None:
+def test_labels_that_were_changed(query: AnnData, caplog: pytest.LogCaptureFixture) -> None:
     names = query.obs["annotation"].cat.categories
     mixed = query.copy()
     mixed.obs["annotation"] = pd.Categorical([names[0]] * query.n_obs, categories=names)

@@ -325,7 +325,7 @@ def test_a_long_name_in_another_script(web: Web, models: Models) -> None:
     assert sca.load(f"{web.address}/{'%E7%B4%B0' * 80}").id == models[0][0].id
 
 
-def test_a_copy_that_is_kept_is_told(web: Web, models: Models) -> None:
+def test_a_cached_copy_is_logged(web: Web, models: Models) -> None:
     sha256 = web.put("m.safetensors", models[0][1])
     url = f"{web.address}/m.safetensors"
     sca.load(url)

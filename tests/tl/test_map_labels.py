@@ -138,7 +138,7 @@ def test_real_labels(shared_data: Path, file: str, overrides: dict | None, accep
 
 
 def test_ids_of_an_earlier_result_go_with_it(pair: tuple[AnnData, AnnData]) -> None:
-    """Otherwise ids of other calls would stand beside the new ones."""
+    """Otherwise ids of other labels would stand beside the new ones."""
     reference, query = pair
     tree = {"B cell": "cell", "dendritic cell": "cell"}
     sca.tl.annotate(query, reference, "cell_type", method="nearest_centroid", cv=0)

@@ -1,4 +1,4 @@
-"""Whether marker lists say the same as calls."""
+"""Whether marker lists agree with labels."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ def _query(_pbmc: AnnData) -> AnnData:
 
 @pytest.fixture
 def query(_query: AnnData) -> AnnData:
-    """350 real PBMCs, named by a reference and by one whose B and NK labels were exchanged."""
+    """350 real PBMCs, annotated with a reference and with one whose B and NK labels were exchanged."""
     return _query.copy()
 
 
-def test_right_calls_agree_and_exchanged_ones_are_contradicted(query: AnnData) -> None:
+def test_right_labels_agree_and_exchanged_ones_are_contradicted(query: AnnData) -> None:
     for key in ("annotation", "swapped"):
         sca.tl.markers_agree(query, key, markers="pbmc", types=TYPES)
     right = query.uns["annotation"]["markers_agree"]["table"].set_index("type")
@@ -55,7 +55,7 @@ def test_right_calls_agree_and_exchanged_ones_are_contradicted(query: AnnData) -
 
 
 def test_labels_that_are_contradicted_with_reason(query: AnnData) -> None:
-    """What this data set calls CD14+ monocytes are cells with CD16: its labels were made by likeness to sorted cells."""
+    """The cells labelled CD14+ monocytes in this data set express CD16: its labels were made by similarity to sorted cells."""
     sca.tl.markers_agree(query, markers="pbmc", types=TYPES)
     table = query.uns["annotation"]["markers_agree"]["table"].set_index("type")
     assert table.loc["CD14+ Monocyte", "rival"] == "non-classical monocyte"
@@ -135,7 +135,7 @@ def test_round_trip_and_again(query: AnnData, tmp_path: Path) -> None:
     assert "markers_agree" not in back.uns["annotation"]
 
 
-def test_the_same_lists_agree_with_their_own_calls(pbmc: AnnData) -> None:
+def test_the_same_lists_agree_with_their_own_labels(pbmc: AnnData) -> None:
     sca.tl.annotate_markers(pbmc, "pbmc")
     sca.tl.markers_agree(pbmc, markers="pbmc")
     said = pbmc.obs["annotation_markers_agree"].astype(object)
@@ -165,7 +165,7 @@ def test_bad_input(query: AnnData, kwargs: dict[str, Any], error: type[Exception
 
 
 def test_a_group_without_a_name(query: AnnData) -> None:
-    """The table has "" for all cells of a call."""
+    """The table has "" for all cells of a label."""
     query.obs["sample"] = np.where(np.arange(query.n_obs) < 100, "", "a")
     with pytest.raises(InputError, match="empty name"):
         sca.tl.markers_agree(query, markers="pbmc", types=TYPES, groupby="sample")

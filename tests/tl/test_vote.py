@@ -1,4 +1,4 @@
-"""Votes of clusters, beside the calls of cells."""
+"""Votes of clusters, beside the labels of cells."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def query(pair: tuple[AnnData, AnnData]) -> AnnData:
 def test_majority_of_each_cluster(query: AnnData) -> None:
     before = query.obs["annotation"].copy()
     sca.tl.vote(query, "louvain", guard=None)
-    assert query.obs["annotation"].equals(before), "the raw call stays"
+    assert query.obs["annotation"].equals(before), "the raw label stays"
     for _, cells in query.obs.groupby("louvain", observed=True):
         counts = cells["annotation"].astype(str).value_counts()
         best = sorted(counts[counts == counts.max()].index)[0]

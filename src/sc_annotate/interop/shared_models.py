@@ -79,7 +79,7 @@ def parse(path: Path, where: str) -> dict[str, Shared]:
             found[fields[0]] = Shared(str(sha256), _absolute(fields[2], where))
     except ValueError as error:
         raise InputError(
-            f"{where!r} is not a list of models ({error}). Each line is: name sha256 address; a name with spaces stands in quotes."
+            f"{where!r} is not a list of models ({error}). Each line is: name sha256 address; a name with spaces is quoted."
         ) from error
     return found
 

@@ -41,7 +41,7 @@ def read(data: bytes, permit: Permit, *, what: str) -> Any:
 
     Returns
     -------
-    Numbers, strings, bytes, lists, tuples and dicts as they stand in the file, and :class:`Name` and :class:`Thing`.
+    Numbers, strings, bytes, lists, tuples and dicts as in the file, and :class:`Name` and :class:`Thing`.
 
     Raises
     ------
