@@ -61,6 +61,7 @@ def test_another_logarithm_and_few_genes(shared_data: Path) -> None:
     assert right.mean() > 0.85
 
 
+@pytest.mark.slow
 def test_ensembl_names(shared_data: Path) -> None:
     adata = ad.read_h5ad(shared_data / "scmixology_celseq2_dropseq.h5ad")
     report = sca.pp.inspect(adata)

@@ -203,6 +203,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(VALUES)
 def test_any_value_is_made_plain_or_refused_and_plain_ones_stay(value: Any):

@@ -37,6 +37,7 @@ def test_largest_by_sorting() -> None:
     np.testing.assert_array_equal(largest(proba, 9).toarray(), proba)
 
 
+@pytest.mark.slow
 def test_the_same_calls_and_ten_probabilities(many: tuple[ad.AnnData, ...], tmp_path: Path) -> None:
     reference, query, whole = many
     query = query.copy()
@@ -55,6 +56,7 @@ def test_the_same_calls_and_ten_probabilities(many: tuple[ad.AnnData, ...], tmp_
         np.testing.assert_array_equal(sca.get.sets(adata), sca.get.sets(whole))
 
 
+@pytest.mark.slow
 def test_refused_where_all_are_needed(many: tuple[ad.AnnData, ...]) -> None:
     reference, query, _ = many
     query = query.copy()
@@ -70,6 +72,7 @@ def test_refused_where_all_are_needed(many: tuple[ad.AnnData, ...]) -> None:
             sca.tl.annotate(query, reference, "cell_type", store_proba=odd, **QUICK)
 
 
+@pytest.mark.slow
 def test_given_cells_have_none_and_several_methods_keep_ten(many: tuple[ad.AnnData, ...]) -> None:
     reference, query, _ = many
     both = ad.concat([reference, query], index_unique="-")

@@ -20,6 +20,7 @@ def fit(adata: AnnData, **kwargs: object) -> AnnotationModel:
     return sca.tl.fit_annotator(adata, "cell_type", **{"method": "nearest_centroid", **kwargs})  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cv", [1, 3])
 def test_scores_follow_from_the_confusion(pbmc: AnnData, cv: int) -> None:
     evaluation = fit(pbmc, cv=cv).evaluation
@@ -37,6 +38,7 @@ def test_scores_follow_from_the_confusion(pbmc: AnnData, cv: int) -> None:
     assert scores["accuracy_low"] < scores["accuracy"] < scores["accuracy_high"]
 
 
+@pytest.mark.slow
 def test_baselines_are_scored_on_the_same_cells(pbmc: AnnData) -> None:
     table = sca.benchmark.annotators(pbmc, "cell_type", methods=["nearest_centroid"], cv=1, rng=4).set_index("method")
     evaluation = fit(pbmc, rng=4).evaluation
@@ -50,6 +52,7 @@ def test_baselines_are_scored_on_the_same_cells(pbmc: AnnData) -> None:
     assert stored.loc["majority", "difference_high"] < 0
 
 
+@pytest.mark.slow
 def test_whole_batches_are_held_out() -> None:
     data = sca.datasets.simulate_reference(600, 200, 3, n_batches=4, rng=0)
     evaluation = fit(data, batch_key="batch").evaluation
@@ -63,6 +66,7 @@ def test_whole_batches_are_held_out() -> None:
     assert folds.n_cells == 600
 
 
+@pytest.mark.slow
 def test_genes_are_chosen_in_the_training_cells_of_each_fold(monkeypatch: pytest.MonkeyPatch) -> None:
     from sc_annotate.annotators import variable_genes as _selected
 
@@ -79,6 +83,7 @@ def test_genes_are_chosen_in_the_training_cells_of_each_fold(monkeypatch: pytest
     assert len(seen) == 3 * 3 + 1
 
 
+@pytest.mark.slow
 def test_swapped_labels_are_reported() -> None:
     data = sca.datasets.simulate_reference(900, 400, 4, n_batches=3, batch_strength=0.05, rng=0)
     labels = data.obs["cell_type"].astype(str).to_numpy(dtype=object)
@@ -99,6 +104,7 @@ def test_swapped_labels_are_reported() -> None:
     assert not any("look swapped" in note for note in clean.provenance.notes)
 
 
+@pytest.mark.slow
 def test_a_type_renamed_in_one_batch_is_reported() -> None:
     data = sca.datasets.simulate_reference(900, 400, 4, n_batches=3, batch_strength=0.05, rng=1)
     labels = data.obs["cell_type"].astype(str).to_numpy(dtype=object)
@@ -115,6 +121,7 @@ def test_a_type_renamed_in_one_batch_is_reported() -> None:
     assert len(found & right) > 0.9 * len(found)
 
 
+@pytest.mark.slow
 def test_evaluation_can_be_switched_off(pair: tuple[AnnData, AnnData]) -> None:
     reference, query = pair
     assert fit(reference, cv=0).evaluation is None

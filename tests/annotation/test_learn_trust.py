@@ -68,6 +68,7 @@ def test_more_coverage_larger_sets(pair: tuple[AnnData, AnnData], pair_model: sc
     assert sizes[0] < sizes[2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("calibration", ["temperature", "isotonic", "venn_abers"])
 @pytest.mark.parametrize("scheme", ["folds", "split"])
 def test_calibrated_models_survive_the_file(
@@ -216,6 +217,7 @@ def test_calibration_does_not_hurt_on_held_out_batches(shared_data: Path) -> Non
     assert np.mean(gain) >= 0
 
 
+@pytest.mark.slow
 def test_pooled_calibration_error_of_pbmc68k(pbmc: AnnData) -> None:
     model = sca.tl.fit_annotator(pbmc, "cell_type", cv=0)
     assert model.trust is not None
@@ -232,6 +234,7 @@ def test_conformal_of_the_model_knows_its_scores(pair: tuple[AnnData, AnnData]) 
     assert "Dendritic" not in few
 
 
+@pytest.mark.slow
 def test_given_cells_are_no_company(pbmc: AnnData) -> None:
     """Cells to be named are judged among themselves, whether the reference is in the same object or in another."""
     named = np.arange(700) < 450
@@ -256,6 +259,7 @@ def test_too_few_reference_cells_for_a_line(pair: tuple[AnnData, AnnData]) -> No
     assert "too few" in ax.get_title(loc="left") + ax.get_title()
 
 
+@pytest.mark.slow
 def test_sets_of_a_consensus_say_where_they_are(pair: tuple[AnnData, AnnData]) -> None:
     reference, query = pair
     sca.tl.annotate(query, reference, "cell_type", method=["nearest_centroid", "naive_bayes"], cv=0)

@@ -60,6 +60,7 @@ def agree(adata: AnnData, key: str = "annotation", names: list[str] = THREE) -> 
     assert (np.diff(sure[known], axis=1) <= 0).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["logreg", "nearest_centroid", "knn", "random_forest"])
 def test_levels_never_contradict(two: tuple[AnnData, AnnData], method: str) -> None:
     reference, query = two
@@ -94,6 +95,7 @@ def test_probabilities_are_those_of_the_finest_alone(two: tuple[AnnData, AnnData
     assert list(query.uns["annotation"]["params"]["labels_key"]) == THREE
 
 
+@pytest.mark.slow
 def test_storage_round_trip_and_replacement(two: tuple[AnnData, AnnData], tmp_path: Path) -> None:
     reference, query = two
     before = set(query.obs)
@@ -132,6 +134,7 @@ def test_foreign_column_is_kept(two: tuple[AnnData, AnnData]) -> None:
     agree(query, "other")
 
 
+@pytest.mark.slow
 def test_a_model_keeps_its_levels(two: tuple[AnnData, AnnData], tmp_path: Path) -> None:
     reference, query = two
     model = sca.tl.fit_annotator(reference, THREE, method="logreg", method_kwargs={"tree": "levels"})
@@ -178,6 +181,7 @@ def test_given_labels_name_all_levels(two: tuple[AnnData, AnnData]) -> None:
     assert adata.obs["annotation_lineage_confidence"].isna().to_numpy().tolist() == given.tolist()
 
 
+@pytest.mark.slow
 def test_a_missing_coarser_label_is_that_of_the_type(two: tuple[AnnData, AnnData]) -> None:
     reference, query = two
     full = sca.tl.fit_annotator(reference, THREE, **FAST)
@@ -238,6 +242,7 @@ def test_a_word_for_a_tree_needs_levels(two: tuple[AnnData, AnnData]) -> None:
             sca.tl.fit_annotator(two[0], "cell_type", method_kwargs={"tree": tree}, cv=0)
 
 
+@pytest.mark.slow
 def test_several_methods_and_votes(two: tuple[AnnData, AnnData], tmp_path: Path) -> None:
     reference, query = two
     sca.tl.annotate(query, reference, THREE, method=["nearest_centroid", "naive_bayes"], cv=0)
@@ -250,6 +255,7 @@ def test_several_methods_and_votes(two: tuple[AnnData, AnnData], tmp_path: Path)
     agree(ad.read_h5ad(tmp_path / "x.h5ad"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keep", ["topk", False])
 def test_without_all_probabilities(two: tuple[AnnData, AnnData], keep: Any) -> None:
     reference, query = two
@@ -267,6 +273,7 @@ def test_scores_without_calibration(two: tuple[AnnData, AnnData]) -> None:
     assert sca.tl.fit_annotator(two[0], THREE, trust=None, **FAST).level_scores is None
 
 
+@pytest.mark.slow
 def test_concatenated_results_are_replaced(two: tuple[AnnData, AnnData]) -> None:
     reference, query = two
     sca.tl.annotate(query, reference, THREE, **FAST)
@@ -377,6 +384,7 @@ def test_a_level_may_not_be_called_like_a_method(two: tuple[AnnData, AnnData]) -
     assert not [name for name in query.uns if str(name).startswith("annotation")]
 
 
+@pytest.mark.slow
 def test_a_consensus_has_the_levels_that_its_members_share(two: tuple[AnnData, AnnData], tmp_path: Path) -> None:
     reference, query = two
     for method in ("nearest_centroid", "naive_bayes"):

@@ -257,6 +257,7 @@ def test_too_few_types_in_a_fold_leave_the_model_without_scores() -> None:
     assert "none (fitted without held-out cells)" in str(model)
 
 
+@pytest.mark.slow
 def test_one_batch_cannot_be_held_out(pbmc: AnnData) -> None:
     pbmc.obs["batch"] = "only"
     model = sca.tl.fit_annotator(pbmc, "cell_type", batch_key="batch", method="nearest_centroid")

@@ -64,6 +64,7 @@ def test_empty_cells_and_doublets_are_of_low_quality(pair: tuple[ad.AnnData, ad.
     assert 0 < told["doublets_found"] <= 1
 
 
+@pytest.mark.slow
 def test_counts_may_lie_in_a_layer(pair: tuple[ad.AnnData, ad.AnnData]) -> None:
     reference, query = pair
     sca.tl.annotate(query, reference, "cell_type", **QUICK)
@@ -83,6 +84,7 @@ def test_a_reference_without_counts_knows_no_doublets(pair: tuple[ad.AnnData, ad
     assert "n_doublet" not in query.uns["annotation"]["quality"]
 
 
+@pytest.mark.slow
 def test_off_where_counts_are_missing(pair: tuple[ad.AnnData, ad.AnnData]) -> None:
     reference, query = pair
     bare = logged(query, keep=False)
@@ -108,6 +110,7 @@ def test_switched_off_and_misused(pair: tuple[ad.AnnData, ad.AnnData]) -> None:
         )
 
 
+@pytest.mark.slow
 def test_an_earlier_reason_goes_with_its_result(pair: tuple[ad.AnnData, ad.AnnData]) -> None:
     reference, query = pair
     sca.tl.annotate(query, reference, "cell_type", **QUICK)
@@ -116,6 +119,7 @@ def test_an_earlier_reason_goes_with_its_result(pair: tuple[ad.AnnData, ad.AnnDa
     assert KEY not in query.obs
 
 
+@pytest.mark.slow
 def test_profiles_are_kept_with_the_model(pair: tuple[ad.AnnData, ad.AnnData], tmp_path: Any) -> None:
     reference, query = pair
     model = sca.tl.fit_annotator(reference, "cell_type", **QUICK)

@@ -140,6 +140,7 @@ def test_results_go_back_into_the_file(cells: tuple[ad.AnnData, ad.AnnData], mod
     assert sca.get.probabilities(again).shape == (300, 4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("with_model", [True, False])
 def test_command_line(
     with_model: bool, cells: tuple[ad.AnnData, ad.AnnData], model: Any, expected: ad.AnnData, tmp_path: Path

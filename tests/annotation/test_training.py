@@ -87,6 +87,7 @@ def test_a_fitted_model_is_not_told_how_to_fit(atlas: ad.AnnData) -> None:
         sca.tl.annotate(atlas.copy(), model, max_cells=300)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_key", [None, "batch"])
 @pytest.mark.parametrize("method", ["lda", "nearest_centroid", "naive_bayes"])
 def test_streams_all_cells_from_a_file(

@@ -84,6 +84,7 @@ def many_weak_genes(n, p=300, k=4):
     return X.astype(np.float32), y.astype(str), batch.astype(str)
 
 
+@pytest.mark.slow
 def test_penalty_is_chosen_where_there_are_enough_cells():
     X, y, batch = many_weak_genes(16_000)
     genes = np.arange(X.shape[1]).astype(str)
@@ -99,6 +100,7 @@ def test_penalty_is_chosen_where_there_are_enough_cells():
     assert LogReg.from_arrays(arrays, meta, model.classes_).C_ == model.C_
 
 
+@pytest.mark.slow
 def test_penalty_of_a_large_reference_with_a_single_cell_of_a_type():
     X, y, _ = many_weak_genes(6000)
     y[0] = "rare"

@@ -126,6 +126,7 @@ def measured() -> dict[str, tuple[Any, np.ndarray]]:
     return out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("data", ["pbmc68k", "simulated", "sparse"])
 @pytest.mark.parametrize("batched", [False, True])
 @pytest.mark.parametrize("form", ["dense", "csr"])
@@ -140,6 +141,7 @@ def test_blocks_choose_the_genes_of_the_whole(measured: Any, data: str, batched:
             np.testing.assert_array_equal(variable_genes_from(statistics, n), genes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("data", ["pbmc68k", "sparse"])
 @pytest.mark.parametrize("batched", [False, True])
 def test_folds_choose_the_genes_of_their_cells(measured: Any, data: str, batched: bool):

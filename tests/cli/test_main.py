@@ -118,6 +118,7 @@ def test_bad_input_is_one_line(
     assert {p.name: p.read_bytes() for p in files.iterdir()} == before
 
 
+@pytest.mark.slow
 def test_force_replaces_an_older_output(files: Path) -> None:
     (files / "out.h5ad").write_text("old")
     options = (
@@ -134,6 +135,7 @@ def test_force_replaces_an_older_output(files: Path) -> None:
     assert "annotation" in ad.read_h5ad(files / "out.h5ad").obs
 
 
+@pytest.mark.slow
 def test_strings_of_newer_files_can_be_written_back(files: Path) -> None:
     query = ad.read_h5ad(files / "query.h5ad")
     query.obs["note"] = pd.array(["text", None] * 100, dtype="string")
@@ -153,6 +155,7 @@ def test_strings_of_newer_files_can_be_written_back(files: Path) -> None:
     assert "annotation" in ad.read_h5ad(files / "out.h5ad").obs
 
 
+@pytest.mark.slow
 def test_report_is_printed(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = (
         "--reference",
@@ -209,6 +212,7 @@ def test_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
     assert run("demo") == 0, "a second run replaces its own files"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backed", [(), ("--backed",)])
 def test_several_levels(files: Path, backed: tuple[str, ...]) -> None:
     reference = ad.read_h5ad(files / "reference.h5ad")

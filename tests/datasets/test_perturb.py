@@ -115,6 +115,7 @@ def test_shape_and_kinds() -> None:
     assert not adata.obs["worked"][adata.obs["perturbation"] == "control"].any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kwargs",
     [

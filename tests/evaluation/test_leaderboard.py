@@ -280,6 +280,7 @@ def test_t_against_the_rest_is_welchs_with_the_rest_as_small_as_the_condition() 
 # ---- intervals
 
 
+@pytest.mark.slow
 def test_intervals_agree_with_a_plain_bootstrap() -> None:
     s = screen(n=25)
     a, b = s["common"] + 0.5 * s["effect"] + 0.1 * s["noise"], s["common"] + 0.4 * s["effect"]

@@ -45,6 +45,7 @@ def test_report_of_little(pair: tuple[AnnData, AnnData]) -> None:
         sca.get.report(query, "other")
 
 
+@pytest.mark.slow
 def test_report_of_a_consensus_and_of_many_types() -> None:
     data = sca.datasets.simulate_reference(600, 150, 25, imbalance=1, rng=0)
     reference, query = data[:400].copy(), data[400:].copy()

@@ -86,6 +86,7 @@ def test_all_contexts_together(done: AnnData) -> None:
     assert "mean is uninformative" in done.uns["perturbation"]["verdict"]
 
 
+@pytest.mark.slow
 def test_written_and_read(done: AnnData, tmp_path: Path) -> None:
     done.write_h5ad(tmp_path / "a.h5ad")
     back = ad.read_h5ad(tmp_path / "a.h5ad")
@@ -130,6 +131,7 @@ def test_two_covariates_and_profiles(screen: AnnData) -> None:
     np.testing.assert_allclose(found.layers["observed"], profiles[found.obs_names].X, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_transfer_is_scored_without_the_context(screen: AnnData) -> None:
     sca.tl.predict_perturbation(screen, method="transfer", **KEYS)
     found = sca.get.perturbation(screen)
@@ -177,6 +179,7 @@ def test_pictures_stand_on_the_control_of_the_context(done: AnnData) -> None:
     )
 
 
+@pytest.mark.slow
 def test_transfer_intervals_do_not_depend_on_what_was_asked(screen: AnnData) -> None:
     sca.tl.predict_perturbation(screen, method="transfer", **KEYS)
     everything = sca.get.perturbation(screen)
@@ -234,6 +237,7 @@ def test_columns_that_can_be_read_once_and_arrays(screen: AnnData) -> None:
             sca.pp.perturbation_profiles(screen, covariate_keys=wrong)
 
 
+@pytest.mark.slow
 def test_views_and_lazy_objects(screen: AnnData, done: AnnData, tmp_path: Path) -> None:
     want = sca.get.perturbation(done).X
     view = screen[:]

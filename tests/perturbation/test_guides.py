@@ -89,6 +89,7 @@ def test_guides_that_do_nothing_share_nothing() -> None:
     assert (table["status"] == "no shared change").mean() > 0.8
 
 
+@pytest.mark.slow
 def test_weak_effects_do_not_make_guides_disagree() -> None:
     """The fall of the target itself, and noise of a small control, were once taken for a change that guides must share."""
     found = 0

@@ -89,6 +89,7 @@ def test_types_that_only_one_side_has(annotated: AnnData) -> None:
     assert np.isfinite(values[rows.index("B cells")]).all()
 
 
+@pytest.mark.slow
 def test_other_vocabulary(annotated: AnnData, legible: Any) -> None:
     """Where no name is shared, rows are the true and columns the predicted types."""
     annotated.obs["broad"] = annotated.obs["cell_type"].astype(str).str[:3]
@@ -113,6 +114,7 @@ def test_numbers_of_clusters_match_in_whichever_type(annotated: AnnData) -> None
     assert np.trace(values) == len(values)
 
 
+@pytest.mark.slow
 def test_forty_types(forty: AnnData, frozen: Any, legible: Any) -> None:
     with frozen(forty):
         figure = sca.pl.confusion(forty, truth="truth", return_fig=True)

@@ -48,6 +48,7 @@ def test_empty_rows_say_why(predicted: Any) -> None:
         assert ax.texts[0].get_position()[1] == row
 
 
+@pytest.mark.slow
 def test_a_long_reason_is_cut(predicted: Any, legible: Any) -> None:
     adata = predicted(10)
     adata.uns["perturbation"]["reason"][1] = "because " * 40

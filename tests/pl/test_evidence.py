@@ -69,6 +69,7 @@ def test_dots_are_the_stored_contributions(named: AnnData, frozen: Any, legible:
     legible(ax.figure)
 
 
+@pytest.mark.slow
 def test_colours_are_those_of_the_types(named: AnnData) -> None:
     kinds = named.obs["annotation"].cat.categories
     named.uns["annotation_colors"] = [to_hex(plt.get_cmap("turbo")(i / len(kinds))) for i in range(len(kinds))]
@@ -81,6 +82,7 @@ def test_colours_are_those_of_the_types(named: AnnData) -> None:
         assert to_hex(panel.patches[0].get_facecolor()) == own[name]
 
 
+@pytest.mark.slow
 def test_bars_are_signed_and_share_a_scale(named: AnnData, frozen: Any, legible: Any) -> None:
     with frozen(named):
         axes = sca.pl.evidence(named, style="bars", n_genes=3)

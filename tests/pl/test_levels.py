@@ -61,6 +61,7 @@ def test_everything_is_legible_and_nothing_changes(
     legible(figure)
 
 
+@pytest.mark.slow
 def test_bars_are_as_high_as_they_have_cells() -> None:
     adata = made(10)
     ax = sca.pl.levels(adata, show=False)

@@ -50,6 +50,7 @@ def compared(adata: AnnData, k: int) -> AnnData:
     return adata
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("k", [10, 40])
 def test_fields_frames_and_crosses(trusted: Any, frozen: Any, legible: Any, k: int) -> None:
     adata = compared(trusted(k), k)

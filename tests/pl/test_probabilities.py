@@ -91,6 +91,7 @@ def test_groups_of_given_cells_only_have_no_column(partly_given: AnnData) -> Non
     assert [t.get_text() for t in ax.get_xticklabels()] == ["named  (n=200)"]
 
 
+@pytest.mark.slow
 def test_forty_types(forty: AnnData, frozen: Any, legible: Any) -> None:
     forty.obs["donor"] = pd.Categorical([f"donor {i % 30}" for i in range(forty.n_obs)])
     with frozen(forty):

@@ -111,6 +111,7 @@ def test_a_level_that_was_not_checked_is_said(annotated: AnnData) -> None:
     assert "every type is in every set" in title
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("k", [10, 40])
 def test_many_types_are_legible(trusted: Any, frozen: Any, legible: Any, k: int) -> None:
     adata = trusted(k)

@@ -133,6 +133,7 @@ def test_a_column_of_symbols_is_named(counts: ad.AnnData):
     assert sca.pp.map_genes(counts, column="feature_name").var_names[0] == "GENE0"
 
 
+@pytest.mark.slow
 def test_real_names(shared_data: Path):
     """Kang's symbols carry ids and are of 2016; other data need other advice, or none."""
     advice = {

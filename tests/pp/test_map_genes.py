@@ -221,6 +221,7 @@ def test_cells_of_one_name(adata: ad.AnnData):
     assert sca.pp.map_genes(adata, TABLE).obs_names.tolist() == names.tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("writing", ["h5ad", "zarr"])
 def test_written_and_read(adata: ad.AnnData, tmp_path: Path, writing: str):
     adata.raw = adata
@@ -360,6 +361,7 @@ def test_few_orthologs_are_an_error():
 # ---- with annotate
 
 
+@pytest.mark.slow
 def test_mouse_spelling(pair: tuple[ad.AnnData, ad.AnnData]):
     """Genes as mouse writes them are refused with the cure; with it the calls are those of the human names."""
     reference, query = pair
@@ -379,6 +381,7 @@ def test_mouse_spelling(pair: tuple[ad.AnnData, ad.AnnData]):
     assert mapped.uns["annotation"]["input"]["matched_by"] == "var_names = var_names"
 
 
+@pytest.mark.slow
 def test_ensembl_ids_of_real_cells(shared_data: Path):
     """Five cell lines by Ensembl id: refused against symbols, and with a table the same calls as by id."""
     adata = ad.read_h5ad(shared_data / "scmixology_celseq2_dropseq.h5ad")[::2, ::3].copy()
@@ -409,6 +412,7 @@ def test_ensembl_ids_of_real_cells(shared_data: Path):
     assert (merged.obs["annotation"].astype(str) == merged.obs["cell_type"].astype(str)).mean() > 0.95
 
 
+@pytest.mark.slow
 def test_joined_and_old_names_of_real_cells(shared_data: Path):
     """Kang's symbols are of 2016, and 91 carry their ids: CD79A and HLA-DRA are among these."""
     kang = ad.read_h5ad(shared_data / "kang2018_pbmc_ifnb.h5ad")

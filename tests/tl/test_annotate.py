@@ -176,6 +176,7 @@ def test_panel_of_counts_against_a_whole_reference() -> None:
     np.testing.assert_allclose(want, both.obsm["annotation_proba"], atol=1e-4)
 
 
+@pytest.mark.slow
 def test_same_call_twice_is_bit_identical(pair: tuple[AnnData, AnnData]) -> None:
     reference, query = pair
     again = query.copy()
@@ -415,6 +416,7 @@ def test_cells_without_values_are_reported(pair: tuple[AnnData, AnnData]) -> Non
     assert np.isfinite(query.obsm["annotation_proba"]).all()
 
 
+@pytest.mark.slow
 def test_missing_genes_speak_for_no_type(pair: tuple[AnnData, AnnData], tmp_path: Path) -> None:
     reference, query = pair
     model = sca.tl.fit_annotator(reference, "cell_type", method="logreg", cv=0)

@@ -282,6 +282,7 @@ def test_where_the_values_are_does_not_matter(pbmc: AnnData, tmp_path: Path) -> 
     np.testing.assert_allclose(pbmc.obsm["annotation_proba"], wanted, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_dask_arrays_and_zarr(pbmc: AnnData, tmp_path: Path) -> None:
     da = pytest.importorskip("dask.array", reason="dask is not installed")
     sca.tl.annotate_markers(pbmc, LISTS, groupby="louvain")
@@ -423,6 +424,7 @@ def test_equal_lists_make_no_confident_label(pbmc: AnnData) -> None:
     assert not (pbmc.obs["annotation_status"][chosen] == "confident").any()
 
 
+@pytest.mark.slow
 def test_markers_among_other_methods(pbmc: AnnData) -> None:
     for call in (
         lambda: sca.tl.annotate(pbmc, method="markers"),

@@ -48,6 +48,7 @@ def test_average_of_the_methods(pair: tuple[AnnData, AnnData], tmp_path: Path) -
     assert_same_results(query, ad.read_h5ad(tmp_path / "x.h5ad"))
 
 
+@pytest.mark.slow
 def test_of_stored_results(pair: tuple[AnnData, AnnData]) -> None:
     reference, query = pair
     other = query.copy()
@@ -65,6 +66,7 @@ def test_of_stored_results(pair: tuple[AnnData, AnnData]) -> None:
         sca.tl.consensus(other, keys, weights=[1.0], key_added="odd")
 
 
+@pytest.mark.slow
 def test_methods_with_different_types(pair: tuple[AnnData, AnnData]) -> None:
     reference, query = pair
     few = reference[reference.obs["cell_type"] != "CD19+ B"].copy()
@@ -77,6 +79,7 @@ def test_methods_with_different_types(pair: tuple[AnnData, AnnData]) -> None:
     assert "CD19+ B" in set(query.obs["consensus"].astype(str))
 
 
+@pytest.mark.slow
 def test_given_labels(pbmc: AnnData) -> None:
     truth = pbmc.obs["cell_type"].astype(str).to_numpy()
     pbmc.obs.loc[pbmc.obs_names[::3], "cell_type"] = np.nan
@@ -96,6 +99,7 @@ def test_a_failure_leaves_nothing_behind(pair: tuple[AnnData, AnnData]) -> None:
     assert list(query.obs) == columns
 
 
+@pytest.mark.slow
 def test_without_probabilities(pair: tuple[AnnData, AnnData]) -> None:
     reference, query = pair
     sca.tl.annotate(query, reference, "cell_type", method=METHODS[:2], cv=0, store_proba=False)

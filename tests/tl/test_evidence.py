@@ -97,6 +97,7 @@ def test_deleting_the_evidence_costs_more_confidence_than_deleting_random_expres
     assert mean[0] > 0.3 * np.concatenate(largest).mean()
 
 
+@pytest.mark.slow
 def test_b_cells_and_monocytes_are_named_for_reasons_that_a_biologist_knows(pair: tuple[AnnData, AnnData]) -> None:
     reference, query = pair
     sca.tl.annotate(query, reference, "cell_type", cv=0)

@@ -296,6 +296,7 @@ def test_bad_predictions_are_refused(made: Any, profiles: AnnData) -> None:
         genetic_interactions(profiles, predictions=near.to_numpy())
 
 
+@pytest.mark.slow
 def test_a_shift_that_all_doubles_share_is_told(caplog: pytest.LogCaptureFixture) -> None:
     notes = []
     for shift in (0.0, 0.4):

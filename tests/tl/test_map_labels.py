@@ -137,6 +137,7 @@ def test_real_labels(shared_data: Path, file: str, overrides: dict | None, accep
     assert _table(adata)["term_id"].to_dict() == accepted
 
 
+@pytest.mark.slow
 def test_ids_of_an_earlier_result_go_with_it(pair: tuple[AnnData, AnnData]) -> None:
     """Otherwise ids of other labels would stand beside the new ones."""
     reference, query = pair

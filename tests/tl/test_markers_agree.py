@@ -119,6 +119,7 @@ def test_names_are_matched(query: AnnData) -> None:
     assert set(found["unmatched"]) == set(query.obs["annotation"].astype(str)) - set(matched)
 
 
+@pytest.mark.slow
 def test_round_trip_and_again(query: AnnData, tmp_path: Path) -> None:
     sca.tl.markers_agree(query, markers="pbmc", types=TYPES, groupby="louvain")
     query.write_h5ad(tmp_path / "x.h5ad")

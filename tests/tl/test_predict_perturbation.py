@@ -131,6 +131,7 @@ def test_profiles_and_cells_give_the_same(screen: AnnData, done: AnnData) -> Non
     np.testing.assert_array_equal(profiles.varm["perturbation_upper"], done.varm["perturbation_upper"])
 
 
+@pytest.mark.slow
 def test_files_hold_it(done: AnnData, tmp_path: Path) -> None:
     done.write_h5ad(tmp_path / "a.h5ad")
     back = ad.read_h5ad(tmp_path / "a.h5ad")
@@ -161,6 +162,7 @@ def test_results_are_replaced_and_foreign_ones_are_not(screen: AnnData) -> None:
         sca.get.perturbation(screen)
 
 
+@pytest.mark.slow
 def test_embedding_of_another_line_is_the_best() -> None:
     """As in the paper: what targets do in another cell line beats what their expression says."""
     adata = sca.datasets.simulate_perturb_seq(16_000, 200, 60, 0, second_line=True, similarity=0.3, rng=1)
@@ -269,6 +271,7 @@ def test_who_knows_nothing_is_at_chance(n: int) -> None:
     assert called.count("informative") <= 1
 
 
+@pytest.mark.slow
 def test_matched_controls_are_no_errors_of_the_methods() -> None:
     """Batches that differ, conditions spread unevenly over them, and no effect at all beyond the screen's own."""
     adata = sca.datasets.simulate_perturb_seq(12_000, 100, 12, 0, n_batches=2, batch_strength=0.5, rng=3)

@@ -89,6 +89,7 @@ def test_by_set(query: AnnData) -> None:
     assert (query.obs["annotation_rollup"][lone].astype(str) == query.obs["annotation"][lone].astype(str)).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["h5ad", "zarr"])
 def test_round_trip_and_again(query: AnnData, tmp_path: Path, suffix: str) -> None:
     pytest.importorskip("zarr")
