@@ -26,7 +26,8 @@ def register_annotator(name: str, **record: Any) -> Callable[[type[Any]], type[A
         notebook cell runs more than once.
     **record
         Fields of the registry's line: ``summary`` (default: the first line of the class's docstring),
-        ``reference`` (a DOI), ``inputs`` (``"log"``, ``"counts"`` or ``"embedding"``), ``saves`` (default True).
+        ``reference`` (a DOI), ``inputs`` (``"log"``, ``"counts"`` or ``"embedding"``), ``saves``. What is left out is
+        as the class declares it: see :class:`sc_annotate.annotators.Annotator`.
 
     Returns
     -------

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sc_annotate._data.transform import Transform
     from sc_annotate.annotation.learn_trust import Trust
     from sc_annotate.annotation.requests import Keep
+    from sc_annotate.annotators import AnnotatorLike
     from sc_annotate.trust import Familiarity, Levels, Profiles
     from sc_annotate.trust.neighbourhood import Neighbourhood
 
@@ -61,7 +62,7 @@ class PredictBlock:
     ``profiles`` fits the columns of the counts that the model's genes have.
     """
 
-    annotator: Any
+    annotator: AnnotatorLike
     trust: Trust | None
     familiarity: Familiarity | None
     transform: Transform
