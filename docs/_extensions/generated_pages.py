@@ -59,7 +59,8 @@ def write_api(folder: Path) -> None:
     """One page for each package, and one for the top level."""
     for name, (title, text) in PACKAGES.items():
         module = import_module(f"{PACKAGE}.{name}")
-        _write(folder / f"api_{name}.rst", _page(f"{title}: sca.{name}", text, module.__name__, list(module.__all__)))
+        names = [each for each in module.__all__ if _is_documented(getattr(module, each))]
+        _write(folder / f"api_{name}.rst", _page(f"{title}: sca.{name}", text, module.__name__, names))
     package = import_module(PACKAGE)
     top = [name for name in package.__all__ if _is_documented(getattr(package, name))]
     text = "Load a saved model, register a method in a notebook."
