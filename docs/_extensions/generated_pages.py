@@ -27,7 +27,10 @@ PACKAGES = {
     "datasets": ("Datasets", "Small measured data sets, and simulated data with known truth."),
     "benchmark": ("Benchmark", "Compare methods on the same cells, folds and seeds."),
     "metrics": ("Metrics", "Pure functions on arrays."),
-    "trust": ("Trust", "Settings of confidence, prediction sets and statuses, and the functions behind them on arrays."),
+    "trust": (
+        "Trust",
+        "Settings of confidence, prediction sets and statuses, and the functions behind them on arrays.",
+    ),
     "annotators": ("Annotators", "The base class of cell typing methods, and the checks of input that they share."),
     "predictors": ("Predictors", "The base class of perturbation predictors, and what they learn from."),
     "testing": ("Testing", "Checks for methods from other packages."),
