@@ -109,7 +109,7 @@ def shrunken_covariance(R: NDArray[np.float64]) -> NDArray[np.float64]:
     --------
     >>> import numpy as np
     >>> shrunken_covariance(np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 2.0], [0.0, -2.0]])).round(3).tolist()
-    [[0.95, 0.0], [0.0, 1.55]]
+    [[1.208, 0.0], [0.0, 1.292]]
     """
     n, k = R.shape
     S = R.T @ R / n
