@@ -129,6 +129,6 @@ def parameters(value: Any, name: str = "method_kwargs") -> dict[str, Any]:
     """A dict of parameters, copied; empty for None."""
     if value is None:
         return {}
-    if not isinstance(value, Mapping) and not (hasattr(value, "keys") and hasattr(value, "__getitem__")):
+    if not isinstance(value, Mapping):
         raise InputError(f"{name} must be a dict of parameters, not {value!r}.")
     return dict(value)

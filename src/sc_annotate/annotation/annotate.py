@@ -43,9 +43,9 @@ def annotate(adata: AnnData, reference: Any, request: AnnotateRequest) -> None:
     """Label the cells of `adata` and write the result, all of it or nothing."""
     check_adata(adata, what="adata")
     fit, key = request.fit, request.key
+    methods = fit.methods
     if fit.method == "markers":
         raise MethodError("markers need no reference: use sca.tl.annotate_markers(adata, markers, groupby) instead.")
-    methods = fit.methods
     coarser = fit.levels[:-1]
     check_free(adata, key, coarser)
     target, adata = adata, with_tables(adata)

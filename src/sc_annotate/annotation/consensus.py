@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from sc_annotate._core.arguments import columns
 from sc_annotate._data.matrix import check_adata
 from sc_annotate._store.slots import AMBIGUOUS, CONFIDENT, GIVEN, LOW_QUALITY, STATUSES, UNFAMILIAR, Slots
 from sc_annotate._store.storage import Annotation, check_writable, read_uns, write
@@ -51,7 +52,8 @@ def store_consensus(
     """Combine stored results under `key_added`."""
     check_adata(adata, what="adata")
     check_writable(adata, key_added)
-    if isinstance(keys, str) or len(keys) < 2 or len(set(keys)) < len(keys):
+    keys = columns(keys, "keys", of="names of results")
+    if len(keys) < 2 or len(set(keys)) < len(keys):
         raise InputError(f"a consensus needs at least two different keys, not {keys!r}.")
     if key_added in keys:
         raise StorageError(f"key_added={key_added!r} is one of the combined results; choose another name.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from sc_annotate._core.arguments import one_of, seed, share, whole
+from sc_annotate._core.arguments import one_of, parameters, seed, share, whole
 from sc_annotate._core.request import Request, default
 from sc_annotate.errors import InputError, MethodError
 from sc_annotate.trust import Options
@@ -53,8 +53,7 @@ class FitRequest(Request):
             whole(self.min_cells, "min_cells", least=1)
         if self.n_top_genes is not None:
             whole(self.n_top_genes, "n_top_genes", least=2)
-        if self.method_kwargs is not None and not hasattr(self.method_kwargs, "keys"):
-            raise InputError(f"method_kwargs must be a dict of parameters, not {self.method_kwargs!r}.")
+        parameters(self.method_kwargs)
         if self.trust.calibration is None:
             self.refuse(
                 "coverage", why="prediction sets need held-out cells, which trust=None does without. Leave it out."

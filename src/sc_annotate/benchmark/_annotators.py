@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sc_annotate._core import registry
+from sc_annotate._core.arguments import parameters
 from sc_annotate._core.request import default, value_of
 from sc_annotate._core.settings import track
 from sc_annotate._data.read import open_input
@@ -106,7 +107,7 @@ def annotators(
     training = read_training(adata, found, cells, matrix, wanted="log", what="adata")
     splits, description = choose_splits(training, fit.cv, fit.rng)
     n_top = None if training.input == "embedding" else fit.n_top_genes
-    kwargs = method_kwargs or {}
+    kwargs = parameters(method_kwargs)
     predictions = {
         name: held_out(training, Candidate(name, kwargs.get(name, {}), n_top), splits, fit.rng)
         for name in track(names, what="comparing methods")
@@ -124,6 +125,8 @@ def _names(methods: Any, cv: int) -> list[str]:
         raise InputError(
             f"a comparison needs a list of methods and cv of at least 1, not methods={methods!r}, cv={cv}."
         )
+    if not all(isinstance(name, str) for name in methods):
+        raise InputError(f"methods must be names of methods, not {methods!r}.")
     names = list(dict.fromkeys([*methods, *BASELINES]))
     records = [registry.get("annotation", name) for name in names]
     if others := [r.name for r in records if r.inputs == "counts"]:

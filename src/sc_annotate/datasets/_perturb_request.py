@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from sc_annotate._core.arguments import boolean, number, seed
 from sc_annotate._core.request import Request
 from sc_annotate.errors import InputError
 
@@ -57,13 +58,18 @@ class ScreenRequest(Request):
             "batch_strength": 0,
             "imbalance": 1,
         }
+        shares = ("similarity", "interactions", "efficacy", "control_share")
+        for name in (*least, *shares):
+            number(getattr(self, name), name)
+        seed(self.rng)
+        boolean(self.second_line, "second_line")
         for name, bound in least.items():
             if not getattr(self, name) >= bound:
                 raise InputError(f"{name} is {getattr(self, name)}, but must be {bound} or more.")
-        for name in ("similarity", "interactions", "efficacy", "control_share"):
+        for name in shares:
             if not 0 <= getattr(self, name) <= 1:
                 raise InputError(f"{name} is {getattr(self, name)}, but is a share: it must lie between 0 and 1.")
-        if self.interaction_kind not in KINDS:
+        if not isinstance(self.interaction_kind, str) or self.interaction_kind not in KINDS:
             raise InputError(
                 f"interaction_kind is {self.interaction_kind!r}, but must be one of {', '.join(map(repr, KINDS))}."
             )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sc_annotate._core.arguments import number, share, whole
+from sc_annotate._core.arguments import number, seed, share, whole
 from sc_annotate.datasets._molecules import draw_counts
 from sc_annotate.datasets._random_tree import apportion, by_type_and_batch, grow, log_profiles, shares
 from sc_annotate.errors import InputError
@@ -186,6 +186,7 @@ def _check(params: dict[str, Any]) -> None:
     n_types = whole(params["n_types"], "n_types", least=2)
     for name, least in {"n_cells": n_types, "n_genes": 2, "n_batches": 1, "unseen_types": 0}.items():
         whole(params[name], name, least=least)
+    seed(params["rng"])
     for name, bound in {"depth": 1, "imbalance": 1, "batch_strength": 0, "type_strength": 0}.items():
         number(params[name], name, low=bound)
     for name in ("dropout", "ambient", "doublets"):

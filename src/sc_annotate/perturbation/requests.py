@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -9,10 +10,10 @@ from sc_annotate._core.arguments import boolean, columns, one_of, parameters, se
 from sc_annotate._core.codec import brief
 from sc_annotate._core.request import Request, default, refuse
 from sc_annotate._vocabulary import conditions
-from sc_annotate.errors import InputError
+from sc_annotate.errors import InputError, MethodError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from sc_annotate._vocabulary.conditions import Condition
 
@@ -77,6 +78,8 @@ class PredictionRequest(Request):
 
     def check(self) -> None:
         object.__setattr__(self, "method_kwargs", parameters(self.method_kwargs))
+        if not isinstance(self.baseline, str):
+            raise MethodError(f"baseline must be the name of a method, not {self.baseline!r}.")
         object.__setattr__(self, "coverage", share(self.coverage, "coverage"))
         object.__setattr__(self, "n_top", whole(self.n_top, "n_top", least=1))
         object.__setattr__(self, "rng", seed(self.rng))
@@ -109,6 +112,10 @@ class TableRequest(Request):
     has_covariates: bool = False
     """Whether names end in a context after ``|``, as those of profiles made with covariates do."""
 
+    def check(self) -> None:
+        if self.perturbation_key is not None and not isinstance(self.perturbation_key, str):
+            raise InputError(f"perturbation_key must be the name of a column, not {self.perturbation_key!r}.")
+
     def parse(self, names: Iterable[Any]) -> list[Condition]:
         """Names of rows, read."""
         return conditions.parse(
@@ -135,10 +142,12 @@ class EvaluationRequest(Request):
             raise InputError(f"reference must be the name of a model, or a list of them, not {self.reference!r}.")
         if isinstance(self.training, str) or not (self.training is None or hasattr(self.training, "__iter__")):
             raise InputError(f"training must be a list of conditions, not {self.training!r}.")
+        if self.training is not None:
+            object.__setattr__(self, "training", list(self.training))
         one_of(self.truth_is, "truth_is", ("expression", "delta", None))
         one_of(self.genes, "genes", ("all", "shared"))
         kinds = self.predictions_are
-        if not isinstance(kinds, str) and not hasattr(kinds, "items"):
+        if not isinstance(kinds, str | Mapping):
             raise InputError(
                 f"predictions_are must be 'expression' or 'delta', or a dict of them by model, not {kinds!r}."
             )

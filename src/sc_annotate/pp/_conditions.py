@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,7 +51,8 @@ def parse_conditions(
     """
     import pandas as pd
 
-    if isinstance(names, str) or not hasattr(names, "__iter__"):
+    flat = not isinstance(names, str) and hasattr(names, "__iter__") and getattr(names, "ndim", 1) == 1
+    if not flat or not all(isinstance(name, Hashable) for name in names):
         raise InputError(f"names must be a list such as ['ctrl', 'KLF1+ctrl'], not {names!r}.")
     found = parsing.parse(
         pd.unique(pd.Series(list(names), dtype=object)), control=control, separator=separator, guide_suffix=guide_suffix

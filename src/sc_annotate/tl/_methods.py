@@ -39,7 +39,7 @@ def methods(task: Literal["annotation", "perturbation", "encoding"] = "annotatio
     """
     import pandas as pd
 
-    if task not in registry.ENTRY_POINT_GROUPS:
+    if not isinstance(task, str) or task not in registry.ENTRY_POINT_GROUPS:
         raise MethodError(f"there is no task {task!r}; there are: {', '.join(registry.ENTRY_POINT_GROUPS)}.")
     columns = ["name", "summary", "inputs", "kind", "saves", "extra", "reference", "source"]
     rows = [{k: v for k, v in asdict(m).items() if k in columns} for m in registry.table(task).values()]

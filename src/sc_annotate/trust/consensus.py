@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from scipy.special import entr
 
+from sc_annotate._core.arguments import one_of
 from sc_annotate.errors import InputError, LabelError
 from sc_annotate.trust._probabilities import as_probabilities
 
@@ -104,8 +105,7 @@ def consensus(
     >>> found.proba.tolist(), found.labels.tolist(), found.disagrees.tolist()
     ([[0.5, 0.5]], ['B'], [[False, False, True]])
     """
-    if absent not in ("abstain", "zero"):
-        raise InputError(f"absent must be 'abstain' or 'zero', not {absent!r}.")
+    one_of(absent, "absent", ("abstain", "zero"))
     if len(probas) < 2 or len(probas) != len(classes):
         raise InputError(
             f"a consensus needs two methods or more with their classes, not {len(probas)} and {len(classes)}."

@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from sc_annotate._core.arguments import one_of
 from sc_annotate._core.request import Request, Unset, default
 from sc_annotate.errors import InputError
 from sc_annotate.trust.calibration import CALIBRATORS
@@ -82,12 +83,11 @@ class Options(Request):
 
     def check(self) -> None:
         """Refuse what is none of the choices, and what has no effect without calibration."""
-        if self.calibration is not None and self.calibration not in CALIBRATORS:
-            raise InputError(f"there is no calibration {self.calibration!r}; choose {', '.join(CALIBRATORS)}, or None.")
+        word = self.calibration
+        if word is not None and not (isinstance(word, str) and word in CALIBRATORS):
+            raise InputError(f"there is no calibration {word!r}; choose {', '.join(CALIBRATORS)}, or None.")
         for name, choices in (("scheme", Scheme), ("set_score", SetScore), ("sets_by", SetsBy)):
-            value = getattr(self, name)
-            if value not in get_args(choices):
-                raise InputError(f"trust.{name} must be one of {', '.join(get_args(choices))}, not {value!r}.")
+            one_of(getattr(self, name), f"trust.{name}", get_args(choices))
         if self.false_positive_rate is not None:
             check_share(self.false_positive_rate, "trust.false_positive_rate")
         if self.check_quality is not None and not isinstance(self.check_quality, bool | np.bool_):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import entr
 
-from sc_annotate.errors import InputError
+from sc_annotate._core.arguments import number as between
 from sc_annotate.metrics.encoding import encode, numbers, same_length
 
 if TYPE_CHECKING:
@@ -96,8 +96,7 @@ def vote(
     """
     shares = {"min_share": min_share, "guard": 0.0 if guard is None else guard, "min_confidence": min_confidence}
     for name, value in shares.items():
-        if not 0 <= value <= 1:
-            raise InputError(f"{name} must be a share from 0 to 1, not {value!r}.")
+        between(value, name, low=0, high=1)
     types, call = encode(labels, "labels")
     names, group = encode(groups, "groups")
     same_length(call.size, group.size, "groups", of="labels")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +21,6 @@ from sc_annotate.annotation.result import categorical
 from sc_annotate.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import pandas as pd
     from anndata import AnnData
     from numpy.typing import NDArray
@@ -54,6 +53,8 @@ def store_agreement(
     """Store the agreement of each cell, and a table of labels (and groups)."""
     read_uns(adata, key)
     column = read_annotation(adata, key)["label"]
+    if types is not None and not isinstance(types, Mapping):
+        raise InputError(f"types must be a dict from labels to names of lists, not {types!r}.")
     lists = request.lists(markers)
     tables = with_tables(adata)
     groups = None if groupby is None else read_groups(tables, groupby)

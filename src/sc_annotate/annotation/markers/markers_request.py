@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from sc_annotate._core.arguments import whole
+from sc_annotate._core.arguments import one_of, whole
 from sc_annotate._core.request import Request, default
 from sc_annotate._vocabulary.marker_lists.lists import read_markers
 from sc_annotate._vocabulary.marker_lists.packaged import packaged
@@ -35,8 +35,7 @@ class MarkersRequest(Request):
     id_column: str | None = default(None)
 
     def check(self) -> None:
-        if self.by not in SCORES:
-            raise InputError(f"by must be one of {', '.join(map(repr, SCORES))}, not {self.by!r}.")
+        one_of(self.by, "by", SCORES)
         whole(self.min_genes, "min_genes", least=1)
         whole(self.min_support, "min_support", least=1)
         for name in COLUMNS:
