@@ -15,8 +15,8 @@ import numpy as np
 from _unfamiliar_conditions import LEAST, OWN, batches, shares
 
 import sc_annotate as sca
+from sc_annotate._data.matrix import MatrixRequest
 from sc_annotate._data.read import open_input
-from sc_annotate._data.request import MatrixRequest
 from sc_annotate.annotation.requests import FitRequest
 from sc_annotate.annotation.training import labelled_cells, read_training
 from sc_annotate.annotators.logreg import LogReg

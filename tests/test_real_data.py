@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import sc_annotate as sca
+from sc_annotate._data.matrix import MatrixRequest
 from sc_annotate._data.read import open_input
-from sc_annotate._data.request import MatrixRequest
 from sc_annotate.annotation.held_out import Candidate, held_out
 from sc_annotate.annotation.requests import N_TOP_GENES, FitRequest
 from sc_annotate.annotation.training import labelled_cells, read_training

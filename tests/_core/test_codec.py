@@ -16,8 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sc_annotate._core.arguments import Request, default
 from sc_annotate._core.codec import brief, from_json, record, sanitize, table, to_json
-from sc_annotate._core.request import Request, default
 from sc_annotate.errors import StorageError
 
 

@@ -16,8 +16,7 @@ from comparing import same, snapshot
 from matrices import is_sparse
 from sc_annotate._core.settings import settings
 from sc_annotate._data import read
-from sc_annotate._data.matrix import find
-from sc_annotate._data.request import MatrixRequest
+from sc_annotate._data.matrix import MatrixRequest, find
 from sc_annotate._data.stream import each_block
 from sc_annotate._data.transform import Transform
 from sc_annotate.errors import InputError, MatrixError

@@ -8,7 +8,7 @@ import anndata as ad
 import pytest
 
 import sc_annotate as sca
-from sc_annotate._data.request import MatrixRequest
+from sc_annotate._data.matrix import MatrixRequest
 from sc_annotate.annotation.evidence.reread import matrix_request
 
 if TYPE_CHECKING:

@@ -19,18 +19,11 @@ from sc_annotate._core.registry import capabilities_of
 from sc_annotate.annotators import _moments
 from sc_annotate.annotators import covariance as _covariance
 from sc_annotate.annotators import statistics as _statistics
-from sc_annotate.annotators._from_statistics import (
-    class_means,
-    components_from_statistics,
-    mean_and_sd,
-    typical_sd,
-    within_covariance,
-)
-from sc_annotate.annotators.covariance import Distances
+from sc_annotate.annotators.covariance import Distances, components_from_statistics, within_covariance
 from sc_annotate.annotators.lda import LDA
 from sc_annotate.annotators.naive_bayes import NaiveBayes
 from sc_annotate.annotators.nearest_centroid import NearestCentroid
-from sc_annotate.annotators.statistics import Statistics
+from sc_annotate.annotators.statistics import Statistics, class_means, mean_and_sd, typical_sd
 from sc_annotate.errors import GeneError, InputError, LabelError, MatrixError
 from sc_annotate.testing import easy_task
 

@@ -125,8 +125,8 @@ def test_distance_of_mistakes_on_batches_left_out(shared_data: Path, file: str) 
     A distance is the number of edges between the true and the called type. Every batch in turn is named by a model of the
     others; cells are resampled in pairs.
     """
+    from sc_annotate._data.matrix import MatrixRequest
     from sc_annotate._data.read import open_input
-    from sc_annotate._data.request import MatrixRequest
     from sc_annotate.annotation.requests import FitRequest
     from sc_annotate.annotation.training import labelled_cells, read_training
 

@@ -66,7 +66,7 @@ def test_labels_that_are_contradicted_with_reason(query: AnnData) -> None:
 
 def test_every_cell_by_the_rule(query: AnnData) -> None:
     sca.tl.markers_agree(query, "swapped", markers="pbmc", types=TYPES)
-    from sc_annotate._data.request import MatrixRequest
+    from sc_annotate._data.matrix import MatrixRequest
     from sc_annotate.annotation.markers.markers_request import MarkersRequest
     from sc_annotate.annotation.markers.scored import score_cells
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import sc_annotate as sca
-from sc_annotate._core.request import default
+from sc_annotate._core.arguments import default
 from sc_annotate._data.gene_match import MIN_SHARED_FRACTION
 from sc_annotate.errors import InputError
 from sc_annotate.trust import Options

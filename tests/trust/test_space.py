@@ -11,8 +11,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import NearestNeighbors
 
 from sc_annotate.trust import Familiarity
+from sc_annotate.trust._scales import fit_tail, tail
 from sc_annotate.trust._space import Space, choose_landmarks
-from sc_annotate.trust._tail import fit_tail, tail
 
 
 def cells(n: int = 300, p: int = 60, k: int = 3, seed: int = 0) -> tuple[Any, Any]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
-    from sc_annotate._data.request import MatrixRequest
+    from sc_annotate._data.matrix import MatrixRequest
     from sc_annotate._data.values import ValueReport
     from sc_annotate._vocabulary.gene_names import GeneReport
 

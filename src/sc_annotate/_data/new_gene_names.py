@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from sc_annotate._core.arguments import boolean, one_of
-from sc_annotate._core.request import Request, default
+from sc_annotate._core.arguments import Request, boolean, default, one_of
 from sc_annotate._vocabulary.gene_ids import gene_tables
 from sc_annotate._vocabulary.gene_ids import rules as gene_rules
 from sc_annotate._vocabulary.gene_ids.gene_tables import Kind

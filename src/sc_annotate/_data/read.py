@@ -12,9 +12,8 @@ from scipy import sparse
 from sc_annotate._core.arrays import row_ordered, rows
 from sc_annotate._core.settings import logger, settings, track
 from sc_annotate._data import values
-from sc_annotate._data.matrix import Source, check_adata, find
+from sc_annotate._data.matrix import MatrixRequest, Source, check_adata, find
 from sc_annotate._data.obs import check_column
-from sc_annotate._data.request import MatrixRequest
 from sc_annotate._data.stream import each_block
 from sc_annotate._data.transform import plan
 from sc_annotate._vocabulary import gene_names

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 from scipy import sparse
 
+from sc_annotate._data.matrix import Stated
 from sc_annotate._data.values import BASES
 from sc_annotate.errors import InputError, MatrixError
 
@@ -112,7 +113,6 @@ __all__ = ["PANEL_GENES", "TARGET_SUM", "Stated", "Transform", "Wanted", "plan"]
 # A count matrix of fewer genes is taken for a panel: its totals are not the cells' library sizes.
 PANEL_GENES = 5_000
 
-Stated = Literal["counts", "log1p", "log2", "log10", "linear"]
 Wanted = Literal["log", "counts", "embedding"]
 
 

@@ -14,10 +14,9 @@ from sc_annotate._data.read import open_counts, open_input
 from sc_annotate._store import storage
 from sc_annotate._store.slots import TOP_K
 from sc_annotate.annotation.block import largest
-from sc_annotate.annotation.fitting import fit_across, fit_within
+from sc_annotate.annotation.fitting import Query, fit_across, fit_within
 from sc_annotate.annotation.model import AnnotationModel
 from sc_annotate.annotation.predict import predict
-from sc_annotate.annotation.query import Query
 from sc_annotate.annotation.result import build, colors
 from sc_annotate.errors import InputError, MatrixError, MethodError
 

@@ -13,7 +13,7 @@ from sc_annotate._core.codec import to_json
 from sc_annotate._core.settings import logger
 from sc_annotate._vocabulary import gene_names
 from sc_annotate.annotation.model import AnnotationModel
-from sc_annotate.annotation.provenance import Provenance
+from sc_annotate.annotation.training import Provenance
 from sc_annotate.annotators.celltypist import CellTypist
 from sc_annotate.errors import InputError, ModelFileError, ScAnnotateWarning
 from sc_annotate.interop.celltypist_model import from_file, from_object

@@ -15,8 +15,8 @@ from sc_annotate._core.settings import logger
 from sc_annotate.annotation.held_out import Candidate, choose_splits, evaluate, folds, held_out, one_holdout
 from sc_annotate.annotation.learn_trust import N_FOLDS, learn_trust
 from sc_annotate.annotation.model import AnnotationModel
-from sc_annotate.annotation.provenance import Provenance
 from sc_annotate.annotation.streaming import fit_on_full_reference
+from sc_annotate.annotation.training import Provenance
 from sc_annotate.errors import LabelError, MethodError
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from sc_annotate.annotation.held_out import Evaluation
     from sc_annotate.annotation.learn_trust import Trust
-    from sc_annotate.annotation.provenance import Provenance
+    from sc_annotate.annotation.training import Provenance
     from sc_annotate.trust import Levels
 
 

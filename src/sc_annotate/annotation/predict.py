@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from sc_annotate._data.gene_match import GeneMatch
     from sc_annotate._data.read import Input
     from sc_annotate._data.transform import Transform, Wanted
+    from sc_annotate.annotation.fitting import Query
     from sc_annotate.annotation.model import AnnotationModel
-    from sc_annotate.annotation.query import Query
     from sc_annotate.annotation.requests import PredictRequest
     from sc_annotate.trust import Familiarity
 

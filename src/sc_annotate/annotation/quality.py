@@ -10,8 +10,8 @@ from sc_annotate._data.read import read_rows
 from sc_annotate._data.transform import Transform
 from sc_annotate._store.slots import REASONS
 from sc_annotate.errors import InputError
+from sc_annotate.evaluation.allocation import sample
 from sc_annotate.trust import Profiles, low_quality
-from sc_annotate.trust.sampling import sample
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

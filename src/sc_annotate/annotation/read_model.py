@@ -13,7 +13,7 @@ from sc_annotate.annotation.held_out import Evaluation
 from sc_annotate.annotation.learn_trust import Trust
 from sc_annotate.annotation.levels import restored
 from sc_annotate.annotation.model import AnnotationModel
-from sc_annotate.annotation.provenance import Provenance
+from sc_annotate.annotation.training import Provenance
 from sc_annotate.errors import MethodError, ModelFileError, ScAnnotateError
 
 if TYPE_CHECKING:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from sc_annotate._core.arguments import one_of, parameters, seed, share, whole
-from sc_annotate._core.request import Request, default
+from sc_annotate._core.arguments import Request, default, one_of, parameters, seed, share, whole
 from sc_annotate.errors import InputError, MethodError
 from sc_annotate.trust import Options
 from sc_annotate.trust.options import COVERAGE, FITTED
@@ -14,7 +13,7 @@ from sc_annotate.trust.options import COVERAGE, FITTED
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sc_annotate._data.request import MatrixRequest
+    from sc_annotate._data.matrix import MatrixRequest
 
 N_TOP_GENES = 2000
 """Highly variable genes that a method sees, unless another number is asked for."""

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from sc_annotate.annotation.fitting import Query
     from sc_annotate.annotation.model import AnnotationModel
     from sc_annotate.annotation.predict import Prediction
-    from sc_annotate.annotation.query import Query
     from sc_annotate.annotation.requests import AnnotateRequest, PredictRequest
 
 

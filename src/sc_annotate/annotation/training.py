@@ -1,30 +1,95 @@
-"""The labelled cells a model learns from, read from an AnnData and brought to the common scale."""
+"""The labelled cells a model learns from, read and brought to the common scale, and the record of them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sc_annotate._core.version import __version__
 from sc_annotate._data import transform as scales
 from sc_annotate._data.obs import read_batches, read_labels, usable
 from sc_annotate._data.read import open_counts, read_rows, total_counts
 from sc_annotate._data.stream import in_memory
 from sc_annotate.annotation.requests import MAX_CELLS
 from sc_annotate.annotation.streaming import FullReference, streams
-from sc_annotate.trust.sampling import sample
+from sc_annotate.evaluation.allocation import sample
 
 if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
-    from sc_annotate._data.matrix import Source
+    from sc_annotate._data.matrix import MatrixRequest, Source
     from sc_annotate._data.read import Input
-    from sc_annotate._data.request import MatrixRequest
     from sc_annotate._data.transform import Transform, Wanted
     from sc_annotate.annotation.requests import FitRequest
     from sc_annotate.trust import Levels
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Recorded when a model is fitted or converted, kept with it, and copied into each result.
+
+    Attributes
+    ----------
+    labels_key
+        Column of the reference's ``obs`` with the labels.
+    params
+        Parameters of the fit, as JSON can hold them; ``method_kwargs`` among them, with the method's defaults.
+    n_cells, n_genes
+        Cells learned from, and genes of the reference.
+    values, genes
+        What was found in the reference's matrix, and in its gene names (None for a representation).
+    notes
+        What was assumed, and what looked wrong.
+    problems
+        What to repeat whenever the model is used.
+    uncalibrated
+        Why there are no held-out cells, for a model that came without any.
+    converted_from
+        Description of the model that this one was converted from.
+    versions
+        Versions of the packages that decide about the numbers.
+    """
+
+    labels_key: str
+    params: dict[str, Any]
+    n_cells: int
+    n_genes: int
+    values: dict[str, Any]
+    genes: dict[str, Any] | None
+    notes: list[str]
+    sparse: bool = False
+    problems: list[str] = field(default_factory=list)
+    uncalibrated: str | None = None
+    converted_from: dict[str, Any] | None = None
+    versions: dict[str, str] = field(default_factory=lambda: versions())
+
+    @property
+    def method_kwargs(self) -> dict[str, Any]:
+        """Parameters of the method."""
+        found: dict[str, Any] = self.params["method_kwargs"]
+        return found
+
+    def __post_init__(self) -> None:
+        # Read from a file, too.
+        kinds: dict[str, type] = {"labels_key": str, "n_cells": int, "n_genes": int, "notes": list, "problems": list}
+        for name, kind in (kinds | {"params": dict, "values": dict, "versions": dict}).items():
+            if not isinstance(getattr(self, name), kind):
+                raise ValueError(f"{name} of the provenance is no {kind.__name__}")
+        if not isinstance(self.params.get("method_kwargs"), dict) or not {"where", "kind"} <= set(self.values):
+            raise ValueError("the provenance is not whole")
+
+
+def versions() -> dict[str, str]:
+    """Versions of what decides about the numbers."""
+    import platform
+    from importlib.metadata import version
+
+    packages = ("numpy", "scipy", "scikit-learn", "scanpy", "anndata")
+    return {"sc_annotate": __version__, "python": platform.python_version()} | {p: version(p) for p in packages}
+
 
 LEAST_OF_A_TYPE = 100
 

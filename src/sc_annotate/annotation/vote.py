@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sc_annotate._core.request import Request, default
+from sc_annotate._core.arguments import Request, default
 from sc_annotate._data.obs import check_column
 from sc_annotate._store.slots import GIVEN, Slots
 from sc_annotate._store.storage import add_columns, read_uns

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sc_annotate._core.linear_algebra import leading_directions
+from sc_annotate._core.arrays import leading_directions
 from sc_annotate.annotators._moments import inverse_or_zero, mean_and_sd, scale_columns
 
 if TYPE_CHECKING:

@@ -1,18 +1,18 @@
-"""The covariance within classes as a product, its Ledoit-Wolf shrinkage, and a solver that needs only products."""
+"""The covariance within classes: formed, or as a product with a solver; its Ledoit-Wolf shrinkage, and components of genes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from scipy.linalg import eigh
 from scipy.sparse import issparse
 
-from sc_annotate._core.linear_algebra import ledoit_wolf
-from sc_annotate.annotators._from_statistics import class_means, typical_sd, within_covariance
+from sc_annotate._core.arrays import ledoit_wolf
 from sc_annotate.annotators._moments import inverse_or_zero
 from sc_annotate.annotators.checks import as_matrix, row_blocks
-from sc_annotate.annotators.statistics import Statistics
+from sc_annotate.annotators.statistics import Statistics, class_means, mean_and_sd, typical_sd
 from sc_annotate.errors import InputError
 
 if TYPE_CHECKING:
@@ -160,3 +160,57 @@ def conjugate_gradients(
         direction = residual + np.divide(new, square, out=np.zeros_like(square), where=active) * direction
         square = np.where(active, new, square)
     return X
+
+
+def full_gram(statistics: Statistics) -> NDArray[np.float64]:
+    """The Gram matrix of all genes, in their order."""
+    gram, genes = statistics.gram, statistics.gram_genes
+    if gram is None or genes is None or not np.array_equal(genes, np.arange(len(statistics.squares))):
+        raise InputError("the Gram matrix of all genes is needed. Start with Statistics.empty(..., gram=True).")
+    return gram
+
+
+def within_covariance(statistics: Statistics, scale: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Pooled covariance, divided by the number of cells, of the genes times `scale` around the means of classes."""
+    means = class_means(statistics)
+    within = full_gram(statistics) - means.T @ (statistics.n[:, None] * means)
+    within *= scale[:, None] / statistics.n.sum()
+    within *= scale
+    return within
+
+
+class Components(NamedTuple):
+    """Principal components of scaled genes: ``(X - mean) / sd @ loadings`` are the scores, where `sd` is not 0."""
+
+    loadings: NDArray[np.float64]
+    """Genes x components, orthonormal; the largest entry of each is positive."""
+    mean: NDArray[np.float64]
+    """Of each gene."""
+    sd: NDArray[np.float64]
+    """Population standard deviation of each gene; 0 for one that does not vary, whose loadings are 0."""
+    variances: NDArray[np.float64]
+    """Of the scores of each component, divided by n - 1, descending."""
+
+
+def components_from_statistics(statistics: Statistics, n_components: int) -> Components:
+    """Principal components of the genes divided by their standard deviation.
+
+    Parameters
+    ----------
+    statistics
+        With the Gram matrix of all genes.
+    n_components
+        At most so many; no more than cells - 1, or genes.
+    """
+    gram = full_gram(statistics)
+    n, n_genes = int(statistics.n.sum()), len(gram)
+    k = min(n_components, n - 1, n_genes)
+    if k < 1:
+        raise InputError(f"principal components need one gene, two cells and n_components >= 1; {n} cells are there.")
+    mean, sd = mean_and_sd(statistics)
+    scale = inverse_or_zero(sd)
+    correlation = (gram / n - np.outer(mean, mean)) * scale[:, None] * scale
+    values, vectors = eigh(correlation, subset_by_index=[n_genes - k, n_genes - 1])
+    values, vectors = values[::-1], vectors[:, ::-1]
+    vectors = vectors * np.where(vectors[np.abs(vectors).argmax(axis=0), np.arange(k)] < 0, -1.0, 1.0)
+    return Components(vectors, mean, sd, np.maximum(values, 0.0) * n / (n - 1))

@@ -8,12 +8,18 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
-from sc_annotate.annotators._from_statistics import class_means, mean_and_sd, ready, typical_sd, within_covariance
 from sc_annotate.annotators._linear import LinearAnnotator
 from sc_annotate.annotators._moments import inverse_or_zero, scale_columns
 from sc_annotate.annotators.checks import check_fit, need_choice
-from sc_annotate.annotators.covariance import Distances, WithinCovariance, conjugate_gradients, is_formed, shrinkage_of
-from sc_annotate.annotators.statistics import Statistics
+from sc_annotate.annotators.covariance import (
+    Distances,
+    WithinCovariance,
+    conjugate_gradients,
+    is_formed,
+    shrinkage_of,
+    within_covariance,
+)
+from sc_annotate.annotators.statistics import Statistics, class_means, mean_and_sd, ready, typical_sd
 from sc_annotate.errors import InputError, MethodError
 
 if TYPE_CHECKING:

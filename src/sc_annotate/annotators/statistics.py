@@ -1,4 +1,4 @@
-"""What one pass over blocks of cells leaves: counts, sums, squares, and products of genes. They add and subtract."""
+"""What one pass over blocks of cells leaves: counts, sums, squares, and products of genes; and what follows from it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scipy.sparse import issparse
 from sc_annotate._core.settings import n_threads
 from sc_annotate.annotators._moments import membership
 from sc_annotate.annotators.checks import as_matrix, row_blocks
-from sc_annotate.errors import GeneError, InputError, LabelError
+from sc_annotate.errors import GeneError, InputError, LabelError, MatrixError
 
 if TYPE_CHECKING:
     from typing import Self
@@ -207,3 +207,46 @@ def _products(matrix: Any) -> NDArray[np.float64]:
     for other in lanes[1:]:
         lanes[0] += other
     return lanes[0]
+
+
+def ready(statistics: Statistics, classes: ArrayLike) -> tuple[Statistics, NDArray[np.str_]]:
+    """The statistics and names of the classes that have cells; raises what `fit` raises where one cannot learn."""
+    names = np.asarray(classes).astype(str)
+    if names.shape != statistics.n.shape:
+        raise LabelError(f"classes has shape {names.shape} and the statistics are of {len(statistics.n)} classes.")
+    if len(statistics.squares) == 0:
+        raise GeneError("the statistics are of no genes. Select at least one.")
+    if not np.isfinite(statistics.squares).all():
+        raise MatrixError("X has NaN or infinite values. Remove those cells or genes, or put numbers in their place.")
+    seen = statistics.n > 0
+    if seen.sum() < 2:
+        found = f"only {str(names[seen][0])!r}" if seen.any() else "none"
+        raise LabelError(f"y needs at least 2 different labels and has {found}.")
+    if not seen.all():
+        parts = {name: getattr(statistics, name)[seen] for name in ("n", "sums", "nonzero")}
+        statistics, names = replace(statistics, **parts), names[seen]
+    return statistics, names
+
+
+def class_means(statistics: Statistics) -> NDArray[np.float64]:
+    """Mean of each gene over the cells of each class, classes x genes; 0 for a class without cells."""
+    return statistics.sums / np.maximum(statistics.n, 1)[:, None]
+
+
+def mean_and_sd(statistics: Statistics) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and population standard deviation of each gene."""
+    n = statistics.n.sum()
+    mean = statistics.sums.sum(axis=0) / n
+    return mean, _root(statistics.squares / n - mean**2, statistics.squares / n)
+
+
+def typical_sd(statistics: Statistics) -> NDArray[np.float64]:
+    """Spread of each gene within its class, at least a tenth of its overall spread (see `_moments.typical_sd`)."""
+    n = statistics.n.sum()
+    within = statistics.squares - statistics.n @ class_means(statistics) ** 2
+    return np.maximum(_root(within / n, statistics.squares / n), 0.1 * mean_and_sd(statistics)[1])
+
+
+def _root(variance: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+    # What is left of a constant gene is rounding, and must not become a huge weight.
+    return np.sqrt(np.where(variance < 1e-6 * second, 0.0, np.maximum(variance, 0.0)))

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sc_annotate._core import registry
-from sc_annotate._core.arguments import parameters
-from sc_annotate._core.request import default, value_of
+from sc_annotate._core.arguments import default, parameters, value_of
 from sc_annotate._core.settings import track
+from sc_annotate._data.matrix import MatrixRequest
 from sc_annotate._data.read import open_input
-from sc_annotate._data.request import MatrixRequest
 from sc_annotate.annotation.held_out import BASELINES, Candidate, choose_splits, held_out, score_groups, scores
 from sc_annotate.annotation.requests import N_TOP_GENES, FitRequest
 from sc_annotate.annotation.training import labelled_cells, read_training
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData
 
-    from sc_annotate._data.transform import Stated
+    from sc_annotate._data.matrix import Stated
 
 
 def annotators(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sc_annotate._core.request import refuse
+from sc_annotate._core.arguments import refuse
 from sc_annotate._store.h5ad_files import read_h5ad, write_h5ad
 from sc_annotate.cli import list_methods
 from sc_annotate.errors import InputError

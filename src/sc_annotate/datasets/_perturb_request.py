@@ -7,8 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from sc_annotate._core.arguments import boolean, number, seed
-from sc_annotate._core.request import Request
+from sc_annotate._core.arguments import Request, boolean, number, seed
 from sc_annotate.errors import InputError
 
 Kind = Literal["random", "buffering", "synergistic"]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from sc_annotate._core.request import default
+from sc_annotate._core.arguments import default
 from sc_annotate.datasets._molecules import draw_counts
 from sc_annotate.datasets._perturb_interactions import planted
 from sc_annotate.datasets._perturb_noise import burst, burst_size, noise_levels

@@ -1,13 +1,14 @@
-"""Who goes where: the arithmetic behind the splits, on integer codes."""
+"""Which cells are drawn, and which are held out together: the arithmetic behind splits and samples, on integer codes."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
 
 # Up to this many groups, all subsets are looked at; above, this many random ones.
 _ENUMERATE = 12
@@ -69,3 +70,46 @@ def _random_subsets(sizes: NDArray[np.intp], fraction: float, rng: np.random.Gen
     subsets = np.zeros(order.shape, dtype=np.intp)
     np.put_along_axis(subsets, order, taken.astype(np.intp), axis=1)
     return subsets
+
+
+# So many cells of a rare type are learned from even where the cap leaves fewer.
+_RARE = 50
+
+
+def sample(
+    codes: NDArray[np.intp], n: int, random: np.random.Generator, *, least: int = _RARE
+) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """Cells to learn from, ascending, and which of them are a plain random sample of all.
+
+    `n` cells, and more of the types that would have fewer than `least` of them, as far as there are.
+
+    The others are more cells of rare types: they help to place those, but would distort the reference scores.
+    """
+    if codes.size <= n:
+        return np.arange(codes.size), np.ones(codes.size, dtype=bool)
+    order = random.permutation(codes.size)
+    chosen = np.zeros(codes.size, dtype=bool)
+    chosen[order[:n]] = True
+    more = chosen.copy()
+    for code in np.flatnonzero(np.bincount(codes, minlength=codes.max() + 1)):
+        short = least - int(chosen[codes == code].sum())
+        if short > 0:
+            more[order[n:][codes[order[n:]] == code][:short]] = True
+    kept = np.flatnonzero(more)
+    return kept, chosen[kept]
+
+
+def folds(codes: NDArray[np.intp], batch: NDArray[Any] | None, n: int, random: np.random.Generator) -> NDArray[np.intp]:
+    """Fold of each cell, whole batches together where there are any."""
+    if batch is None:
+        return deal(codes, min(n, codes.size), random)
+    names, group = np.unique(batch.astype(str), return_inverse=True)
+    if names.size < 2:
+        return deal(codes, min(n, codes.size), random)
+    # The largest batches first, each to the fold that has the fewest cells.
+    sizes = np.bincount(group)
+    fold_of, filled = np.zeros(names.size, dtype=np.intp), np.zeros(min(n, names.size))
+    for i in np.argsort(-sizes, kind="stable"):
+        fold_of[i] = filled.argmin()
+        filled[fold_of[i]] += sizes[i]
+    return fold_of[group]

@@ -20,7 +20,7 @@ from sc_annotate.perturbation.screen import Recorded, context_of, with_cells
 if TYPE_CHECKING:
     from anndata import AnnData
 
-    from sc_annotate._data.request import MatrixRequest
+    from sc_annotate._data.matrix import MatrixRequest
     from sc_annotate.perturbation.requests import PredictionRequest, ProfilesRequest
 
 SELECTED = (

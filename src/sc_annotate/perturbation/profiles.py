@@ -19,7 +19,7 @@ from sc_annotate.perturbation.screen import PROFILES
 if TYPE_CHECKING:
     from anndata import AnnData
 
-    from sc_annotate._data.request import MatrixRequest
+    from sc_annotate._data.matrix import MatrixRequest
     from sc_annotate.perturbation.requests import ProfilesRequest
 
 

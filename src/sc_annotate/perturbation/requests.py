@@ -6,9 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from sc_annotate._core.arguments import boolean, columns, one_of, parameters, seed, share, whole
+from sc_annotate._core.arguments import (
+    Request,
+    boolean,
+    columns,
+    default,
+    one_of,
+    parameters,
+    refuse,
+    seed,
+    share,
+    whole,
+)
 from sc_annotate._core.codec import brief
-from sc_annotate._core.request import Request, default, refuse
 from sc_annotate._vocabulary import conditions
 from sc_annotate.errors import InputError, MethodError
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
-    from sc_annotate._data.request import MatrixRequest
+    from sc_annotate._data.matrix import MatrixRequest
     from sc_annotate.perturbation.requests import ProfilesRequest
 
 PROFILES = "perturbation_profiles"

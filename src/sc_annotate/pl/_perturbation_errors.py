@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from sc_annotate._core.arguments import default
 from sc_annotate._core.docs import documented
-from sc_annotate._core.request import default
 from sc_annotate._store.perturbation_slots import DEFAULT_KEY
 from sc_annotate.errors import InputError
 from sc_annotate.pl import _perturbation_words as words

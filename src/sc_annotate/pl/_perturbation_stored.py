@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sc_annotate._core.request import Unset, value_of
+from sc_annotate._core.arguments import Unset, value_of
 from sc_annotate._store import perturbation_slots as slots
 from sc_annotate._store.reading import SEPARATOR, as_targets, names_of
 from sc_annotate.errors import InputError

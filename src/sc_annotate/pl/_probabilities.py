@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sc_annotate._core.arguments import Unset, default, value_of
 from sc_annotate._core.docs import documented
-from sc_annotate._core.request import Unset, default, value_of
 from sc_annotate._store.reading import check_column
 from sc_annotate._store.slots import DEFAULT_KEY
 from sc_annotate._store.stored import read_annotation, read_probabilities

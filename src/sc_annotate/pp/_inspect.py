@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sc_annotate._core.request import default
+from sc_annotate._core.arguments import default
 from sc_annotate._data.inspection import Inspection, inspected
-from sc_annotate._data.request import MatrixRequest
+from sc_annotate._data.matrix import MatrixRequest
 
 if TYPE_CHECKING:
     from anndata import AnnData

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sc_annotate._core.request import default
+from sc_annotate._core.arguments import default
 from sc_annotate.perturbation.predictable import which_predictable
 from sc_annotate.perturbation.requests import PredictionRequest
 

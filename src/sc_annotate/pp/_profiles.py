@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from sc_annotate._core.request import default
-from sc_annotate._data.request import MatrixRequest
+from sc_annotate._core.arguments import default
+from sc_annotate._data.matrix import MatrixRequest
 from sc_annotate.perturbation.lfc import make_lfc_profiles
 from sc_annotate.perturbation.profiles import make_profiles
 from sc_annotate.perturbation.requests import MIN_CELLS, ProfilesRequest
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from anndata import AnnData
 
-    from sc_annotate._data.transform import Stated
+    from sc_annotate._data.matrix import Stated
 
 
 def perturbation_profiles(

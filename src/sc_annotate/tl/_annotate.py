@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sc_annotate._core.arguments import default
 from sc_annotate._core.docs import documented
-from sc_annotate._core.request import default
-from sc_annotate._data.request import MatrixRequest
+from sc_annotate._data.matrix import MatrixRequest
 from sc_annotate._store.slots import DEFAULT_KEY
 from sc_annotate.annotation.annotate import annotate as annotate_cells
 from sc_annotate.annotation.requests import MAX_CELLS, N_TOP_GENES, AnnotateRequest, FitRequest, PredictRequest
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from anndata import AnnData
 
-    from sc_annotate._data.transform import Stated
+    from sc_annotate._data.matrix import Stated
     from sc_annotate.annotation.model import AnnotationModel
     from sc_annotate.annotation.requests import Keep
     from sc_annotate.trust import Options

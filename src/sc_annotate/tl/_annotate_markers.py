@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
+from sc_annotate._core.arguments import default
 from sc_annotate._core.docs import documented
-from sc_annotate._core.request import default
-from sc_annotate._data.request import MatrixRequest
+from sc_annotate._data.matrix import MatrixRequest
 from sc_annotate._store.slots import DEFAULT_KEY
 from sc_annotate.annotation.markers.label import label_by_markers
 from sc_annotate.annotation.markers.markers_request import MarkersRequest
@@ -14,7 +14,7 @@ from sc_annotate.annotation.markers.markers_request import MarkersRequest
 if TYPE_CHECKING:
     from anndata import AnnData
 
-    from sc_annotate._data.transform import Stated
+    from sc_annotate._data.matrix import Stated
 
 
 @documented()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from sc_annotate._core.arguments import default
 from sc_annotate._core.docs import documented
-from sc_annotate._core.request import default
 from sc_annotate.perturbation.evaluate import evaluate
 from sc_annotate.perturbation.requests import EvaluationRequest, TableRequest
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sc_annotate._core.arguments import default
 from sc_annotate._core.docs import documented
-from sc_annotate._core.request import default
 from sc_annotate._store.slots import DEFAULT_KEY
 from sc_annotate.annotation.evidence.gather import EvidenceRequest, store_evidence
 

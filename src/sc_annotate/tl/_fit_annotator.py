@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sc_annotate._core.arguments import default
 from sc_annotate._core.docs import documented
-from sc_annotate._core.request import default
-from sc_annotate._data.request import MatrixRequest
+from sc_annotate._data.matrix import MatrixRequest
 from sc_annotate.annotation.fitting import fit_annotator as fit_model
 from sc_annotate.annotation.requests import MAX_CELLS, N_TOP_GENES, FitRequest
 from sc_annotate.trust.options import COVERAGE, as_options
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from anndata import AnnData
 
-    from sc_annotate._data.transform import Stated
+    from sc_annotate._data.matrix import Stated
     from sc_annotate.annotation.model import AnnotationModel
     from sc_annotate.trust import Options
     from sc_annotate.trust.options import Calibration

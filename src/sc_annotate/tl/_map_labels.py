@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sc_annotate._core.arguments import default
 from sc_annotate._core.docs import documented
-from sc_annotate._core.request import default
 from sc_annotate.annotation.terms.map_labels import store_terms
 from sc_annotate.annotation.terms.terms_request import TermsRequest
 

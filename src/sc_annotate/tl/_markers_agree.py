@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
+from sc_annotate._core.arguments import default
 from sc_annotate._core.docs import documented
-from sc_annotate._core.request import default
-from sc_annotate._data.request import MatrixRequest
+from sc_annotate._data.matrix import MatrixRequest
 from sc_annotate._store.slots import DEFAULT_KEY
 from sc_annotate.annotation.markers.agree import store_agreement
 from sc_annotate.annotation.markers.markers_request import MarkersRequest
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from anndata import AnnData
 
-    from sc_annotate._data.transform import Stated
+    from sc_annotate._data.matrix import Stated
 
 
 @documented()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sc_annotate.trust.calibration import CALIBRATORS, Calibrator, cross_fit, make_calibrator
+from sc_annotate.trust.calibration import CALIBRATORS, Calibrator, Temperature, cross_fit, make_calibrator
 from sc_annotate.trust.conformal import Conformal
 from sc_annotate.trust.consensus import Consensus, consensus, disagreement
 from sc_annotate.trust.familiarity import Familiarity
@@ -13,7 +13,6 @@ from sc_annotate.trust.options import Options
 from sc_annotate.trust.profiles import Profiles
 from sc_annotate.trust.quality import low_quality, quality_measures
 from sc_annotate.trust.rollup import common_term, roll_up
-from sc_annotate.trust.temperature import Temperature
 from sc_annotate.trust.venn_abers import VennAbers
 from sc_annotate.trust.voting import Votes, vote
 from sc_annotate.trust.weights import pool_weights

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.sparse import csr_array, issparse
 
-from sc_annotate._core.arrays import as_csr_array
-from sc_annotate._core.linear_algebra import leading_directions
+from sc_annotate._core.arrays import as_csr_array, leading_directions
 from sc_annotate.errors import InputError
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import logsumexp
 
-from sc_annotate._core.linear_algebra import shrunken_covariance
+from sc_annotate._core.arrays import shrunken_covariance
 from sc_annotate._core.softmax_regression import Loss, Solver, softmax_regression
 from sc_annotate.trust._components import Components, take
 

@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from sc_annotate.errors import InputError
-from sc_annotate.trust._clusters import BY, group_classes
-from sc_annotate.trust._pools import p_values, pack, quantiles, unpack
 from sc_annotate.trust._probabilities import as_probabilities, check_fit, need_fitted, stored_number
-from sc_annotate.trust.nonconformity import SCORES, nonconformity
+from sc_annotate.trust.nonconformity import BY, SCORES, group_classes, nonconformity, p_values, pack, quantiles, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

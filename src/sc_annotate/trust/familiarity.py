@@ -11,11 +11,11 @@ from scipy.sparse import issparse
 from sc_annotate._core.arguments import whole
 from sc_annotate._core.arrays import as_csr_array, rows
 from sc_annotate.errors import InputError
+from sc_annotate.evaluation.allocation import folds, sample
 from sc_annotate.trust._components import as_cells
 from sc_annotate.trust._scales import Scales, joined, ranks_among, threshold_among
 from sc_annotate.trust._space import Space
 from sc_annotate.trust.neighbourhood import SHARED, Neighbourhood
-from sc_annotate.trust.sampling import folds, sample
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -1,16 +1,22 @@
-"""How strange each class would be for each cell, from its probabilities: the scores that prediction sets rest on."""
+"""Nonconformity scores of probabilities, and the calibration scores and groups of classes that thresholds come from."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from sc_annotate.errors import InputError
-from sc_annotate.trust._probabilities import as_probabilities
+from sc_annotate.trust._probabilities import as_probabilities, ragged, stored
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import ArrayLike, NDArray
+
+    Pools = list[NDArray[np.float64]]
+    from numpy.typing import NDArray
+
 
 __all__ = ["SCORES", "nonconformity"]
 
@@ -80,3 +86,116 @@ def nonconformity(
     out = np.empty_like(p)
     np.put_along_axis(out, order, ranked, axis=1)
     return out
+
+
+def quantiles(pools: Pools, coverage: float) -> NDArray[np.float64]:
+    """The ``ceil((n + 1) * coverage)``-th lowest score of each pool; inf where it has too few for that."""
+    if not 0 < coverage < 1:
+        raise InputError(f"coverage must lie between 0 and 1, both excluded, not {coverage!r}.")
+    # 20 * 0.55 must not become 12 by rounding.
+    ranks = [max(1, int(np.ceil((pool.size + 1) * coverage - 1e-9))) for pool in pools]
+    return np.array([pool[r - 1] if r <= pool.size else np.inf for pool, r in zip(pools, ranks, strict=True)])
+
+
+def p_values(pools: Pools, group: NDArray[np.intp], scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Share of the pool of each class (column) that is at least as strange, the cell itself counted in."""
+    out = np.empty_like(scores)
+    for j, g in enumerate(group):
+        pool = pools[g + 1]
+        out[:, j] = (1 + pool.size - np.searchsorted(pool, scores[:, j], side="left")) / (pool.size + 1)
+    return out
+
+
+def pack(pools: Pools, group: NDArray[np.intp]) -> dict[str, NDArray[Any]]:
+    """Numeric arrays to store."""
+    starts = np.cumsum([0, *(pool.size for pool in pools)]).astype(np.int64)
+    return {"scores": np.concatenate(pools), "starts": starts, "cluster": group.astype(np.int64)}
+
+
+def unpack(arrays: Mapping[str, Any]) -> tuple[Pools, NDArray[np.intp]]:
+    """What :func:`pack` was given, or an InputError."""
+    scores, group = stored(arrays, "scores", "f").astype(np.float64), stored(arrays, "cluster", "i")
+    starts = ragged(arrays, "starts", scores.size)
+    pools = [scores[a:b] for a, b in zip(starts[:-1], starts[1:], strict=True)]
+    if any(pool.size == 0 or (np.diff(pool) < 0).any() for pool in pools):
+        raise InputError("the stored calibration scores are not sorted. Fit again.")
+    if group.size < 2 or group.min() < -1 or group.max() >= len(pools) - 1:
+        raise InputError("the stored groups of classes do not fit the scores. Fit again.")
+    return pools, group.astype(np.intp)
+
+
+BY = ("marginal", "label", "clustered")
+LEVELS = (0.5, 0.6, 0.7, 0.8, 0.9)
+SHARE = 0.3
+CELLS_PER_CLUSTER = 50
+
+
+def group_classes(
+    scores: NDArray[np.float64],
+    codes: NDArray[np.intp],
+    k: int,
+    *,
+    by: str,
+    min_cells: int,
+    n_clusters: int | None,
+    rng: int,
+) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """Group of each class that shares a threshold (-1: that of all cells), and the cells left to find thresholds on."""
+    if by not in BY:
+        raise InputError(f"by must be one of {', '.join(map(repr, BY))}, not {by!r}.")
+    if min_cells < 1 or (n_clusters is not None and n_clusters < 1):
+        raise InputError(f"min_cells and n_clusters must be 1 or more, not {min_cells!r} and {n_clusters!r}.")
+    if by == "clustered":
+        return cluster_classes(scores, codes, k, min_cells=min_cells, n_clusters=n_clusters, rng=rng)
+    group = np.full(k, -1, dtype=np.intp)
+    if by == "label":
+        enough = np.bincount(codes, minlength=k) >= min_cells
+        group[enough] = np.arange(enough.sum())
+    return group, np.ones(codes.size, dtype=bool)
+
+
+def cluster_classes(
+    scores: NDArray[np.float64], codes: NDArray[np.intp], k: int, *, min_cells: int, n_clusters: int | None, rng: int
+) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """Cluster of each class, and the cells left to find thresholds on.
+
+    The scheme of Ding et al.: a share of the cells of each class describes it by the quantiles of their scores, weighted
+    k-means puts classes together, and the other cells give the thresholds, so that these hold in spite of the choice.
+
+    Parameters
+    ----------
+    scores, codes
+        Score of the true class, and true class, of each calibration cell.
+    min_cells
+        Classes with fewer cells get no cluster (-1); all their cells are left.
+    n_clusters
+        None: one for each two classes, but no more than there are times 50 cells left.
+    """
+    generator = np.random.default_rng(rng)
+    n = np.bincount(codes, minlength=k)
+    members = np.flatnonzero((n >= min_cells) & (n >= 2))
+    left = np.ones(codes.size, dtype=bool)
+    cluster = np.full(k, -1, dtype=np.intp)
+    if members.size == 0:
+        return cluster, left
+    shapes, weights = [], []
+    for c in members:
+        cells = generator.permutation(np.flatnonzero(codes == c))
+        used = cells[: max(1, round(SHARE * cells.size))]
+        left[used] = False
+        shapes.append(np.quantile(scores[used], LEVELS))
+        weights.append(np.sqrt(used.size))
+    embedding = np.array(shapes)
+    if n_clusters is None:
+        n_left = int((left & np.isin(codes, members)).sum())
+        n_clusters = min(members.size // 2, n_left // CELLS_PER_CLUSTER)
+    # k-means warns where it is asked for more clusters than there are different points.
+    n_clusters = max(1, min(n_clusters, np.unique(embedding, axis=0).shape[0]))
+    if n_clusters == 1:
+        cluster[members] = 0
+        return cluster, left
+    from sklearn.cluster import KMeans
+
+    fitted = KMeans(n_clusters, n_init=10, random_state=rng).fit(embedding, sample_weight=weights)
+    cluster[members] = np.unique(fitted.labels_, return_inverse=True)[1]
+    return cluster, left

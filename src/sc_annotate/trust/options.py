@@ -7,8 +7,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from sc_annotate._core.arguments import one_of
-from sc_annotate._core.request import Request, Unset, default
+from sc_annotate._core.arguments import Request, Unset, default, one_of
 from sc_annotate.errors import InputError
 from sc_annotate.trust.calibration import CALIBRATORS
 

@@ -9,9 +9,8 @@ import numpy as np
 
 from sc_annotate._core.arguments import whole
 from sc_annotate.errors import InputError
-from sc_annotate.evaluation.allocation import deal
+from sc_annotate.evaluation.allocation import deal, sample
 from sc_annotate.trust._mixing import as_counts, mixing, profiles
-from sc_annotate.trust.sampling import sample
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

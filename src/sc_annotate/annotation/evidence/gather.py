@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sc_annotate._core.arguments import seed, whole
+from sc_annotate._core.arguments import Request, default, seed, whole
 from sc_annotate._core.registry import capabilities_of
-from sc_annotate._core.request import Request, default
 from sc_annotate._core.settings import logger
 from sc_annotate._data.obs import with_tables
 from sc_annotate._data.stream import each_block

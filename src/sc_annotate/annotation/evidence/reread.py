@@ -10,7 +10,7 @@ import numpy as np
 from sc_annotate._data import gene_match as genes
 from sc_annotate._data import read
 from sc_annotate._data import transform as scales
-from sc_annotate._data.request import MatrixRequest
+from sc_annotate._data.matrix import MatrixRequest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

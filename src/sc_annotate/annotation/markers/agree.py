@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
-    from sc_annotate._data.request import MatrixRequest
+    from sc_annotate._data.matrix import MatrixRequest
     from sc_annotate.annotation.cell_groups import Groups
     from sc_annotate.annotation.markers.markers_request import MarkersRequest
 

@@ -24,7 +24,7 @@ from sc_annotate.annotators.marker_scores import fits_none, shares
 if TYPE_CHECKING:
     from anndata import AnnData
 
-    from sc_annotate._data.request import MatrixRequest
+    from sc_annotate._data.matrix import MatrixRequest
     from sc_annotate._vocabulary.marker_lists.lists import MarkerLists
     from sc_annotate.annotation.markers.markers_request import MarkersRequest
 

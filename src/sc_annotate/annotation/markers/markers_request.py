@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from sc_annotate._core.arguments import one_of, whole
-from sc_annotate._core.request import Request, default
+from sc_annotate._core.arguments import Request, default, one_of, whole
 from sc_annotate._vocabulary.marker_lists.lists import read_markers
 from sc_annotate._vocabulary.marker_lists.packaged import packaged
 from sc_annotate.annotators.marker_scores import SCORES

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
+    from sc_annotate._data.matrix import MatrixRequest
     from sc_annotate._data.read import Input
-    from sc_annotate._data.request import MatrixRequest
     from sc_annotate._data.transform import Transform
     from sc_annotate._vocabulary.marker_lists.lists import MarkerLists
     from sc_annotate.annotation.cell_groups import Groups

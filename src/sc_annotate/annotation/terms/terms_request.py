@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias, Union
 
-from sc_annotate._core.arguments import number, one_of
-from sc_annotate._core.request import Request, default
+from sc_annotate._core.arguments import Request, default, number, one_of
 
 if TYPE_CHECKING:
     from sc_annotate._vocabulary.terms.ontology import Ontology

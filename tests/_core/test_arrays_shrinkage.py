@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from sklearn.covariance import ledoit_wolf
 
-from sc_annotate._core.linear_algebra import shrunken_covariance
+from sc_annotate._core.arrays import shrunken_covariance
 
 
 def test_covariance_is_that_of_ledoit_and_wolf() -> None:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from sc_annotate._core import linear_algebra as directions
-from sc_annotate._core.linear_algebra import leading_directions
+from sc_annotate._core import arrays as directions
+from sc_annotate._core.arrays import leading_directions
 
 SIZES = {"few": (60, 300), "some rows": (150, 400), "some columns": (400, 150), "many": (150, 400)}
 

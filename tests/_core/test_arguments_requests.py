@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from sc_annotate._core.request import Request, default
+from sc_annotate._core.arguments import Request, default
 from sc_annotate.errors import InputError
 
 
