@@ -158,8 +158,8 @@ def after(calls: Calls, _: Path) -> None:
     calls(sca.tl.annotate, query, reference, "cell_type", method="logreg", cv=0)
     calls.on("evidence", query, sca.tl.evidence, n_genes=8)
     calls.on("evidence by group", query, sca.tl.evidence, groupby="donor", n_genes=3)
-    for by in ("probability", "set"):
-        calls.on(f"rollup {by}", query, sca.tl.rollup, ontology=TREE, by=by, coverage=0.85)
+    calls.on("rollup probability", query, sca.tl.rollup, ontology=TREE, by="probability", coverage=0.85)
+    calls.on("rollup set", query, sca.tl.rollup, ontology=TREE, by="set")
     calls.on("vote", query, sca.tl.vote, groupby="louvain")
     calls.on("vote, no guard", query, sca.tl.vote, groupby="louvain", guard=None, min_share=0.4)
     calls.on("mapped", query, sca.tl.map_labels, "cell_type", ontology=TREE, overrides={"CD34+": "myeloid"})
