@@ -210,7 +210,7 @@ def test_only_conditions_that_all_predict_are_scored_and_the_others_are_named() 
     assert (board.summary.n_scored[at, 0], board.summary.n_missing[at, 0]) == (30, 30)
     assert board.decisions[board.methods.index("none")] == "missing"
     assert board.verdict.startswith(f"On {N - 5} of {N} conditions, ")
-    assert board.verdict.endswith("scored for nobody: a 3, b 3.")
+    assert board.verdict.endswith("scored for no method: a 3, b 3.")
     found = board.differences["additive"]
     assert (found.n_scored[0, 0], found.n_dropped[0, 0]) == (30, 25)
     assert found.reason[0, 0] == "l2 undefined or not predicted by additive"

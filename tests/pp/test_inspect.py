@@ -111,7 +111,7 @@ def test_as_values_that_can_be_stored(counts: ad.AnnData, tmp_path: Path):
         ),
         (
             lambda i: "1-Mar" if i == 3 else f"GENE{i}",
-            ["names that a spreadsheet turned into dates, 1 (1-Mar): read the genes anew"],
+            ["names that a spreadsheet turned into dates, 1 (1-Mar): read the genes again"],
         ),
         (lambda i: f"GENE{i}", []),
     ],

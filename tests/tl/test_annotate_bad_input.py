@@ -434,7 +434,7 @@ def model_file_absent(c: Call) -> None:
     c.reference, c.labels_key = c.folder / "none.safetensors", None
 
 
-@case(ModelFileError, "fit the model anew")
+@case(ModelFileError, "fit the model again")
 def pickle_as_model(c: Call) -> None:
     c.reference, c.labels_key = str(c.folder / "model.pkl"), None
     (c.folder / "model.pkl").write_bytes(pickle.dumps({"a": 1}))

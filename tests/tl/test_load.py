@@ -106,7 +106,7 @@ def test_a_changed_file_is_taken_on_request_only(web: Web, models: Models, caplo
     assert sca.load(url, refresh=True).id == models[1][0].id
     assert f"another file than before: its sha256 is {second}, and was {first}" in caplog.text
     assert sca.load(url, sha256=second).id == models[1][0].id
-    with pytest.raises(ModelFileError, match="another file than the one asked for"):
+    with pytest.raises(ModelFileError, match="another file than the requested one"):
         sca.load(url, sha256=first)
 
 
@@ -196,7 +196,7 @@ def test_a_path_with_a_checksum(models: Models, tmp_path: Path) -> None:
     path = tmp_path / "m.safetensors"
     path.write_bytes(models[0][1])
     assert sca.load(path, sha256=download.sha256_of(path)).id == models[0][0].id
-    with pytest.raises(ModelFileError, match="another file than the one asked for"):
+    with pytest.raises(ModelFileError, match="another file than the requested one"):
         sca.load(path, sha256="0" * 64)
     with pytest.raises(ModelFileError, match="there is no model file"):
         sca.load(tmp_path / "none.safetensors", sha256="0" * 64)
@@ -238,7 +238,7 @@ def test_a_list_in_a_file(models: Models, tmp_path: Path) -> None:
     (tmp_path / "models.txt").write_text(f"pbmc {sha256} blood.safetensors\nkidney {'0' * 64} blood.safetensors\n")
     registry = tmp_path / "models.txt"
     assert sca.load("pbmc", registry=registry).id == models[0][0].id
-    with pytest.raises(ModelFileError, match="another file than the one asked for"):
+    with pytest.raises(ModelFileError, match="another file than the requested one"):
         sca.load("kidney", registry=registry)
     with pytest.raises(InputError, match="Did you mean 'pbmc'"):
         sca.load("pbmcs", registry=registry)

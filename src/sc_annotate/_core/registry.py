@@ -1,7 +1,7 @@
 """The registry: which methods there are, where they live, and how to get one by name.
 
 Three sources fill one table: the built-ins (:mod:`sc_annotate._core.methods`), entry points of installed
-packages, and the ``register_*`` decorators for notebooks. Nothing is imported before a method is asked for.
+packages, and the ``register_*`` decorators for notebooks. Nothing is imported before a method is requested.
 """
 
 from __future__ import annotations
@@ -213,7 +213,7 @@ class Capabilities:
     evidence: bool = False
     """Whether it has a ``gene_evidence`` of its own."""
     linear: bool = False
-    """Whether it has ``coefficients`` and a ``link``, which say everything about it."""
+    """Whether it has ``coefficients`` and a ``link``, which describe it completely."""
 
 
 _DECLARED = {each.name: each.default for each in fields(Capabilities) if each.name not in ("evidence", "linear")}

@@ -112,5 +112,7 @@ def _advice(genes: GeneReport, names: NDArray[np.str_]) -> list[str]:
             "sca.pp.map_genes(adata, hgnc_table, kind='aliases')"
         )
     if wrong := dates(names):
-        out.append(f"names that a spreadsheet turned into dates, {len(wrong):,} ({listed(wrong)}): read the genes anew")
+        out.append(
+            f"names that a spreadsheet turned into dates, {len(wrong):,} ({listed(wrong)}): read the genes again"
+        )
     return out

@@ -27,7 +27,7 @@ FEW_ORTHOLOGS = 0.1
 
 
 def with_mapped_genes(adata: AnnData, table: Any, request: GeneMapRequest) -> AnnData:
-    """A new object whose genes have other names; the mapping stands in its ``uns``."""
+    """A new object whose genes have other names; the mapping is in its ``uns``."""
     check_adata(adata, what="adata")
     if adata.isbacked:
         raise InputError(

@@ -29,7 +29,7 @@ class Transform:
     What is on that scale already is handed on without a copy.
 
     ``unlog`` is the base of the logarithm the values have (None: no logarithm). With ``keep_totals`` logged
-    values keep the totals they were made with; otherwise they are unlogged and normalised anew: by ``totals``
+    values keep the totals they were made with; otherwise they are unlogged and normalised again: by ``totals``
     (one number a cell), or by their sum over ``columns`` (None: all).
     """
 
@@ -168,7 +168,7 @@ def plan(
         return _from_log(report, unlog, base, notes, ignored=totals is not None)
     if report.n_genes < PANEL_GENES:
         notes.append(
-            f"{what}.{report.where} holds {kind} of {report.n_genes:,} genes only: their sum stands in for the cells' "
+            f"{what}.{report.where} holds {kind} of {report.n_genes:,} genes only: their sum replaces the cells' "
             "total counts (total_counts_key= names the true ones)"
         )
     notes.append(f"{kind} normalised to 10,000 a cell and logged")

@@ -125,7 +125,7 @@ def _refuse_other_formats(file: Path) -> None:
     if start[:2] in {b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"} and start[8:] != b"{":
         raise ModelFileError(
             f"{str(file)!r} is a pickle. Reading one can run any code, so sc_annotate never does; "
-            "fit the model anew with `sca.tl.fit_annotator` and save it with `model.save(path)`. A model of CellTypist: "
+            "fit the model again with `sca.tl.fit_annotator` and save it with `model.save(path)`. A model of CellTypist: "
             "`sca.tl.convert_celltypist(path, trust_pickle=True)`."
         )
     if start.startswith(b"\x89HDF\r\n\x1a\n"):

@@ -73,7 +73,7 @@ def write(
             adata.varm[key + part] = np.ascontiguousarray(values.T, dtype=np.float32)
         adata.uns[key] = entry
     except BaseException:
-        # Everything that can fail has been computed before, but Ctrl-C may come at any time.
+        # All that can fail has been computed before, but Ctrl-C may come at any time.
         for part in ALL:
             adata.varm.pop(key + part, None)
         for name, values in varm_was.items():

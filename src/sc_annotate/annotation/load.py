@@ -37,10 +37,10 @@ def load(
     if is_url(where):
         return read_model(fetch(str(where), sha256=wanted, refresh=refresh, check=read_model))
     if refresh:
-        raise InputError(f"refresh: {str(where)!r} is a file, which is read anew each time. Leave it out.")
+        raise InputError(f"refresh: {str(where)!r} is a file, which is read again each time. Leave it out.")
     if wanted is not None and Path(where).is_file() and (found := sha256_of(Path(where))) != wanted:
         raise ModelFileError(
-            f"{str(where)!r} is another file than the one asked for: its sha256 is {found}, not {wanted}."
+            f"{str(where)!r} is another file than the requested one: its sha256 is {found}, not {wanted}."
         )
     if registry is None and not Path(where).suffix and not Path(where).exists():
         raise ModelFileError(

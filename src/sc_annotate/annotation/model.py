@@ -45,7 +45,7 @@ class AnnotationModel:
         Names of the model's genes, one array for each list of names that the reference has
         (``"var_names"`` first). For a model of a representation, the names of its dimensions.
     means
-        Mean of each gene over the training cells, float32; stands in where a query lacks the gene.
+        Mean of each gene over the training cells, float32; used where a query lacks the gene.
     input
         ``"log"`` (log1p of counts per 10,000), ``"counts"`` or ``"embedding"``.
     panel

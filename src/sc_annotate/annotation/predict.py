@@ -69,7 +69,7 @@ def predict(query: Query, model: AnnotationModel, ask: PredictRequest, *, counts
     """Probabilities, set sizes, out-of-distribution scores and, from `counts`, quality of every cell.
 
     Cells that are labelled already are no neighbours of the others: what cells share is looked for among those without a
-    label. Counts that turn out to be none are an error where quality is asked for, else a problem that is reported.
+    label. Counts that turn out to be none are an error where quality was requested, else a problem that is reported.
     """
     aligned = align(query, model, ask.trust.min_overlap)
     n_shared, n_genes = len(aligned.shared.query), len(aligned.columns)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sc_annotate._data.matrix import MatrixRequest
 
 N_TOP_GENES = 2000
-"""Highly variable genes that a method sees, unless another number is asked for."""
+"""Highly variable genes that a method sees, unless another number is requested."""
 MAX_CELLS = 30_000
 """Reference cells that are learned from; beyond, more of them hardly change a model, and cost much."""
 
@@ -117,8 +117,8 @@ class PredictRequest(Request):
 
     def of_uncalibrated_model(self) -> None:
         """Refuse what needs held-out cells, where the fitted model has learned nothing from any."""
-        asked = [name for name in ("false_positive_rate", "check_quality") if getattr(self.trust, name)]
-        names = [f"trust.{name}" for name in asked if name in self.trust.written]
+        requested = [name for name in ("false_positive_rate", "check_quality") if getattr(self.trust, name)]
+        names = [f"trust.{name}" for name in requested if name in self.trust.written]
         names += ["coverage"] if "coverage" in self.written else []
         if names:
             raise InputError(

@@ -47,7 +47,7 @@ def class_means(X: Matrix, codes: NDArray[np.intp], n_classes: int) -> NDArray[n
 def mean_and_sd(X: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean and population standard deviation of each gene."""
     if issparse(X):
-        # The mean method of a sparse float32 matrix adds up in float32, whatever dtype it is asked for.
+        # The mean method of a sparse float32 matrix adds up in float32, whatever dtype is requested.
         mean = np.bincount(X.indices, X.data, minlength=X.shape[1]) / X.shape[0]
     else:
         mean = X.mean(axis=0, dtype=np.float64)

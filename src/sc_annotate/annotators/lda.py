@@ -120,7 +120,7 @@ class LDA(LinearAnnotator):
             shrinkage = shrinkage_of(float(np.square(covariance).sum()), p, distances)
 
         def solve(B: NDArray[np.float64], identity: float, rest: float) -> NDArray[np.float64]:
-            # Directly: steps that stop at a tolerance would end elsewhere for blocks of another size.
+            # Directly: steps that stop at a tolerance would end at another point for blocks of another size.
             return cho_solve(cho_factor(rest * covariance + identity * np.eye(p)), B)
 
         return self._learn(statistics, names, float(covariance.trace()) / p, shrinkage, solve)

@@ -102,8 +102,8 @@ class Statistics:
             self._add(matrix[rows], classes[rows])
         self.n += np.bincount(classes, minlength=len(self.n))
         if self.gram is not None and self.gram_genes is not None and self.gram_genes.size:
-            everything = np.array_equal(self.gram_genes, np.arange(matrix.shape[1]))
-            self.gram += _products(matrix if everything else matrix[:, self.gram_genes])
+            complete = np.array_equal(self.gram_genes, np.arange(matrix.shape[1]))
+            self.gram += _products(matrix if complete else matrix[:, self.gram_genes])
         return self
 
     def merge(self, other: Statistics) -> Self:

@@ -29,7 +29,7 @@ def planted(
         chosen: NDArray[np.bool_] = truth.chance < share
         chosen[:, -1] = False
         # What cannot go down that far goes up.
-        steps = [np.where((truth.sign < 0) & (each.room > size), -size, size) for each in lines]
+        steps = [np.where((truth.sign < 0) & (each.headroom > size), -size, size) for each in lines]
     else:
         steps = [_along(each, size, kind) for each in lines]
         possible = np.logical_and.reduce([each.alike & (step != 0) for each, step in zip(lines, steps, strict=True)])
@@ -41,11 +41,11 @@ def planted(
 
 
 def _along(effects: Effects, size: float, kind: Kind) -> NDArray[np.float64]:
-    """The deviation each pair would have; 0 where there is no room for it."""
+    """The deviation each pair would have; 0 where the effects leave none."""
     toward = np.sign(effects.total)
     if kind == "buffering":
         return np.asarray(-toward * np.minimum(size, _MOST * np.abs(effects.total)))
-    return np.asarray(toward * size * ((toward > 0) | (effects.room > size)))
+    return np.asarray(toward * size * ((toward > 0) | (effects.headroom > size)))
 
 
 def _weighted(chance: NDArray[np.float64], weight: NDArray[np.float64], share: float, kind: Kind) -> NDArray[np.bool_]:
@@ -55,7 +55,7 @@ def _weighted(chance: NDArray[np.float64], weight: NDArray[np.float64], share: f
     if n > possible:
         raise InputError(
             f"interactions is {share:g}, but only {possible / max(chance[:, :-1].size, 1):.2g} of the pairs of a gene and a double "
-            f"can be {kind}: those that both single perturbations move the same way, with room for it. Ask for fewer."
+            f"can be {kind}: those that both single perturbations move the same way, far enough from 0. Ask for fewer."
         )
     with np.errstate(divide="ignore"):
         rings = np.where(weight > 0, -np.log1p(-chance) / weight, np.inf)

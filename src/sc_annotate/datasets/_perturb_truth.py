@@ -117,7 +117,7 @@ class Effects:
     """Where both of them go the same way."""
 
     @property
-    def room(self) -> NDArray[np.float64]:
+    def headroom(self) -> NDArray[np.float64]:
         """How far the sums may yet fall, doubles x genes."""
         return self.perturbed + self.total - (_LEFT + _BATCH) * self.level
 

@@ -22,7 +22,7 @@ def pbmc68k() -> AnnData:
 
     Returns
     -------
-    AnnData, 700 x 765, made anew at each call:
+    AnnData, 700 x 765, made again at each call:
 
     ``X``
         CSR float32, natural log of 1 + counts per 10,000 (of all genes, most of which are not here).

@@ -78,7 +78,7 @@ def simulate_perturb_seq(
     interaction_size
         How much those deviate, in log-normalised expression; with `interactions` only.
     interaction_kind
-        ``"random"``: any pair may deviate, up or down at random, up where down would be below 0. Nothing tells where.
+        ``"random"``: any pair may deviate, up or down at random, up where down would be below 0. Nothing says where.
         ``"buffering"``: toward the control, by `interaction_size` but at most three quarters of the sum, so that the double lies
         between no change and the sum. ``"synergistic"``: away from it. Both among the genes that the two single
         perturbations move the same way (in both lines), with a probability in proportion to the sum. Large sums are

@@ -72,7 +72,7 @@ class Findings:
         elif n_scored < MIN_CONDITIONS:
             sentences = [f"Only {shown} could be scored, too few to compare methods on ({MIN_CONDITIONS} are needed)."]
         else:
-            sentences = [f"On {shown}, no method tells perturbations apart better than chance."]
+            sentences = [f"On {shown}, no method distinguishes perturbations better than chance."]
         groups: dict[str, list[int]] = {}
         for i in which.get("uninformative", []):
             groups.setdefault(self._why(i, ""), []).append(i)
@@ -90,19 +90,19 @@ class Findings:
         return " ".join(sentences) + self._left_out()
 
     def _left_out(self) -> str:
-        """A sentence on who keeps how many conditions from being scored; "" where nobody does."""
+        """A sentence on who keeps how many conditions from being scored; "" where none does."""
         pairs = zip(self.scores.methods, self.scores.predicted, strict=True)
         short = {name: int((~row).sum()) for name, row in pairs if name != "additive"}
         short = {name: n for name, n in short.items() if 0 < n < self.scores.predicted.shape[1]}
         if not short:
             return ""
-        return f" Conditions without a prediction, which are scored for nobody: {', '.join(f'{k} {n}' for k, n in short.items())}."
+        return f" Conditions without a prediction, which are scored for no method: {', '.join(f'{k} {n}' for k, n in short.items())}."
 
     def _column(self, metric: str) -> int:
         return self.scores.metrics.index(metric)
 
     def _decision(self, i: int) -> str:
-        """Whether method `i` tells perturbations apart."""
+        """Whether method `i` distinguishes perturbations."""
         n = int(self.summary.n_scored[i, self._column("l2")])
         if n == 0:
             return "missing"

@@ -95,7 +95,7 @@ def bootstrap(
         names, group = encode(groups, "groups")
         same_length(true.size, group.size, "groups")
         if names.size < 2:
-            raise InputError("groups has only one group, which tells nothing about other groups. Pass groups=None.")
+            raise InputError("groups has only one group, which says nothing about other groups. Pass groups=None.")
     counts, times = _units(true, predicted, k, group)
 
     def value(drawn: NDArray[np.intp]) -> NDArray[np.float64]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def pooled(boards: Mapping[str, Leaderboard], *, n_boot: int = 2000, rng: int = 0) -> Leaderboard:
     """Scores of all conditions of all contexts, each as it was scored among the conditions of its own context.
 
-    Ranks are not made anew: among the conditions of all contexts, telling contexts apart would pass for telling
+    Ranks are not computed again: among the conditions of all contexts, telling contexts apart would pass for telling
     perturbations apart. The bootstrap draws perturbations, each with all contexts it was measured in, as their errors are
     alike. ``sd_ratios`` are those of all contexts side by side; ``spread`` and ``ceiling`` are means over contexts.
     """

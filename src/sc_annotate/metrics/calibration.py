@@ -30,7 +30,7 @@ def equal_mass(confidence: NDArray[np.float64], n_bins: int) -> NDArray[np.intp]
     """Bin of each cell, 0 to at most `n_bins` - 1, increasing with confidence.
 
     Bin j starts at the cell of rank ``j * n // n_bins``. Cells of equal confidence are in one bin, whatever their
-    order, so that there may be fewer bins than asked for.
+    order, so that there may be fewer bins than requested.
     """
     if isinstance(n_bins, bool) or not isinstance(n_bins, int | np.integer) or n_bins < 1:
         raise InputError(f"n_bins must be a whole number of 1 or more, not {n_bins!r}.")

@@ -84,7 +84,7 @@ def ontology_distance(truth: ArrayLike, called: ArrayLike, ontology: Source = No
 def ontology_match(truth: ArrayLike, called: ArrayLike, ontology: Source = None) -> NDArray[np.str_]:
     """Whether each call is exact, an ancestor of the truth (right but coarser), a descendant (finer than known), or other.
 
-    An ancestor is right however little it says: "cell" is an ancestor of everything. Report how fine the calls are beside.
+    An ancestor is right however little it says: "cell" is an ancestor of all. Report how fine the calls are beside.
 
     Parameters
     ----------

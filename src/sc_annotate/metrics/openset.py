@@ -1,4 +1,4 @@
-"""How well a score tells cells of unseen types from those of known ones."""
+"""How well a score separates cells of unseen types from those of known ones."""
 
 from __future__ import annotations
 

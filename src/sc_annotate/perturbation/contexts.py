@@ -46,12 +46,12 @@ class Contexts:
         made_by = recorded.covariate_keys if recorded is not None else []
         if made_by != keys:
             raise InputError(
-                f"the profiles were made with covariate_keys={made_by}, not {keys}. Pass the same, or make them anew."
+                f"the profiles were made with covariate_keys={made_by}, not {keys}. Pass the same, or make them again."
             )
         for key in keys:
             check_column(profiles, key, argument="covariate_keys")
         if lacking := [name for name in ("targets", "is_control") if name not in profiles.obs]:
-            raise InputError(f"adata lacks {lacking}: it was changed since. Make the profiles anew.")
+            raise InputError(f"adata lacks {lacking}: it was changed since. Make the profiles again.")
         labels = profiles.obs[keys].astype(str).agg("|".join, axis=1).to_numpy()
         out: dict[str, Context] = {}
         notes, kept = [], []

@@ -87,7 +87,7 @@ def predict(
 def _in_contexts(
     profiles: AnnData, how: ProfilesRequest, method: Method, request: PredictionRequest
 ) -> tuple[Predicted, dict[str, Any]]:
-    """Predictions in several contexts, and what tells these apart."""
+    """Predictions in several contexts, and what identifies these."""
     from sc_annotate.perturbation.contexts import Contexts, joined, predict_contexts
 
     if method.trains_on_cells:

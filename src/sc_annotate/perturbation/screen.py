@@ -75,7 +75,9 @@ def check_profiles(profiles: Any, *, what: str = "profiles") -> AnnData:
         )
     lacking = [name for name in ("targets", "is_control") if name not in profiles.obs]
     if lacking or "control" not in profiles.layers:
-        raise InputError(f"{what} lacks {lacking or ['layers control']}: it was changed since. Make the profiles anew.")
+        raise InputError(
+            f"{what} lacks {lacking or ['layers control']}: it was changed since. Make the profiles again."
+        )
     n_controls = int(np.asarray(profiles.obs["is_control"], dtype=bool).sum())
     if n_controls != 1:
         raise InputError(

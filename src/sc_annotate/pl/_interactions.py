@@ -169,8 +169,8 @@ def _classes(ax: Axes, found: dict[str, Any], names: list[str]) -> None:
     by = {"tail_area": "false discovery rate", "local_fdr": "local false discovery rate"}.get(
         str(how.get("select_by")), ""
     )
-    asked = [f"{by} at most {100 * float(how['fdr']):.3g} %"] if by and "fdr" in how else []
+    limit = [f"{by} at most {100 * float(how['fdr']):.3g} %"] if by and "fdr" in how else []
     total = int(counts.sum())
     doubles = len(np.ravel(found["doubles"]))
     head = [f"{total:,} interaction{'s' * (total != 1)} in {doubles:,} doubles", f"{percent(total / n)} of {n:,} pairs"]
-    style.title(ax, narrow([*head, *asked], 52))
+    style.title(ax, narrow([*head, *limit], 52))

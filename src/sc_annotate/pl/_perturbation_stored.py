@@ -79,7 +79,7 @@ class Board:
     sd_ratios: NDArray[np.float64]
     ceiling: dict[str, float]
     informative: list[str]
-    """Of each method, whether it tells perturbations apart, in words."""
+    """Of each method, whether it distinguishes perturbations, in words."""
     verdict: str
     what: str
     """What was scored."""

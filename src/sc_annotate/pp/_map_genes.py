@@ -82,7 +82,7 @@ def map_genes(
 
     ``uns["gene_mapping"]`` holds ``schema``, ``kind``, ``how``, ``merge``, ``n_genes_before``, ``n_genes``, ``n_kept``,
     ``n_renamed``, ``n_merged``, ``n_unknown``, ``n_lost``, ``notes``, and ``table``, one row for each old gene:
-    :func:`sc_annotate.get.gene_mapping` reads it. An earlier mapping stands in its ``before``.
+    :func:`sc_annotate.get.gene_mapping` reads it. An earlier mapping is kept in its ``before``.
 
     Raises
     ------

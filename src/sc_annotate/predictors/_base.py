@@ -139,11 +139,11 @@ class Predictor(ABC):
         Mean log-normalised expression (not the change), float64, shape (m, p), as it would be beside ``control_``.
         A condition that cannot be predicted is a row of NaN; :meth:`why_not` says why.
         """
-        asked = as_targets(targets)
-        can = self.why_not(asked) == ""
-        out = np.full((len(asked), len(self.genes_)), np.nan)
+        requested = as_targets(targets)
+        can = self.why_not(requested) == ""
+        out = np.full((len(requested), len(self.genes_)), np.nan)
         if can.any():
-            out[can] = self.predict_profiles([t for t, ok in zip(asked, can, strict=True) if ok])
+            out[can] = self.predict_profiles([t for t, ok in zip(requested, can, strict=True) if ok])
         return out
 
     def leave_one_out(

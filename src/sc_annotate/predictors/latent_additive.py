@@ -33,7 +33,7 @@ class LatentAdditive(Predictor):
     noise than its parts, a change that all perturbed cells share counts once in a combination, and a target need not have
     been perturbed alone. A target that no training condition has is not predicted.
 
-    With fewer than three training combinations nothing tells b from the vectors, or what to choose: there is no b then, nearly
+    With fewer than three training combinations nothing separates b from the vectors, or what to choose: there is no b then, nearly
     no penalty, and the prediction is the sum of the single effects.
 
     Parameters

@@ -160,7 +160,7 @@ class Linear(Predictor):
     ) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
         """Exact, from one decomposition of the whole; see :func:`sc_annotate.predictors.leave_one_out`.
 
-        With ``tune=True`` every fold is fitted anew and chooses for itself: errors of the other conditions come from
+        With ``tune=True`` every fold is fitted again and chooses for itself: errors of the other conditions come from
         models that learnt from the condition left out, so a choice by them would have seen it.
         """
         self._check()

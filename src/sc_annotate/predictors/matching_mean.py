@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class MatchingMean(Predictor):
-    """The mean of the single profiles of a condition's targets; the mean profile stands in for targets not seen alone.
+    """The mean of the single profiles of a condition's targets; the mean profile replaces targets not seen alone.
 
     For an unseen single it is therefore the mean of the training conditions. It depends on the perturbation
     only as far as its parts were seen, and so shows how much of a score needs no more than that.

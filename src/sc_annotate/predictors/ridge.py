@@ -122,7 +122,7 @@ class GeneSetRidge(Predictor):
     ) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
         """In closed form; see :func:`sc_annotate.predictors.leave_one_out`.
 
-        Where the penalty is chosen, every fold is fitted anew and chooses for itself: errors of the other conditions
+        Where the penalty is chosen, every fold is fitted again and chooses for itself: errors of the other conditions
         come from models that learnt from the condition left out, so a choice by them would have seen it.
         """
         need_two(screen)

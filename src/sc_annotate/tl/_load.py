@@ -21,7 +21,7 @@ def load(
 ) -> AnnotationModel:
     """Read a model written by :meth:`AnnotationModel.save`, from a file or from the web.
 
-    Everything in the file is checked, and nothing in it is executed. A downloaded file is cached (in
+    The whole file is checked, and nothing in it is executed. A downloaded file is cached (in
     ``$SC_ANNOTATE_CACHE``, else in the cache folder of the system) and read from there from then on, without a connection
     too: the model of an address never changes unless `refresh` is set.
 
@@ -34,7 +34,7 @@ def load(
         passed from then on. An address that is http and not https needs it.
     registry
         A list of shared models, as path or https address: a text file with lines ``name sha256 address``, where an address
-        may be relative to the list, and ``#`` starts a remark. A list on the web is read anew each time, and taken as it
+        may be relative to the list, and ``#`` starts a remark. A list on the web is read again each time, and taken as it
         was the last time where there is no connection.
     refresh
         Download again, even if a copy is kept. A warning is logged where the file has changed. Refused for a file.

@@ -157,8 +157,8 @@ class Conformal:
         q = self._quantiles(coverage)
         none = np.flatnonzero(~np.isfinite(self.thresholds(coverage))).tolist()
         fell = (self.cluster_ < 0) | ~np.isfinite(q[self.cluster_ + 1])
-        asked = self.by != "marginal" and not none
-        return {"marginal": np.flatnonzero(fell & asked).tolist(), "everything": none}
+        own = self.by != "marginal" and not none
+        return {"marginal": np.flatnonzero(fell & own).tolist(), "everything": none}
 
     def sets(self, proba: ArrayLike, coverage: float) -> NDArray[np.bool_]:
         """Which classes are in the set of each cell, bool, shape (n, k); the label (``argmax``) always is.

@@ -189,7 +189,7 @@ def cluster_classes(
     if n_clusters is None:
         n_left = int((left & np.isin(codes, members)).sum())
         n_clusters = min(members.size // 2, n_left // CELLS_PER_CLUSTER)
-    # k-means warns where it is asked for more clusters than there are different points.
+    # k-means warns where more clusters are requested than there are different points.
     n_clusters = max(1, min(n_clusters, np.unique(embedding, axis=0).shape[0]))
     if n_clusters == 1:
         cluster[members] = 0

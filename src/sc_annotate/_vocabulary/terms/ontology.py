@@ -135,7 +135,7 @@ class Ontology:
     def from_levels(cls, columns: Mapping[str, ArrayLike] | Sequence[ArrayLike]) -> Ontology:
         """Make a tree of columns of labels, coarse to fine, all of the same cells (or types).
 
-        Ids are the labels. A label that stands in two columns is one term only where the coarser one holds nothing else;
+        Ids are the labels. A label that occurs in two columns is one term only where the coarser one holds nothing else;
         otherwise the coarser one is called by its column too, as ``"T (broad)"``. Where the coarsest column has several
         labels, a root ``"any type"`` is put above them.
 
