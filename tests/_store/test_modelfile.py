@@ -139,6 +139,11 @@ def test_what_cannot_be_saved(name: str, arrays: Any, meta: Any, message: str, t
     assert os.listdir(tmp_path) == []
 
 
+def test_a_path_is_text_or_a_path() -> None:
+    with pytest.raises(InputError, match="must be a string or a path, not None"):
+        modelfile.save(None, {}, {})  # type: ignore[arg-type]
+
+
 def test_lone_surrogates_survive(tmp_path: Path):
     file = modelfile.save(tmp_path / "m.safetensors", {}, {"label": "\ud800"})
     assert modelfile.load(file)[1]["label"] == "\ud800"

@@ -199,3 +199,16 @@ def test_from_log_fold_changes() -> None:
     lfc.obs["gene"] = ["C", "control"]
     with pytest.raises(InputError, match="cannot be read"):
         sca.pp.profiles_from_lfc(lfc, "gene")
+
+
+def test_profiles_are_no_cells_and_conditions_no_context() -> None:
+    adata = screen()
+    profiles = sca.pp.perturbation_profiles(adata)
+    with pytest.raises(InputError, match="holds perturbation profiles already"):
+        sca.pp.perturbation_profiles(profiles)
+    with pytest.raises(InputError, match="the column of the conditions"):
+        sca.pp.perturbation_profiles(adata, covariate_keys="perturbation")
+    for stored in ({"schema": 99}, "mine"):
+        profiles.uns["perturbation_profiles"] = stored
+        with pytest.raises(InputError, match="another version"):
+            sca.pp.predictable(profiles)

@@ -32,6 +32,8 @@ def save(path: str | os.PathLike[str], arrays: Mapping[str, NDArray[Any]], meta:
     """Write arrays and metadata; the file appears whole or not at all."""
     from safetensors.numpy import save_file
 
+    if not isinstance(path, str | os.PathLike):
+        raise InputError(f"the path of a model file must be a string or a path, not {path!r}.")
     target = Path(path)
     if target.suffix != SUFFIX:
         raise InputError(f"a model file ends in {SUFFIX}, not {target.name!r}.")

@@ -119,7 +119,7 @@ def check_control(names: Sequence[str], control: Any, *, where: str) -> str:
     near = same or difflib.get_close_matches(control, list(names), n=1, cutoff=0.6) or usual[:1]
     hint = f"Did you mean {near[0]!r}? " if near else ""
     shown = ", ".join(map(repr, list(names)[:8])) + (", ..." if len(names) > 8 else "")
-    raise InputError(f"{where} has no {control!r} (control). {hint}There are: {shown}.")
+    raise InputError(f"{where} has no {control!r} (control). {hint}There are: {shown or 'none'}.")
 
 
 def targets_of(column: Iterable[Any]) -> list[tuple[str, ...]]:

@@ -79,9 +79,10 @@ def _reference(adata: AnnData, reference: Any, request: AnnotateRequest) -> Any:
 
         model = reference if isinstance(reference, AnnotationModel) else load(reference)
         fit.of_fitted_model(model.method)
-        request.reference_matrix.refuse(
-            "layer", why="is of a labelled reference, and a fitted model was passed. Leave reference_layer out."
-        )
+        if "layer" in request.reference_matrix.written:
+            raise InputError(
+                "reference_layer: is of a labelled reference, and a fitted model was passed. Leave it out."
+            )
         if model.input == "embedding" or request.matrix.use_rep is not None:
             fit.of_representation(request.matrix)
         if model.trust is None:
@@ -103,7 +104,8 @@ def _reference(adata: AnnData, reference: Any, request: AnnotateRequest) -> Any:
         fit.of_representation(request.matrix)
     if reference is None or reference is adata:
         why = "is of a separate reference, and adata is its own here. Leave it out."
-        request.reference_matrix.refuse("layer", why=f"(reference_layer) {why}")
+        if "layer" in request.reference_matrix.written:
+            raise InputError(f"reference_layer: {why}")
         fit.trust.refuse("min_overlap", why=why)
         return adata
     return reference

@@ -113,7 +113,7 @@ def align(query: Query, model: AnnotationModel, min_overlap: float) -> Aligned:
     totals = read.total_counts(query.adata, matrix.total_counts_key, what="adata")
     if (model.input == "embedding") != found.source.is_embedding:
         kind = "a representation (use_rep)" if model.input == "embedding" else "genes, not a representation"
-        raise MatrixError(f"the model was fitted on {kind}; pass adata in the same terms.")
+        raise MatrixError(f"the model was fitted on {kind}; pass use_rep= for both or for neither.")
     if found.source.is_embedding:
         read.check_representations(found.source, model.names["var_names"], what="adata")
     sides = ("adata", "the reference")

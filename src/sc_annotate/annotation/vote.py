@@ -40,7 +40,9 @@ def store_vote(adata: AnnData, groupby: str, key: str, request: VoteRequest) -> 
     columns = read_annotation(adata, key)
     groups = check_column(adata, groupby, argument="groupby")
     if groups.isna().any():
-        raise InputError(f"adata.obs[{groupby!r}] (groupby) is missing for {int(groups.isna().sum())} cells.")
+        raise InputError(
+            f"adata.obs[{groupby!r}] (groupby) is missing for {int(groups.isna().sum())} cells. Fill it or drop them."
+        )
     labels = np.asarray(columns["label"].astype(str), dtype=str)
     given = np.zeros(len(labels), dtype=bool)
     if "status" in columns:

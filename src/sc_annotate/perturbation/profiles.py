@@ -28,6 +28,8 @@ def make_profiles(adata: AnnData, how: ProfilesRequest, matrix: MatrixRequest) -
     from anndata import AnnData
 
     check_adata(adata, what="adata")
+    if PROFILES in adata.uns and "is_control" in adata.obs:
+        raise InputError("adata holds perturbation profiles already. Pass the cells, or use these as they are.")
     adata = with_tables(adata)
     try:
         groups = Groups.of(adata, how)

@@ -55,6 +55,11 @@ class ProfilesRequest(Request):
 
     def check(self) -> None:
         object.__setattr__(self, "covariate_keys", columns(self.covariate_keys, "covariate_keys"))
+        if self.perturbation_key in self.covariate_keys:
+            raise InputError(
+                f"covariate_keys names {self.perturbation_key!r}, the column of the conditions. Name columns of contexts, "
+                "such as cell lines or time points."
+            )
         object.__setattr__(self, "min_cells", whole(self.min_cells, "min_cells", least=1))
         object.__setattr__(self, "rng", seed(self.rng))
         one_of(self.efficacy, "efficacy", ("mixscape", None))
@@ -98,7 +103,13 @@ class PredictionRequest(Request):
         if not boolean(self.evaluate, "evaluate"):
             # Without a method the baseline is what predicts.
             beside = () if self.method is None else ("baseline",)
-            self.refuse(*beside, "n_folds", "coverage", "n_top", why="nothing is held out with evaluate=False")
+            self.refuse(
+                *beside,
+                "n_folds",
+                "coverage",
+                "n_top",
+                why="nothing is held out with evaluate=False. Leave it out, or set evaluate=True.",
+            )
 
     @property
     def predicts(self) -> str:

@@ -73,6 +73,9 @@ def check_profiles(profiles: Any, *, what: str = "profiles") -> AnnData:
             f"{what} holds no perturbation profiles. Make them with `sca.pp.perturbation_profiles(adata, ...)`, or with "
             "`sca.pp.profiles_from_lfc` from log fold changes."
         )
+    stored = profiles.uns[PROFILES]
+    if not isinstance(stored, dict) or stored.get("schema") != 1:
+        raise InputError(f"{what} holds profiles of another version of sc_annotate. Make them anew.")
     lacking = [name for name in ("targets", "is_control") if name not in profiles.obs]
     if lacking or "control" not in profiles.layers:
         raise InputError(

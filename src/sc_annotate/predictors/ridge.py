@@ -96,7 +96,8 @@ class GeneSetRidge(Predictor):
     def _of(self, screen: Screen) -> tuple[Membership, NDArray[np.bool_]]:
         if not isinstance(self.gene_sets, dict) or not self.gene_sets:
             raise MethodError(
-                "GeneSetRidge: gene_sets must be a dict of gene lists. Read a GMT file with predictors.read_gmt(path)."
+                "GeneSetRidge: gene_sets must be a dict of gene lists. Read a GMT file with predictors.read_gmt(path); "
+                "in sca.tl.predict_perturbation its path is enough: method_kwargs={'gene_sets': path}."
             )
         self._penalties()
         sets = Membership(self.gene_sets)

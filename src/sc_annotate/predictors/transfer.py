@@ -124,7 +124,10 @@ class Transfer(Predictor):
     def _of(self, screen: Screen) -> tuple[NDArray[np.float64], dict[tuple[str, ...], int]]:
         """Changes of the other screen over the genes of this one, and the row of each condition."""
         if not isinstance(self.source, Screen):
-            raise MethodError("Transfer: source must be the Screen of the other covariate, with the same genes.")
+            raise MethodError(
+                "Transfer: source must be the Screen of the other covariate, with the same genes; in "
+                "sca.tl.predict_perturbation, its profiles: method_kwargs={'source': profiles}."
+            )
         if isinstance(self.penalty, bool) or not isinstance(self.penalty, int | float) or not self.penalty > 0:
             raise MethodError(f"Transfer: penalty must be a positive number, not {self.penalty!r}.")
         column = {name: i for i, name in enumerate(self.source.genes.tolist())}
