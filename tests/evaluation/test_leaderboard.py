@@ -67,7 +67,7 @@ def test_the_mean_tops_pearson_delta_and_is_still_called_uninformative(seed: int
     assert "mean are uninformative: they predict the same for every perturbation, although mean tops pearson_delta" in (
         board.verdict
     )
-    assert "no method tells perturbations apart better than chance" in board.verdict
+    assert "no method distinguishes perturbations better than chance" in board.verdict
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -101,7 +101,7 @@ def test_a_better_level_alone_is_not_better() -> None:
         assert board.difference(name, "mean").high < 0, "by L2 it wins"
         assert not board.differences["mean"].better[board.methods.index(name)]
         assert board.decisions[board.methods.index(name)] == "uninformative"
-    assert "noisy is uninformative: it tells perturbations apart no better than chance" in board.sentences[1]
+    assert "noisy is uninformative: it distinguishes perturbations no better than chance" in board.sentences[1]
 
 
 def test_worse_than_a_baseline_that_is_better() -> None:

@@ -48,8 +48,8 @@ def leaderboard(
     """Draw how well methods predict held-out perturbations, one panel per metric.
 
     A dot is the mean over held-out conditions (for ``sd_ratio`` the median over genes), the bar its 95 % bootstrap interval
-    over conditions. A hollow dot marks an uninformative method: it predicts the same for every perturbation, or tells
-    them apart no better than chance, whatever its other scores. "replicates" is the score of one half of the cells as the
+    over conditions. A hollow dot marks an uninformative method: it predicts the same for every perturbation, or
+    distinguishes them no better than chance, whatever its other scores. "replicates" is the score of one half of the cells as the
     prediction of the other half: no method can be expected to do much better. "chance" is the score of a prediction that
     does not depend on the perturbation. All panels have the same order of methods.
 
@@ -110,7 +110,7 @@ def _axes(ax: Any, board: Board, n: int) -> tuple[list[Axes], set[int]]:
     width = width_of(board.methods) + across * (WIDE + 0.25) + 0.4
     head = [board.what + "; dots: mean, bars: 95 % intervals", board.verdict]
     if "uninformative" in board.informative:
-        head.append("hollow: uninformative, it does not tell perturbations apart")
+        head.append("hollow: uninformative, it does not distinguish perturbations")
     head = [row for line in head for row in wrap(line, int(width * 14))]
     height = down * (PITCH * (len(board.methods) + 2) + 0.95) + 0.16 * len(head) + 0.2
     made = new_axes(down, across, width, height)
