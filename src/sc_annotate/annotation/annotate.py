@@ -67,6 +67,8 @@ def annotate(adata: AnnData, reference: Any, request: AnnotateRequest) -> None:
 def _reference(adata: AnnData, reference: Any, request: AnnotateRequest) -> Any:
     """A fitted model or a labelled AnnData, with the arguments that have no meaning beside it refused."""
     fit = request.fit
+    if request.matrix.use_rep is not None:
+        fit.of_representation(request.matrix)
     if isinstance(reference, AnnotationModel | str) or hasattr(reference, "__fspath__"):
         if isinstance(reference, str) and reference in adata.obs:
             raise InputError(
@@ -79,12 +81,7 @@ def _reference(adata: AnnData, reference: Any, request: AnnotateRequest) -> Any:
 
         model = reference if isinstance(reference, AnnotationModel) else load(reference)
         fit.of_fitted_model(model.method)
-        if "layer" in request.reference_matrix.written:
-            raise InputError(
-                "reference_layer: is of a labelled reference, and a fitted model was passed. Leave it out."
-            )
-        if model.input == "embedding" or request.matrix.use_rep is not None:
-            fit.of_representation(request.matrix)
+        request.of_no_other_object("a fitted model was passed")
         if model.trust is None:
             request.ask.of_uncalibrated_model()
         return model
@@ -100,13 +97,9 @@ def _reference(adata: AnnData, reference: Any, request: AnnotateRequest) -> Any:
             f"labels_key is missing: name the column of reference.obs with the types; there are: "
             f"{', '.join(map(repr, reference.obs)) or 'none'}."
         )
-    if request.matrix.use_rep is not None:
-        fit.of_representation(request.matrix)
     if reference is None or reference is adata:
-        why = "is of a separate reference, and adata is its own here. Leave it out."
-        if "layer" in request.reference_matrix.written:
-            raise InputError(f"reference_layer: {why}")
-        fit.trust.refuse("min_overlap", why=why)
+        request.of_no_other_object("adata is its own reference")
+        fit.trust.refuse("min_overlap", why="adata is its own reference, with all of its genes. Leave it out.")
         return adata
     return reference
 

@@ -138,6 +138,13 @@ class AnnotateRequest:
     """Of the reference; its genes and totals are named with those of the query."""
     key: str
 
+    def of_no_other_object(self, found: str) -> None:
+        """Refuse what says how to read a separate reference, where there is none."""
+        if "layer" in self.reference_matrix.written:
+            raise InputError(
+                f"reference_layer: it is a layer of a separate labelled reference, but {found}. Leave it out."
+            )
+
 
 def check_cv(cv: Any) -> None:
     """Refuse what is no way to hold cells out."""

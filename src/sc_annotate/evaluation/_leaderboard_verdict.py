@@ -162,7 +162,7 @@ class Findings:
         they = "it" if s else "they"
         if self.spread[i] < CONSTANT:
             return f"{they} predict{s} {SAME}"
-        return f"{they} tell{s} perturbations apart no better than chance"
+        return f"{they} distinguish{'es' if s else ''} perturbations no better than chance"
 
     def _topped(self, i: int) -> str:
         """That this method has the highest Pearson delta, which a shift common to all perturbations gives away."""
