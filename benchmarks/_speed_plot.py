@@ -54,11 +54,11 @@ def lines(rate: Any, peak: Any, found: dict[str, Any]) -> None:
         "fit": ("fit (default)", "#c0562f", "-"),
     }
     for what, (words, color, style) in kinds.items():
-        found_at = [best(found, s, what) for s in sizes]
-        peak.plot(n, [m / 1e3 for _, m in found_at], style, marker="o", markersize=3, color=color, label=words)
+        points = [best(found, s, what) for s in sizes]
+        peak.plot(n, [m / 1e3 for _, m in points], style, marker="o", markersize=3, color=color, label=words)
         if what != "fit":
             rate.plot(
-                n, [k / s for k, (s, _) in zip(n, found_at, strict=True)], style, marker="o", markersize=3, color=color
+                n, [k / s for k, (s, _) in zip(n, points, strict=True)], style, marker="o", markersize=3, color=color
             )
     peak.axhline(2, color="black", linewidth=0.8, linestyle=":")
     rate.set(xscale="log", yscale="log", xlabel="cells in the file", ylabel="cells a second", title="From an h5ad file")
