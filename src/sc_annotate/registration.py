@@ -22,11 +22,12 @@ def register_annotator(name: str, **record: Any) -> Callable[[type[Any]], type[A
     Parameters
     ----------
     name
-        What users will write. A built-in name is refused; the same name again replaces the class, since a
-        notebook cell runs more than once.
+        What users will write. The name of a built-in method or of an installed package's is refused; a name that was
+        registered by a decorator before is replaced, since a notebook cell runs more than once.
     **record
         Fields of the registry's line: ``summary`` (default: the first line of the class's docstring),
-        ``reference`` (a DOI), ``inputs`` (``"log"``, ``"counts"`` or ``"embedding"``), ``saves``. What is left out is
+        ``reference`` (a DOI), ``inputs`` (``"log"``, ``"counts"`` or ``"embedding"``), ``kind`` (``"array"``, or
+        ``"adapter"`` for a tool that insists on an AnnData), ``extra`` (what to install), ``saves``. What is left out is
         as the class declares it: see :class:`sc_annotate.annotators.Annotator`.
 
     Returns
@@ -36,7 +37,7 @@ def register_annotator(name: str, **record: Any) -> Callable[[type[Any]], type[A
     Raises
     ------
     MethodError
-        The name is taken, or the record has unknown fields.
+        The name is taken, or the record has unknown fields or values.
 
     Examples
     --------
@@ -62,7 +63,7 @@ def register_predictor(name: str, **record: Any) -> Callable[[type[Any]], type[A
     Parameters
     ----------
     name
-        What users will write. A built-in name is refused; the same name again replaces the class.
+        What users will write; taken names as of :func:`register_annotator`.
     **record
         As of :func:`register_annotator`, but ``inputs`` is ``"profiles"`` (default: the class gets mean profiles) or
         ``"cells"`` (it needs the cells of the screen as well).
@@ -74,7 +75,7 @@ def register_predictor(name: str, **record: Any) -> Callable[[type[Any]], type[A
     Raises
     ------
     MethodError
-        The name is taken, or the record has unknown fields.
+        The name is taken, or the record has unknown fields or values.
 
     Examples
     --------
@@ -110,7 +111,7 @@ def register_encoder(name: str, **record: Any) -> Callable[[type[Any]], type[Any
     Raises
     ------
     MethodError
-        The name is taken, or the record has unknown fields.
+        The name is taken, or the record has unknown fields or values.
 
     Examples
     --------

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from sc_annotate import tl
 from sc_annotate._core import registry
 from sc_annotate._core.methods import BUILT_IN
 from sc_annotate._core.registry import ENTRY_POINT_GROUPS, Method
@@ -89,6 +90,7 @@ def test_built_ins_import(method: Method):
         ("linear-svm", "Did you mean 'linear_svm'"),
         ("forest", "'random_forest'"),
         ("zzz", "no annotation method 'zzz'. There are: logreg, "),
+        ("mine", r"\. If it was registered by a decorator, run that code first\.$"),
         ("", "There are"),
     ],
 )
@@ -162,7 +164,13 @@ def test_an_installed_package_adds_a_method(task: Any, install: Callable[..., No
     install("sca-throwaway", f"[{ENTRY_POINT_GROUPS[task]}]\nthrown = sca_throwaway_a:Thing\n", "sca_throwaway_a")
     method = registry.table(task)["thrown"]
     assert method == Method(
-        "thrown", task, "sca_throwaway_a:Thing", "from the package sca-throwaway", source="sca-throwaway"
+        "thrown",
+        task,
+        "sca_throwaway_a:Thing",
+        "from the package sca-throwaway",
+        inputs="profiles" if task == "perturbation" else "log",
+        saves=task != "perturbation",
+        source="sca-throwaway",
     )
     # Listing the table imports nothing.
     assert "sca_throwaway_a" not in sys.modules
@@ -211,11 +219,51 @@ def test_an_entry_point_whose_needs_are_absent(install: Callable[..., None]):
     assert registry.make("annotation", "majority") is not None
 
 
+def test_the_table_for_users_has_what_the_class_declares(install: Callable[..., None]):
+    body = """
+    from dataclasses import dataclass, field
+
+    @dataclass
+    class Thing:
+        \"\"\"Thrown.\"\"\"
+
+        inputs = "counts"
+        size: int = 3
+        names: list = field(default_factory=list)
+
+    class Plain:
+        def __init__(self, depth, width=2, **more): ...
+    """
+    points = """
+    [sc_annotate.annotators]
+    thing = sca_throwaway_h:Thing
+    plain = sca_throwaway_h:Plain
+    lost = sca_throwaway_nowhere:Thing
+    odd = sca_throwaway_i:Thing
+    """
+    install("sca-throwaway", points, "sca_throwaway_h", textwrap.dedent(body))
+    install("sca-throwaway-odd", "", "sca_throwaway_i", "raise RuntimeError('no such device')")
+    found = tl.methods()
+    assert found.loc["thing", ["summary", "parameters", "inputs", "saves"]].tolist() == [
+        "Thrown.",
+        "size=3, names=[]",
+        "counts",
+        False,
+    ]
+    assert found.loc["plain", "parameters"] == "depth, width=2"
+    for name in ("lost", "odd"):
+        assert found.loc[name, "summary"] == "from the package sca-throwaway, which cannot be imported"
+        assert not isinstance(found.loc[name, "parameters"], str)
+
+
 def test_two_packages_with_one_name(install: Callable[..., None]):
     for i in (1, 2):
         install(f"sca-throwaway-{i}", "[sc_annotate.annotators]\nsame = sca_throwaway_d:Thing\n", "sca_throwaway_d")
     with pytest.raises(MethodError, match=r"sca-throwaway-\d' and 'sca-throwaway-\d', both register a method 'same'"):
         registry.table("annotation")
+    # Every look-up says so, also one of another method.
+    with pytest.raises(MethodError, match="both register"):
+        registry.get("annotation", "logreg")
     assert registry.table("encoding") is not None
 
 
@@ -288,6 +336,15 @@ def test_a_class_without_a_docstring():
 def test_register_refuses_unknown_fields(field: str):
     with pytest.raises(MethodError, match=rf"has no field {field}; there are: extra, inputs, kind"):
         registry.register("annotation", "mine", **{field: "x"})
+
+
+@pytest.mark.parametrize("record", [{"kind": "x"}, {"inputs": "raw"}])
+def test_register_refuses_unknown_values(record: dict[str, Any]):
+    (field,) = record
+    with pytest.raises(MethodError, match=f"the method 'mine': {field} must be one of '"):
+        registry.register("annotation", "mine", **record)
+    with pytest.raises(MethodError, match=f"registry_record of Mine: {field} must be one of '"):
+        registry.register("annotation", "mine")(type("Mine", (), {"registry_record": record}))
 
 
 @pytest.mark.parametrize("name", ["", 3, type("Mine", (), {})])

@@ -78,14 +78,25 @@ from sc_annotate.cli import main
 sys.path.insert(0, sys.argv[1])
 import generated_pages
 
+DECLARED = {
+    "annotation": ("Cosine similarity to the mean profile of each type.", "log", True, "sharpness=20.0"),
+    "perturbation": (
+        "The median change of the training conditions, for every condition whose targets are genes of the screen.",
+        "profiles",
+        False,
+        "scale=1.0",
+    ),
+}
 for task, name in (("annotation", "cosine"), ("perturbation", "median_change")):
-    assert sca.tl.methods(task).loc[name, "source"] == "sc-annotate-cosine"
+    row = sca.tl.methods(task).loc[name]
+    assert row["source"] == "sc-annotate-cosine"
+    assert row[["summary", "inputs", "saves", "parameters"]].tolist() == list(DECLARED[task]), row
     page = Path(sys.argv[2]) / f"{task}.md"
     generated_pages.write_methods(page, task)
     assert f"`{name}`" in page.read_text() and "`sc-annotate-cosine`" in page.read_text()
 sca.testing.check_annotator(registry.load(registry.get("annotation", "cosine")))
 sca.testing.check_predictor(registry.load(registry.get("perturbation", "median_change")))
-main(["methods"])
+main(["methods", "--parameters"])
 adata = sca.datasets.pbmc68k()
 sca.tl.annotate(adata[500:].copy(), adata[:500].copy(), "cell_type", method="cosine", cv=0)
 """
@@ -103,5 +114,5 @@ def test_a_wheel_of_the_templates_is_found_everywhere(project: Path, tmp_path: P
     code = [sys.executable, "-c", LISTED, str(DOCS / "_extensions"), str(tmp_path)]
     done = subprocess.run(code, cwd=tmp_path, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert re.search(r"^cosine +", done.stdout, flags=re.MULTILINE)
-    assert re.search(r"^median_change +", done.stdout, flags=re.MULTILINE)
+    assert re.search(r"^cosine +Cosine.*\n +sharpness=20.0$", done.stdout, flags=re.MULTILINE)
+    assert re.search(r"^median_change +The median.*\n +scale=1.0$", done.stdout, flags=re.MULTILINE)

@@ -8,6 +8,7 @@ from typing import Literal
 Task = Literal["annotation", "perturbation", "encoding"]
 # The first three are what cells are given as; the others what predictors of perturbations learn from.
 Input = Literal["log", "counts", "embedding", "profiles", "cells"]
+Kind = Literal["array", "adapter"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Method:
     target: str
     summary: str
     inputs: Input = "log"
-    kind: Literal["array", "adapter"] = "array"
+    kind: Kind = "array"
     extra: str | None = None
     reference: str | None = None
     saves: bool = True

@@ -14,16 +14,14 @@ from functools import lru_cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 from sc_annotate._core.methods import BUILT_IN, PREDICTORS
-from sc_annotate._core.records import Method, Task
+from sc_annotate._core.records import Input, Kind, Method, Task
 from sc_annotate.errors import MethodError, MissingExtraError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-    from sc_annotate._core.records import Input
 
 
 ENTRY_POINT_GROUPS: dict[Task, str] = {
@@ -35,6 +33,7 @@ ENTRY_POINT_GROUPS: dict[Task, str] = {
 
 # What a decorator may declare of a method; the rest follows from its class.
 _FREE_FIELDS = {"summary", "inputs", "kind", "extra", "reference", "saves"}
+_CHOICES = {"inputs": get_args(Input), "kind": get_args(Kind)}
 
 # Classes registered by decorator in this Python process: (task, name) -> (record, class).
 _registered: dict[tuple[Task, str], tuple[Method, type[Any]]] = {}
@@ -65,8 +64,21 @@ def _declared_by_packages(task: Task, folders: tuple[tuple[str, int], ...]) -> d
                 f"{point.name!r} for {task}. Uninstall one of them, or ask its authors to rename it."
             )
         target = f"{point.module}:{point.attr}"
-        found[point.name] = Method(point.name, task, target, f"from the package {source}", source=source)
+        # What is known before its class is imported: see `_declared`.
+        found[point.name] = Method(
+            point.name,
+            task,
+            target,
+            f"from the package {source}",
+            inputs=_usual_input(task),
+            saves=task != "perturbation",
+            source=source,
+        )
     return found
+
+
+def _usual_input(task: Task) -> Input:
+    return "profiles" if task == "perturbation" else "log"
 
 
 def table(task: Task) -> dict[str, Method]:
@@ -95,7 +107,24 @@ def get(task: Task, name: str) -> Method:
     hint = f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
     if (task, name) == ("annotation", "markers"):
         hint = "Marker lists need no reference: use sca.tl.annotate_markers(adata, markers). "
-    raise MethodError(f"there is no {task} method {name!r}. {hint}There are: {', '.join(methods)}.")
+    raise MethodError(
+        f"there is no {task} method {name!r}. {hint}There are: {', '.join(methods)}. "
+        "If it was registered by a decorator, run that code first."
+    )
+
+
+def described(task: Task) -> dict[str, Method]:
+    """As :func:`table`, with what the classes of entry points declare.
+
+    A package that cannot be imported, for example for want of an extra, keeps the record that its name alone gives.
+    """
+    found = {}
+    for name, method in table(task).items():
+        try:
+            found[name] = _declared(method)
+        except Exception:  # noqa: BLE001  a package that fails at import must not hide the others
+            found[name] = replace(method, summary=f"{method.summary}, which cannot be imported")
+    return found
 
 
 def _declared(method: Method) -> Method:
@@ -116,13 +145,20 @@ def declared(task: Task, cls: type[Any], record: dict[str, Any] | None = None) -
             f"registry_record of {cls.__qualname__} must be a dict with fields among {', '.join(sorted(_FREE_FIELDS))}, "
             f"not {written!r}."
         )
+    _check_choices(written, f"registry_record of {cls.__qualname__}")
     can = capabilities_of(cls)
     own = {
-        "inputs": can.inputs or ("profiles" if task == "perturbation" else "log"),
+        "inputs": can.inputs or _usual_input(task),
         "saves": can.saves,
         "summary": (cls.__doc__ or "").strip().partition("\n")[0],
     }
     return own | written | (record or {})
+
+
+def _check_choices(record: dict[str, Any], what: str) -> None:
+    for field, choices in _CHOICES.items():
+        if field in record and record[field] not in choices:
+            raise MethodError(f"{what}: {field} must be one of {', '.join(map(repr, choices))}, not {record[field]!r}.")
 
 
 def load(method: Method) -> type[Any]:
@@ -165,6 +201,7 @@ def register(task: Task, name: str, **record: Any) -> Callable[[type[Any]], type
             f"the record of the method {name!r} has no field {', '.join(sorted(unknown))}; there are: "
             f"{', '.join(sorted(_FREE_FIELDS))}."
         )
+    _check_choices(record, f"the method {name!r}")
 
     def decorate(cls: type[Any]) -> type[Any]:
         known = table(task)

@@ -79,5 +79,7 @@ def run(args: argparse.Namespace) -> None:
             print(f"{name!s:<{width}}  {row['summary']}{saved}")
             if args.parameters:
                 indent = " " * (width + 2)
-                said = row["parameters"] or ("none" if row["source"] == "sc_annotate" else "as its package says")
+                # Missing for a package that cannot be imported.
+                known = isinstance(row["parameters"], str)
+                said = (row["parameters"] or "none") if known else "as its package says"
                 print(fill(said, 110, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields, is_dataclass
+import inspect
+from dataclasses import MISSING, asdict, fields, is_dataclass
 from typing import TYPE_CHECKING, Literal
 
 from sc_annotate._core import registry
-from sc_annotate._core.records import Method
 from sc_annotate.errors import MethodError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from sc_annotate._core.records import Method
 
 
 def methods(task: Literal["annotation", "perturbation", "encoding"] = "annotation") -> pd.DataFrame:
@@ -23,8 +25,10 @@ def methods(task: Literal["annotation", "perturbation", "encoding"] = "annotatio
 
     Returns
     -------
-    One row a method, indexed by name: ``summary``, ``parameters`` (of ``method_kwargs``, with defaults), ``inputs`` (what it reads), ``kind``, ``saves`` (whether a fitted
-    model can be written to a file), ``extra`` (what to install), ``reference`` (DOI), ``source`` (who brings it).
+    One row a method, indexed by name: ``summary``, ``parameters`` (of ``method_kwargs``, with defaults), ``inputs``
+    (what it reads), ``kind`` (``"array"``, or ``"adapter"`` for a tool that insists on an AnnData), ``saves`` (whether a
+    fitted model can be written to a file), ``extra`` (what to install), ``reference`` (DOI), ``source`` (who brings it).
+    Methods of other packages are imported for it; one that cannot be imported says so, and its parameters are missing.
 
     Raises
     ------
@@ -42,17 +46,29 @@ def methods(task: Literal["annotation", "perturbation", "encoding"] = "annotatio
     if not isinstance(task, str) or task not in registry.ENTRY_POINT_GROUPS:
         raise MethodError(f"there is no task {task!r}; there are: {', '.join(registry.ENTRY_POINT_GROUPS)}.")
     columns = ["name", "summary", "inputs", "kind", "saves", "extra", "reference", "source"]
-    rows = [{k: v for k, v in asdict(m).items() if k in columns} for m in registry.table(task).values()]
+    listed = registry.described(task).values()
+    rows = [{k: v for k, v in asdict(m).items() if k in columns} for m in listed]
     found = pd.DataFrame(rows, columns=columns).set_index("name")
-    found.insert(1, "parameters", [_parameters(m) for m in registry.table(task).values()])
+    found.insert(1, "parameters", [_parameters(m) for m in listed])
     return found
 
 
-def _parameters(method: Method) -> str:
-    """Names and defaults of what ``method_kwargs`` takes, of the classes that can be read without another package."""
-    if method.source not in (Method.source, "this session"):
-        return ""
-    cls = registry.load(method)
-    if not is_dataclass(cls):
-        return ""
-    return ", ".join(f"{f.name}={f.default!r}" for f in fields(cls) if f.init)
+def _parameters(method: Method) -> str | None:
+    """Names and defaults of what ``method_kwargs`` takes; None where the class cannot be imported or read."""
+    try:
+        cls = registry.load(method)
+        taken = inspect.signature(cls).parameters.values()
+    except Exception:  # noqa: BLE001  a package that fails at import must not hide the others
+        return None
+    made = (
+        {f.name: f.default_factory for f in fields(cls) if f.default_factory is not MISSING}
+        if is_dataclass(cls)
+        else {}
+    )
+    shown = []
+    for each in taken:
+        if each.kind in (each.VAR_POSITIONAL, each.VAR_KEYWORD):
+            continue
+        default = made[each.name]() if each.name in made else each.default
+        shown.append(each.name if default is each.empty else f"{each.name}={default!r}")
+    return ", ".join(shown)
