@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import warnings
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -35,11 +36,48 @@ class Duck:
 def failures(cls, **params):
     with pytest.raises(AssertionError) as caught:
         check_annotator(cls, **params)
-    return {line.strip().partition(":")[0] for line in str(caught.value).splitlines()[1:]}
+    lines = str(caught.value).splitlines()[1:]
+    return {name for line in lines for name in line.strip().partition(":")[0].split(", ")}
 
 
 def test_a_duck_passes():
     assert check_annotator(Duck) is None
+
+
+def test_equal_messages_share_a_line():
+    class Crashes(Duck):
+        def fit(self, X, y, *, genes, batch=None, rng=0):
+            raise TypeError("unexpected")
+
+    with pytest.raises(AssertionError) as caught:
+        check_annotator(Crashes)
+    (line,) = [line for line in str(caught.value).splitlines() if "TypeError: unexpected" in line]
+    assert "classes, " in line
+    assert ", probabilities" in line
+    assert str(caught.value).startswith(f"Crashes failed {len(failures(Crashes))} checks of an annotator:")
+
+
+@pytest.mark.parametrize("attribute", ["shrink", "other"])
+def test_a_class_without_its_decorator(attribute):
+    class Sharper(NearestCentroid):
+        __annotations__ = {attribute: "float", "kept": "ClassVar[int]", "saves": "bool"}
+        kept = 3
+
+    setattr(Sharper, attribute, 0.5)
+    with pytest.raises(AssertionError, match=f"fields: {attribute} of Sharper cannot be set, as the class is no data"):
+        check_annotator(Sharper)
+
+
+def test_attributes_that_are_set_by_the_class_itself_pass():
+    class Typed(Duck):
+        means: np.ndarray
+        depth: int = 1
+        fixed: ClassVar[int] = 3
+
+        def __init__(self, depth=1):
+            self.depth = depth
+
+    assert check_annotator(Typed, depth=2) is None
 
 
 def test_majority_fails_only_where_it_must():
@@ -53,6 +91,8 @@ def break_(name):
         streams = ("sums", "nonsense") if name == "declarations" else ("sums",)
 
         fitting = False
+        if name == "hyperparameters_are_fields":
+            slope: float = 1.0
 
         def params(self):
             return super().params() | ({"shrink": 0.9} if name == "params_rebuild" else {})
@@ -128,6 +168,7 @@ def break_(name):
         "declarations",
         "fit_returns_self",
         "global_random_state_untouched",
+        "hyperparameters_are_fields",
         "input_not_modified",
         "no_cells",
         "no_warnings",

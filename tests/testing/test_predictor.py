@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
+from sc_annotate.predictors import Predictor
 from sc_annotate.predictors.linear import Linear
 from sc_annotate.predictors.mean import Mean
 from sc_annotate.testing import check_predictor, easy_screen
@@ -50,7 +52,8 @@ class OnCells:
 def failures(cls, **params):
     with pytest.raises(AssertionError) as caught:
         check_predictor(cls, **params)
-    return {line.strip().partition(":")[0] for line in str(caught.value).splitlines()[1:]}
+    lines = str(caught.value).splitlines()[1:]
+    return {name for line in lines for name in line.strip().partition(":")[0].split(", ")}
 
 
 @pytest.mark.parametrize("cls", [Duck, OnCells])
@@ -63,6 +66,8 @@ def break_(name):
 
     class Broken(Mean):
         inputs = "log" if name == "declarations" else "profiles"
+        if name == "hyperparameters_are_fields":
+            slope: float = 1.0
 
         def params(self):
             own = super().params()
@@ -78,6 +83,8 @@ def break_(name):
                 warnings.warn("leaked", UserWarning, stacklevel=2)
             if name == "two_conditions" and len(screen.targets) == 2:
                 raise RuntimeError("too few")
+            if name == "training_targets_that_are_no_genes":
+                _ = [screen.control[screen.genes.tolist().index(g)] for each in screen.targets for g in each]
             if name == "profiles_without_cells" and screen.cells is None:
                 raise RuntimeError("no cells")
             super().fit(screen, rng=rng)
@@ -154,8 +161,45 @@ def test_what_no_prediction_may_be(change, message):
         def predict(self, targets):
             return change(super().predict(targets))
 
-    with pytest.raises(AssertionError, match=f"profiles: .*{message}"):
+    with pytest.raises(AssertionError, match=f"profiles.*: .*{message}"):
         check_predictor(Odd)
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_targets_that_were_not_read_out(strict):
+    class Lookup(Duck):
+        """Needs the control's expression of at least one target."""
+
+        def fit(self, screen, *, rng=0):
+            row = {g: i for i, g in enumerate(screen.genes)}
+            found = [screen.control[row[g]] for each in screen.targets for g in each if strict or g in row]
+            if not found:
+                raise ValueError("no target is a gene")
+            return super().fit(screen, rng=rng)
+
+    which = "some targets are" if strict else "no target is"
+    with pytest.raises(AssertionError, match=f"fit fails where {which} among the genes"):
+        check_predictor(Lookup)
+
+
+def test_a_predictor_without_its_decorator():
+    class Median(Predictor):
+        scale: float = 1.0
+
+        def learn(self, screen, rng):
+            self.profile_ = screen.control + self.scale * np.median(screen.delta, axis=0)
+
+        def reason(self, targets):
+            return ""
+
+        def predict_profiles(self, targets):
+            return np.tile(self.profile_, (len(targets), 1))
+
+    with pytest.raises(
+        AssertionError, match=r"fields: scale of Median cannot be set, .* write @dataclass directly above"
+    ):
+        check_predictor(Median)
+    assert check_predictor(dataclass(Median), scale=0.5) is None
 
 
 def test_nan_without_a_reason():

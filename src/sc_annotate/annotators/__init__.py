@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sc_annotate._core.hyperparameters import need_choice, need_count, need_positive
 from sc_annotate.annotators._base import Annotator, AnnotatorLike
 from sc_annotate.annotators.checks import (
     Training,
@@ -9,9 +10,7 @@ from sc_annotate.annotators.checks import (
     as_matrix,
     check_fit,
     check_predict,
-    need_choice,
     need_fitted,
-    need_positive,
 )
 
 __all__ = [
@@ -23,6 +22,7 @@ __all__ = [
     "check_fit",
     "check_predict",
     "need_choice",
+    "need_count",
     "need_fitted",
     "need_positive",
 ]

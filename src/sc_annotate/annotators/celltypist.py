@@ -10,9 +10,10 @@ import numpy as np
 from scipy.sparse import csr_array, issparse
 from scipy.special import expit, softmax
 
+from sc_annotate._core.hyperparameters import need_count, need_positive
 from sc_annotate.annotators._linear import LinearAnnotator, two_columns
 from sc_annotate.annotators._moments import as_dense, mean_and_sd
-from sc_annotate.annotators.checks import check_fit, check_predict, need_fitted, need_positive
+from sc_annotate.annotators.checks import check_fit, check_predict, need_fitted
 from sc_annotate.annotators.linear_svm import again
 
 if TYPE_CHECKING:
@@ -89,7 +90,8 @@ class CellTypist(LinearAnnotator):
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.linear_model import LogisticRegression
 
-        need_positive(self, "C", "max_iter")
+        need_positive(self, "C")
+        need_count(self, "max_iter")
         matrix, codes, classes = check_fit(X, y, genes, batch)
         mean, sd = mean_and_sd(matrix)
         scale = np.where(sd > 0, sd, 1.0)

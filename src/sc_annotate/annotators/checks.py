@@ -234,57 +234,6 @@ def need_fitted(model: Any, attribute: str) -> None:
         raise MethodError(f"this {type(model).__name__} is not fitted. Call fit(X, y, genes=...) first.")
 
 
-def need_positive(model: Any, *names: str) -> None:
-    """Raise MethodError unless the named hyperparameters are positive numbers.
-
-    Parameters
-    ----------
-    model
-        A method.
-    names
-        Names of its hyperparameters.
-
-    Examples
-    --------
-    >>> from sc_annotate.annotators.knn import KNN
-    >>> need_positive(KNN(n_neighbors=0), "n_neighbors")
-    Traceback (most recent call last):
-        ...
-    sc_annotate.errors.MethodError: KNN: n_neighbors must be a positive number, not 0.
-    """
-    for name in names:
-        value = getattr(model, name)
-        if not isinstance(value, int | float | np.number) or isinstance(value, bool) or not value > 0:
-            raise MethodError(f"{type(model).__name__}: {name} must be a positive number, not {value!r}.")
-
-
-def need_choice(model: Any, name: str, choices: tuple[Any, ...]) -> None:
-    """Raise MethodError unless the named hyperparameter is one of `choices`.
-
-    Parameters
-    ----------
-    model
-        A method.
-    name
-        Name of a hyperparameter.
-    choices
-        What it may be.
-
-    Examples
-    --------
-    >>> from sc_annotate.annotators.lda import LDA
-    >>> need_choice(LDA(priors="flat"), "priors", ("observed", "uniform"))
-    Traceback (most recent call last):
-        ...
-    sc_annotate.errors.MethodError: LDA: priors must be one of 'observed', 'uniform', not 'flat'.
-    """
-    value = getattr(model, name)
-    if value not in choices:
-        raise MethodError(
-            f"{type(model).__name__}: {name} must be one of {', '.join(map(repr, choices))}, not {value!r}."
-        )
-
-
 def row_blocks(n_rows: int, size: int) -> Iterator[slice]:
     """Slices that cover `n_rows` in blocks of `size`."""
     for start in range(0, n_rows, size):

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from scipy.special import softmax
 
+from sc_annotate._core.hyperparameters import need_count, need_positive
 from sc_annotate.annotators._base import Annotator
 from sc_annotate.annotators._linear import normalise
 from sc_annotate.annotators._moments import as_dense, class_means, inverse_or_zero, typical_sd
 from sc_annotate.annotators._spearman import pair_markers, spearman
-from sc_annotate.annotators.checks import check_fit, check_predict, need_fitted, need_positive, row_blocks
+from sc_annotate.annotators.checks import check_fit, check_predict, need_fitted, row_blocks
 from sc_annotate.errors import MethodError
 
 if TYPE_CHECKING:
@@ -78,7 +79,8 @@ class Correlation(Annotator):
         rng: int = 0,
     ) -> Self:
         """Learn profiles and markers; deterministic, so `rng` changes nothing, and `batch` is not used."""
-        need_positive(self, "n_markers", "temperature")
+        need_positive(self, "temperature")
+        need_count(self, "n_markers")
         if not self.tune_gap >= 0:
             raise MethodError(f"Correlation: tune_gap must be 0 or more, not {self.tune_gap!r}.")
         matrix, codes, self.classes_ = check_fit(X, y, genes, batch)

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
+from sc_annotate._core.hyperparameters import need_choice, need_count, need_positive
 from sc_annotate.annotators._base import Annotator
 from sc_annotate.annotators._linear import normalise
 from sc_annotate.annotators._pca import fit_pca, project
-from sc_annotate.annotators.checks import check_fit, check_predict, need_choice, need_fitted, need_positive
+from sc_annotate.annotators.checks import check_fit, check_predict, need_fitted
 
 if TYPE_CHECKING:
     from typing import Self
@@ -76,7 +77,8 @@ class GradientBoosting(Annotator):
         """Find components and boost on them; `batch` is not used."""
         from sklearn.ensemble import HistGradientBoostingClassifier
 
-        need_positive(self, "n_components", "n_rounds", "learning_rate", "max_leaves", "min_leaf")
+        need_positive(self, "learning_rate")
+        need_count(self, "n_components", "n_rounds", "max_leaves", "min_leaf")
         need_choice(self, "class_weight", ("balanced", None))
         matrix, codes, self.classes_ = check_fit(X, y, genes, batch)
         self.loadings_, self.shift_ = fit_pca(matrix, self.n_components, rng)

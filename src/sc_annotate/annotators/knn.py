@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
+from sc_annotate._core.hyperparameters import need_choice, need_count
 from sc_annotate.annotators._base import Annotator
 from sc_annotate.annotators._linear import normalise
 from sc_annotate.annotators._pca import fit_pca, project
-from sc_annotate.annotators.checks import check_fit, check_predict, need_choice, need_fitted, need_positive, row_blocks
+from sc_annotate.annotators.checks import check_fit, check_predict, need_fitted, row_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -86,7 +87,7 @@ class KNN(Annotator):
         rng: int = 0,
     ) -> Self:
         """Find components and keep the cells' places in them; `batch` is not used."""
-        need_positive(self, "n_neighbors", "n_components", "max_landmarks")
+        need_count(self, "n_neighbors", "n_components", "max_landmarks")
         need_choice(self, "metric", ("cosine", "euclidean"))
         need_choice(self, "class_weight", ("sqrt", None))
         matrix, codes, self.classes_ = check_fit(X, y, genes, batch)

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from sc_annotate._core.hyperparameters import need_choice, need_count, need_positive
 from sc_annotate.annotators._linear import LinearAnnotator, two_columns
 from sc_annotate.annotators._moments import class_weights, inverse_or_zero, mean_and_sd, scale_columns
 from sc_annotate.annotators._platt import platt
-from sc_annotate.annotators.checks import check_fit, need_choice, need_positive
+from sc_annotate.annotators.checks import check_fit
 from sc_annotate.errors import MethodError, ScAnnotateWarning
 
 if TYPE_CHECKING:
@@ -115,7 +116,8 @@ class LinearSVM(LinearAnnotator):
         """Learn margins on all cells, and sigmoids on margins of held-out cells; `batch` is not used."""
         from sklearn.exceptions import ConvergenceWarning
 
-        need_positive(self, "C", "max_iter")
+        need_positive(self, "C")
+        need_count(self, "max_iter")
         need_choice(self, "class_weight", ("balanced", "sqrt", None))
         if self.n_folds < 2:
             raise MethodError(f"LinearSVM: n_folds must be 2 or more, not {self.n_folds!r}.")

@@ -12,11 +12,12 @@ from scipy.sparse import csr_array, issparse
 from scipy.special import log_softmax
 
 from sc_annotate._core.arrays import rows
+from sc_annotate._core.hyperparameters import need_choice, need_count, need_positive
 from sc_annotate._core.softmax_regression import Columns, Loss, Softmax, Solver, softmax_regression
 from sc_annotate.annotators._linear import LinearAnnotator
 from sc_annotate.annotators._moments import class_weights, inverse_or_zero, mean_and_sd
 from sc_annotate.annotators._tree import common_ancestors
-from sc_annotate.annotators.checks import check_fit, need_choice, need_positive
+from sc_annotate.annotators.checks import check_fit
 from sc_annotate.errors import ScAnnotateWarning
 
 if TYPE_CHECKING:
@@ -98,7 +99,8 @@ class LogReg(LinearAnnotator):
         rng: int = 0,
     ) -> Self:
         """Learn coefficients; `rng` and `batch` serve the choice of `C` alone."""
-        need_positive(self, *(["C"] if self.C is not None else []), "max_iter", "tol")
+        need_positive(self, *(["C"] if self.C is not None else []), "tol")
+        need_count(self, "max_iter")
         need_choice(self, "class_weight", ("balanced", "sqrt", None))
         need_positive(self, "tree_weight")
         matrix, codes, classes = check_fit(X, y, genes, batch)

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from scipy.special import softmax
 
+from sc_annotate._core.hyperparameters import need_choice, need_count, need_positive
 from sc_annotate.annotators._base import Annotator
 from sc_annotate.annotators._linear import two_columns
 from sc_annotate.annotators._moments import as_dense, class_weights, inverse_or_zero, mean_and_sd, scale_columns
-from sc_annotate.annotators.checks import check_fit, check_predict, need_choice, need_fitted, need_positive, row_blocks
+from sc_annotate.annotators.checks import check_fit, check_predict, need_fitted, row_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,7 +82,8 @@ class MLP(Annotator):
         """Train for `epochs` epochs; `batch` is not used."""
         from sklearn.neural_network import MLPClassifier
 
-        need_positive(self, "hidden", "epochs", "learning_rate", "batch_size")
+        need_positive(self, "learning_rate")
+        need_count(self, "hidden", "epochs", "batch_size")
         need_choice(self, "class_weight", ("balanced", "sqrt", None))
         matrix, codes, self.classes_ = check_fit(X, y, genes, batch)
         mean, sd = mean_and_sd(matrix)

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from sc_annotate._core.hyperparameters import need_positive
 from sc_annotate.annotators._linear import LinearAnnotator
 from sc_annotate.annotators._moments import inverse_or_zero
-from sc_annotate.annotators.checks import check_fit, need_positive
+from sc_annotate.annotators.checks import check_fit
 from sc_annotate.annotators.statistics import Statistics, class_means, mean_and_sd, ready, typical_sd
 from sc_annotate.errors import MethodError
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
+from sc_annotate._core.hyperparameters import need_choice, need_count, need_positive
 from sc_annotate.annotators._base import Annotator
 from sc_annotate.annotators._linear import normalise
-from sc_annotate.annotators.checks import check_fit, check_predict, need_choice, need_fitted, need_positive
+from sc_annotate.annotators.checks import check_fit, check_predict, need_fitted
 
 if TYPE_CHECKING:
     from typing import Self
@@ -69,7 +70,8 @@ class RandomForest(Annotator):
         """Grow the trees; `batch` is not used."""
         from sklearn.ensemble import RandomForestClassifier
 
-        need_positive(self, "n_trees", "min_leaf", "gene_share")
+        need_positive(self, "gene_share")
+        need_count(self, "n_trees", "min_leaf")
         need_choice(self, "class_weight", ("balanced", None))
         matrix, codes, self.classes_ = check_fit(X, y, genes, batch)
         self.n_genes_: int = matrix.shape[1]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sc_annotate._core.hyperparameters import need_count
 from sc_annotate.errors import MethodError
 from sc_annotate.predictors._base import Predictor
 from sc_annotate.predictors._double_ridge import GenePCA, TargetVectors
@@ -96,10 +97,7 @@ class NearestPerturbations(Predictor):
             self.notes_.append(f"{left_out} of {len(known)} training conditions have no vector and are no neighbours.")
 
     def _check(self) -> None:
-        for name in ("n_neighbors", "n_components"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-                raise MethodError(f"NearestPerturbations: {name} must be a whole number from 1, not {value!r}.")
+        need_count(self, "n_neighbors", "n_components")
         if self.perturbation_embedding is not None and not isinstance(self.perturbation_embedding, Embedding):
             raise MethodError(
                 "NearestPerturbations: perturbation_embedding must be an Embedding or None, not "

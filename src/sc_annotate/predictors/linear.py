@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from sc_annotate._core.hyperparameters import need_count, need_positive
 from sc_annotate.errors import MethodError
 from sc_annotate.predictors._base import Predictor
 from sc_annotate.predictors._double_ridge import DoubleRidge
@@ -17,6 +16,7 @@ from sc_annotate.predictors._screen import Embedding, as_targets, name_of, some
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from sc_annotate.predictors._screen import Screen
@@ -98,10 +98,8 @@ class Linear(Predictor):
         self._note(screen)
 
     def _check(self) -> None:
-        if not isinstance(self.n_components, int | np.integer) or self.n_components < 1:
-            raise MethodError(f"Linear: n_components must be a whole number from 1, not {self.n_components!r}.")
-        if isinstance(self.penalty, bool) or not isinstance(self.penalty, int | float) or not self.penalty > 0:
-            raise MethodError(f"Linear: penalty must be a positive number, not {self.penalty!r}.")
+        need_count(self, "n_components")
+        need_positive(self, "penalty")
         for name in ("gene_embedding", "perturbation_embedding"):
             value = getattr(self, name)
             if value is not None and not isinstance(value, Embedding):

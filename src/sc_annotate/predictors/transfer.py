@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from sc_annotate._core.hyperparameters import need_positive
 from sc_annotate.errors import MethodError
 from sc_annotate.predictors._base import Predictor
 from sc_annotate.predictors._leave_one_out import need_two
@@ -128,8 +129,7 @@ class Transfer(Predictor):
                 "Transfer: source must be the Screen of the other covariate, with the same genes; in "
                 "sca.tl.predict_perturbation, its profiles: method_kwargs={'source': profiles}."
             )
-        if isinstance(self.penalty, bool) or not isinstance(self.penalty, int | float) or not self.penalty > 0:
-            raise MethodError(f"Transfer: penalty must be a positive number, not {self.penalty!r}.")
+        need_positive(self, "penalty")
         column = {name: i for i, name in enumerate(self.source.genes.tolist())}
         where = np.array([column.get(name, -1) for name in screen.genes.tolist()], dtype=np.intp)
         self._n_lacking = int((where < 0).sum())

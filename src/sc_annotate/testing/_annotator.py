@@ -28,7 +28,7 @@ def check_annotator(cls: type[Any], **params: Any) -> None:
     Raises
     ------
     AssertionError
-        With one line for each check that failed: its name, and what was wrong.
+        With the names of the checks that failed, and what was wrong; equal messages share a line.
 
     Examples
     --------

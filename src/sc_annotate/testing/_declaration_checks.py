@@ -14,6 +14,7 @@ from sc_annotate.annotators.covariance import Distances
 from sc_annotate.annotators.statistics import Statistics
 from sc_annotate.testing._annotator_case import AnnotatorCase
 from sc_annotate.testing._evidence_check import evidence_faults
+from sc_annotate.testing._field_check import require_fields
 from sc_annotate.testing._run import require
 
 
@@ -37,6 +38,9 @@ class DeclarationChecks(AnnotatorCase):
         may_need = set(capabilities_of(self.cls).streams)
         require(set(can.streams) <= may_need, f"streamed() gives {can.streams}, of which streams does not tell")
         require(record["saves"] in (False, can.saves), "the record says that it can be saved, and the class does not")
+
+    def check_hyperparameters_are_fields(self) -> None:
+        require_fields(self.cls)
 
     def check_params_rebuild(self) -> None:
         params = getattr(self.new(), "params", None)

@@ -11,8 +11,9 @@ import numpy as np
 from sc_annotate._core.registry import capabilities_of, declared
 from sc_annotate.errors import InputError, MethodError, ScAnnotateWarning
 from sc_annotate.predictors import Predictor, refits
+from sc_annotate.testing._field_check import require_fields
 from sc_annotate.testing._run import global_random_state, refused, require
-from sc_annotate.testing.screens import ABSENT, easy_screen
+from sc_annotate.testing.screens import ABSENT, easy_screen, with_unread_targets
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -135,6 +136,9 @@ class PredictorChecks:
         inputs = declared("perturbation", self.cls)["inputs"]
         require(inputs in ("profiles", "cells"), f"inputs must be 'profiles' or 'cells', not {inputs!r}")
 
+    def check_hyperparameters_are_fields(self) -> None:
+        require_fields(self.cls)
+
     def check_params_rebuild(self) -> None:
         params = getattr(self.cls(**self.params), "params", None)
         if callable(params):
@@ -182,6 +186,16 @@ class PredictorChecks:
             return
         train = self.task.train
         self.predict(model=self.fit(type(train)(train.genes, train.control, train.mean, train.targets)))
+
+    def check_training_targets_that_are_no_genes(self) -> None:
+        for every, which in ((2, "some targets are"), (1, "no target is")):
+            screen = with_unread_targets(self.task.train, every)
+            try:
+                model = self.fit(screen)
+            except Exception as error:
+                what = f"fit fails where {which} among the genes"
+                raise AssertionError(f"{what} ({type(error).__name__}: {error})") from error
+            self.predict([*self.task.asked, *screen.targets], model)
 
     def check_two_conditions(self) -> None:
         self.predict(model=self.fit(self.task.train.select([0, 1])))

@@ -12,17 +12,22 @@ if TYPE_CHECKING:
 
 
 def run(checks: Any, name: str, what: str) -> None:
-    """Call every method that begins with ``check_``; one AssertionError with a line for each that failed."""
-    failed = []
+    """Call every method that begins with ``check_``; one AssertionError that lists those that failed.
+
+    Checks that say the same share a line, since one fault in ``fit`` fails most of them.
+    """
+    failed: dict[str, list[str]] = {}
     for attribute in dir(checks):
         if attribute.startswith("check_"):
             try:
                 getattr(checks, attribute)()
             except Exception as error:  # noqa: BLE001  whatever a third party's code raises belongs in the report
                 text = str(error) if isinstance(error, AssertionError) else f"{type(error).__name__}: {error}"
-                failed.append(f"  {attribute.removeprefix('check_')}: {text}")
+                failed.setdefault(text, []).append(attribute.removeprefix("check_"))
     if failed:
-        raise AssertionError(f"{name} failed {len(failed)} checks of {what}:\n" + "\n".join(failed))
+        lines = [f"  {', '.join(names)}: {text}" for text, names in failed.items()]
+        number = sum(map(len, failed.values()))
+        raise AssertionError(f"{name} failed {number} checks of {what}:\n" + "\n".join(lines))
 
 
 def require(condition: Any, message: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -71,3 +71,10 @@ def easy_screen(seed: int = 0) -> PerturbationTask:
     )
     unseen = [(names[20],), (names[0], names[3]), (names[2], names[30]), (names[21], names[22]), (ABSENT,)]
     return PerturbationTask(screen, targets[:3] + targets[-1:], unseen)
+
+
+def with_unread_targets(screen: Screen, every: int) -> Screen:
+    """The screen, as if each `every`-th of its targets were a gene that was not read out."""
+    names = sorted({name for each in screen.targets for name in each})
+    renamed = {name: f"unread_{name}" for name in names[::every]}
+    return replace(screen, targets=[tuple(renamed.get(name, name) for name in each) for each in screen.targets])
