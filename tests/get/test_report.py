@@ -26,7 +26,7 @@ def test_report_says_what_is_stored(pair: tuple[AnnData, AnnData]) -> None:
         assert f"{status} {n}" in text
     for method, f1 in stored["baseline"]["scores"][["method", "macro_f1"]].to_numpy():
         assert any(method in line and f"macro-F1 {f1:.3f}" in line for line in text.splitlines())
-    assert "do not rely on these calls" in text
+    assert "do not rely on these labels" in text
     shared = stored["input"]["n_genes_shared"]
     assert f"{shared:,} of the model's {stored['input']['n_genes_of_model']:,} are in adata" in text
     # Notes on both objects name the object.

@@ -60,3 +60,9 @@ def test_options_are_public_and_print_what_they_hold() -> None:
 
 def test_overlap_is_that_of_matching_genes() -> None:
     assert Options().min_overlap == MIN_SHARED_FRACTION
+
+
+@pytest.mark.parametrize("trust", [True, {"sets_by": "label"}, 0.9])
+def test_other_kinds_are_refused_with_the_way_to_say_it(trust: Any) -> None:
+    with pytest.raises(InputError, match=r"sca\.trust\.Options"):
+        as_options(trust)

@@ -107,7 +107,7 @@ def usable(
     few = [f"{t} ({c})" for t, c in zip(types, counts, strict=True) if c < FEW_CELLS]
     if few:
         notes.append(
-            f"fewer than {FEW_CELLS} reference cells: {', '.join(few)}; do not rely on these calls or their scores, or "
+            f"fewer than {FEW_CELLS} reference cells: {', '.join(few)}; do not rely on these labels or their scores, or "
             f"leave these types out (min_cells={FEW_CELLS})"
         )
     return kept, notes

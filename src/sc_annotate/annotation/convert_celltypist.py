@@ -36,8 +36,8 @@ def convert(source: Any, *, trust_pickle: bool) -> AnnotationModel:
     if isinstance(source, str | os.PathLike):
         if trust_pickle is not True:
             raise InputError(
-                f"{str(source)!r} must be a pickle, as CellTypist's models are. It is read without running anything in it, but "
-                "only on request: pass trust_pickle=True if you trust its source."
+                f"trust_pickle=True is needed to read {str(source)!r}: models of CellTypist are pickles. Nothing in it is run; pass "
+                "trust_pickle=True if you trust its source."
             )
         path = Path(source)
         try:

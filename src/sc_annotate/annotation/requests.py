@@ -96,7 +96,7 @@ class FitRequest(Request):
         if names:
             raise InputError(
                 f"{', '.join(sorted(names))} says how a model is fitted, but the model passed ({method}) is fitted already. "
-                "Leave it out, or pass the labelled reference instead of the model."
+                "Leave it out, pass the labelled reference instead of the model, or say it to `sca.tl.fit_annotator`."
             )
 
 

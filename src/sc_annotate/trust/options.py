@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 
@@ -113,7 +113,14 @@ def as_options(trust: Any) -> Options:
     """Options, from what a caller wrote for ``trust=``: options, a word for the calibration, or None for none."""
     if isinstance(trust, Options):
         return trust
-    return Options() if isinstance(trust, Unset) else Options(calibration=trust)
+    if isinstance(trust, Unset):
+        return Options()
+    if trust is not None and not isinstance(trust, str):
+        raise InputError(
+            "trust must be sca.trust.Options(...), a word for its calibration such as 'temperature', or None for off, not "
+            f"{trust!r}."
+        )
+    return Options(calibration=cast("Calibration | None", trust))
 
 
 def check_share(value: Any, name: str) -> None:
