@@ -80,7 +80,7 @@ def _cell(text: str) -> str:
 def write_methods(path: Path, task: str = "annotation") -> None:
     """The methods of a task, one row each, those of other installed packages included; no column that says nothing."""
     registry = import_module(f"{PACKAGE}._core.registry")
-    methods = [registry.get(task, name) for name in registry.table(task)]
+    methods = list(registry.described(task).values())
     columns = {
         "name": [f"`{m.name}`" for m in methods],
         "what it is": [_cell(m.summary) for m in methods],

@@ -12,9 +12,11 @@ import pytest
 
 from sc_annotate import tl
 from sc_annotate._core import registry
-from sc_annotate._core.methods import BUILT_IN
+from sc_annotate._core.methods import BUILT_IN, PREDICTORS
 from sc_annotate._core.registry import ENTRY_POINT_GROUPS, Method
+from sc_annotate.annotators import Annotator
 from sc_annotate.errors import MethodError, MissingExtraError
+from sc_annotate.predictors import Predictor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -70,8 +72,23 @@ def test_built_ins_are_listed_in_order_with_logreg_first():
     assert all(m.source == "sc_annotate" and m.summary for m in BUILT_IN)
 
 
+@pytest.mark.parametrize("cls", [Annotator, Predictor])
+def test_help_shows_what_can_be_declared(cls: type[Any]):
+    described = str(cls.__doc__).partition("Attributes\n")[2].partition("Examples\n")[0]
+    declared = {name for name in registry._DECLARED if hasattr(cls, name)}
+    assert {"inputs", "deterministic"} <= declared
+    for name in declared | {"registry_record"}:
+        assert f"\n    {name} : " in described
+
+
 def test_every_name_is_there_once():
     assert len({(m.task, m.name) for m in BUILT_IN}) == len(BUILT_IN)
+
+
+@pytest.mark.parametrize("method", [*BUILT_IN, *PREDICTORS], ids=lambda m: f"{m.task}-{m.name}")
+def test_built_ins_have_an_example_in_their_docstring(method: Method):
+    assert "Examples\n" in (doc := registry.load(method).__doc__ or "")
+    assert ">>> " in doc
 
 
 @pytest.mark.parametrize("method", BUILT_IN, ids=lambda m: m.name)

@@ -15,6 +15,7 @@ import pytest
 
 import sc_annotate as sca
 from sc_annotate._core import registry
+from sc_annotate.errors import MethodError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,8 +42,8 @@ def importable(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
     yield
     for name in [name for name in sys.modules if name.startswith("sc_annotate_cosine")]:
         del sys.modules[name]
-    for name in ("sharp_cosine", "cosine"):
-        registry.unregister("annotation", name)
+    for task, name in (("annotation", "sharp_cosine"), ("annotation", "cosine"), ("perturbation", "half_median")):
+        registry.unregister(task, name)
 
 
 def test_the_page_has_the_files_that_a_package_needs() -> None:
@@ -60,12 +61,24 @@ def test_the_templates_keep_the_contracts(project: Path, importable: None) -> No
     names["test_predictor"]()
 
 
-def test_the_other_examples_run(importable: None) -> None:
+def test_the_other_examples_run(importable: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
     for code in SNIPPETS:
         exec(compile(code, "contributing.md", "exec"), names)
-    assert sca.tl.methods().loc["sharp_cosine", "summary"] == "Cosine similarity, with probabilities near 0 and 1"
-    sca.testing.check_annotator(names["SharpCosine"])  # type: ignore[arg-type]
+    row = sca.tl.methods().loc["sharp_cosine"]
+    assert row["summary"] == "Cosine similarity, with probabilities near 0 and 1"
+    assert row["parameters"] == "sharpness=100.0"
+    assert sca.tl.methods("perturbation").loc["half_median", "parameters"] == "scale=0.5"
+    registry.unregister("annotation", "sharp_cosine")
+    with pytest.raises(MethodError, match=r"no annotation method 'sharp_cosine'.* registered by a decorator, run that"):
+        sca.load("sharp_cosine.safetensors")
+
+
+def test_the_page_says_why_the_decorator_of_the_class_is_needed(importable: None) -> None:
+    code = SNIPPETS[1].replace("@dataclass\n", "", 1)
+    with pytest.raises(AssertionError, match="sharpness of SharpCosine cannot be set, as the class is no dataclass"):
+        exec(compile(code, "contributing.md", "exec"), {})
 
 
 LISTED = """

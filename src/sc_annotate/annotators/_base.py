@@ -56,8 +56,8 @@ class Annotator(ABC):
     :func:`sc_annotate.testing.check_annotator` checks either. :mod:`sc_annotate.annotators.checks` has the checks of input
     that every method needs.
 
-    What a method can do and needs is declared by class attributes, which are all optional: ``inputs``, ``transductive``,
-    ``streams``, ``parallel``, ``deterministic`` and ``saves``. So are these members:
+    What a method can do and needs is declared by class attributes, which are all optional; they are below, with their
+    defaults. So are these members:
 
     ``to_arrays()`` and ``from_arrays(arrays, meta, classes)``
         The fitted state as plain arrays. Without them, say ``saves = False``; the model then lives as long as its process.
@@ -75,6 +75,24 @@ class Annotator(ABC):
     ----------
     classes_ : numpy.ndarray
         Names of the types, sorted, str, shape (k,). Set by :meth:`fit`.
+    inputs : str
+        What `X` holds: ``"log"`` (``log1p`` of counts per 10,000; the default), ``"counts"``, or ``"embedding"``.
+    transductive : bool
+        Whether the query takes part in the fit. Nothing can be fitted in advance then. Default False.
+    streams : tuple of str
+        Statistics that ``fit_statistics`` learns from, so that no matrix is needed: ``"sums"`` (moments of each gene),
+        ``"products"`` (of all genes), ``"distances"`` (of cells from the mean of their type). Default (): it needs the
+        cells.
+    parallel : bool
+        Whether :meth:`predict_proba` may run on several threads at once and leaves its input as it is. Default False: it
+        runs on one thread, on a copy.
+    deterministic : bool
+        Whether equal seeds give equal models, bit for bit, on one machine. Default True.
+    saves : bool
+        Whether :meth:`to_arrays` holds the whole fitted state. Default True; where it is False, the model cannot be saved.
+    registry_record : dict
+        Optional: what the table of methods shows, with any of the fields ``summary``, ``inputs``, ``kind``, ``extra``,
+        ``reference`` and ``saves``.
 
     Examples
     --------
@@ -103,27 +121,13 @@ class Annotator(ABC):
         # Not a dataclass field: `fit` sets it.
         classes_: NDArray[np.str_]
 
+    # The docstring of the class describes them, where ``help`` shows it.
     inputs: ClassVar[Input] = "log"
-    """What `X` holds: ``"log"`` (``log1p`` of counts per 10,000), ``"counts"``, or ``"embedding"``."""
-
     transductive: ClassVar[bool] = False
-    """Whether the query takes part in the fit. Nothing can be fitted in advance then."""
-
     streams: ClassVar[tuple[Statistic, ...]] = ()
-    """Statistics that ``fit_statistics`` learns from, so that no matrix is needed: ``"sums"`` (moments of each gene),
-    ``"products"`` (of all genes), ``"distances"`` (of cells from the mean of their type). Empty: it needs the cells."""
-
     parallel: ClassVar[bool] = False
-    """Whether :meth:`predict_proba` may run on several threads at once and leaves its input as it is.
-
-    Otherwise it runs on one, on a copy.
-    """
-
     deterministic: ClassVar[bool] = True
-    """Whether equal seeds give equal models, bit for bit, on one machine."""
-
     saves: ClassVar[bool] = True
-    """Whether :meth:`to_arrays` holds the whole fitted state. Where it is False, the model cannot be saved."""
 
     def params(self) -> dict[str, Any]:
         """Hyperparameters, by name."""

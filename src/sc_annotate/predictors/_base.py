@@ -56,6 +56,13 @@ class Predictor(ABC):
         Profile of its control, float64, shape (p,).
     notes_ : list of str
         What a user should know of this fit, as sentences; :meth:`learn` may add to it.
+    inputs : str
+        ``"profiles"`` (the default), or ``"cells"`` where it trains on the cells of the screen too (``screen.cells``).
+    deterministic : bool
+        Whether equal seeds give equal predictions, bit for bit, on one machine. Default True.
+    registry_record : dict
+        Optional: what the table of methods shows, with any of the fields ``summary``, ``inputs``, ``kind``, ``extra`` and
+        ``reference``.
 
     Examples
     --------
@@ -83,11 +90,9 @@ class Predictor(ABC):
         control_: NDArray[np.float64]
         notes_: list[str]
 
+    # The docstring of the class describes them, where ``help`` shows it.
     inputs: ClassVar[Input] = "profiles"
-    """``"profiles"``, or ``"cells"`` where it trains on the cells of the screen too (``screen.cells``)."""
-
     deterministic: ClassVar[bool] = True
-    """Whether equal seeds give equal predictions, bit for bit, on one machine."""
 
     def params(self) -> dict[str, Any]:
         """Hyperparameters, by name."""
@@ -165,14 +170,15 @@ class Predictor(ABC):
         ----------
         screen
             Training conditions: ``mean`` and ``delta`` (float64, conditions x genes), ``targets`` (one tuple of genes a
-            condition), ``control`` (float64, shape (p,)), and ``cells`` or None. Do not modify it.
+            condition), ``control`` (float64, shape (p,)), and ``cells`` or None. Targets need not be among the genes, and
+            none may be. Do not modify it.
         rng
             Seed. Draw from ``numpy.random.default_rng(rng)``, never from the global state.
 
         Raises
         ------
         sc_annotate.errors.MethodError
-            Hyperparameters that cannot be used.
+            Hyperparameters that cannot be used; :func:`~sc_annotate.predictors.need_positive` and its sisters raise it.
         """
 
     @abstractmethod

@@ -26,7 +26,7 @@ def require_fields(cls: type[Any]) -> None:
 
 def _no_fields(cls: type[Any]) -> list[str]:
     own = cls.__dict__
-    if "__dataclass_params__" in own or cls.__module__ in ("builtins", "abc", "typing"):
+    if "__dataclass_params__" in own:
         return []
     taken = set(inspect.signature(own["__init__"]).parameters) if "__init__" in own else set()
     found = []

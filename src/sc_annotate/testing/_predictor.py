@@ -13,7 +13,8 @@ def check_predictor(cls: type[Any], **params: Any) -> None:
 
     The class need not derive from anything of this package. It is fitted about ten times on a simulated screen of 40
     genes (``gene0`` to ``gene39``), 18 conditions and 390 cells, and predicts conditions seen and unseen, for a
-    target that is no gene, and for none at all.
+    target that is no gene, and for none at all. It also has to learn from screens whose targets are, some or all, not
+    among the genes.
 
     Parameters
     ----------
