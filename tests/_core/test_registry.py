@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import sys
 import textwrap
 from dataclasses import dataclass
@@ -74,11 +75,11 @@ def test_built_ins_are_listed_in_order_with_logreg_first():
 
 @pytest.mark.parametrize("cls", [Annotator, Predictor])
 def test_help_shows_what_can_be_declared(cls: type[Any]):
-    described = str(cls.__doc__).partition("Attributes\n")[2].partition("Examples\n")[0]
+    described = inspect.cleandoc(str(cls.__doc__)).partition("Attributes\n")[2].partition("Examples\n")[0]
     declared = {name for name in registry._DECLARED if hasattr(cls, name)}
     assert {"inputs", "deterministic"} <= declared
     for name in declared | {"registry_record"}:
-        assert f"\n    {name} : " in described
+        assert f"\n{name} : " in described
 
 
 def test_every_name_is_there_once():

@@ -1,4 +1,4 @@
-"""Arguments of public functions: checks that return the value or name the argument, defaults, and requests.
+"""Arguments: checks that return the value or name the argument, hyperparameters of methods, defaults, and requests.
 
 A public function declares its defaults with :func:`default`, packs its keyword arguments into frozen requests, which know
 which arguments were written, and hands these on. Whatever a request cannot honour in some mode it refuses by name, with
@@ -14,7 +14,7 @@ from typing import Any, Literal, Self, TypeVar, cast
 import numpy as np
 
 from sc_annotate._core.codec import sanitize
-from sc_annotate.errors import InputError, StorageError
+from sc_annotate.errors import InputError, MethodError
 
 T = TypeVar("T")
 
@@ -123,15 +123,6 @@ def columns(value: Any, name: str, *, of: str = "columns of obs") -> list[str]:
     return [str(each) for each in found]
 
 
-def result_name(key: Any) -> str:
-    """The name of a result, which files must be able to hold."""
-    if not isinstance(key, str) or not key or "/" in key or "\0" in key or key in (".", "..", "_index"):
-        raise StorageError(
-            f"the name of a result (key_added, key) must be a non-empty string without '/' that files can hold, not {key!r}."
-        )
-    return key
-
-
 def parameters(value: Any, name: str = "method_kwargs") -> dict[str, Any]:
     """A dict of parameters, copied; empty for None."""
     if value is None:
@@ -139,6 +130,73 @@ def parameters(value: Any, name: str = "method_kwargs") -> dict[str, Any]:
     if not isinstance(value, Mapping):
         raise InputError(f"{name} must be a dict of parameters, not {value!r}.")
     return dict(value)
+
+
+def need_positive(model: Any, *names: str) -> None:
+    """Raise MethodError unless the named hyperparameters are positive numbers.
+
+    Parameters
+    ----------
+    model, names
+        A method, and names of its hyperparameters.
+
+    Examples
+    --------
+    >>> from sc_annotate.annotators.knn import KNN
+    >>> need_positive(KNN(n_neighbors=0), "n_neighbors")
+    Traceback (most recent call last):
+        ...
+    sc_annotate.errors.MethodError: KNN: n_neighbors must be a positive number, not 0.
+    """
+    for name in names:
+        value = getattr(model, name)
+        if not isinstance(value, int | float | np.number) or isinstance(value, bool) or not value > 0:
+            raise MethodError(f"{type(model).__name__}: {name} must be a positive number, not {value!r}.")
+
+
+def need_count(model: Any, *names: str) -> None:
+    """Raise MethodError unless the named hyperparameters are whole numbers from 1.
+
+    Parameters
+    ----------
+    model, names
+        A method, and names of its hyperparameters.
+
+    Examples
+    --------
+    >>> from sc_annotate.annotators.knn import KNN
+    >>> need_count(KNN(n_neighbors=2.5), "n_neighbors")
+    Traceback (most recent call last):
+        ...
+    sc_annotate.errors.MethodError: KNN: n_neighbors must be a whole number from 1, not 2.5.
+    """
+    for name in names:
+        value = getattr(model, name)
+        if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
+            raise MethodError(f"{type(model).__name__}: {name} must be a whole number from 1, not {value!r}.")
+
+
+def need_choice(model: Any, name: str, choices: tuple[Any, ...]) -> None:
+    """Raise MethodError unless the named hyperparameter is one of `choices`.
+
+    Parameters
+    ----------
+    model, name, choices
+        A method, the name of a hyperparameter, and what it may be.
+
+    Examples
+    --------
+    >>> from sc_annotate.annotators.lda import LDA
+    >>> need_choice(LDA(priors="flat"), "priors", ("observed", "uniform"))
+    Traceback (most recent call last):
+        ...
+    sc_annotate.errors.MethodError: LDA: priors must be one of 'observed', 'uniform', not 'flat'.
+    """
+    value = getattr(model, name)
+    if value not in choices:
+        raise MethodError(
+            f"{type(model).__name__}: {name} must be one of {', '.join(map(repr, choices))}, not {value!r}."
+        )
 
 
 class Unset:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from sc_annotate._core.arguments import result_name
 from sc_annotate._core.codec import sanitize
 from sc_annotate._data.obs import with_tables
+from sc_annotate._store.slots import result_name
 from sc_annotate.errors import StorageError
 
 if TYPE_CHECKING:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
+
+from sc_annotate.errors import StorageError
 
 SCHEMA: Final = 1
 """Number of the storage layout; raised when a slot changes its meaning."""
@@ -22,6 +24,15 @@ STATUSES: Final = (CONFIDENT, AMBIGUOUS, UNFAMILIAR, LOW_QUALITY, GIVEN)
 
 REASONS: Final = ("empty", "doublet", "ambient")
 """Why a cell is of low quality, the strongest first."""
+
+
+def result_name(key: Any) -> str:
+    """The name of a result, which files must be able to hold."""
+    if not isinstance(key, str) or not key or "/" in key or "\0" in key or key in (".", "..", "_index"):
+        raise StorageError(
+            f"the name of a result (key_added, key) must be a non-empty string without '/' that files can hold, not {key!r}."
+        )
+    return key
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sc_annotate._core.arguments import result_name
 from sc_annotate._core.codec import sanitize
 from sc_annotate._data.obs import in_memory, obs_of
-from sc_annotate._store.slots import SCHEMA, Slots
+from sc_annotate._store.slots import SCHEMA, Slots, result_name
 from sc_annotate.errors import StorageError
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sc_annotate._core.hyperparameters import need_choice, need_count, need_positive
+from sc_annotate._core.arguments import need_choice, need_count, need_positive
 from sc_annotate.annotators._base import Annotator, AnnotatorLike
 from sc_annotate.annotators.checks import (
     Training,

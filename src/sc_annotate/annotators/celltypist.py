@@ -10,7 +10,7 @@ import numpy as np
 from scipy.sparse import csr_array, issparse
 from scipy.special import expit, softmax
 
-from sc_annotate._core.hyperparameters import need_count, need_positive
+from sc_annotate._core.arguments import need_count, need_positive
 from sc_annotate.annotators._linear import LinearAnnotator, two_columns
 from sc_annotate.annotators._moments import as_dense, mean_and_sd
 from sc_annotate.annotators.checks import check_fit, check_predict, need_fitted

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from scipy.special import softmax
 
-from sc_annotate._core.hyperparameters import need_count, need_positive
+from sc_annotate._core.arguments import need_count, need_positive
 from sc_annotate.annotators._base import Annotator
 from sc_annotate.annotators._linear import normalise
 from sc_annotate.annotators._moments import as_dense, class_means, inverse_or_zero, typical_sd

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
-from sc_annotate._core.hyperparameters import need_choice
+from sc_annotate._core.arguments import need_choice
 from sc_annotate.annotators._linear import LinearAnnotator
 from sc_annotate.annotators._moments import inverse_or_zero, scale_columns
 from sc_annotate.annotators.checks import check_fit

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from sc_annotate._core.hyperparameters import need_choice, need_count, need_positive
+from sc_annotate._core.arguments import need_choice, need_count, need_positive
 from sc_annotate.annotators._linear import LinearAnnotator, two_columns
 from sc_annotate.annotators._moments import class_weights, inverse_or_zero, mean_and_sd, scale_columns
 from sc_annotate.annotators._platt import platt

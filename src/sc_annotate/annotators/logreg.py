@@ -11,8 +11,8 @@ from scipy.optimize import minimize_scalar
 from scipy.sparse import csr_array, issparse
 from scipy.special import log_softmax
 
+from sc_annotate._core.arguments import need_choice, need_count, need_positive
 from sc_annotate._core.arrays import rows
-from sc_annotate._core.hyperparameters import need_choice, need_count, need_positive
 from sc_annotate._core.softmax_regression import Columns, Loss, Softmax, Solver, softmax_regression
 from sc_annotate.annotators._linear import LinearAnnotator
 from sc_annotate.annotators._moments import class_weights, inverse_or_zero, mean_and_sd

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from scipy.special import softmax
 
-from sc_annotate._core.hyperparameters import need_choice, need_count, need_positive
+from sc_annotate._core.arguments import need_choice, need_count, need_positive
 from sc_annotate.annotators._base import Annotator
 from sc_annotate.annotators._linear import two_columns
 from sc_annotate.annotators._moments import as_dense, class_weights, inverse_or_zero, mean_and_sd, scale_columns

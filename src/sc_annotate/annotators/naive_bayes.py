@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
-from sc_annotate._core.hyperparameters import need_choice, need_positive
+from sc_annotate._core.arguments import need_choice, need_positive
 from sc_annotate.annotators._linear import LinearAnnotator
 from sc_annotate.annotators.checks import check_fit
 from sc_annotate.annotators.statistics import Statistics, class_means, ready

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from sc_annotate._core.hyperparameters import need_positive
+from sc_annotate._core.arguments import need_positive
 from sc_annotate.annotators._linear import LinearAnnotator
 from sc_annotate.annotators._moments import inverse_or_zero
 from sc_annotate.annotators.checks import check_fit

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
-from sc_annotate._core.hyperparameters import need_choice, need_count, need_positive
+from sc_annotate._core.arguments import need_choice, need_count, need_positive
 from sc_annotate.annotators._base import Annotator
 from sc_annotate.annotators._linear import normalise
 from sc_annotate.annotators.checks import check_fit, check_predict, need_fitted

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sc_annotate._core.arguments import result_name
 from sc_annotate._core.codec import sanitize
 from sc_annotate._core.settings import logger
+from sc_annotate._store.slots import result_name
 from sc_annotate._vocabulary.conditions import names_of
 from sc_annotate.errors import StorageError
 from sc_annotate.metrics import auroc

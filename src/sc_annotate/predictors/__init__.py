@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sc_annotate._core.hyperparameters import need_choice, need_count, need_positive
+from sc_annotate._core.arguments import need_choice, need_count, need_positive
 from sc_annotate.predictors._base import Predictor, PredictorLike
 from sc_annotate.predictors._embedding import screen_embedding
 from sc_annotate.predictors._gmt import read_gmt

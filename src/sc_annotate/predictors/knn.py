@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sc_annotate._core.hyperparameters import need_count
+from sc_annotate._core.arguments import need_count
 from sc_annotate.errors import MethodError
 from sc_annotate.predictors._base import Predictor
 from sc_annotate.predictors._double_ridge import GenePCA, TargetVectors

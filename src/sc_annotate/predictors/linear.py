@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sc_annotate._core.hyperparameters import need_count, need_positive
+from sc_annotate._core.arguments import need_count, need_positive
 from sc_annotate.errors import MethodError
 from sc_annotate.predictors._base import Predictor
 from sc_annotate.predictors._double_ridge import DoubleRidge

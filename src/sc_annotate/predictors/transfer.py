@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from sc_annotate._core.hyperparameters import need_positive
+from sc_annotate._core.arguments import need_positive
 from sc_annotate.errors import MethodError
 from sc_annotate.predictors._base import Predictor
 from sc_annotate.predictors._leave_one_out import need_two

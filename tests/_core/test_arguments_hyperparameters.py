@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sc_annotate import annotators, predictors
-from sc_annotate._core.hyperparameters import need_choice, need_count, need_positive
+from sc_annotate._core.arguments import need_choice, need_count, need_positive
 from sc_annotate.errors import MethodError
 from sc_annotate.predictors.knn import NearestPerturbations
 from sc_annotate.predictors.linear import Linear
