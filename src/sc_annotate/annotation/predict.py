@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sc_annotate._data.gene_match import GeneMatch
     from sc_annotate._data.read import Input
     from sc_annotate._data.transform import Transform, Wanted
+    from sc_annotate.annotation.evidence.coefficients import EvidenceModel
     from sc_annotate.annotation.fitting import Query
     from sc_annotate.annotation.model import AnnotationModel
     from sc_annotate.annotation.requests import PredictRequest
@@ -107,7 +108,7 @@ def predict(query: Query, model: AnnotationModel, ask: PredictRequest, *, counts
     )
 
 
-def align(query: Query, model: AnnotationModel, min_overlap: float) -> Aligned:
+def align(query: Query, model: AnnotationModel | EvidenceModel, min_overlap: float) -> Aligned:
     """Match the genes of query and model, and plan how the query comes to the model's scale."""
     found, matrix = query.found, query.matrix
     totals = read.total_counts(query.adata, matrix.total_counts_key, what="adata")

@@ -5,20 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
-
-from sc_annotate._data import gene_match as genes
-from sc_annotate._data import read
-from sc_annotate._data import transform as scales
+from sc_annotate._data.gene_match import MIN_SHARED_FRACTION
 from sc_annotate._data.matrix import MatrixRequest
+from sc_annotate._data.read import open_input
+from sc_annotate.annotation.fitting import Query
+from sc_annotate.annotation.predict import align
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import numpy as np
     from anndata import AnnData
     from numpy.typing import NDArray
 
-    from sc_annotate._data.transform import Transform, Wanted
+    from sc_annotate._data.transform import Transform
     from sc_annotate.annotation.evidence.coefficients import EvidenceModel
 
 
@@ -47,26 +47,11 @@ def open_again(adata: AnnData, params: Mapping[str, Any], model: EvidenceModel) 
     tables = [adata.var, *([adata.raw.var] if adata.raw is not None else [])]
     # The column may have been one of the reference alone.
     symbols = matrix.gene_symbols if any(matrix.gene_symbols in table for table in tables) else None
-    found = read.open_input(adata, matrix.but(gene_symbols=symbols, use_rep=None))
-    totals = read.total_counts(adata, matrix.total_counts_key, what="adata")
-    least = float(params.get("min_overlap", genes.MIN_SHARED_FRACTION))
-    what = ("adata", "the reference")
-    shared = genes.match(found.names, model.names, what=what, min_fraction=least)
-    columns = np.full(len(model.means), -1, dtype=np.intp)
-    columns[shared.reference] = shared.query
-    panel = None
-    if model.panel is not None and totals is None:
-        panel = genes.match(found.names, model.panel, what=what, min_fraction=least).query
-    plan = scales.plan(
-        found.values,
-        what="adata",
-        wanted=cast("Wanted", model.input),
-        stated=matrix.values,
-        totals=totals,
-        panel=panel,
-        alternatives=found.alternatives,
-    )
-    return OpenedMatrix(found.source.X, found.source.names, plan, columns)
+    matrix = matrix.but(gene_symbols=symbols, use_rep=None)
+    query = Query(adata, matrix, open_input(adata, matrix))
+    aligned = align(query, model, float(params.get("min_overlap", MIN_SHARED_FRACTION)))
+    source = query.found.source
+    return OpenedMatrix(source.X, source.names, aligned.scale, aligned.columns)
 
 
 def _text(value: Any) -> str | None:
