@@ -463,7 +463,7 @@ def other_safetensors_file(c: Call) -> None:
     c.reference, c.labels_key = c.folder / "m.safetensors", None
 
 
-@case(MatrixError, "same terms")
+@case(MatrixError, "use_rep= for both or for neither")
 def model_of_genes_asked_about_a_representation(c: Call) -> None:
     c.reference = sca.tl.fit_annotator(c.reference, "cell_type", method="nearest_centroid", cv=0)
     c.labels_key, c.kwargs = None, {"use_rep": "X_pca"}

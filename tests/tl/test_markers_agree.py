@@ -151,7 +151,7 @@ def test_the_same_lists_agree_with_their_own_labels(pbmc: AnnData) -> None:
     [
         ({"markers": "pbmc", "types": {"CD19 B": "B cell"}}, LabelError, r"Did you mean 'CD19\+ B'"),
         ({"markers": "pbmc", "types": {"CD19+ B": "B cells"}}, LabelError, "Did you mean 'B cell'"),
-        ({"markers": "pbmc", "types": ["B cell"]}, LabelError, "must be a dict"),
+        ({"markers": "pbmc", "types": ["B cell"]}, InputError, "types must be a dict"),
         ({"markers": "pbmc"}, LabelError, "no label has a list"),
         ({"markers": "pbmc", "types": {"CD19+ B": ["B cell"]}}, LabelError, "does not exist"),
         ({"markers": None}, InputError, "must be a dict of genes"),

@@ -72,7 +72,7 @@ def test_annotating_again_drops_the_vote(query: AnnData, pair: tuple[AnnData, An
 def test_bad_input(query: AnnData) -> None:
     with pytest.raises(InputError, match="groupby"):
         sca.tl.vote(query, "leiden")
-    with pytest.raises(InputError, match="share from 0 to 1"):
+    with pytest.raises(InputError, match="must be a number between 0 and 1"):
         sca.tl.vote(query, "louvain", min_share=2)
     query.obs["gaps"] = [None, *["a"] * 199]
     with pytest.raises(InputError, match="missing for 1 cells"):

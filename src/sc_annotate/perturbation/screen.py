@@ -75,7 +75,7 @@ def check_profiles(profiles: Any, *, what: str = "profiles") -> AnnData:
         )
     stored = profiles.uns[PROFILES]
     if not isinstance(stored, dict) or stored.get("schema") != 1:
-        raise InputError(f"{what} holds profiles of another version of sc_annotate. Make them anew.")
+        raise InputError(f"{what} holds profiles of another version of sc_annotate. Make them again.")
     lacking = [name for name in ("targets", "is_control") if name not in profiles.obs]
     if lacking or "control" not in profiles.layers:
         raise InputError(
