@@ -74,6 +74,6 @@ html_theme_options = {
     "path_to_docs": "docs",
     "use_repository_button": True,
     "show_toc_level": 2,
-    # The search field stands in the sidebar; pydata-sphinx-theme adds a second one at the top.
+    # The search field is in the sidebar; pydata-sphinx-theme adds a second one at the top.
     "navbar_persistent": [],
 }

@@ -126,7 +126,7 @@ def test_what_holds_for_every_set(score: str, by: str, k: int, decimals: int | N
         assert (sets >= before).all()
         before = sets
         fell = model.fallback(coverage)
-        own = np.setdiff1d(np.arange(k), [*fell["marginal"], *fell["everything"]])
+        own = np.setdiff1d(np.arange(k), [*fell["marginal"], *fell["all_types"]])
         np.testing.assert_array_equal(sets[:, own], ((p > 1 - coverage + 1e-9) | call)[:, own])
     assert before.all()  # 150 cells cannot tell 99.9 %
 
@@ -137,15 +137,15 @@ def test_label_conditional_falls_back_and_says_so() -> None:
     proba, codes = proba[keep], codes[keep]
     model = Conformal(by="label").fit(proba, codes)
     assert model.fallback_ == {"marginal": [3]}
-    assert model.fallback(0.9) == {"marginal": [3], "everything": []}
-    assert model.fallback(0.95) == {"marginal": [2, 3], "everything": []}  # 12 cells: fewer than 19
+    assert model.fallback(0.9) == {"marginal": [3], "all_types": []}
+    assert model.fallback(0.95) == {"marginal": [2, 3], "all_types": []}  # 12 cells: fewer than 19
     everyone = Conformal().fit(proba, codes)
     own = np.sort(1 - proba[codes == 2, 2])
     assert model.thresholds(0.9)[3] == everyone.thresholds(0.9)[3]
     assert model.thresholds(0.9)[2] == own[11]  # ceil(13 * 0.9) = 12
     assert model.thresholds(0.95)[2] == max(own[-1], everyone.thresholds(0.95)[2])
     assert everyone.fallback_ == {"marginal": []}
-    assert everyone.fallback(0.9) == {"marginal": [], "everything": []}
+    assert everyone.fallback(0.9) == {"marginal": [], "all_types": []}
 
 
 def test_a_class_absent_from_calibration() -> None:
@@ -163,7 +163,7 @@ def test_one_cell_and_no_cells() -> None:
     for by in ("marginal", "label", "clustered"):
         model = Conformal(by=by).fit(proba, codes)  # type: ignore[arg-type]
         assert model.sets(proba, 0.9).all()
-        assert model.fallback(0.9) == {"marginal": [], "everything": [0, 1, 2]}
+        assert model.fallback(0.9) == {"marginal": [], "all_types": [0, 1, 2]}
         assert model.p_values(proba)[0, codes[0]] == 1.0
         assert model.sets(proba[:0], 0.9).shape == (0, 3)
 

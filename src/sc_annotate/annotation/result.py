@@ -173,7 +173,7 @@ def trusted(model: AnnotationModel, prediction: Prediction, ask: PredictRequest)
             "thresholds": sets.thresholds(ask.coverage),
             **sets.to_arrays()[1],
             "types_with_the_common_threshold": [str(model.classes[i]) for i in fell["marginal"]],
-            "types_in_every_set": [str(model.classes[i]) for i in fell["everything"]],
+            "types_in_every_set": [str(model.classes[i]) for i in fell["all_types"]],
         },
         "familiarity": _familiarity(model, prediction, ask.trust.false_positive_rate),
     }

@@ -151,14 +151,14 @@ class Conformal:
 
         Returns
         -------
-        ``marginal``: those that take the threshold of all cells though another was requested. ``everything``: those
+        ``marginal``: those that take the threshold of all cells though another was requested. ``all_types``: those
         that are in every set, because all cells together are too few for this coverage.
         """
         q = self._quantiles(coverage)
         none = np.flatnonzero(~np.isfinite(self.thresholds(coverage))).tolist()
         fell = (self.cluster_ < 0) | ~np.isfinite(q[self.cluster_ + 1])
         own = self.by != "marginal" and not none
-        return {"marginal": np.flatnonzero(fell & own).tolist(), "everything": none}
+        return {"marginal": np.flatnonzero(fell & own).tolist(), "all_types": none}
 
     def sets(self, proba: ArrayLike, coverage: float) -> NDArray[np.bool_]:
         """Which classes are in the set of each cell, bool, shape (n, k); the label (``argmax``) always is.
