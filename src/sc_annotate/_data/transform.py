@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -42,7 +43,7 @@ class Transform:
     notes: list[str] = field(default_factory=list)
 
     def __call__(self, block: Block, where: slice | NDArray[np.intp]) -> Block:
-        known = self.identity or (self.keep_totals and self.unlog == np.e and self.rescale == 1.0)
+        known = self.identity or (self.keep_totals and self.unlog == math.e and self.rescale == 1.0)
         out = block.astype(np.float32, copy=not known)
         if sparse.issparse(out) and out is not block and block.has_canonical_format:
             # Same entries, so it need not be looked at again.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -28,7 +29,7 @@ MAX_NATURAL = 14.0
 MAX_LOG = 24.0
 # Standard deviations of fewer cells are too uncertain to recognise.
 FEW_CELLS = 20
-BASES: dict[Base, float] = {"e": np.e, "2": 2.0, "10": 10.0}
+BASES: dict[Base, float] = {"e": math.e, "2": 2.0, "10": 10.0}
 
 
 def detect(sample: sparse.csr_matrix, values: NDArray[np.float64], recorded_base: float | None) -> Detected:
