@@ -12,13 +12,16 @@ from matplotlib import pyplot as plt
 
 import sc_annotate as sca
 from made_predictions import condition_names, made_board
+from sc_annotate._core.arguments import value_of
 from sc_annotate.errors import InputError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from anndata import AnnData
 
 PERTURBED = ("effects", "interactions", "leaderboard", "perturbation", "perturbation_errors", "sd_ratio")
-SHARED_FIRST, SHARED_LAST = ["adata", "key"], ["ax", "show", "return_fig"]
+SHARED_FIRST, SHARED_LAST = ["adata", "key"], ["ax", "show", "save", "return_fig"]
 CONDITION, UNMEASURED = condition_names(10)[3], condition_names(10)[2]
 
 # Arguments without which the plot cannot be drawn, or is drawn of another result than "annotation".
@@ -127,7 +130,7 @@ def picture(objects: dict[str, AnnData], name: str, arguments: dict[str, Any]) -
 def test_signature(name: str) -> None:
     parameters = inspect.signature(getattr(sca.pl, name)).parameters
     assert list(parameters)[:2] == SHARED_FIRST
-    assert list(parameters)[-3:] == SHARED_LAST
+    assert list(parameters)[-4:] == SHARED_LAST
     kinds = [parameter.kind for parameter in parameters.values()]
     assert set(kinds[:2]) == {inspect.Parameter.POSITIONAL_OR_KEYWORD}
     assert set(kinds[2:]) == {inspect.Parameter.KEYWORD_ONLY}
@@ -166,3 +169,28 @@ def test_axes_are_drawn_on_or_refused(objects: dict[str, AnnData], name: str) ->
         call(objects, name, {"ax": list(plt.subplots(1, n + 1)[1])})
     with pytest.raises(InputError, match="ax must be"):
         call(objects, name, {"ax": 3})
+
+
+@pytest.mark.parametrize("name", sca.pl.__all__)
+def test_the_key_may_stand_second(objects: dict[str, AnnData], name: str) -> None:
+    arguments = NEEDED.get(name, {})
+    usual = inspect.signature(getattr(sca.pl, name)).parameters["key"].default
+    key = arguments.get("key", str(value_of(usual)))
+    rest = {word: value for word, value in arguments.items() if word != "key"}
+    assert getattr(sca.pl, name)(objects[name], key, **rest)
+    with pytest.raises(InputError, match="'no_such_result'"):
+        getattr(sca.pl, name)(objects[name], "no_such_result", **rest)
+
+
+@pytest.mark.parametrize("name", sca.pl.__all__)
+def test_every_picture_can_be_written(objects: dict[str, AnnData], name: str, tmp_path: Path) -> None:
+    path = tmp_path / "picture.svg"
+    path.write_text("overwritten")
+    drawn = call(objects, name, {"save": path, "show": False})
+    assert "</svg>" in path.read_text()
+    assert not isinstance(drawn, plt.Figure)
+    plt.close("all")
+    with pytest.raises(InputError, match="no folder"):
+        call(objects, name, {"save": tmp_path / "absent" / "a.png"})
+    # Refused before anything was drawn.
+    assert not plt.get_fignums()

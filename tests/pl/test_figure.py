@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
+import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 
 import sc_annotate as sca
+from sc_annotate.errors import InputError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from anndata import AnnData
 
 CALLS = {
@@ -86,7 +87,6 @@ def written(_drawable: AnnData, tmp_path_factory: pytest.TempPathFactory) -> Pat
 def test_saved_results_draw_the_same(annotated: AnnData, written: Path, call: Any) -> None:
     """What h5ad makes of strings, colours and tables can be drawn too."""
     import anndata as ad
-    import numpy as np
 
     # As writing does, in the object that is written.
     annotated.strings_to_categoricals()
@@ -96,3 +96,62 @@ def test_saved_results_draw_the_same(annotated: AnnData, written: Path, call: An
         figure.canvas.draw()
         pictures.append(np.asarray(figure.canvas.buffer_rgba()).copy())
     np.testing.assert_array_equal(*pictures)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "start"), [("png", b"\x89PNG"), ("pdf", b"%PDF"), ("SVG", b"<?xml"), ("jpg", b"\xff\xd8")]
+)
+@pytest.mark.parametrize("kind", [str, Path])
+def test_the_suffix_decides_the_format(
+    annotated: AnnData, tmp_path: Path, suffix: str, start: bytes, kind: Any
+) -> None:
+    path = tmp_path / f"labels.of.all.{suffix}"
+    sca.pl.status(annotated, save=kind(path))
+    assert path.read_bytes().startswith(start)
+
+
+def test_written_in_full_and_as_fine_as_print_needs(annotated: AnnData, tmp_path: Path) -> None:
+    """The legend beside the caller's Axes is not cut off."""
+    figure, ax = plt.subplots(figsize=(3, 3))
+    ax.set_position((0.1, 0.1, 0.9, 0.9))
+    path = tmp_path / "a.png"
+    sca.pl.methods(annotated, ax=ax, save=path)
+    height, width = plt.imread(path).shape[:2]
+    assert min(height, width) > 600
+    box = figure.get_tightbbox(figure.canvas.get_renderer())
+    np.testing.assert_allclose([width / 300, height / 300], [box.width + 0.16, box.height + 0.16], atol=0.1)
+    with mpl.rc_context({"savefig.dpi": 50}):
+        sca.pl.methods(annotated, save=path)
+    assert max(plt.imread(path).shape[:2]) < 600
+
+
+@pytest.mark.parametrize(
+    ("save", "message"),
+    [
+        (True, "path of a file to write"),
+        (3, "path of a file to write"),
+        (b"a.png", "path of a file to write"),
+        ("picture", r"no suffix.*\.png"),
+        ("", r"no suffix"),
+        ("picture.docx", r"'\.docx'.*\.pdf"),
+        ("absent/picture.png", "no folder.*absent"),
+        ("folder.png", "is a folder"),
+    ],
+)
+def test_files_that_cannot_be_written(
+    annotated: AnnData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, save: Any, message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder.png").mkdir()
+    with pytest.raises(InputError, match=message):
+        sca.pl.status(annotated, save=save)
+    assert not plt.get_fignums()
+
+
+def test_an_error_of_the_disk_is_ours(annotated: AnnData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(mpl.figure.Figure, "savefig", full)
+    with pytest.raises(InputError, match=r"could not be written.*No space left"):
+        sca.pl.status(annotated, save=tmp_path / "a.png")

@@ -149,6 +149,11 @@ PARAMETERS: dict[str, str] = {
         show
             Whether to show the figure; by default only where matplotlib is interactive.
         """,
+    "save": """
+        save
+            Path of a file to write the figure to; its suffix is the format, such as ``.png`` or ``.pdf``. A file that is
+            there is overwritten.
+        """,
     "return_fig": """
         return_fig
             Return the figure instead of the Axes.

@@ -13,10 +13,11 @@ from sc_annotate._store.stored import read_annotation
 from sc_annotate.errors import InputError
 from sc_annotate.pl import _style as style
 from sc_annotate.pl._embedding import Panel, axes_for, basis_of, coordinates, write_names
-from sc_annotate.pl._figure import finish
+from sc_annotate.pl._figure import check_save, finish
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from os import PathLike
 
     import pandas as pd
     from anndata import AnnData
@@ -34,6 +35,7 @@ def annotation(
     size: float | None = None,
     ax: Axes | Sequence[Axes] | None = None,
     show: bool | None = None,
+    save: str | PathLike[str] | None = None,
     return_fig: bool = False,
 ) -> Axes | dict[str, Axes] | Figure:
     """Draw labels and confidence on an embedding.
@@ -54,6 +56,7 @@ def annotation(
     ax
         Axes to draw on, one for each entry of `color`; a new figure otherwise.
     %(show)s
+    %(save)s
     %(return_fig)s
 
     Returns
@@ -76,6 +79,7 @@ def annotation(
     >>> sorted(sca.pl.annotation(query, basis="umap", show=False))
     ['confidence', 'label']
     """
+    check_save(save)
     frame = read_annotation(adata, key)
     colors = _colors(color, frame, key)
     rep = basis_of(adata, basis)
@@ -90,7 +94,7 @@ def annotation(
         write_names(
             axes, rep, _headline(adata, key) if name == "label" else f"{key}: {name.replace('_', ' ')}", panel, places
         )
-    return finish(drawn if len(drawn) > 1 else drawn[colors[0]], show=show, return_fig=return_fig)
+    return finish(drawn if len(drawn) > 1 else drawn[colors[0]], show=show, save=save, return_fig=return_fig)
 
 
 def _headline(adata: AnnData, key: str) -> str:

@@ -15,10 +15,12 @@ from sc_annotate._store.stored import read_annotation, read_baseline
 from sc_annotate.errors import InputError, LabelError, StorageError
 from sc_annotate.pl import _heatmap as heatmap
 from sc_annotate.pl import _style as style
-from sc_annotate.pl._figure import finish, one_axes
+from sc_annotate.pl._figure import check_save, finish, one_axes
 from sc_annotate.pl._order import by_similarity
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     from anndata import AnnData
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -43,6 +45,7 @@ def confusion(
     normalize: Literal["true"] | None = "true",
     ax: Axes | None = None,
     show: bool | None = None,
+    save: str | PathLike[str] | None = None,
     return_fig: bool = False,
 ) -> Axes | Figure:
     """Draw true types (rows) against predicted types (columns).
@@ -62,6 +65,7 @@ def confusion(
         ``"true"`` for the share of each true type, None for numbers of cells.
     %(ax)s
     %(show)s
+    %(save)s
     %(return_fig)s
 
     Returns
@@ -87,6 +91,7 @@ def confusion(
     >>> ax.get_xlabel(), ax.get_ylabel()
     ('predicted type', 'cell_type')
     """
+    check_save(save)
     if normalize not in ("true", None):
         raise InputError(f"normalize must be 'true' (share of each true type) or None (cells), not {normalize!r}.")
     table = _held_out(adata, key) if truth is None else _against(adata, key, truth)
@@ -103,7 +108,7 @@ def confusion(
     ax = _draw(ax, values, counts[np.ix_(rows, columns)], types[rows], types[columns], normalize)
     style.title(ax, table.title)
     style.axis_names(ax, "predicted type", "true type (held out)" if truth is None else truth)
-    return finish(ax, show=show, return_fig=return_fig)
+    return finish(ax, show=show, save=save, return_fig=return_fig)
 
 
 def _held_out(adata: AnnData, key: str) -> Table:

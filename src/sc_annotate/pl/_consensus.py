@@ -13,9 +13,11 @@ from sc_annotate._store.stored import read_annotation, read_disagreements
 from sc_annotate.errors import StorageError
 from sc_annotate.pl import _heatmap as heatmap
 from sc_annotate.pl import _style as style
-from sc_annotate.pl._figure import finish, one_axes
+from sc_annotate.pl._figure import check_save, finish, one_axes
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     from anndata import AnnData
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -32,6 +34,7 @@ def consensus(
     *,
     ax: Axes | None = None,
     show: bool | None = None,
+    save: str | PathLike[str] | None = None,
     return_fig: bool = False,
 ) -> Axes | Figure:
     """Draw how often each method disagrees with a consensus, type by type.
@@ -49,6 +52,7 @@ def consensus(
         Name of the consensus (``key_added``).
     %(ax)s
     %(show)s
+    %(save)s
     %(return_fig)s
 
     Returns
@@ -72,6 +76,7 @@ def consensus(
     >>> [text.get_text() for text in ax.get_xticklabels()]
     ['nearest_centroid', 'naive_bayes', 'any method']
     """
+    check_save(save)
     differs, frame = read_disagreements(adata, key), read_annotation(adata, key)
     labelled = np.isfinite(frame["confidence"].to_numpy(dtype=float))
     if not labelled.any():
@@ -111,7 +116,7 @@ def consensus(
     left = f"left out: {int((~labelled).sum()):,} cells not labelled by all methods"
     head = f"disagreement with {key}, % of cells"
     style.title(ax, [head, *([left] if not labelled.all() else [])])
-    return finish(ax, show=show, return_fig=return_fig)
+    return finish(ax, show=show, save=save, return_fig=return_fig)
 
 
 def _with_weights(adata: AnnData, key: str, names: list[str]) -> list[str]:

@@ -10,7 +10,7 @@ from sc_annotate._core.docs import documented
 from sc_annotate._store.perturbation_slots import DEFAULT_KEY
 from sc_annotate.errors import InputError
 from sc_annotate.pl import _style as style
-from sc_annotate.pl._figure import color_bar, finish, given_axes, new_axes
+from sc_annotate.pl._figure import check_save, color_bar, finish, given_axes, new_axes
 from sc_annotate.pl._frame import narrow
 from sc_annotate.pl._heatmap import font_for
 from sc_annotate.pl._perturbation_stored import read_predicted
@@ -18,6 +18,7 @@ from sc_annotate.pl._perturbation_words import in_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from os import PathLike
 
     from anndata import AnnData
     from matplotlib.axes import Axes
@@ -48,6 +49,7 @@ def effects(
     conditions: Sequence[str] | None = None,
     ax: Sequence[Axes] | None = None,
     show: bool | None = None,
+    save: str | PathLike[str] | None = None,
     return_fig: bool = False,
 ) -> dict[str, Axes] | Figure:
     """Draw a heat map of predicted changes, conditions x genes, and beside it of the observed ones where there are any.
@@ -72,6 +74,7 @@ def effects(
     ax
         Two Axes to draw on, one where nothing was measured; a new figure otherwise.
     %(show)s
+    %(save)s
     %(return_fig)s
 
     Returns
@@ -93,6 +96,7 @@ def effects(
     >>> sorted(sca.pl.effects(screen, n_genes=10, show=False))
     ['observed', 'predicted']
     """
+    check_save(save)
     found = read_predicted(adata, key)
     if layer not in LAYERS:
         raise InputError(f"layer must be one of {', '.join(map(repr, LAYERS))}, not {layer!r}.")
@@ -115,7 +119,7 @@ def effects(
     maps = {"predicted": predicted[order][:, genes]}
     if np.isfinite(observed).any():
         maps["observed"] = observed[order][:, genes]
-    return finish(_draw(found, maps, rows, genes, layer, ax), show=show, return_fig=return_fig)
+    return finish(_draw(found, maps, rows, genes, layer, ax), show=show, save=save, return_fig=return_fig)
 
 
 def _layout(

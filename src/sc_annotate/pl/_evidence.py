@@ -11,11 +11,12 @@ from sc_annotate.errors import InputError
 from sc_annotate.pl._evidence_bars import bars
 from sc_annotate.pl._evidence_dots import dots
 from sc_annotate.pl._evidence_rows import chosen_rows
-from sc_annotate.pl._figure import finish
+from sc_annotate.pl._figure import check_save, finish
 from sc_annotate.pl._style import type_colors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from os import PathLike
 
     from anndata import AnnData
     from matplotlib.axes import Axes
@@ -33,6 +34,7 @@ def evidence(
     gene_symbols: str | None = None,
     ax: Any = None,
     show: bool | None = None,
+    save: str | PathLike[str] | None = None,
     return_fig: bool = False,
 ) -> Axes | dict[str, Axes] | Figure:
     """Draw the genes that drove the predictions, from :func:`sc_annotate.tl.evidence`.
@@ -62,6 +64,7 @@ def evidence(
     ax
         Axes to draw on; for bars of several groups, as many. A new figure otherwise.
     %(show)s
+    %(save)s
     %(return_fig)s
 
     Returns
@@ -86,6 +89,7 @@ def evidence(
     >>> len(ax.get_xticklabels()) == query.obs["annotation"].nunique()
     True
     """
+    check_save(save)
     stored = read_evidence(adata, key)
     labels = read_annotation(adata, key)["label"]
     if style not in ("dots", "bars"):
@@ -108,4 +112,4 @@ def evidence(
         drawn = dots(ax, stored, found, colors, key, n_genes)
     else:
         drawn = bars(ax, found, colors, key, n_genes or 5)
-    return finish(drawn, show=show, return_fig=return_fig)
+    return finish(drawn, show=show, save=save, return_fig=return_fig)

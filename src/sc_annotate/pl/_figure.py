@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -18,6 +21,9 @@ PAD = 0.08
 
 LONGEST_BAR = 3.0
 """Inches of a colour bar."""
+
+DPI = 300
+"""Pixels an inch of written pictures, where the settings of matplotlib do not say."""
 
 Drawn = TypeVar("Drawn", bound="Axes | dict[str, Axes]")
 
@@ -67,8 +73,30 @@ def pair(ax: Any, width: float, height: float, shares: tuple[float, float], name
     return list(plt.subplots(1, 2, figsize=(width, height), layout=engine, width_ratios=shares)[1])
 
 
-def finish(drawn: Drawn, *, show: bool | None, return_fig: bool) -> Drawn | Figure:
-    """Show the figure if requested, and return the Axes or their figure.
+def check_save(save: Any) -> Path | None:
+    """Refuse, before anything is drawn, what cannot be the file of a picture."""
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    if save is None:
+        return None
+    if not isinstance(save, str | PathLike) or not isinstance(os.fspath(save), str):
+        raise InputError(f"save must be the path of a file to write, such as 'labels.pdf', not {save!r}.")
+    path, known = Path(save), FigureCanvasBase.filetypes
+    suffix = path.suffix.removeprefix(".").lower()
+    if suffix not in known:
+        has = f"the suffix {path.suffix!r}, which is no format of pictures" if suffix else "no suffix"
+        raise InputError(
+            f"save={str(save)!r} has {has}. Name a file that ends in one of {', '.join(f'.{s}' for s in sorted(known))}."
+        )
+    if not path.parent.is_dir():
+        raise InputError(f"save={str(save)!r}: there is no folder {str(path.parent)!r}. Make it first.")
+    if path.is_dir():
+        raise InputError(f"save={str(save)!r} is a folder. Name a file in it.")
+    return path
+
+
+def finish(drawn: Drawn, *, show: bool | None, save: Any, return_fig: bool) -> Drawn | Figure:
+    """Write and show the figure if requested, and return the Axes or their figure.
 
     By default figures are shown where matplotlib is interactive (a notebook), unless they are returned: a returned figure
     shows itself there.
@@ -78,9 +106,23 @@ def finish(drawn: Drawn, *, show: bool | None, return_fig: bool) -> Drawn | Figu
 
     first = next(iter(drawn.values())) if isinstance(drawn, dict) else drawn
     figure: Figure = first.figure.figure  # twice: the Axes may lie in a subfigure
+    path = check_save(save)
+    if path is not None:
+        _write(figure, path)
     if show or (show is None and mpl.is_interactive() and not return_fig):
         plt.show()
     return figure if return_fig else drawn
+
+
+def _write(figure: Figure, path: Path) -> None:
+    """Write all of the figure: legends that leave the page of the caller's figure too."""
+    import matplotlib as mpl
+
+    dpi = mpl.rcParams["savefig.dpi"]
+    try:
+        figure.savefig(path, dpi=DPI if dpi == "figure" else dpi, bbox_inches="tight", pad_inches=PAD)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise InputError(f"save={str(path)!r}: the picture could not be written ({error}).") from error
 
 
 def color_bar(ax: Axes, shades: Any, name: str = "", *, aspect: float = 25) -> None:

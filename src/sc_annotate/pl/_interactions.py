@@ -12,11 +12,12 @@ from sc_annotate._store.storage import check_key
 from sc_annotate.errors import StorageError
 from sc_annotate.pl import _perturbation_words as words
 from sc_annotate.pl import _style as style
-from sc_annotate.pl._figure import finish, pair
+from sc_annotate.pl._figure import check_save, finish, pair
 from sc_annotate.pl._frame import beside, frame, legend, narrow, percent, rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from os import PathLike
 
     from anndata import AnnData
     from matplotlib.axes import Axes
@@ -39,6 +40,7 @@ def interactions(
     *,
     ax: Sequence[Axes] | None = None,
     show: bool | None = None,
+    save: str | PathLike[str] | None = None,
     return_fig: bool = False,
 ) -> dict[str, Axes] | Figure:
     """Draw how well predictions find genetic interactions, and of what class the interactions are.
@@ -59,6 +61,7 @@ def interactions(
     ax
         Two Axes to draw on; a new figure otherwise.
     %(show)s
+    %(save)s
     %(return_fig)s
 
     Returns
@@ -86,6 +89,7 @@ def interactions(
     >>> sorted(sca.pl.interactions(profiles, show=False))
     ['classes', 'curves']
     """
+    check_save(save)
     found = _read(adata, key)
     names = [f"{CLASSES[c][0]}: {CLASSES[c][1]}" for c in CLASSES]
     wide = style.width_of(names, style.FONT)
@@ -100,7 +104,7 @@ def interactions(
     )
     _curves(axes[0], curves, methods, found)
     _classes(axes[1], found, names)
-    return finish(dict(zip(("curves", "classes"), axes, strict=True)), show=show, return_fig=return_fig)
+    return finish(dict(zip(("curves", "classes"), axes, strict=True)), show=show, save=save, return_fig=return_fig)
 
 
 def _read(adata: Any, key: str) -> dict[str, Any]:

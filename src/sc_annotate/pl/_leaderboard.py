@@ -13,13 +13,14 @@ from sc_annotate._store.perturbation_slots import DEFAULT_KEY
 from sc_annotate.errors import InputError
 from sc_annotate.pl import _perturbation_words as words
 from sc_annotate.pl import _style as style
-from sc_annotate.pl._figure import finish, given_axes, new_axes
+from sc_annotate.pl._figure import check_save, finish, given_axes, new_axes
 from sc_annotate.pl._frame import beside, narrow
 from sc_annotate.pl._perturbation_stored import read_board
 from sc_annotate.pl._perturbation_words import method_rows, width_of, without_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from os import PathLike
 
     from anndata import AnnData
     from matplotlib.axes import Axes
@@ -43,6 +44,7 @@ def leaderboard(
     metrics: Sequence[str] | None = None,
     ax: Sequence[Axes] | None = None,
     show: bool | None = None,
+    save: str | PathLike[str] | None = None,
     return_fig: bool = False,
 ) -> dict[str, Axes] | Figure:
     """Draw how well methods predict held-out perturbations, one panel per metric.
@@ -65,6 +67,7 @@ def leaderboard(
     ax
         As many Axes as metrics; a new figure otherwise, which then has the verdict in its title.
     %(show)s
+    %(save)s
     %(return_fig)s
 
     Returns
@@ -87,6 +90,7 @@ def leaderboard(
     >>> sorted(sca.pl.leaderboard(screen, metrics=["l2", "discrimination"], show=False))
     ['discrimination', 'l2']
     """
+    check_save(save)
     board = read_board(adata, key, kind)
     if isinstance(metrics, str):
         raise InputError(f"metrics must be a list of names, such as [{metrics!r}].")
@@ -98,7 +102,7 @@ def leaderboard(
     for i, (metric, j, one) in enumerate(zip(chosen, columns, axes, strict=True)):
         method_rows(one, board, board.methods, named=i in first)
         _panel(one, board, metric, j)
-    return finish(dict(zip(chosen, axes, strict=True)), show=show, return_fig=return_fig)
+    return finish(dict(zip(chosen, axes, strict=True)), show=show, save=save, return_fig=return_fig)
 
 
 def _axes(ax: Any, board: Board, n: int) -> tuple[list[Axes], set[int]]:

@@ -14,11 +14,12 @@ from sc_annotate._store.storage import read_uns
 from sc_annotate._store.stored import read_annotation
 from sc_annotate.errors import StorageError
 from sc_annotate.pl import _style as style
-from sc_annotate.pl._figure import finish, one_axes
+from sc_annotate.pl._figure import check_save, finish, one_axes
 from sc_annotate.pl._heatmap import font_for, pitch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from os import PathLike
 
     import pandas as pd
     from anndata import AnnData
@@ -62,6 +63,7 @@ def levels(
     *,
     ax: Axes | None = None,
     show: bool | None = None,
+    save: str | PathLike[str] | None = None,
     return_fig: bool = False,
 ) -> Axes | Figure:
     """Draw how the labels of each level divide into those of the next, coarse to fine.
@@ -76,6 +78,7 @@ def levels(
     %(key)s
     %(ax)s
     %(show)s
+    %(save)s
     %(return_fig)s
 
     Returns
@@ -100,6 +103,7 @@ def levels(
     >>> [label.get_text() for label in ax.get_xticklabels()]
     ['lineage', 'cell_type']
     """
+    check_save(save)
     names, table, sure = _columns(adata, key)
     roots = _forest(table, sure, 0, np.arange(len(table)))
     nodes = list(_walk(roots))
@@ -126,7 +130,7 @@ def levels(
     n_given = int(sure[-1].isna().sum())
     head = [f"{key}: {len(table):,} cells; cells · mean confidence"]
     style.title(drawn, [*head, *([f"{n_given:,} pre-labelled"] if n_given else [])])
-    return finish(drawn, show=show, return_fig=return_fig)
+    return finish(drawn, show=show, save=save, return_fig=return_fig)
 
 
 def _columns(adata: AnnData, key: str) -> tuple[list[str], pd.DataFrame, list[pd.Series]]:

@@ -13,10 +13,12 @@ from sc_annotate._store.stored import read_annotation
 from sc_annotate.errors import StorageError
 from sc_annotate.pl import _heatmap as heatmap
 from sc_annotate.pl import _style as style
-from sc_annotate.pl._figure import color_bar, finish, one_axes
+from sc_annotate.pl._figure import check_save, color_bar, finish, one_axes
 from sc_annotate.pl._frame import RED, narrow
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     import pandas as pd
     from anndata import AnnData
     from matplotlib.axes import Axes
@@ -36,6 +38,7 @@ def markers_agree(
     *,
     ax: Axes | None = None,
     show: bool | None = None,
+    save: str | PathLike[str] | None = None,
     return_fig: bool = False,
 ) -> Axes | Figure:
     """Draw how well each marker list agrees with each label.
@@ -53,6 +56,7 @@ def markers_agree(
     %(key)s
     %(ax)s
     %(show)s
+    %(save)s
     %(return_fig)s
 
     Returns
@@ -75,6 +79,7 @@ def markers_agree(
     >>> [text.get_text() for text in ax.get_yticklabels()]
     ['CD19+ B  (n=34)', 'CD56+ NK  (n=8)']
     """
+    check_save(save)
     found = read_uns(adata, key).get("markers_agree")
     if not isinstance(found, dict) or "scores" not in found:
         raise StorageError(
@@ -113,7 +118,7 @@ def markers_agree(
     left = _texts(found.get("unmatched", []))
     without = f"without a list: {', '.join(style.shorten(left[:5]))}{', ...' if len(left) > 5 else ''}"
     style.title(ax, narrow([*head, *([without] if left else [])], 46))
-    return finish(ax, show=show, return_fig=return_fig)
+    return finish(ax, show=show, save=save, return_fig=return_fig)
 
 
 def _texts(values: Any) -> list[str]:

@@ -13,9 +13,11 @@ from sc_annotate._store.storage import read_uns
 from sc_annotate._store.stored import read_baseline
 from sc_annotate.errors import InputError
 from sc_annotate.pl import _style as style
-from sc_annotate.pl._figure import finish, one_axes
+from sc_annotate.pl._figure import check_save, finish, one_axes
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     import pandas as pd
     from anndata import AnnData
     from matplotlib.axes import Axes
@@ -34,6 +36,7 @@ def methods(
     metric: Literal["macro_f1", "accuracy"] = "macro_f1",
     ax: Axes | None = None,
     show: bool | None = None,
+    save: str | PathLike[str] | None = None,
     return_fig: bool = False,
 ) -> Axes | Figure:
     """Draw the held-out scores of compared methods, the best above, with their intervals.
@@ -53,6 +56,7 @@ def methods(
         ``"macro_f1"`` or ``"accuracy"``.
     %(ax)s
     %(show)s
+    %(save)s
     %(return_fig)s
 
     Returns
@@ -75,6 +79,7 @@ def methods(
     >>> len(ax.get_yticks())
     3
     """
+    check_save(save)
     if metric not in METRICS:
         raise InputError(f"metric must be one of {', '.join(map(repr, METRICS))}, not {metric!r}.")
     table, title, own = _table(adata, key)
@@ -99,7 +104,7 @@ def methods(
     interval = ", 95 % interval" if f"{metric}_low" in table else ""
     style.axis_names(ax, f"{METRICS[metric]} on held-out cells{interval}")
     style.title(ax, title)
-    return finish(ax, show=show, return_fig=return_fig)
+    return finish(ax, show=show, save=save, return_fig=return_fig)
 
 
 def _table(adata: Any, key: str) -> tuple[pd.DataFrame, list[str], str | None]:

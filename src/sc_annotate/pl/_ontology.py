@@ -13,11 +13,13 @@ from sc_annotate._store.storage import read_uns
 from sc_annotate._store.stored import read_annotation, read_probabilities
 from sc_annotate.errors import InputError, StorageError
 from sc_annotate.pl import _style as style
-from sc_annotate.pl._figure import finish, one_axes
+from sc_annotate.pl._figure import check_save, finish, one_axes
 from sc_annotate.pl._frame import beside, frame, narrow, percent
 from sc_annotate.pl._heatmap import font_for, pitch
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     import pandas as pd
     from anndata import AnnData
     from matplotlib.axes import Axes
@@ -41,6 +43,7 @@ def ontology(
     cell: str | None = None,
     ax: Axes | None = None,
     show: bool | None = None,
+    save: str | PathLike[str] | None = None,
     return_fig: bool = False,
 ) -> Axes | Figure:
     """Draw the tree of terms of a roll-up, with the mean probability at or under each.
@@ -61,6 +64,7 @@ def ontology(
     ax
         Axes to draw on; a new figure otherwise. Names stand to the left of it, numbers to the right.
     %(show)s
+    %(save)s
     %(return_fig)s
 
     Returns
@@ -88,6 +92,7 @@ def ontology(
     >>> ax.get_xlabel()
     'mean probability at or under the term'
     """
+    check_save(save)
     stored = read_uns(adata, key)
     found = stored.get("rollup")
     frame = read_annotation(adata, key)
@@ -124,7 +129,7 @@ def ontology(
         head.append(f"{int(chosen.sum()):,} cells, {percent(fine)} of them stay at a type")
     style.title(drawn, narrow(head, 50))
     style.axis_names(drawn, "mean probability at or under the term" if cell is None else "probability")
-    return finish(drawn, show=show, return_fig=return_fig)
+    return finish(drawn, show=show, save=save, return_fig=return_fig)
 
 
 def _cells(adata: AnnData, groupby: str | None, group: str | None, cell: str | None) -> tuple[NDArray[np.bool_], str]:

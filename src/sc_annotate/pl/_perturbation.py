@@ -10,13 +10,15 @@ from sc_annotate._core.docs import documented
 from sc_annotate._store.perturbation_slots import DEFAULT_KEY
 from sc_annotate.errors import InputError
 from sc_annotate.pl import _style as style
-from sc_annotate.pl._figure import finish, one_axes
+from sc_annotate.pl._figure import check_save, finish, one_axes
 from sc_annotate.pl._frame import frame, narrow, percent, rows
 from sc_annotate.pl._names import beside_points
 from sc_annotate.pl._perturbation_stored import read_predicted
 from sc_annotate.pl._perturbation_words import BLUE, in_words
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     from anndata import AnnData
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -45,6 +47,7 @@ def perturbation(
     n_names: int = 10,
     ax: Axes | None = None,
     show: bool | None = None,
+    save: str | PathLike[str] | None = None,
     return_fig: bool = False,
 ) -> Axes | Figure:
     """Draw the observed against the predicted change of every gene in one condition.
@@ -68,6 +71,7 @@ def perturbation(
         How many genes to name, 0 to 60; at least 1 for a condition that was not measured.
     %(ax)s
     %(show)s
+    %(save)s
     %(return_fig)s
 
     Returns
@@ -91,6 +95,7 @@ def perturbation(
     >>> ax.get_ylabel()
     'observed change from the control'
     """
+    check_save(save)
     found = read_predicted(adata, key)
     i = found.row(condition)
     if isinstance(n_names, bool) or not isinstance(n_names, int) or not 0 <= n_names <= MOST_NAMES:
@@ -104,7 +109,7 @@ def perturbation(
         ax = _against(found, i, n_names, ax)
     else:
         ax = _ranked(found, i, n_names, ax)
-    return finish(ax, show=show, return_fig=return_fig)
+    return finish(ax, show=show, save=save, return_fig=return_fig)
 
 
 def _named(found: Predicted, i: int, change: NDArray[np.float64], n: int) -> NDArray[np.intp]:

@@ -12,12 +12,14 @@ from sc_annotate._store.perturbation_slots import DEFAULT_KEY
 from sc_annotate.errors import InputError
 from sc_annotate.pl import _perturbation_words as words
 from sc_annotate.pl import _style as style
-from sc_annotate.pl._figure import finish, one_axes
+from sc_annotate.pl._figure import check_save, finish, one_axes
 from sc_annotate.pl._frame import beside, narrow
 from sc_annotate.pl._perturbation_stored import read_board
 from sc_annotate.pl._perturbation_words import method_rows, width_of, without_number
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     from anndata import AnnData
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -41,6 +43,7 @@ def perturbation_errors(
     metric: str = "l2",
     ax: Axes | None = None,
     show: bool | None = None,
+    save: str | PathLike[str] | None = None,
     return_fig: bool = False,
 ) -> Axes | Figure:
     """Draw one score of all methods, with a thin line for each held-out condition.
@@ -57,6 +60,7 @@ def perturbation_errors(
         Any that has a value for each condition, so not ``"sd_ratio"``, for which see :func:`sd_ratio`.
     %(ax)s
     %(show)s
+    %(save)s
     %(return_fig)s
 
     Returns
@@ -80,6 +84,7 @@ def perturbation_errors(
     >>> len(ax.get_yticks())
     3
     """
+    check_save(save)
     board = read_board(adata, key, kind)
     j = board.at(metric)
     if metric not in board.values:
@@ -111,7 +116,7 @@ def perturbation_errors(
         beside(ax, row, "\n".join(shown[row]), linespacing=1.35)
     style.axis_names(ax, "\n".join(narrow([about.words], 52)) + f" ({metric})")
     style.title(ax, narrow(title, 64))
-    return finish(ax, show=show, return_fig=return_fig)
+    return finish(ax, show=show, save=save, return_fig=return_fig)
 
 
 def _lines(ax: Axes, values: NDArray[np.float64]) -> None:

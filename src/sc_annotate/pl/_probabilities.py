@@ -15,10 +15,12 @@ from sc_annotate._store.stored import read_annotation, read_probabilities
 from sc_annotate.errors import InputError, StorageError
 from sc_annotate.pl import _heatmap as heatmap
 from sc_annotate.pl import _style as style
-from sc_annotate.pl._figure import finish, one_axes
+from sc_annotate.pl._figure import check_save, finish, one_axes
 from sc_annotate.pl._order import by_similarity
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     from anndata import AnnData
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -46,6 +48,7 @@ def probabilities(
     max_cells: int = default(2_000),
     ax: Axes | None = None,
     show: bool | None = None,
+    save: str | PathLike[str] | None = None,
     return_fig: bool = False,
 ) -> Axes | Figure:
     """Draw the probabilities of all types, for each cell or as the mean of groups of cells.
@@ -65,6 +68,7 @@ def probabilities(
         `groupby`.
     %(ax)s
     %(show)s
+    %(save)s
     %(return_fig)s
 
     Returns
@@ -88,6 +92,7 @@ def probabilities(
     >>> ax.get_xlabel()
     'louvain'
     """
+    check_save(save)
     if groupby is not None and not isinstance(max_cells, Unset):
         raise InputError(
             f"max_cells={max_cells!r} limits the number of cells, but with groupby= groups are drawn. Leave one of them out."
@@ -104,7 +109,7 @@ def probabilities(
     left = [f"{int((~known).sum()):,} cells without probabilities"] if not known.all() else []
     table = Table(proba[:, order], types[order], known, left)
     ax = _cells(adata, key, table, max_cells, ax) if groupby is None else _groups(adata, key, table, groupby, ax)
-    return finish(ax, show=show, return_fig=return_fig)
+    return finish(ax, show=show, save=save, return_fig=return_fig)
 
 
 def _order(proba: NDArray[np.floating]) -> NDArray[np.intp]:

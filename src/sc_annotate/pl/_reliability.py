@@ -10,10 +10,12 @@ from sc_annotate._core.docs import documented
 from sc_annotate._store.slots import DEFAULT_KEY
 from sc_annotate._store.stored import read_calibration
 from sc_annotate.pl import _style as style
-from sc_annotate.pl._figure import finish, one_axes
+from sc_annotate.pl._figure import check_save, finish, one_axes
 from sc_annotate.pl._frame import frame, legend
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     import pandas as pd
     from anndata import AnnData
     from matplotlib.axes import Axes
@@ -35,6 +37,7 @@ def reliability(
     *,
     ax: Axes | None = None,
     show: bool | None = None,
+    save: str | PathLike[str] | None = None,
     return_fig: bool = False,
 ) -> Axes | Figure:
     """Draw confidence against accuracy on held-out reference cells, before and after calibration.
@@ -52,6 +55,7 @@ def reliability(
     %(key)s
     %(ax)s
     %(show)s
+    %(save)s
     %(return_fig)s
 
     Returns
@@ -78,6 +82,7 @@ def reliability(
     >>> ax.get_xlabel(), ax.get_ylabel()
     ('confidence', 'share of correct labels')
     """
+    check_save(save)
     found = read_calibration(adata, key, "reliability", "scores")
     scores = found["scores"].set_index("probabilities")
     tables = {name: found["reliability"][name] for name in (BEFORE, AFTER)}
@@ -97,7 +102,7 @@ def reliability(
     style.title(
         ax, [f"{key}: {int(found['n_cells']):,} held-out reference cells", "in bins of equal size, with 95 % intervals"]
     )
-    return finish(ax, show=show, return_fig=return_fig)
+    return finish(ax, show=show, save=save, return_fig=return_fig)
 
 
 def _points(ax: Axes, table: pd.DataFrame, name: str, label: str) -> None:

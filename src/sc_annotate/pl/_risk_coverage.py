@@ -10,10 +10,12 @@ from sc_annotate._core.docs import documented
 from sc_annotate._store.slots import DEFAULT_KEY
 from sc_annotate._store.stored import read_calibration
 from sc_annotate.pl import _style as style
-from sc_annotate.pl._figure import finish, one_axes
+from sc_annotate.pl._figure import check_save, finish, one_axes
 from sc_annotate.pl._frame import frame, legend, percent
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     from anndata import AnnData
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -38,6 +40,7 @@ def risk_coverage(
     *,
     ax: Axes | None = None,
     show: bool | None = None,
+    save: str | PathLike[str] | None = None,
     return_fig: bool = False,
 ) -> Axes | Figure:
     """Draw the error rate among the most confident cells, for every share of cells that is kept.
@@ -56,6 +59,7 @@ def risk_coverage(
     %(key)s
     %(ax)s
     %(show)s
+    %(save)s
     %(return_fig)s
 
     Returns
@@ -81,6 +85,7 @@ def risk_coverage(
     >>> ax.get_xlabel(), ax.get_ylabel()
     ('share of cells kept, most confident first', 'error rate among them')
     """
+    check_save(save)
     found = read_calibration(adata, key, "risk_coverage")
     curve, area = found["risk_coverage"]["curve"], float(found["risk_coverage"]["area"])
     best_area = area - float(found["risk_coverage"]["excess_area"])
@@ -99,7 +104,7 @@ def risk_coverage(
     frame(ax)
     style.axis_names(ax, "share of cells kept, most confident first", "error rate among them")
     style.title(ax, [f"{key}: {int(found['n_cells']):,} held-out reference cells", f"error rate {percent(error)}"])
-    return finish(ax, show=show, return_fig=return_fig)
+    return finish(ax, show=show, save=save, return_fig=return_fig)
 
 
 def _marks(

@@ -11,12 +11,14 @@ from sc_annotate._core.docs import documented
 from sc_annotate._store.perturbation_slots import DEFAULT_KEY
 from sc_annotate.pl import _perturbation_words as words
 from sc_annotate.pl import _style as style
-from sc_annotate.pl._figure import finish, one_axes
+from sc_annotate.pl._figure import check_save, finish, one_axes
 from sc_annotate.pl._frame import beside, narrow
 from sc_annotate.pl._perturbation_stored import read_board
 from sc_annotate.pl._perturbation_words import method_rows, width_of, without_number
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     from anndata import AnnData
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -39,6 +41,7 @@ def sd_ratio(
     kind: Literal["single", "double"] | None = None,
     ax: Axes | None = None,
     show: bool | None = None,
+    save: str | PathLike[str] | None = None,
     return_fig: bool = False,
 ) -> Axes | Figure:
     """Draw how much predictions differ between perturbations, relative to observations, gene by gene.
@@ -54,6 +57,7 @@ def sd_ratio(
     %(kind)s
     %(ax)s
     %(show)s
+    %(save)s
     %(return_fig)s
 
     Returns
@@ -77,6 +81,7 @@ def sd_ratio(
     >>> [text.get_text() for text in ax.get_yticklabels()]
     ['linear', 'no change  (as the control)', 'mean  (of all perturbations)']
     """
+    check_save(save)
     board = read_board(adata, key, kind)
     n, j = len(board.methods), board.at("sd_ratio")
     known = board.sd_ratios[np.isfinite(board.sd_ratios)]
@@ -106,4 +111,4 @@ def sd_ratio(
     beyond = int((known > top).sum())
     notes = [f"{beyond:,} ratios above {top:g} stand at the edge"] if beyond else []
     style.title(ax, narrow([board.what, f"{n_genes:,} genes", *notes], 64), pad=15)
-    return finish(ax, show=show, return_fig=return_fig)
+    return finish(ax, show=show, save=save, return_fig=return_fig)

@@ -12,12 +12,13 @@ from sc_annotate._store.slots import DEFAULT_KEY, GIVEN
 from sc_annotate._store.stored import read_annotation, read_calibration, read_sets
 from sc_annotate.errors import StorageError
 from sc_annotate.pl import _style as style
-from sc_annotate.pl._figure import finish, pair
+from sc_annotate.pl._figure import check_save, finish, pair
 from sc_annotate.pl._frame import RED, beside, legend, narrow, percent, rows
 from sc_annotate.pl._heatmap import font_for, pitch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from os import PathLike
 
     import pandas as pd
     from anndata import AnnData
@@ -50,6 +51,7 @@ def sets(
     *,
     ax: Sequence[Axes] | None = None,
     show: bool | None = None,
+    save: str | PathLike[str] | None = None,
     return_fig: bool = False,
 ) -> dict[str, Axes] | Figure:
     """Draw the coverage and the size of prediction sets.
@@ -67,6 +69,7 @@ def sets(
     ax
         Two Axes to draw on; a new figure otherwise.
     %(show)s
+    %(save)s
     %(return_fig)s
 
     Returns
@@ -91,6 +94,7 @@ def sets(
     >>> sorted(sca.pl.sets(query, show=False))
     ['coverage', 'size']
     """
+    check_save(save)
     how, frame = read_sets(adata, key), read_annotation(adata, key)
     if "set_size" not in frame:
         raise StorageError(
@@ -127,7 +131,7 @@ def sets(
     if n_cells:
         head.append(f"{percent(counts.to_numpy()[:, 0].sum() / n_cells)} with a set of one type")
     style.title(axes[1], narrow(head, 46), pad=19)
-    return finish(dict(zip(("coverage", "size"), axes, strict=True)), show=show, return_fig=return_fig)
+    return finish(dict(zip(("coverage", "size"), axes, strict=True)), show=show, save=save, return_fig=return_fig)
 
 
 def _checked(found: dict[str, Any], level: float) -> Checked:

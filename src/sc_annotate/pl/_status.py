@@ -11,11 +11,13 @@ from sc_annotate._store.slots import DEFAULT_KEY, STATUSES
 from sc_annotate._store.stored import read_annotation, refuse_uncalibrated
 from sc_annotate.errors import InputError, StorageError
 from sc_annotate.pl._embedding import Panel, axes_for, basis_of, coordinates, write_names
-from sc_annotate.pl._figure import finish
+from sc_annotate.pl._figure import check_save, finish
 from sc_annotate.pl._frame import percent
 from sc_annotate.pl._style import STATUS_COLORS
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     from anndata import AnnData
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -30,6 +32,7 @@ def status(
     size: float | None = None,
     ax: Axes | None = None,
     show: bool | None = None,
+    save: str | PathLike[str] | None = None,
     return_fig: bool = False,
 ) -> Axes | Figure:
     """Draw the status of each cell on an embedding: which labels to trust.
@@ -45,6 +48,7 @@ def status(
     %(size)s
     %(ax)s
     %(show)s
+    %(save)s
     %(return_fig)s
 
     Returns
@@ -68,6 +72,7 @@ def status(
     >>> ax.get_title()
     'annotation: status'
     """
+    check_save(save)
     frame = read_annotation(adata, key)
     if "status" not in frame or frame["status"].isna().all():
         refuse_uncalibrated(adata, key)
@@ -98,4 +103,4 @@ def status(
     (drawn,) = axes_for(ax, [panel])
     panel.draw(drawn, places, np.random.default_rng(0).permutation(len(places)), size)
     write_names(drawn, rep, f"{key}: status", panel, places)
-    return finish(drawn, show=show, return_fig=return_fig)
+    return finish(drawn, show=show, save=save, return_fig=return_fig)

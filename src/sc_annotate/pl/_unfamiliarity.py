@@ -12,10 +12,12 @@ from sc_annotate._store.slots import DEFAULT_KEY
 from sc_annotate._store.stored import read_annotation, read_familiarity
 from sc_annotate.errors import InputError, StorageError
 from sc_annotate.pl import _style as style
-from sc_annotate.pl._figure import finish, one_axes
+from sc_annotate.pl._figure import check_save, finish, one_axes
 from sc_annotate.pl._frame import beside, percent, rows
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     from anndata import AnnData
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -36,6 +38,7 @@ def unfamiliarity(
     groupby: str | None = None,
     ax: Axes | None = None,
     show: bool | None = None,
+    save: str | PathLike[str] | None = None,
     return_fig: bool = False,
 ) -> Axes | Figure:
     """Draw how far cells lie from the reference, compared with held-out reference cells.
@@ -54,6 +57,7 @@ def unfamiliarity(
         they exist.
     %(ax)s
     %(show)s
+    %(save)s
     %(return_fig)s
 
     Returns
@@ -77,6 +81,7 @@ def unfamiliarity(
     >>> ax.get_yticklabels()[0].get_text()
     'reference, held out'
     """
+    check_save(save)
     found, frame = read_familiarity(adata, key), read_annotation(adata, key)
     if "unfamiliarity" not in frame:
         raise StorageError(f"adata.obs has no {key + '_unfamiliarity'!r}: the column was deleted. Annotate again.")
@@ -118,7 +123,7 @@ def unfamiliarity(
     outside = int(((drawn < low) | (drawn > high)).sum())
     notes = [f"{outside:,} cells outside stand at the edge"] if outside else []
     style.title(ax, [head, *notes, *([f"left out: {', '.join(left)}"] if left else [])], pad=10)
-    return finish(ax, show=show, return_fig=return_fig)
+    return finish(ax, show=show, save=save, return_fig=return_fig)
 
 
 def _groups(
