@@ -76,6 +76,8 @@ CALLS: dict[str, Callable[[dict[str, Any]], tuple[Callable[..., Any], list[Any],
         f"get.{get.__name__}": lambda c, get=get: (get, [c["done"]], {})
         for get in (sca.get.annotation, sca.get.probabilities, sca.get.sets, sca.get.evidence, sca.get.report)
     },
+    "get.annotations": lambda c: (sca.get.annotations, [c["done"], ["annotation", "other"]], {}),
+    "get.clusters": lambda c: (sca.get.clusters, [c["done"]], {"groupby": "cluster"}),
     **{
         f"get.{get.__name__}": lambda c, get=get: (get, [c["predicted"]], {})
         for get in (sca.get.perturbation, sca.get.leaderboard)

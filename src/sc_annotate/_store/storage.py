@@ -108,6 +108,11 @@ def _schema(stored: Any) -> int | None:
     return None
 
 
+def is_result(stored: Any) -> bool:
+    """Whether an entry of ``uns`` describes an annotation of this package."""
+    return _schema(in_memory(stored)) is not None
+
+
 def write(adata: AnnData, key: str, annotation: Annotation) -> None:
     """Store an annotation; columns of an earlier one under the same key go."""
     check_writable(adata, key, list(annotation.obs))

@@ -9,7 +9,7 @@ import numpy as np
 from sc_annotate._data.matrix import check_adata
 from sc_annotate._data.obs import in_memory, obs_of
 from sc_annotate._store.slots import Slots
-from sc_annotate._store.storage import check_key, model_ids, read_uns
+from sc_annotate._store.storage import check_key, is_result, model_ids, read_uns
 from sc_annotate.errors import InputError, StorageError
 
 if TYPE_CHECKING:
@@ -45,6 +45,14 @@ def read_annotation(adata: AnnData, key: str) -> pd.DataFrame:
     table = obs_of(adata)
     names |= _level_columns(adata, slots, taken=set(names.values()))
     return table[[name for name in names if name in table]].rename(columns=names)
+
+
+def result_keys(adata: AnnData) -> list[str]:
+    """Names of the annotations in an object, also of those whose metadata in ``uns`` was lost."""
+    found = [str(name) for name, stored in adata.uns.items() if is_result(stored)]
+    left = [str(name).removesuffix("_model") for name in adata.obs if str(name).endswith("_model")]
+    columns = {str(name) for name in adata.obs}
+    return [*found, *(name for name in left if {name, f"{name}_confidence"} <= columns and name not in found)]
 
 
 def _level_columns(adata: AnnData, slots: Slots, taken: set[str]) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Getters: stored results as labelled tables, and as a report to read."""
 
-from sc_annotate.get._annotation import annotation, probabilities
+from sc_annotate.get._annotation import annotation, clusters, probabilities
+from sc_annotate.get._annotations import annotations
 from sc_annotate.get._evidence import evidence
 from sc_annotate.get._gene_mapping import gene_mapping
 from sc_annotate.get._perturbation import leaderboard, perturbation
@@ -10,6 +11,8 @@ from sc_annotate.get._sets import sets
 __all__ = [
     "Report",
     "annotation",
+    "annotations",
+    "clusters",
     "evidence",
     "gene_mapping",
     "leaderboard",

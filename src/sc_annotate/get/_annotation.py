@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sc_annotate._core.docs import documented
 from sc_annotate._store.slots import DEFAULT_KEY
 from sc_annotate._store.stored import read_annotation, read_probabilities
+from sc_annotate.annotation.tables import clusters as table_of_clusters
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,3 +78,44 @@ def annotation(adata: AnnData, key: str = DEFAULT_KEY) -> pd.DataFrame:
     ['label', 'confidence', 'status', 'set_size', 'unfamiliarity', 'model']
     """
     return read_annotation(adata, key)
+
+
+@documented()
+def clusters(adata: AnnData, key: str = DEFAULT_KEY, *, groupby: str, top: int | None = None) -> pd.DataFrame:
+    """Which cluster is what: the labels in each cluster, the most common first.
+
+    Parameters
+    ----------
+    adata
+        An annotated object.
+    %(key)s
+    groupby
+        Column of ``adata.obs`` with the clusters, or any other groups. Cells without a group are left out.
+    top
+        Number of labels of each cluster, the most common; by default all. ``top=1`` is one row a cluster.
+
+    Returns
+    -------
+    One row for each cluster and label: ``cluster``, in natural order (``"9"`` before ``"10"``); ``cluster_size``, its
+    cells; ``rank``, 1 for the most common label; ``label``; ``n_cells`` and ``share`` of the cluster with that label;
+    ``confidence``, their mean confidence (NaN where all were pre-labelled). Where a status was stored, ``unfamiliar`` and
+    ``low_quality`` are the shares of the whole cluster that are out of distribution or of low quality.
+
+    Raises
+    ------
+    StorageError
+        No such result.
+    InputError
+        No such column, or one without values.
+
+    Examples
+    --------
+    >>> import sc_annotate as sca
+    >>> adata = sca.datasets.pbmc68k()
+    >>> query = adata[500:].copy()
+    >>> sca.tl.annotate(query, adata[:500].copy(), "cell_type", method="nearest_centroid")
+    >>> table = sca.get.clusters(query, groupby="louvain", top=1)
+    >>> table[["cluster", "label", "n_cells"]].head(2).values.tolist()
+    [['0', 'CD4+/CD25 T Reg', 22], ['1', 'CD14+ Monocyte', 27]]
+    """
+    return table_of_clusters(adata, key, groupby, top)
