@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -59,8 +60,36 @@ def _view(X: Any, where: slice) -> Any:
     return type(X)(parts, shape=(stop - start, X.shape[1]), copy=False)
 
 
+@dataclass(frozen=True)
+class SomeColumns:
+    """Some columns of a matrix in memory or in a file, cut out of the rows that are read: no copy of the whole is made."""
+
+    X: Any
+    columns: slice | NDArray[np.intp]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        n = self.X.shape[1]
+        chosen = range(n)[self.columns] if isinstance(self.columns, slice) else self.columns
+        return int(self.X.shape[0]), len(chosen)
+
+    @property
+    def dtype(self) -> Any:
+        return self.X.dtype
+
+    def __getitem__(self, where: slice | NDArray[np.intp]) -> Any:
+        return rows(self.X, where)[:, self.columns]
+
+
+def with_columns(X: Any, columns: slice | NDArray[np.intp]) -> Any:
+    """Some columns of any kind of matrix: of a Dask array another one, of others cut out when rows are read."""
+    return X[:, columns] if hasattr(X, "dask") else SomeColumns(X, columns)
+
+
 def row_ordered(X: Any) -> Any:
     """`X`, or where reading rows of it would cost a pass over the whole matrix each time (CSC), a CSR of it."""
+    if isinstance(X, SomeColumns):
+        return SomeColumns(row_ordered(X.X), X.columns)
     if sparse.issparse(X) and X.format != "csr":
         return X.tocsr()
     if getattr(X, "format", None) == "csc" and hasattr(X, "to_memory"):

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
+    from sc_annotate._data.features import Features
     from sc_annotate._data.matrix import MatrixRequest
     from sc_annotate._data.values import ValueReport
     from sc_annotate._vocabulary.gene_names import GeneReport
@@ -39,6 +40,10 @@ class Inspection:
         What of the gene names may need :func:`sc_annotate.pp.map_genes` before they meet those of a reference: Ensembl ids, symbols of an
         older release, another species, symbols joined with ids, names that a spreadsheet turned into dates.
 
+    features
+        Which features are genes, where antibodies, peaks, guides or hashtags stand beside them; else None. All else is
+        of the genes.
+
     Examples
     --------
     >>> import sc_annotate as sca
@@ -50,6 +55,7 @@ class Inspection:
     genes: GeneReport | None
     notes: list[str]
     gene_advice: list[str] = field(default_factory=list)
+    features: Features | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values, which ``uns`` and JSON can hold."""
@@ -90,7 +96,7 @@ def inspected(adata: AnnData, matrix: MatrixRequest) -> Inspection:
         matrix.refuse("gene_symbols", why="has no meaning for a representation (use_rep). Leave it out.")
     found = open_input(with_tables(adata), matrix)
     advice = [] if found.genes is None else _advice(found.genes, found.source.names)
-    return Inspection(found.values, found.genes, found.notes, advice)
+    return Inspection(found.values, found.genes, found.notes, advice, found.source.features)
 
 
 def _advice(genes: GeneReport, names: NDArray[np.str_]) -> list[str]:

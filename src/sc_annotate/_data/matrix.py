@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from sc_annotate._core.arguments import Request, boolean, default
+from sc_annotate._core.arrays import with_columns
 from sc_annotate.errors import InputError
 
 if TYPE_CHECKING:
@@ -15,9 +16,13 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
+    from sc_annotate._data.features import Features
+
 
 Stated = Literal["counts", "log1p", "log2", "log10", "linear"]
 """What a caller may say that a matrix holds."""
+FEATURE_COLUMNS = ("feature_types", "feature_type", "modality")
+"""Columns of ``var`` that say what a feature is, as Cell Ranger, muon, scanpy and scvi-tools name them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,12 +51,16 @@ class MatrixRequest(Request):
 
 @dataclass(frozen=True)
 class Source:
-    """A matrix inside an AnnData: what it holds, where it was found, and how its columns are called."""
+    """A matrix inside an AnnData: what it holds, where it was found, and how its columns are called.
+
+    Where features other than genes were left out, `features` says which, and all else is of the genes.
+    """
 
     X: Any
     where: str
     names: NDArray[np.str_]
     var: pd.DataFrame | None = None
+    features: Features | None = None
 
     @property
     def n_cells(self) -> int:
@@ -109,15 +118,29 @@ def find(
         if layer not in adata.layers:
             have = ", ".join(repr(name) for name in adata.layers if name is not None) or "none"
             raise InputError(f"{what}.layers has no {layer!r}; there are: {have}.")
-        return Source(adata.layers[layer], f"layers[{layer!r}]", _strings(adata.var_names), adata.var)
+        return _of_genes(adata.layers[layer], f"layers[{layer!r}]", adata.var, what)
     if use_raw:
         if adata.raw is None:
             raise InputError(f"{what}.raw is empty, so use_raw=True cannot be met. Leave it out, or name a layer.")
-        return Source(adata.raw.X, "raw.X", _strings(adata.raw.var_names), adata.raw.var)
+        return _of_genes(adata.raw.X, "raw.X", adata.raw.var, f"{what}.raw")
     if adata.X is None:
         have = ", ".join(repr(name) for name in adata.layers if name is not None) or "none"
         raise InputError(f"{what}.X is empty; name a layer (there are: {have}).")
-    return Source(adata.X, "X", _strings(adata.var_names), adata.var)
+    return _of_genes(adata.X, "X", adata.var, what)
+
+
+def _of_genes(X: Any, where: str, var: pd.DataFrame, what: str) -> Source:
+    """A matrix of genes; other features that stand beside them are left out."""
+    columns = [name for name in FEATURE_COLUMNS if name in var.columns]
+    if not columns:
+        return Source(X, where, _strings(var.index), var)
+    from sc_annotate._data.features import features
+
+    found = features(var, columns, what=what)
+    if found is None:
+        return Source(X, where, _strings(var.index), var)
+    var = var.iloc[found.columns]
+    return Source(with_columns(X, found.columns), where, _strings(var.index), var, found)
 
 
 def resolve_rep(adata: AnnData, name: str, *, what: str = "adata") -> str:

@@ -39,6 +39,12 @@ class Input:
     notes: list[str]
     alternatives: str = ""
 
+    @property
+    def left_out(self) -> dict[str, Any]:
+        """What is recorded of features that are no genes; nothing where there are none."""
+        found = self.source.features
+        return {} if found is None else {"features": found.to_uns()}
+
 
 def open_input(
     adata: AnnData, matrix: MatrixRequest | None = None, *, what: str = "adata", layer_argument: str = "layer"
@@ -48,18 +54,25 @@ def open_input(
     With ``use_raw=None``, where ``X`` is scaled and ``.raw`` holds counts or log-normalised values, ``.raw`` is
     taken, and the notes say so.
     """
+    found = _open(adata, matrix, what=what, layer_argument=layer_argument)
+    for note in found.notes:
+        logger.info(note)
+    return found
+
+
+def _open(adata: AnnData, matrix: MatrixRequest | None, *, what: str, layer_argument: str = "layer") -> Input:
     check_adata(adata, what=what)
     matrix = matrix or MatrixRequest()
     source = find(adata, layer=matrix.layer, use_raw=matrix.use_raw, use_rep=matrix.use_rep, what=what)
     report = values.look(source, recorded_base=recorded_base(adata))
-    notes: list[str] = []
+    notes = [] if source.features is None else [str(source.features)]
     by_default = matrix.layer is None and matrix.use_raw is None and matrix.use_rep is None
     if by_default and report.kind in ("scaled", "negative") and adata.raw is not None:
         raw = find(adata, use_raw=True, what=what)
         raw_report = values.look(raw, recorded_base=recorded_base(adata))
         if raw_report.kind in ("counts", "log1p", "linear"):
-            notes.append(f"{what}.X is {report.kind}; {what}.raw ({raw_report.kind}) was taken instead")
-            logger.info(notes[-1])
+            notes = [f"{what}.X is {report.kind}; {what}.raw ({raw_report.kind}) was taken instead"]
+            notes += [] if raw.features is None else [str(raw.features)]
             source, report = raw, raw_report
     alternatives = _alternatives(adata, source, what, layer_argument)
     if source.is_embedding:
@@ -83,7 +96,7 @@ def open_counts(adata: AnnData, found: Input, *, what: str = "adata") -> Input |
     if found.source.is_embedding or adata.layers.get("counts") is None:
         return None
     try:
-        layer = open_input(adata, MatrixRequest(layer="counts"), what=what)
+        layer = _open(adata, MatrixRequest(layer="counts"), what=what)
     except InputError:
         # The caller did not name this layer, so whatever is wrong with it is no error.
         return None

@@ -11,7 +11,7 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from sc_annotate._core.arrays import row_ordered, rows
+from sc_annotate._core.arrays import SomeColumns, row_ordered, rows
 from sc_annotate._core.settings import n_threads, settings, track
 
 if TYPE_CHECKING:
@@ -83,6 +83,8 @@ def in_memory(X: Any) -> bool:
     """Whether rows can be cut out of it by several threads at once."""
     from scipy import sparse
 
+    if isinstance(X, SomeColumns):
+        return in_memory(X.X)
     return sparse.issparse(X) or type(X).__module__.partition(".")[0] == "numpy"
 
 
@@ -128,6 +130,8 @@ def as_dask(X: Any, size: int) -> Any:
 
     if hasattr(X, "dask"):
         return X
+    if isinstance(X, SomeColumns):
+        return as_dask(X.X, size)[:, X.columns]
     if in_memory(X):
         from_array: Any = da.from_array
         return from_array(X, chunks=(size, -1), asarray=False)

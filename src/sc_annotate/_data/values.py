@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from scipy import sparse
 
-from sc_annotate._core.arrays import rows
+from sc_annotate._core.arrays import SomeColumns, rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -213,6 +213,8 @@ def look(source: Source, *, recorded_base: float | None = None) -> ValueReport:
 
 
 def _format(X: Any) -> str:
+    if isinstance(X, SomeColumns):
+        return _format(X.X)
     if sparse.issparse(X):
         return str(X.format)
     name = type(X).__name__.lower()

@@ -56,9 +56,17 @@ def write(
     parts: dict[str, NDArray[np.float64]],
     control: NDArray[np.float64],
     uns: dict[str, Any],
+    *,
+    genes: slice | NDArray[np.intp] | None = None,
 ) -> None:
-    """Store predictions, conditions (or contexts) x genes by part; earlier ones under the same key go."""
+    """Store predictions, conditions (or contexts) x genes by part; earlier ones under the same key go.
+
+    `genes` says which features of `adata` the predictions are of, where others stand beside them; those get NaN.
+    """
     check_writable(adata, key)
+    if genes is not None:
+        parts = {part: _placed(values, genes, adata.n_vars) for part, values in parts.items()}
+        control = _placed(np.asarray(control, dtype=np.float64), genes, adata.n_vars)
     written = [key + part for part in parts] + [f"{key}_control"]
     entry = sanitize({"schema": SCHEMA, "task": TASK, "written": written} | uns, where=f"uns[{key!r}]")
     varm_was = {key + part: adata.varm[key + part] for part in ALL if key + part in adata.varm}
@@ -83,6 +91,17 @@ def write(
         if uns_was is not None:
             adata.uns[key] = uns_was
         raise
+
+
+def _placed(values: NDArray[np.float64], genes: slice | NDArray[np.intp], n: int) -> NDArray[np.float64]:
+    out = np.full((*values.shape[:-1], n), np.nan)
+    out[..., genes] = values
+    return out
+
+
+def genes_of(adata: AnnData, key: str) -> NDArray[np.bool_]:
+    """Which features of `adata` were predicted: not those that are no genes."""
+    return ~np.isnan(np.asarray(adata.var[f"{key}_control"], dtype=np.float32))
 
 
 def read_uns(adata: AnnData, key: str) -> dict[str, Any]:

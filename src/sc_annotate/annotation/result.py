@@ -83,6 +83,7 @@ def _uns(query: Query, model: AnnotationModel, prediction: Prediction, request: 
         "input": {
             "values": found.values,
             "genes": found.genes,
+            **found.left_out,
             "matched_by": prediction.matched_by,
             "n_genes_of_model": len(model.means),
             "n_genes_shared": prediction.n_shared,

@@ -265,8 +265,8 @@ def _halves(row: NDArray[np.intp], replicate: NDArray[np.intp], rng: int) -> NDA
     return half
 
 
-def names_only(adata: AnnData) -> pd.DataFrame:
+def names_only(names: NDArray[np.str_]) -> pd.DataFrame:
     """A table of genes without columns; strings that may be missing, as some files have them, cannot be written again."""
     import pandas as pd
 
-    return pd.DataFrame(index=pd.Index(np.asarray(adata.var_names.astype(str), dtype=object)))
+    return pd.DataFrame(index=pd.Index(names.astype(object)))

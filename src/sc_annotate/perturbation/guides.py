@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sc_annotate._data.group_sums import GroupSums
+    from sc_annotate._data.matrix import Source
     from sc_annotate._data.transform import Transform
     from sc_annotate.perturbation.groups import Groups
 
@@ -31,7 +32,7 @@ CLEAR = 0.5
 def guides_of(
     adata: AnnData,
     guide_key: str,
-    X: Any,
+    source: Source,
     plan: Transform,
     groups: Groups,
     sums: GroupSums,
@@ -49,7 +50,7 @@ def guides_of(
     row, which = pairs // len(names), pairs % len(names)
     code = np.full(adata.n_obs, -1, dtype=np.int32)
     code[used] = pair
-    total = group_sums(X, plan, code, pairs.size, progress="averaging guides")
+    total = group_sums(source.X, plan, code, pairs.size, progress="averaging guides")
     in_replicate = np.zeros((pairs.size, groups.n_replicates), dtype=np.int64)
     np.add.at(in_replicate, (pair, groups.replicate[used]), 1)
     change, others, whole = _changes(groups, sums, total, in_replicate, row)
@@ -57,7 +58,7 @@ def guides_of(
     is_control = obs["is_control"].to_numpy(dtype=bool)
     n_guides = np.bincount(row, minlength=len(obs))
     targets = [str(text).split("+") if text else [] for text in obs["targets"]]
-    place = {gene: j for j, gene in enumerate(adata.var_names.astype(str))}
+    place = {gene: j for j, gene in enumerate(source.names.tolist())}
     own = [[place[gene] for gene in targets[i] if gene in place] for i in row]
     compared = (n_guides[row] > 1) & ~is_control[row]
     correlation = np.array(

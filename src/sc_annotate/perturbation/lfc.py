@@ -45,8 +45,9 @@ def make_lfc_profiles(adata: AnnData, perturbation_key: str | None, layer: str |
     if len(set(canonical)) < len(canonical):
         twice = next(name for name in canonical if canonical.count(name) > 1)
         raise InputError(f"the condition {twice!r} occurs twice in adata. Average its rows, or choose one.")
-    source = find(adata, layer=layer).X
-    X = np.asarray(source.toarray() if hasattr(source, "toarray") else source, dtype=np.float64)
+    source = find(adata, layer=layer)
+    block = rows(source.X, slice(0, adata.n_obs))
+    X = np.asarray(block.toarray() if hasattr(block, "toarray") else block, dtype=np.float64)
     if not np.isfinite(X).all():
         raise InputError("adata has log fold changes that are NaN or infinite. Leave those genes or conditions out.")
     X = np.vstack([np.zeros(X.shape[1]), X])
@@ -55,7 +56,7 @@ def make_lfc_profiles(adata: AnnData, perturbation_key: str | None, layer: str |
         {"targets": ["", *canonical], "n_targets": n_targets, "is_control": n_targets == 0},
         index=["control", *canonical],
     )
-    out = AnnData(X=X, obs=obs, var=names_only(adata), layers={"control": np.zeros_like(X)})
+    out = AnnData(X=X, obs=obs, var=names_only(source.names), layers={"control": np.zeros_like(X)})
     out.uns[PROFILES] = {"schema": 1, "control": "control", "values": "lfc", "covariate_keys": np.array([], dtype=str)}
     return out
 

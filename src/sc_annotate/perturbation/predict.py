@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sc_annotate._core.settings import logger
-from sc_annotate._data.matrix import check_adata
+from sc_annotate._data.matrix import check_adata, find
 from sc_annotate._data.obs import with_tables
 from sc_annotate._store import perturbation_slots as slots
 from sc_annotate._vocabulary.conditions import names_of
@@ -81,7 +81,11 @@ def predict(
     parts = {"": done.values, "_lower": done.ends.lower, "_upper": done.ends.upper, "_observed": done.observed}
     if done.controls is not None:
         parts[slots.CONTROLS] = done.controls
-    slots.write(adata, key_added, parts, done.control, uns)
+    left_out = None if recorded is not None else find(cells, layer=matrix.layer).features
+    if left_out is None:
+        slots.write(adata, key_added, parts, done.control, uns)
+    else:
+        slots.write(adata, key_added, parts, done.control, uns, genes=left_out.columns)
 
 
 def _in_contexts(

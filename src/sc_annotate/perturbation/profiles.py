@@ -47,7 +47,7 @@ def make_profiles(adata: AnnData, how: ProfilesRequest, matrix: MatrixRequest) -
     if how.guide_key is not None:
         from sc_annotate.perturbation.guides import guides_of
 
-        added, more["guides"] = guides_of(adata, how.guide_key, X, plan, groups, sums, obs)
+        added, more["guides"] = guides_of(adata, how.guide_key, found.source, plan, groups, sums, obs)
         obs = obs.assign(**added)
     if how.efficacy is not None:
         from sc_annotate.perturbation.mixscape import mixscape
@@ -62,7 +62,7 @@ def make_profiles(adata: AnnData, how: ProfilesRequest, matrix: MatrixRequest) -
             layers["all_cells"] = mean[obs.index.get_indexer(kept.index)]
             before = obs.rename(columns={"n_cells": "n_all_cells"}).drop(columns=[c for c in kept if c != "n_cells"])
             obs, mean = kept.join(before), kept_mean
-    out = AnnData(X=mean, obs=obs, var=names_only(adata), layers=layers)
+    out = AnnData(X=mean, obs=obs, var=names_only(found.source.names), layers=layers)
     for line in groups.left_out_lines():
         logger.warning(line)
     out.uns[PROFILES] = sanitize(
@@ -72,7 +72,7 @@ def make_profiles(adata: AnnData, how: ProfilesRequest, matrix: MatrixRequest) -
             "covariate_keys": how.covariate_keys,
             "values": "expression",
             "params": how.to_uns() | matrix.to_uns(),
-            "input": sanitize(found.values) | {"notes": [*found.notes, *plan.notes]},
+            "input": sanitize(found.values) | found.left_out | {"notes": [*found.notes, *plan.notes]},
             "left_out": [name for name, _ in groups.left_out],
             "left_out_why": [why for _, why in groups.left_out],
         }

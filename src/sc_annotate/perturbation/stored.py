@@ -36,7 +36,7 @@ def read_predictions(adata: AnnData, key: str) -> AnnData:
         context = np.atleast_1d(np.asarray(stored["context"], dtype=np.intp))
         for column in map(str, np.atleast_1d(stored["covariate_keys"])):
             obs[column] = np.asarray(stored["covariates"][column], dtype=object)[context]
-    return AnnData(
+    found = AnnData(
         X=parts[""],
         obs=obs,
         var=pd.DataFrame({"control": control}, index=pd.Index(np.asarray(adata.var_names, dtype=object))),
@@ -48,6 +48,8 @@ def read_predictions(adata: AnnData, key: str) -> AnnData:
         },
         uns={"verdict": str(stored["verdict"])},
     )
+    genes = slots.genes_of(adata, key)
+    return found if genes.all() else found[:, genes].copy()
 
 
 def read_scores(adata: AnnData, key: str, kind: str | None, context: str | None) -> pd.DataFrame:

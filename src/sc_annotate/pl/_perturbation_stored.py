@@ -95,8 +95,9 @@ class Board:
 def read_predicted(adata: AnnData, key: str) -> Predicted:
     stored = slots.read_uns(adata, key)
     control = slots.control_of(adata, key, stored).astype(np.float64)
+    genes = slots.genes_of(adata, key)
     change, lower, upper, observed = (
-        np.asarray(adata.varm[key + part], dtype=np.float64).T - control for part in slots.PARTS
+        (np.asarray(adata.varm[key + part], dtype=np.float64).T - control)[:, genes] for part in slots.PARTS
     )
     conditions = [str(name) for name in np.ravel(stored["conditions"])]
     contexts = [""] * len(conditions)
@@ -104,7 +105,7 @@ def read_predicted(adata: AnnData, key: str) -> Predicted:
         labels = ["|".join(map(str, row)) for row in stored["covariates"].to_numpy()]
         contexts = [labels[i] for i in np.atleast_1d(stored["context"])]
     return Predicted(
-        genes=np.asarray(adata.var_names, dtype=str),
+        genes=np.asarray(adata.var_names, dtype=str)[genes],
         conditions=conditions,
         contexts=contexts,
         reason=[str(why) for why in np.ravel(stored["reason"])],

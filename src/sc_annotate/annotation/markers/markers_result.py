@@ -90,6 +90,7 @@ def result_of(
         "input": {
             "values": found.values,
             "genes": found.genes,
+            **found.left_out,
             "matched_by": f"{matched.how} = marker",
             "n_genes_of_model": matched.n_genes,
             "n_genes_shared": matched.n_shared,
