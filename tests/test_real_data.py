@@ -40,7 +40,7 @@ def test_pbmc68k_five_folds(pbmc: AnnData) -> None:
 def test_leave_one_batch_out(shared_data: Path, name: str, floor: float) -> None:
     adata = ad.read_h5ad(shared_data / f"{name}.h5ad")
     cells = labelled_cells(
-        adata, FitRequest(labels_key="cell_type", batch_key="batch", min_cells=None, max_cells=None), what="adata"
+        adata, FitRequest(labels_key="cell_type", batch_key="batch", min_cells=1, max_cells=None), what="adata"
     )
     training = read_training(adata, open_input(adata), cells, MatrixRequest(), wanted="log", what="adata")
     assert training.batch is not None

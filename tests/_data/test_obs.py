@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sc_annotate._data.obs import read_batches, read_labels, usable
+from sc_annotate._data.obs import is_no_type, no_type_notes, read_batches, read_labels, usable
 from sc_annotate.errors import InputError, LabelError
 
 
@@ -67,7 +67,7 @@ def test_no_such_column(key: Any):
         read_labels(ad.AnnData(np.ones((2, 2), np.float32)), "y", what="q")
 
 
-def _usable(sizes: dict[str, int], missing: int = 0, min_cells: Any = None) -> tuple[np.ndarray, list[str]]:
+def _usable(sizes: dict[str, int], missing: int = 0, min_cells: Any = 2) -> tuple[np.ndarray, list[str]]:
     labels = np.repeat([*sizes, ""], [*sizes.values(), missing])
     return usable(labels, labels != "", min_cells=min_cells, key="x", what="q")
 
@@ -85,41 +85,90 @@ def test_small_types_are_reported():
     assert "B (9), C (2)" in notes[0]
 
 
-def test_small_types_are_left_out_where_asked():
-    kept, notes = _usable({"A": 12, "B": 9, "C": 2, "D": 1}, missing=1, min_cells=3)
-    assert kept.tolist() == [True] * 21 + [False] * 4
-    assert notes[0].endswith("min_cells=3 cells have the label: C, D")
+@pytest.mark.parametrize("min_cells", [2, 3])
+def test_types_of_too_few_cells_are_left_out(min_cells: int):
+    kept, notes = _usable({"A": 12, "B": 9, "C": min_cells - 1, "D": 1}, missing=1, min_cells=min_cells)
+    assert kept.tolist() == [True] * 21 + [False] * (min_cells + 1)
+    assert notes[0].startswith(f"2 types of q.obs['x'] with fewer than min_cells={min_cells} cells were left out")
+    assert f"({min_cells} cells): 'C', 'D'; cells of these types" in notes[0]
     assert "B (9)" in notes[1]
     assert _usable({"A": 12, "B": 10}, min_cells=10)[1] == []
 
 
-def test_a_type_of_one_cell_stays_where_that_is_asked_for():
-    kept, _ = _usable({"A": 12, "B": 1}, min_cells=1)
-    assert kept.all()
+def test_one_type_of_one_cell_is_left_out_in_the_singular():
+    assert _usable({"A": 12, "B": 10, "C": 1})[1] == [
+        "1 type of q.obs['x'] with fewer than min_cells=2 cells was left out (1 cell): 'C'; cells of this type will get another "
+        "label"
+    ]
 
 
 @pytest.mark.parametrize(
     ("sizes", "min_cells", "message"),
     [
-        ({"A": 12, "B": 1}, None, "one cell only is labelled 'B' in q.*min_cells=2"),
-        ({"A": 2, "B": 2, "C": 1}, None, "one cell only is labelled 'C'"),
-        ({"A": 12}, None, r"1 usable type \(A\); at least two"),
-        ({"A": 12, "B": 1}, 2, r"1 usable type \(A\)"),
-        ({"A": 4, "B": 4}, 5, r"0 usable types \(\)"),
-        ({f"cell{i}": 1 for i in range(100)}, None, "100 different labels for 100 cells.*names or numbers"),
-        ({f"cell{i}": 1 for i in range(100)} | {"A": 50}, None, "101 different labels for 150 cells"),
-        ({f"cell{i}": 1 for i in range(6)}, 1, "6 different labels for 6 cells"),
+        ({"A": 12, "B": 1}, 1, "one cell only is labelled 'B' in q.*min_cells=2"),
+        ({"A": 2, "B": 2, "C": 1}, 1, "one cell only is labelled 'C'"),
+        ({"A": 12}, 2, r"1 usable type \(A\); at least two"),
+        ({"A": 12, "B": 1}, 2, r"1 usable type \(A\); at least two are needed .*of 2 cells"),
+        ({"A": 4, "B": 4}, 5, r"0 usable types \(\); at least two are needed .*of 5 cells"),
+        ({f"cell{i}": 1 for i in range(100)}, 1, "100 different labels for 100 cells.*names or numbers"),
+        ({f"cell{i}": 1 for i in range(100)}, 2, "100 different labels for 100 cells.*names or numbers"),
+        ({f"cell{i}": 1 for i in range(100)} | {"A": 50}, 2, "101 different labels for 150 cells"),
     ],
 )
-def test_not_usable(sizes: dict[str, int], min_cells: int | None, message: str):
+def test_not_usable(sizes: dict[str, int], min_cells: int, message: str):
     with pytest.raises(LabelError, match=message):
         _usable(sizes, min_cells=min_cells)
 
 
-@pytest.mark.parametrize("min_cells", [0, -1, 2.0, True, "2"])
+@pytest.mark.parametrize("min_cells", [0, -1, 2.0, True, "2", None])
 def test_min_cells_is_a_number(min_cells: Any):
     with pytest.raises(InputError, match="min_cells must be a whole number"):
         _usable({"A": 12, "B": 12}, min_cells=min_cells)
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        *(
+            "NA",
+            "nan",
+            "N/A",
+            "unassigned",
+            "Unknown",
+            "UNKNOWN cells",
+            " unknown ",
+            "doublet",
+            "Doublets",
+            "low quality",
+        ),
+        *(
+            "low_quality",
+            "Low-Quality cells",
+            "unclassified",
+            "ambiguous",
+            "Unknown_cell",
+            "-",
+            "?",
+            "none",
+            "not assigned",
+        ),
+    ],
+)
+def test_labels_that_stand_for_no_type(label: str):
+    assert is_no_type(label)
+    adata = _adata(["B", "B", label, label, label, "", " ", None])
+    adata.obs["x"] = adata.obs["x"].astype("category")
+    words, empty = no_type_notes(adata, "x", what="q")
+    assert f"taken as types like the others: {label!r} (3);" in words
+    assert empty.startswith("2 cells have an empty label in q.obs['x']")
+
+
+@pytest.mark.parametrize(
+    "label", ["B", "B cell", "Nanog+ cells", "non-classical monocyte", "natural killer", "Unknown T"]
+)
+def test_labels_that_are_types(label: str):
+    assert not is_no_type(label)
+    assert no_type_notes(_adata([label, label, None]), "x", what="q") == []
 
 
 def test_read_batches():

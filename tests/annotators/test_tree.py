@@ -132,7 +132,7 @@ def test_distance_of_mistakes_on_batches_left_out(shared_data: Path, file: str) 
 
     adata = ad.read_h5ad(shared_data / file)
     cells = labelled_cells(
-        adata, FitRequest(labels_key="cell_type", batch_key="batch", min_cells=None, max_cells=None), what="adata"
+        adata, FitRequest(labels_key="cell_type", batch_key="batch", min_cells=1, max_cells=None), what="adata"
     )
     data = read_training(adata, open_input(adata), cells, MatrixRequest(), wanted="log", what="adata")
     assert data.batch is not None

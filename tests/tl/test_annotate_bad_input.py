@@ -132,6 +132,7 @@ def one_class(c: Call) -> None:
 @case(LabelError, "Pass min_cells=2")
 def class_of_one_cell(c: Call) -> None:
     c.reference.obs["cell_type"] = ["lonely", *c.reference.obs["cell_type"].astype(str)[1:]]
+    c.kwargs["min_cells"] = 1
 
 
 @case(LabelError, "at least two are needed")

@@ -6,6 +6,7 @@
 :func:`to_json`    anything -> what JSON can hold: NaN becomes null, tables keep the types of their columns
 :func:`from_json`  back: tables as DataFrames
 :func:`record`     back: a dataclass, its fields checked
+:func:`check_texts` texts that no file can hold are refused
 :func:`table`      columns or rows -> a DataFrame that both can hold (:mod:`sc_annotate._core.frames`)
 =================  ======================================================================================
 
@@ -15,7 +16,7 @@ A dataclass is stored by the names of its fields. One that has ``to_uns()`` or `
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
 from pathlib import PurePath
@@ -26,7 +27,7 @@ import numpy as np
 from sc_annotate._core.frames import frame_from_json, frame_to_json, is_frame, table
 from sc_annotate.errors import StorageError
 
-__all__ = ["brief", "from_json", "record", "sanitize", "table", "to_json"]
+__all__ = ["brief", "check_texts", "from_json", "record", "sanitize", "table", "to_json"]
 
 T = TypeVar("T")
 
@@ -52,6 +53,7 @@ def sanitize(value: Any, *, where: str = "params") -> Any:
         return value
     # Subclasses (numpy's float64 and str_ among them) are not always writable: make them plain.
     if isinstance(value, str):
+        check_texts([value], where)
         return str(value)
     if isinstance(value, float | np.floating):
         return float(value)
@@ -78,6 +80,7 @@ def sanitize(value: Any, *, where: str = "params") -> Any:
         if value.ndim == 0:
             return sanitize(value.item(), where=where)
         if value.dtype.kind == "U":
+            check_texts(value.ravel().tolist(), where)
             # As it is read back.
             return value.astype(object)
         items = _array([sanitize(v, where=where) for v in value.ravel().tolist()], where)
@@ -91,6 +94,43 @@ def sanitize(value: Any, *, where: str = "params") -> Any:
     raise StorageError(
         f"{where} holds a {type(value).__name__}, which h5ad and zarr cannot hold. Pass numbers, strings, or lists of them."
     )
+
+
+def check_texts(texts: Iterable[Any], where: str, error: type[Exception] = StorageError) -> None:
+    """Refuse texts that arrays and files cannot hold, naming the first one; what is no text passes.
+
+    numpy drops zero bytes at the end of a text, so that two names become one, and files refuse them anywhere. Half of a
+    pair of surrogates, which a wrong encoding leaves, is no character.
+
+    Examples
+    --------
+    >>> check_texts(["B", "B" + chr(0)], "adata.obs['cell_type']")
+    Traceback (most recent call last):
+        ...
+    sc_annotate.errors.StorageError: adata.obs['cell_type'] holds 'B\\x00', with a zero byte, which no file can hold. ...
+    """
+    found = [text for text in texts if isinstance(text, str)]
+    joined = "\n".join(found)
+    if "\0" not in joined and (joined.isascii() or _encodes(joined)):
+        return
+    wrong = next(text for text in found if "\0" in text or not _encodes(text))
+    if "\0" in wrong:
+        raise error(
+            f"{where} holds {wrong!r}, with a zero byte, which no file can hold. Take it out, for example with "
+            "`.str.replace('\\0', '')`; see that names stay apart."
+        )
+    raise error(
+        f"{where} holds {wrong!r}, with half of a character (a lone surrogate), which no file can hold. Read the table again "
+        "with the right encoding, or rename it."
+    )
+
+
+def _encodes(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def brief(params: Mapping[str, Any], *, longest: int = 20) -> dict[str, Any]:
@@ -224,6 +264,7 @@ def _sorted(values: Set[Any]) -> list[Any]:
 
 def _key(key: Any, where: str) -> str:
     text = str(key.value if isinstance(key, Enum) else key)
+    check_texts([text], f"a key of {where}")
     if not text or text == "." or "/" in text:
         raise StorageError(f"{where} has the key {text!r}; h5ad cannot hold '/' in a key, nor an empty one. Rename it.")
     return text

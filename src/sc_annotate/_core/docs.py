@@ -67,7 +67,8 @@ PARAMETERS: dict[str, str] = {
         """,
     "min_cells": """
         min_cells
-            Leave out types with fewer labelled cells. By default none is left out, and a type of one cell is an error.
+            Leave out types with fewer labelled cells, and say so. With 1 none is left out, and a type of one cell is an
+            error.
         """,
     "max_cells": """
         max_cells

@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Sized
 from contextlib import contextmanager
+from contextvars import ContextVar
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -112,6 +113,28 @@ T = TypeVar("T")
 DELAY = 2.0
 
 logger = logging.getLogger("sc_annotate")
+
+_said: ContextVar[set[str] | None] = ContextVar("said", default=None)
+
+
+def say(texts: Iterable[str], level: int = logging.WARNING) -> None:
+    """Log each text; within :func:`each_once`, one that was logged before is not repeated."""
+    said = _said.get()
+    for text in texts:
+        if said is None or text not in said:
+            logger.log(level, text)
+        if said is not None:
+            said.add(text)
+
+
+@contextmanager
+def each_once() -> Iterator[None]:
+    """Within the block, :func:`say` says each fact once, however many methods it holds for."""
+    token = _said.set(set())
+    try:
+        yield
+    finally:
+        _said.reset(token)
 
 
 def track(items: Iterable[T], *, what: str, total: int | None = None) -> Iterator[T]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from sc_annotate._core.arguments import Request, boolean, default
 from sc_annotate._core.arrays import with_columns
+from sc_annotate._data.obs import check_tables
 from sc_annotate.errors import InputError
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ def check_adata(adata: Any, *, what: str) -> None:
         raise InputError(
             f"{what} is a view of a backed AnnData, which cannot hold new columns. Use `.to_memory()` on the view first."
         )
+    check_tables(adata, what=what)
 
 
 def find(

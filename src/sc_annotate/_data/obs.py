@@ -1,14 +1,17 @@
-"""Read labels and batches from ``obs`` as plain strings."""
+"""Check the tables of an AnnData, and read labels and batches from ``obs`` as plain strings."""
 
 from __future__ import annotations
 
 import difflib
+import re
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sc_annotate._core.arguments import whole
-from sc_annotate.errors import InputError, LabelError
+from sc_annotate._core.codec import check_texts
+from sc_annotate.errors import GeneError, InputError, LabelError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,23 +21,23 @@ if TYPE_CHECKING:
 
 NO_TYPES = frozenset(
     (
-        "unknown",
-        "unassigned",
-        "unlabeled",
-        "unlabelled",
-        "undefined",
-        "na",
-        "n/a",
-        "nan",
-        "none",
-        "null",
-        "?",
-        "-",
-        "doublet",
-        "doublets",
+        *(
+            "unknown",
+            "unassigned",
+            "not assigned",
+            "unlabeled",
+            "unlabelled",
+            "unclassified",
+            "undefined",
+            "undetermined",
+        ),
+        *("unidentified", "unspecified", "unannotated", "uncharacterized", "uncharacterised", "ambiguous", "missing"),
+        *("na", "n/a", "#n/a", "<na>", "nan", "none", "null", "not available", "no label", "tbd", "?", "-", "."),
+        *("doublet", "multiplet", "low quality", "low quality cell", "poor quality", "bad quality", "debris"),
+        *("empty", "empty droplet", "excluded", "filtered", "removed"),
     )
 )
-"""Words that people write for want of a label."""
+"""What people write for want of a type, or of cells that are none; see `is_no_type`."""
 
 FEW_CELLS = 10
 """Types with fewer labelled cells than this are reported: little can be learned or checked from them."""
@@ -51,6 +54,7 @@ def read_labels(adata: AnnData, key: str, *, what: str) -> tuple[NDArray[np.str_
     labels[present] = [_name(v) for v in np.asarray(column, dtype=object)[present]]
     labels = labels.astype(str)
     present &= np.char.strip(labels) != ""
+    labels[~present] = ""
     if not present.any():
         raise LabelError(f"{what}.obs[{key!r}] holds no label at all. Name another column with labels_key=.")
     return labels, present
@@ -61,42 +65,42 @@ def _name(value: object) -> str:
     return str(int(value)) if isinstance(value, float | np.floating) and float(value).is_integer() else str(value)
 
 
+def is_no_type(label: str) -> bool:
+    """Whether a label stands for no type, in any case, with blanks, underscores or dashes, one cell or many."""
+    text = label.strip().casefold()
+    text = " ".join(re.split(r"[\s_-]+", text)).strip() or text
+    return bool(NO_TYPES.intersection((text, text.removesuffix("s"), text.removesuffix("s").removesuffix(" cell"))))
+
+
 def usable(
-    labels: NDArray[np.str_], present: NDArray[np.bool_], *, min_cells: int | None, key: str, what: str
+    labels: NDArray[np.str_], present: NDArray[np.bool_], *, min_cells: int, key: str, what: str
 ) -> tuple[NDArray[np.bool_], list[str]]:
     """Which labelled cells to learn from, and notes on the types.
 
-    A type of one cell is an error unless `min_cells` says to leave small types out.
+    Types with fewer than `min_cells` cells are left out; where that is 1, a type of one cell is an error.
     """
-    if min_cells is not None:
-        min_cells = whole(min_cells, "min_cells", least=1)
+    min_cells = whole(min_cells, "min_cells", least=1)
     types, counts = np.unique(labels[present], return_counts=True)
     notes = []
     kept = present.copy()
-    if min_cells is not None and (counts < min_cells).any():
-        small = types[counts < min_cells]
-        kept &= ~np.isin(labels, small)
-        notes.append(f"left out, as fewer than min_cells={min_cells} cells have the label: {', '.join(small)}")
-        types, counts = types[counts >= min_cells], counts[counts >= min_cells]
-    if min_cells is None and (counts == 1).any():
-        single = types[counts == 1]
-        if len(types) > max(NAMES, 0.5 * counts.sum()):
-            raise LabelError(_names(types, counts, key, what))
+    # Who asks for more cells a type has seen that there are small ones.
+    if min_cells <= 2 and len(types) > max(NAMES, 0.5 * counts.sum()):
+        raise LabelError(_names(types, counts, key, what))
+    single = types[counts == 1].tolist()
+    if min_cells == 1 and single:
         raise LabelError(
-            f"one cell only is labelled {', '.join(map(repr, single[:5].tolist()))} in {what}.obs[{key!r}]: nothing can be learned "
+            f"one cell only is labelled {', '.join(map(repr, single[:5]))} in {what}.obs[{key!r}]: nothing can be learned "
             "from it. Pass min_cells=2 (or more) to leave such types out, or merge them with another."
         )
+    small = counts < min_cells
+    if small.any():
+        kept &= ~np.isin(labels, types[small])
+        notes.append(_left_out(types[small], counts[small], min_cells, key, what))
+        types, counts = types[~small], counts[~small]
     if len(types) < 2:
         raise LabelError(
             f"{what}.obs[{key!r}] has {len(types)} usable type{'' if len(types) == 1 else 's'} ({', '.join(types)}); at "
-            "least two are needed to distinguish cells."
-        )
-    if len(types) > 0.5 * counts.sum():
-        raise LabelError(_names(types, counts, key, what))
-    no_types = [f"{t!r} ({c})" for t, c in zip(types.tolist(), counts, strict=True) if t.strip().casefold() in NO_TYPES]
-    if no_types:
-        notes.append(
-            f"{', '.join(no_types)} is taken as a type like the others; set it to NaN to leave these cells unlabelled"
+            f"least two are needed to distinguish cells, of {max(2, min_cells)} cells or more."
         )
     alike: dict[str, list[str]] = {}
     for t in types.tolist():
@@ -111,6 +115,34 @@ def usable(
             f"leave these types out (min_cells={FEW_CELLS})"
         )
     return kept, notes
+
+
+def _left_out(types: NDArray[np.str_], counts: NDArray[np.intp], min_cells: int, key: str, what: str) -> str:
+    n, cells = len(types), f"{counts.sum():,} cell{'' if counts.sum() == 1 else 's'}"
+    some = ", ".join(f"{t!r}" for t in types[:10].tolist())
+    return (
+        f"{n:,} type{'' if n == 1 else 's'} of {what}.obs[{key!r}] with fewer than min_cells={min_cells} cells "
+        f"{'was' if n == 1 else 'were'} left out ({cells}): {some}{', ...' if n > 10 else ''}; cells of "
+        f"{'this type' if n == 1 else 'these types'} will get another label"
+    )
+
+
+def no_type_notes(adata: AnnData, key: str, *, what: str) -> list[str]:
+    """Labels of a column that stand for no type, with the number of their cells; empty ones are missing labels."""
+    column = check_column(adata, key, argument="labels_key", what=what)
+    found = Counter(value for value in np.asarray(column, dtype=object).tolist() if isinstance(value, str)).items()
+    notes = []
+    if words := [f"{name!r} ({n:,})" for name, n in sorted(found) if name.strip() and is_no_type(name)]:
+        notes.append(
+            f"labels of {what}.obs[{key!r}] that seem to stand for no type are taken as types like the others: "
+            f"{', '.join(words)}; set them to NaN to leave these cells unlabelled"
+        )
+    if n := sum(n for name, n in found if not name.strip()):
+        notes.append(
+            f"{n:,} cell{' has' if n == 1 else 's have'} an empty label in {what}.obs[{key!r}], and "
+            f"{'is' if n == 1 else 'are'} taken as unlabelled"
+        )
+    return notes
 
 
 def _names(types: NDArray[np.str_], counts: NDArray[np.intp], key: str, what: str) -> str:
@@ -142,10 +174,38 @@ def check_column(adata: AnnData, column: str, *, argument: str, what: str = "ada
         raise InputError(
             f"{what}.obs has no column {column!r} ({argument}). {hint}There are: {', '.join(map(repr, adata.obs)) or 'none'}."
         )
+    check_texts([column], argument, InputError)
     values = adata.obs[column]
     if isinstance(values, pd.DataFrame):
         raise InputError(f"{what}.obs has {values.shape[1]} columns named {column!r} ({argument}). Rename all but one.")
-    return values if isinstance(values, pd.Series) else pd.Series(np.asarray(values), index=adata.obs_names)
+    series = values if isinstance(values, pd.Series) else pd.Series(np.asarray(values), index=adata.obs_names)
+    texts = series.cat.categories if isinstance(series.dtype, pd.CategoricalDtype) else series
+    if not pd.api.types.is_numeric_dtype(texts.dtype):
+        error = LabelError if argument == "labels_key" else InputError
+        check_texts(texts.tolist(), f"{what}.obs[{column!r}] ({argument})", error)
+    return series
+
+
+def check_tables(adata: AnnData, *, what: str) -> None:
+    """Refuse names of cells, genes and columns that results cannot be stored under."""
+    import pandas as pd
+
+    tables = {"obs": adata.obs, "var": adata.var} | ({} if adata.raw is None else {"raw.var": adata.raw.var})
+    for name, table in tables.items():
+        for axis, index in (("index", table.index), ("columns", table.columns)):
+            if isinstance(index, pd.MultiIndex):
+                raise InputError(
+                    f"the {axis} of {what}.{name} has {index.nlevels} levels (a MultiIndex), where files hold one name each. Join "
+                    f"them: `{what}.{name}.{axis} = ['_'.join(map(str, each)) for each in {what}.{name}.{axis}]`."
+                )
+        if isinstance(table.index.dtype, pd.PeriodDtype | pd.IntervalDtype) or table.index.dtype.kind in "mM":
+            raise InputError(
+                f"the index of {what}.{name} holds values of type {table.index.dtype}, where files hold text. Run "
+                f"`{what}.{name}.index = {what}.{name}.index.astype(str)` first."
+            )
+        if name != "obs":
+            names = [] if pd.api.types.is_numeric_dtype(table.index.dtype) else table.index.tolist()
+            check_texts(names, f"the index of {what}.{name}", GeneError)
 
 
 def is_lazy(adata: AnnData) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sc_annotate._core.settings import logger
+from sc_annotate._core.settings import each_once, say
 from sc_annotate._data.matrix import check_adata
 from sc_annotate._data.obs import with_tables
 from sc_annotate._data.read import open_counts, open_input
@@ -118,8 +118,7 @@ def _annotate(adata: AnnData, source: Any, request: AnnotateRequest) -> _One:
     levels = model.levels if query.cells is None else query.cells.levels
     check_free(adata, request.key, () if levels is None else levels.names[:-1])
     prediction = predict(query, model, ask, counts=_counts(query, model, ask))
-    for problem in prediction.problems:
-        logger.warning(problem)
+    say(prediction.problems)
     result = build(query, model, prediction, request)
     result.colors = colors(source, model, result.obs[request.key])
     return _One(result, model, levels)
@@ -155,10 +154,11 @@ def _annotate_by_several(
     for key in keys.values():
         check_free(adata, key, coarser)
     ask = request.ask.but(store_proba="all")
-    found = {
-        key: _annotate(adata, source, replace(request, fit=request.fit.but(method=name), ask=ask, key=key))
-        for name, key in keys.items()
-    }
+    with each_once():
+        found = {
+            key: _annotate(adata, source, replace(request, fit=request.fit.but(method=name), ask=ask, key=key))
+            for name, key in keys.items()
+        }
     results = {key: one.result for key, one in found.items()}
     weights = learn_weights([one.model.trust for one in found.values()])
     compared = [method_result(key, result) for key, result in results.items()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from logging import INFO
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from scipy import sparse
 
 from sc_annotate._core.codec import to_json
 from sc_annotate._core.registry import capabilities_of, params_of
-from sc_annotate._core.settings import logger
+from sc_annotate._core.settings import say
 from sc_annotate.annotation.held_out import Candidate, choose_splits, evaluate, folds, held_out, one_holdout
 from sc_annotate.annotation.learn_trust import N_FOLDS, learn_trust
 from sc_annotate.annotation.model import AnnotationModel
@@ -63,10 +64,8 @@ def learn(training: Training, fit: FitRequest) -> AnnotationModel:
     level_scores = None
     if seen.scored is not None and training.levels is not None:
         level_scores = scores_of_levels(training, training.levels.at(seen.scored.classes), seen.scored, trust, fit.rng)
-    for note in training.notes:
-        logger.info(note)
-    for problem in seen.problems:
-        logger.warning(problem)
+    say(training.notes, INFO)
+    say(seen.problems)
     full = training.full_reference
     _, counts = np.unique(training.y if full is None else full.codes[full.codes >= 0], return_counts=True)
     return AnnotationModel(

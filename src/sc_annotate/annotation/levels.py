@@ -106,7 +106,7 @@ def read_levels(
     notes, without = [], np.zeros(adata.n_obs, dtype=bool)
     for level, name in enumerate(names[:-1]):
         coarse, there = read_labels(adata, name, what=what)
-        without |= there & ~present
+        without |= there & (labels == "")
         both = there[present]
         labels_of[:, level] = _above(types, codes[both], coarse[present][both], name, names, what)
         if n := int((~both).sum()):
@@ -122,6 +122,38 @@ def read_levels(
             f"the levels of {what}.obs (labels_key) are no tree: {error} List them coarse to fine, and give parts of one "
             "name under two labels different names, such as 'cycling T' and 'cycling B'."
         ) from error
+
+
+def stray_cells(
+    adata: AnnData,
+    names: tuple[str, ...],
+    labels: NDArray[np.str_],
+    present: NDArray[np.bool_],
+    *,
+    min_cells: int,
+    what: str,
+) -> tuple[NDArray[np.bool_], list[str]]:
+    """Cells with a coarser label of fewer than `min_cells` cells whose type lies under a larger one, and what to say of them.
+
+    Of a rare label beside another one of the same type it cannot be known whether it is meant, so its cells are left out
+    instead of making the type lie under two.
+    """
+    strays, notes = np.zeros(adata.n_obs, dtype=bool), []
+    for name in names[:-1]:
+        coarse, there = read_labels(adata, name, what=what)
+        both = there & present
+        above, place, counts = np.unique(coarse[both], return_inverse=True, return_counts=True)
+        large = counts[place] >= min_cells
+        of_large_type = np.isin(labels[both], np.unique(labels[both][large]))
+        some = np.flatnonzero(both)[~large & of_large_type]
+        strays[some] = True
+        if n := len(some):
+            rare = ", ".join(map(repr, np.unique(coarse[some]).tolist()[:MOST_NAMED]))
+            notes.append(
+                f"{n:,} cell{' was' if n == 1 else 's were'} left out: fewer than min_cells={min_cells} cells of {what} have the "
+                f"label {rare} in obs[{name!r}], and other cells of the same type lie under another"
+            )
+    return strays, notes
 
 
 def _above(

@@ -34,7 +34,7 @@ class FitRequest(Request):
     method_kwargs: Mapping[str, Any] | None = default(None)
     batch_key: str | None = default(None)
     n_top_genes: int | None = default(N_TOP_GENES)
-    min_cells: int | None = default(None)
+    min_cells: int = default(2)
     max_cells: int | None = default(MAX_CELLS)
     cv: int = default(1)
     trust: Options = default(Options())
@@ -48,8 +48,7 @@ class FitRequest(Request):
         check_cv(self.cv)
         if self.max_cells is not None:
             whole(self.max_cells, "max_cells", least=100)
-        if self.min_cells is not None:
-            whole(self.min_cells, "min_cells", least=1)
+        whole(self.min_cells, "min_cells", least=1)
         if self.n_top_genes is not None:
             whole(self.n_top_genes, "n_top_genes", least=2)
         parameters(self.method_kwargs)

@@ -9,7 +9,7 @@ import numpy as np
 
 from sc_annotate._core.version import __version__
 from sc_annotate._data import transform as scales
-from sc_annotate._data.obs import read_batches, read_labels, usable
+from sc_annotate._data.obs import no_type_notes, read_batches, read_labels, usable
 from sc_annotate._data.read import open_counts, read_rows, total_counts
 from sc_annotate._data.stream import in_memory
 from sc_annotate.annotation.requests import MAX_CELLS
@@ -163,13 +163,19 @@ def labelled_cells(adata: AnnData, fit: FitRequest, found: Input | None = None, 
     names = fit.levels
     labels, labelled = read_labels(adata, names[-1], what=what)
     levels: Levels | None = None
-    notes: list[str] = []
+    notes = [note for name in names for note in no_type_notes(adata, name, what=what)]
+    taught = labelled
     if len(names) > 1:
-        from sc_annotate.annotation.levels import read_levels
+        from sc_annotate.annotation.levels import read_levels, stray_cells
 
-        levels, notes = read_levels(adata, names, labels, labelled, what=what)
-    kept, remarks = usable(labels, labelled, min_cells=fit.min_cells, key=names[-1], what=what)
-    notes = remarks + notes
+        strays, more = stray_cells(adata, names, labels, labelled, min_cells=fit.min_cells, what=what)
+        taught, notes = labelled & ~strays, notes + more
+    kept, more = usable(labels, taught, min_cells=fit.min_cells, key=names[-1], what=what)
+    notes = more + notes
+    if len(names) > 1:
+        # Of an object that is its own reference, types that are left out keep their cells, and so their place.
+        levels, more = read_levels(adata, names, labels, taught if what == "adata" else kept, what=what)
+        notes += more
     batch = read_batches(adata, fit.batch_key, what=what)
     rows = np.flatnonzero(kept)
     sampled = np.ones(len(rows), dtype=bool)

@@ -33,7 +33,7 @@ def annotators(
     method_kwargs: dict[str, dict[str, Any]] | None = None,
     batch_key: str | None = default(None),
     n_top_genes: int | None = default(N_TOP_GENES),
-    min_cells: int | None = default(None),
+    min_cells: int = default(2),
     cv: int = default(5),
     layer: str | None = default(None),
     use_raw: bool | None = default(None),

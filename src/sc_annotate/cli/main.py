@@ -109,7 +109,7 @@ def _training_options(parser: argparse.ArgumentParser, *, required: bool) -> Non
     parser.add_argument("--method", help="see `sc-annotate methods` (default: logreg)")
     list_methods.add_param(parser)
     parser.add_argument("--n-top-genes", type=int, help="variable genes used (default: 2,000)")
-    parser.add_argument("--min-cells", type=int, help="leave out types with fewer cells")
+    parser.add_argument("--min-cells", type=int, help="leave out types with fewer cells (default: 2)")
     parser.add_argument("--max-cells", type=int, help="reference cells to learn from (default: 30,000; 0: all)")
     parser.add_argument("--cv", type=int, help="1: one hold-out (default); k: k folds; 0: no scores")
     parser.add_argument("--gene-symbols", help="column of var with other gene names")

@@ -9,7 +9,7 @@ import numpy as np
 
 from sc_annotate._core.arguments import whole
 from sc_annotate._data import read
-from sc_annotate._data.obs import check_column
+from sc_annotate._data.obs import check_column, check_tables
 from sc_annotate._vocabulary.conditions import targets_of
 from sc_annotate.errors import InputError
 from sc_annotate.predictors import Cells, Screen, screen_embedding
@@ -73,6 +73,7 @@ def check_profiles(profiles: Any, *, what: str = "profiles") -> AnnData:
             f"{what} holds no perturbation profiles. Make them with `sca.pp.perturbation_profiles(adata, ...)`, or with "
             "`sca.pp.profiles_from_lfc` from log fold changes."
         )
+    check_tables(profiles, what=what)
     stored = profiles.uns[PROFILES]
     if not isinstance(stored, dict) or stored.get("schema") != 1:
         raise InputError(f"{what} holds profiles of another version of sc_annotate. Make them again.")

@@ -31,7 +31,7 @@ def fit_annotator(
     method_kwargs: Mapping[str, Any] | None = default(None),
     batch_key: str | None = default(None),
     n_top_genes: int | None = default(N_TOP_GENES),
-    min_cells: int | None = default(None),
+    min_cells: int = default(2),
     max_cells: int | None = default(MAX_CELLS),
     cv: int = default(1),
     trust: Options | Calibration | None = default("temperature"),
