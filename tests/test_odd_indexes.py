@@ -178,7 +178,7 @@ def test_the_fix_that_an_error_names_works(fix: str, objects: dict[str, Any]) ->
     adata.obs.index = INDEXES[fix](adata.obs.index)
     with pytest.raises(InputError) as caught:
         sca.pp.inspect(adata)
-    exec(str(caught.value).split("`")[1], {"adata": adata})  # noqa: S102
+    exec(str(caught.value).split("`")[1], {"adata": adata})
     sca.tl.annotate(adata, objects["reference"], "cell_type", **QUICK)
 
 
