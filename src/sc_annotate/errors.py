@@ -8,6 +8,7 @@ refuses, and nothing that is a bug.
 from __future__ import annotations
 
 __all__ = [
+    "DownloadError",
     "GeneError",
     "InputError",
     "LabelError",
@@ -51,6 +52,10 @@ class MethodError(InputError):
 
 class ModelFileError(InputError):
     """A model file is absent, damaged, of another kind, or made by a newer version."""
+
+
+class DownloadError(InputError):
+    """A file cannot be downloaded: no connection, too large, too slow, or another file than the requested one."""
 
 
 class MissingExtraError(ScAnnotateError, ImportError):

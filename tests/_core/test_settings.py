@@ -13,7 +13,10 @@ from sc_annotate.errors import InputError
 
 def test_there_is_one_object():
     assert sca.settings is settings
-    assert repr(Settings()) == "Settings(progress=True, block_size=4096, n_threads=None)"
+    text = (
+        "Settings(progress=True, block_size=4096, n_threads=None, max_download_bytes=None, max_download_seconds=3600)"
+    )
+    assert repr(Settings()) == text
 
 
 def test_override_and_back():
@@ -47,6 +50,15 @@ def test_block_size_is_a_number_of_cells(value: Any):
 def test_progress_is_yes_or_no(value: Any):
     with pytest.raises(InputError, match="True or False"):
         Settings().progress = value
+
+
+@pytest.mark.parametrize("value", [0, -1, 2.0, True, "10", float("nan"), [1]])
+def test_limits_of_downloads(value: Any):
+    with pytest.raises(InputError, match="whole number of bytes"):
+        Settings().max_download_bytes = value
+    if value != 2.0:
+        with pytest.raises(InputError, match="a number above 0"):
+            Settings().max_download_seconds = value if value != "10" else None
 
 
 def test_a_misspelt_setting_is_no_setting():

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 import sc_annotate as sca
-from sc_annotate._data import download
+from sc_annotate._data import addresses, download
 from sc_annotate.cli import main
-from sc_annotate.errors import InputError, ModelFileError
+from sc_annotate.errors import DownloadError, InputError, ModelFileError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,14 +99,14 @@ def test_a_changed_file_is_taken_on_request_only(web: Web, models: Models, caplo
     sca.load(url)
     second = web.put("m.safetensors", models[1][1])
     assert sca.load(url).id == models[0][0].id
-    with pytest.raises(ModelFileError, match=f"its sha256 is {second}, not {first}"):
+    with pytest.raises(DownloadError, match=f"its sha256 is {second}, not {first}"):
         sca.load(url, sha256=first, refresh=True)
     assert sca.load(url).id == models[0][0].id, "a file that is not the one asked for replaces nothing"
     caplog.clear()
     assert sca.load(url, refresh=True).id == models[1][0].id
     assert f"another file than before: its sha256 is {second}, and was {first}" in caplog.text
     assert sca.load(url, sha256=second).id == models[1][0].id
-    with pytest.raises(ModelFileError, match="another file than the requested one"):
+    with pytest.raises(DownloadError, match="another file than the requested one"):
         sca.load(url, sha256=first)
 
 
@@ -123,12 +123,12 @@ def test_without_a_connection(web: Web, models: Models) -> None:
     sca.load(f"{web.address}/m.safetensors")
     (web.folder / "m.safetensors").unlink()
     assert sca.load(f"{web.address}/m.safetensors").id == models[0][0].id
-    with pytest.raises(ModelFileError, match="cannot be downloaded"):
+    with pytest.raises(DownloadError, match="cannot be downloaded"):
         sca.load(f"{web.address}/m.safetensors", refresh=True)
     assert sca.load(f"{web.address}/m.safetensors").id == models[0][0].id
-    with pytest.raises(ModelFileError, match=r"cannot be downloaded \(HTTPError: 404"):
+    with pytest.raises(DownloadError, match=r"cannot be downloaded \(HTTPError: 404"):
         sca.load(f"{web.address}/other.safetensors")
-    with pytest.raises(ModelFileError, match=r"cannot be downloaded \(ConnectionError"):
+    with pytest.raises(DownloadError, match=r"cannot be downloaded \(ConnectionError"):
         sca.load("http://127.0.0.1:9/m.safetensors")
 
 
@@ -165,13 +165,13 @@ def test_addresses_that_are_refused(url: str) -> None:
 
 def test_a_host_that_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(download.CACHE_VARIABLE, str(tmp_path))
-    with pytest.raises(ModelFileError, match="cannot be downloaded"):
+    with pytest.raises(DownloadError, match="cannot be downloaded"):
         sca.load(f"https://{'a' * 300}.example/m")
 
 
 def test_http_goes_with_a_checksum_only(web: Web, models: Models, monkeypatch: pytest.MonkeyPatch) -> None:
     sha256 = web.put("m.safetensors", models[0][1])
-    monkeypatch.setattr(download, "_HERE", set())
+    monkeypatch.setattr(addresses, "_LOOPBACK", set())
     with pytest.raises(InputError, match="not https"):
         sca.load(f"{web.address}/m.safetensors")
     assert web.asked == []
@@ -228,7 +228,7 @@ def test_a_list_on_the_web(web: Web, models: Models, caplog: pytest.LogCaptureFi
     (web.folder / "models.txt").unlink()
     assert sca.load("pbmc", registry=registry).id == models[1][0].id
     assert "the last copy is used" in caplog.text
-    with pytest.raises(ModelFileError, match="cannot be downloaded"):
+    with pytest.raises(DownloadError, match="cannot be downloaded"):
         sca.load("pbmc", registry=f"{web.address}/none.txt")
 
 
@@ -330,7 +330,7 @@ def test_a_cached_copy_is_logged(web: Web, models: Models) -> None:
     url = f"{web.address}/m.safetensors"
     sca.load(url)
     (web.folder / "m.safetensors").unlink()
-    with pytest.raises(ModelFileError, match=f"404.*the copy kept here has sha256 {sha256}"):
+    with pytest.raises(DownloadError, match=f"404.*the copy kept here has sha256 {sha256}"):
         sca.load(url, refresh=True)
     assert sca.load(url, sha256=sha256).id == models[0][0].id
 
@@ -371,5 +371,5 @@ def test_annotate_and_the_command_line_take_addresses(
 def test_the_folder_of_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(download.CACHE_VARIABLE, raising=False)
     assert download.cache_folder().name == "sc_annotate"
-    assert not download.is_url("C:/models/m.safetensors")
-    assert not download.is_url("m.safetensors")
+    assert not addresses.is_url("C:/models/m.safetensors")
+    assert not addresses.is_url("m.safetensors")

@@ -1,8 +1,9 @@
-"""Package-wide settings: progress bars, and how many cells are worked on at once."""
+"""Package-wide settings: progress bars, how many cells are worked on at once, limits of downloads."""
 
 from __future__ import annotations
 
 import logging
+import math
 import os
 from collections.abc import Sized
 from contextlib import contextmanager
@@ -13,10 +14,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sc_annotate.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 
 MOST_THREADS = 8
+_NAMES = ("progress", "block_size", "n_threads", "max_download_bytes", "max_download_seconds")
 
 
 class Settings:
@@ -30,6 +32,11 @@ class Settings:
         How many cells are worked on at once; the memory that prediction takes grows with it.
     n_threads
         How many blocks are worked on at the same time; None: as many as this process has cores, at most 8.
+    max_download_bytes
+        Largest file that is downloaded; None: 250 MB for a model, 500 MB for anything else. Lists of models have a limit of
+        their own, of some MB.
+    max_download_seconds
+        How long one download may take. One that brings less than 16 KB in 15 seconds is given up earlier.
 
     Examples
     --------
@@ -41,12 +48,14 @@ class Settings:
     4096
     """
 
-    __slots__ = ("_block_size", "_n_threads", "_progress")
+    __slots__ = ("_block_size", "_max_download_bytes", "_max_download_seconds", "_n_threads", "_progress")
 
     def __init__(self) -> None:
         self._progress = True
         self._block_size = 4096
         self._n_threads: int | None = None
+        self._max_download_bytes: int | None = None
+        self._max_download_seconds: float = 3600
 
     @property
     def progress(self) -> bool:
@@ -78,10 +87,32 @@ class Settings:
             raise InputError(f"settings.n_threads must be None or a whole number of at least 1, not {value!r}.")
         self._n_threads = value
 
+    @property
+    def max_download_bytes(self) -> int | None:
+        return self._max_download_bytes
+
+    @max_download_bytes.setter
+    def max_download_bytes(self, value: int | None) -> None:
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+            raise InputError(
+                f"settings.max_download_bytes must be None or a whole number of bytes of at least 1, not {value!r}."
+            )
+        self._max_download_bytes = value
+
+    @property
+    def max_download_seconds(self) -> float:
+        return self._max_download_seconds
+
+    @max_download_seconds.setter
+    def max_download_seconds(self, value: float) -> None:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+            raise InputError(f"settings.max_download_seconds must be a number above 0, not {value!r}.")
+        self._max_download_seconds = value
+
     @contextmanager
     def override(self, **values: Any) -> Iterator[None]:
         """Other settings for the length of a ``with`` block."""
-        before = {name: getattr(self, name) for name in ("progress", "block_size", "n_threads")}
+        before = {name: getattr(self, name) for name in _NAMES}
         unknown = set(values) - set(before)
         if unknown:
             raise InputError(f"there is no setting {sorted(unknown)}; there are: {', '.join(before)}.")
@@ -94,7 +125,7 @@ class Settings:
                 setattr(self, name, value)
 
     def __repr__(self) -> str:
-        return f"Settings(progress={self.progress}, block_size={self.block_size}, n_threads={self.n_threads})"
+        return f"Settings({', '.join(f'{name}={getattr(self, name)}' for name in _NAMES)})"
 
 
 settings = Settings()
@@ -137,23 +168,28 @@ def each_once() -> Iterator[None]:
         _said.reset(token)
 
 
-def track(items: Iterable[T], *, what: str, total: int | None = None) -> Iterator[T]:
+def track(
+    items: Iterable[T], *, what: str, total: int | None = None, size: Callable[[T], int] | None = None
+) -> Iterator[T]:
     """Pass `items` through, with a bar that appears once two seconds have gone by and there is more to do.
 
-    tqdm is imported only then: in a notebook without ipywidgets its import prints a warning of its own.
+    With `size`, bytes are counted instead of items, and `total` is a number of bytes. tqdm is imported only then: in a notebook without ipywidgets its import prints a warning of its own.
     """
-    started, bar = monotonic(), None
-    if total is None and isinstance(items, Sized):
+    started, bar, done = monotonic(), None, 0
+    if total is None and size is None and isinstance(items, Sized):
         total = len(items)
     try:
-        for done, item in enumerate(items):
+        for item in items:
             if bar is None and done and settings.progress and monotonic() - started > DELAY:
                 from tqdm.auto import tqdm
 
-                bar = tqdm(desc=what, total=total, initial=done, leave=False)
+                unit = {} if size is None else {"unit": "B", "unit_scale": True}
+                bar = tqdm(desc=what, total=total, initial=done, leave=False, **unit)
             yield item
+            step = 1 if size is None else size(item)
+            done += step
             if bar is not None:
-                bar.update()
+                bar.update(step)
     finally:
         if bar is not None:
             bar.close()

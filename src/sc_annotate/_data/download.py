@@ -1,4 +1,4 @@
-"""Files from the web, kept on this machine and held to their checksum."""
+"""Files from the web, kept on this machine and held to their checksum: every download of the package."""
 
 from __future__ import annotations
 
@@ -6,29 +6,29 @@ import hashlib
 import json
 import os
 import re
-import tempfile
+import secrets
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import unquote, urlsplit
 
-from sc_annotate._core.files import usual_rights
-from sc_annotate._core.settings import logger
-from sc_annotate.errors import InputError, ModelFileError
+from sc_annotate._core.settings import logger, settings
+from sc_annotate._data.addresses import check_url
+from sc_annotate._data.partial import Partial
+from sc_annotate._data.transfer import Failed, Limits
+from sc_annotate.errors import DownloadError, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 CACHE_VARIABLE = "SC_ANNOTATE_CACHE"
 """Environment variable with another folder for downloaded files."""
-_TIMEOUT = 30
-_HERE = {"localhost", "127.0.0.1", "::1"}
-
-
-def is_url(source: object) -> bool:
-    """Whether a string is an address and no path."""
-    return isinstance(source, str) and re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", source) is not None
+MOST_BYTES = 500 * 10**6
+MOST_BYTES_OF_A_MODEL = 250 * 10**6
+MOST_BYTES_OF_A_LIST = 4 * 2**20
+ELSEWHERE = "Check the address and the connection; or download it on another machine and pass its path."
 
 
 def check_sha256(sha256: object) -> str | None:
@@ -54,24 +54,6 @@ def cache_folder() -> Path:
     import pooch
 
     return Path(pooch.os_cache("sc_annotate"))
-
-
-def check_url(url: str, *, checked: bool) -> None:
-    """Refuse addresses whose content anyone on the way could change, unless there is a checksum to compare."""
-    try:
-        url.encode()
-        parts = urlsplit(url)
-    except ValueError as error:
-        raise InputError(f"{url!r} is no whole address ({error}). Correct it, or pass the path of a file.") from error
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise InputError(
-            f"{url!r} cannot be downloaded: only http and https addresses can. Pass the path of a file instead."
-        )
-    if parts.scheme == "http" and not checked and parts.hostname not in _HERE:
-        raise InputError(
-            f"{url!r} is not https, so anyone on the way could put another file in its place. Pass its checksum as sha256=, or "
-            "use an https address."
-        )
 
 
 @dataclass(frozen=True)
@@ -100,8 +82,35 @@ def kept(url: str) -> Kept:
     return Kept(cache_folder() / f"{hashlib.sha256(url.encode()).hexdigest()[:16]}-{name}")
 
 
+@dataclass(frozen=True)
+class Kind:
+    """What is downloaded: how large it may be, and what to do without a connection."""
+
+    max_bytes: int = MOST_BYTES
+    is_list: bool = False
+    elsewhere: str = ELSEWHERE
+
+    def limits(self) -> Limits:
+        """The limits of a download that begins now."""
+        deadline, chosen = monotonic() + settings.max_download_seconds, settings.max_download_bytes
+        if self.is_list and self.max_bytes <= (chosen or MOST_BYTES):
+            return Limits(self.max_bytes, deadline, "a list")
+        return Limits(chosen or self.max_bytes, deadline)
+
+
+MODEL = Kind(MOST_BYTES_OF_A_MODEL)
+LIST = Kind(MOST_BYTES_OF_A_LIST, is_list=True)
+DATA = Kind()
+
+
 def fetch(
-    url: str, *, sha256: str | None, refresh: bool, check: Callable[[Path], Any], may_change: bool = False
+    url: str,
+    *,
+    sha256: str | None,
+    refresh: bool,
+    check: Callable[[Path], Any],
+    kind: Kind = DATA,
+    may_change: bool = False,
 ) -> Path:
     """The file of an address, from the folder of downloads where it is kept.
 
@@ -114,77 +123,88 @@ def fetch(
     before = place.sha256()
     if before is not None and not refresh and sha256 in (None, before):
         return place.path
-    with _new_file(place.path.parent) as temporary:
-        try:
-            _download(url, temporary, checked=sha256 is not None)
-        except _Failed as error:
-            have = "and no copy of it is kept here" if before is None else f"and the copy kept here has sha256 {before}"
-            raise ModelFileError(
-                f"{url!r} cannot be downloaded ({error}), {have}. Check the address and the connection; or download it on another machine "
-                "and pass its path."
-            ) from error
-        found = sha256_of(temporary)
-        if sha256 is not None and found != sha256:
-            raise ModelFileError(
-                f"{url!r} holds another file than the requested one: its sha256 is {found}, not {sha256}. It was not kept. Ask "
-                "whoever shares it which one is right."
-            )
-        try:
-            check(temporary)
-        except InputError as error:
-            text = str(error).replace(repr(str(temporary)), "it")
-            raise type(error)(f"{url!r} was downloaded and not kept: {text}") from error
+    with downloaded(url, sha256=sha256, check=check, kind=kind, before=before) as (temporary, found):
         if may_change:
             pass
         elif before is not None and before != found:
             logger.warning(f"{url!r} holds another file than before: its sha256 is {found}, and was {before}")
         elif sha256 is None:
             logger.warning(f"{url!r} downloaded; to have this very file every time, pass sha256={found!r}")
-        usual_rights(temporary)
         temporary.replace(place.path)
-        place.note.write_text(json.dumps({"url": url, "sha256": found}), encoding="utf-8")
+        write_note(place.note, {"url": url, "sha256": found})
     return place.path
 
 
 @contextmanager
-def _new_file(folder: Path) -> Iterator[Path]:
-    """A file in the folder of downloads, gone afterwards unless it was moved."""
-    temporary = None
+def downloaded(
+    url: str, *, sha256: str | None, check: Callable[[Path], Any], kind: Kind, before: str | None = None
+) -> Iterator[tuple[Path, str]]:
+    """A file as its address has it now, and its checksum; gone afterwards unless it is moved away.
+
+    `before` is the checksum of the copy that is kept, for messages.
+    """
+    check_url(url, checked=sha256 is not None)
+    limits, folder = kind.limits(), cache_folder()
+    part = None
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=folder, prefix=".download-")
-        os.close(handle)
-        temporary = Path(name)
-        yield temporary
+        part = Partial(folder, kept(url).path.name)
+        yield part.data, _receive(url, part, limits, sha256, check)
+    except Failed as error:
+        have = "and no copy of it is kept here" if before is None else f"and the copy kept here has sha256 {before}"
+        raise DownloadError(f"{url!r} cannot be downloaded ({error}), {have}. {kind.elsewhere}") from error
     except OSError as error:
         raise InputError(
             f"downloads cannot be kept in {str(folder)!r} ({error}). Name another folder in the environment variable "
             f"{CACHE_VARIABLE}."
         ) from error
     finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+        if part is not None:
+            part.discard()
 
 
-class _Failed(Exception):
-    """Why an address gave nothing."""
-
-
-def _download(url: str, target: Path, *, checked: bool) -> None:
-    import pooch
-    import requests
-    from urllib3.exceptions import HTTPError
-
-    def look(response: requests.Response, *_: Any, **__: Any) -> None:
-        # An https address may lead on to another one, which is refused before it is opened.
-        if response.is_redirect:
-            check_url(urljoin(response.url, response.headers["location"]), checked=checked)
-
+def _receive(
+    url: str, part: Partial, limits: Limits, sha256: str | None, check: Callable[[Path], Any], *, again: bool = False
+) -> str:
+    """The checksum of the whole file, which is the requested one and what was wanted."""
     logger.info(f"downloading {url!r}")
     try:
-        pooch.HTTPDownloader(chunk_size=2**16, timeout=_TIMEOUT, hooks={"response": look})(url, str(target), None)
-    except InputError:
+        part.receive(url, limits, checked=sha256 is not None)
+    except Failed as failed:
+        if not failed.too_large:
+            part.keep()
         raise
-    # Some of what urllib3 says of an address comes through as it is.
-    except (requests.RequestException, HTTPError, OSError, ValueError) as error:
-        raise _Failed(f"{type(error).__name__}: {str(error)[:200]}") from error
+    except KeyboardInterrupt:
+        part.keep()
+        raise
+    if not part.data.is_file():
+        part.data.touch()
+    found = sha256_of(part.data)
+    try:
+        if sha256 is not None and found != sha256:
+            raise DownloadError(
+                f"{url!r} holds another file than the requested one: its sha256 is {found}, not {sha256}. It was not kept. Ask "
+                "whoever shares it which one is right."
+            )
+        try:
+            check(part.data)
+        except InputError as error:
+            text = str(error).replace(repr(str(part.data)), "it")
+            raise type(error)(f"{url!r} was downloaded and not kept: {text}") from error
+    except InputError:
+        if not part.resumed or again:
+            raise
+        # Pieces of two versions, from a server that does not say so.
+        part.restart()
+        return _receive(url, part, limits, sha256, check, again=True)
+    return found
+
+
+def write_note(path: Path, note: dict[str, Any]) -> None:
+    """Write a small JSON file, whole or not at all."""
+    temporary = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
+    try:
+        temporary.write_text(json.dumps(note), encoding="utf-8")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

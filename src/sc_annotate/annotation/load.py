@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sc_annotate._data.download import check_sha256, fetch, is_url, sha256_of
+from sc_annotate._data.addresses import is_url
+from sc_annotate._data.download import MODEL, check_sha256, fetch, sha256_of
 from sc_annotate.annotation.read_model import read_model
 from sc_annotate.errors import InputError, ModelFileError
 from sc_annotate.interop.shared_models import look_up
@@ -35,7 +36,7 @@ def load(
             )
         wanted, where = shared.sha256, shared.where
     if is_url(where):
-        return read_model(fetch(str(where), sha256=wanted, refresh=refresh, check=read_model))
+        return read_model(fetch(str(where), sha256=wanted, refresh=refresh, check=read_model, kind=MODEL))
     if refresh:
         raise InputError(f"refresh: {str(where)!r} is a file, which is read again each time. Leave it out.")
     if wanted is not None and Path(where).is_file() and (found := sha256_of(Path(where))) != wanted:

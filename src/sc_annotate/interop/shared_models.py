@@ -10,11 +10,9 @@ from pathlib import Path
 from urllib.parse import urljoin
 
 from sc_annotate._core.settings import logger
-from sc_annotate._data.download import check_sha256, fetch, is_url, kept
-from sc_annotate.errors import InputError, ModelFileError
-
-_MOST = 10 * 2**20
-"""Larger files are refused."""
+from sc_annotate._data.addresses import is_url
+from sc_annotate._data.download import LIST, MOST_BYTES_OF_A_LIST, check_sha256, fetch, kept
+from sc_annotate.errors import DownloadError, InputError
 
 
 @dataclass(frozen=True)
@@ -53,8 +51,8 @@ def _read(registry: str | os.PathLike[str]) -> dict[str, Shared]:
 def _latest(url: str) -> Path:
     """The current list; without a connection, the last copy."""
     try:
-        return fetch(url, sha256=None, refresh=True, may_change=True, check=lambda path: parse(path, url))
-    except ModelFileError as error:
+        return fetch(url, sha256=None, refresh=True, may_change=True, check=lambda path: parse(path, url), kind=LIST)
+    except DownloadError as error:
         place = kept(url)
         if place.sha256() is None:
             raise
@@ -64,7 +62,7 @@ def _latest(url: str) -> Path:
 
 def parse(path: Path, where: str) -> dict[str, Shared]:
     """The lines of a list that stands at `where`, a path or an address; addresses in it may be relative to that."""
-    if path.stat().st_size > _MOST:
+    if path.stat().st_size > MOST_BYTES_OF_A_LIST:
         raise InputError(f"{where!r} is too large for a list of models (registry).")
     found: dict[str, Shared] = {}
     try:

@@ -1,0 +1,196 @@
+"""One transfer over http, which no server can make longer, larger or slower than the limits.
+
+requests makes the connections; what it has no limit for is here. A thread of its own reads, as a blocked read can be waited for
+but not ended; the caller takes the blocks from a queue, and gives up when none comes in time.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import zlib
+from dataclasses import dataclass
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
+
+from sc_annotate._data.addresses import check_url
+from sc_annotate.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    import requests
+
+BLOCK = 2**14
+"""Bytes that have to come within `PACE` seconds, but for the last ones."""
+PACE = 15.0
+ANSWER = 20.0
+"""Seconds until a server begins to answer."""
+REDIRECTS = 5
+
+
+class Failed(Exception):
+    """Why an address gave nothing; `broken` where the rest may come with another attempt."""
+
+    def __init__(self, reason: str, *, broken: bool = False, too_large: bool = False) -> None:
+        super().__init__(reason)
+        self.broken = broken
+        self.too_large = too_large
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bytes of the file, decoded; and the time of :func:`time.monotonic` at which the whole download has to be done."""
+
+    bytes: int
+    deadline: float
+    set_by: str = "settings.max_download_bytes"
+
+    def check(self, n: int) -> None:
+        """Refuse a file of so many bytes."""
+        if n > self.bytes:
+            raise Failed(f"it has more than {self.bytes:,} bytes, the limit of {self.set_by}", too_large=True)
+
+
+class Transfer:
+    """An answer of a server: its status and headers, then its bytes.
+
+    Used in a ``with`` block, at whose end the reading thread is told to stop.
+    """
+
+    def __init__(self, url: str, headers: Mapping[str, str], limits: Limits, *, checked: bool) -> None:
+        self._limits = limits
+        self._blocks: queue.Queue[Any] = queue.Queue(maxsize=8)
+        self._ended = threading.Event()
+        work = threading.Thread(target=self._work, args=(url, dict(headers), checked), daemon=True)
+        work.start()
+        try:
+            self.status, self.headers = self._next(ANSWER, f"no answer within {ANSWER:.0f} seconds")
+        except BaseException:
+            self._ended.set()
+            raise
+
+    def __enter__(self) -> Transfer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+
+    @property
+    def length(self) -> int | None:
+        """Bytes to come, as the server has it."""
+        text = self.headers.get("content-length", "")
+        return int(text) if text.isdecimal() and text.isascii() else None
+
+    @property
+    def encoding(self) -> str:
+        """How the bytes are packed for the way, "" where they are not."""
+        return str(self.headers.get("content-encoding", "")).strip().lower().replace("identity", "")
+
+    def blocks(self, have: int) -> Iterator[bytes]:
+        """The bytes, unpacked; never more than the limit, `have` included that are there already."""
+        encoding = self.encoding
+        if encoding not in ("", "gzip", "x-gzip", "deflate"):
+            raise Failed(f"it is packed as {encoding[:30]!r}, which is not read")
+        if self.length is not None:
+            self._limits.check(have + self.length)
+        blocks: Iterator[bytes] = self._raw()
+        if encoding:
+            blocks = _unpacked(blocks, zlib.MAX_WBITS | (16 if "gzip" in encoding else 0))
+        for block in blocks:
+            have += len(block)
+            self._limits.check(have)
+            yield block
+
+    def _raw(self) -> Iterator[bytes]:
+        got, slow = 0, f"less than {BLOCK // 1024} KB in {PACE:.0f} seconds"
+        while block := self._next(PACE, slow):
+            got += len(block)
+            yield block
+        if self.length is not None and got < self.length:
+            raise Failed(f"the connection ended after {got:,} of {self.length:,} bytes", broken=True)
+
+    def _next(self, seconds: float, slow: str) -> Any:
+        left = self._limits.deadline - monotonic()
+        try:
+            # Blocks that are there already do not extend the time.
+            found = self._blocks.get(timeout=min(seconds, left)) if left > 0 else self._late()
+        except queue.Empty:
+            if left > seconds:
+                raise Failed(slow) from None
+            found = self._late()
+        if isinstance(found, BaseException):
+            raise found
+        return found
+
+    @staticmethod
+    def _late() -> Any:
+        raise Failed("it took longer than settings.max_download_seconds")
+
+    # ---- in the thread
+
+    def _work(self, url: str, headers: dict[str, str], checked: bool) -> None:
+        import requests
+        from urllib3.exceptions import HTTPError
+
+        try:
+            with requests.Session() as session, _answer(session, url, headers, checked=checked) as response:
+                self._put((response.status_code, response.headers))
+                while block := response.raw.read(BLOCK, decode_content=False):
+                    if not self._put(block):
+                        return
+                self._put(b"")
+        except (Failed, InputError) as error:
+            self._put(error)
+        # Some of what urllib3 says of an address comes through as it is.
+        except (requests.RequestException, HTTPError, OSError, ValueError) as error:
+            self._put(Failed(f"{type(error).__name__}: {str(error)[:200]}", broken=True))
+        except BaseException as error:  # noqa: BLE001  (raised again where the blocks are taken)
+            self._put(error)
+
+    def _put(self, found: Any) -> bool:
+        """Whether it is still wanted."""
+        while not self._ended.is_set():
+            try:
+                self._blocks.put(found, timeout=0.2)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+
+def _answer(session: requests.Session, url: str, headers: dict[str, str], *, checked: bool) -> requests.Response:
+    """The answer at the end of a few redirects; the text that comes with these is not read."""
+    for _ in range(REDIRECTS + 1):
+        response = session.get(url, headers=headers, stream=True, timeout=(10, ANSWER), allow_redirects=False)
+        target = session.get_redirect_target(response)
+        if target is None:
+            return response
+        response.close()
+        before, url = url, urljoin(response.url, target)
+        # An https address may lead on to another one, which is refused before it is opened.
+        check_url(url, checked=checked, after=before)
+    raise Failed(f"more than {REDIRECTS} redirects")
+
+
+def _unpacked(blocks: Iterator[bytes], bits: int) -> Iterator[bytes]:
+    """What gzip or deflate packed, a little at a time: a block can hold a thousand times its size."""
+    unpacker = zlib.decompressobj(bits)
+    try:
+        for packed in blocks:
+            block = packed
+            while block and not unpacker.eof:
+                yield unpacker.decompress(block, 2**16)
+                block = unpacker.unconsumed_tail
+            if unpacker.unused_data:
+                raise Failed("there is more behind the end of what is packed")
+            if unpacker.eof:
+                break
+        # Small rests may still be inside.
+        while rest := unpacker.decompress(unpacker.unconsumed_tail, 2**16):
+            yield rest
+    except zlib.error as error:
+        raise Failed(f"what it sends is not packed as it says ({error})") from error
+    if not unpacker.eof:
+        raise Failed("the connection ended before what is packed did", broken=True)
