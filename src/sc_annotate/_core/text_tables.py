@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-import bz2
-import gzip
 import io
 import lzma
 import re
 import warnings
 import zipfile
 import zlib
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sc_annotate._core.files import one_line
+from sc_annotate._core.unpacked import unpacked
 from sc_annotate.errors import InputError
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     import pandas as pd
 
-MOST_BYTES = 2**28
-"""Of uncompressed text: a small file can unpack to more than the memory holds."""
-
-_COMPRESSED = {".gz": b"\x1f\x8b", ".bz2": b"BZh", ".xz": b"\xfd7zXZ", ".zip": b"PK\x03\x04"}
-"""Endings of compressed files, and how these begin."""
+MOST_BYTES = 100 * 2**20
+"""Of uncompressed text: a small file can unpack to more than the memory holds. The largest ontologies have half of it."""
+MOST_FIELDS = 10_000_000
+"""Lines and fields: each becomes an object, which is larger than its text."""
+MOST_COLUMNS = 50_000
 
 
 def read_text(path: str | os.PathLike[str], *, what: str) -> str:
@@ -41,14 +41,33 @@ def read_text(path: str | os.PathLike[str], *, what: str) -> str:
     if not file.is_file():
         raise InputError(f"there is no file {str(file)!r}; the path of {what} is needed.")
     try:
-        raw = _unpacked(file)
-        if len(raw) > MOST_BYTES:
-            raise ValueError(f"it holds more than {MOST_BYTES // 2**20} MiB of text")
-        return raw.decode("utf-8-sig")
+        raw = unpacked(file, MOST_BYTES)
+        text = raw.decode("utf-8-sig")
+        del raw
+        if (n := text.count("\n") + text.count("\r") + text.count("\t")) > MOST_FIELDS:
+            raise ValueError(f"it holds {n:,} lines and fields; at most {MOST_FIELDS:,} are read")
+        return text
     except UnicodeDecodeError as error:
         raise _unreadable(file, what, f"not UTF-8 text at byte {error.start}") from error
+    except MemoryError as error:
+        raise _unreadable(file, what, "there is not enough memory for it") from error
     except (OSError, EOFError, ValueError, RuntimeError, zlib.error, lzma.LZMAError, zipfile.BadZipFile) as error:
         raise _unreadable(file, what, one_line(error)) from error
+
+
+def lines(text: str) -> Iterator[str]:
+    """The lines of a text, one after the other: a list of millions of them takes more memory than the text."""
+    for found in re.finditer(r"([^\r\n]*)(?:\r\n?|\n|\Z)", text):
+        yield found[1]
+
+
+@contextmanager
+def enough_memory(path: str | os.PathLike[str], *, what: str) -> Iterator[None]:
+    """Have the lack of memory while a text is taken apart reported as the file that it is of."""
+    try:
+        yield
+    except MemoryError as error:
+        raise _unreadable(Path(path), what, "there is not enough memory for it") from error
 
 
 def read_table(
@@ -81,9 +100,12 @@ def read_table(
     text = read_text(path, what=what)
     first = re.split(r"\r\n?|\n", text, maxsplit=1)[0]
     separator = separator or max("\t,;", key=first.count)
+    columns, fields = first.count(separator) + 1, text.count(separator)
+    if columns > MOST_COLUMNS or fields > MOST_FIELDS:
+        raise _unreadable(Path(path), what, f"it holds {columns:,} columns and {fields:,} fields")
     header = is_header is None or is_header([field.strip().strip('"') for field in first.split(separator)])
     try:
-        with warnings.catch_warnings():
+        with enough_memory(path, what=what), warnings.catch_warnings():
             # Rows that are longer than the header would lose their ends.
             warnings.simplefilter("error", pd.errors.ParserWarning)
             return pd.read_csv(
@@ -96,32 +118,6 @@ def read_table(
             )
     except (ValueError, pd.errors.ParserWarning) as error:
         raise _unreadable(Path(path), what, one_line(error)) from error
-
-
-def _unpacked(file: Path) -> bytes:
-    """At most one byte more than the limit."""
-    with file.open("rb") as opened:
-        start = opened.read(6)
-    kind = next((k for k, magic in _COMPRESSED.items() if start.startswith(magic)), None)
-    if kind is None:
-        kind = file.suffix.lower()
-    if kind not in _COMPRESSED:
-        with file.open("rb") as plain:
-            return plain.read(MOST_BYTES + 1)
-    if kind == ".zip":
-        with zipfile.ZipFile(file) as archive:
-            if len(archive.namelist()) != 1:
-                raise ValueError(f"the archive holds {len(archive.namelist())} files, not one")
-            with archive.open(archive.namelist()[0]) as member:
-                return member.read(MOST_BYTES + 1)
-    if kind == ".gz":
-        with gzip.open(file) as packed:
-            return packed.read(MOST_BYTES + 1)
-    if kind == ".bz2":
-        with bz2.open(file) as packed:
-            return packed.read(MOST_BYTES + 1)
-    with lzma.open(file) as packed:
-        return packed.read(MOST_BYTES + 1)
 
 
 def _unreadable(file: Path, what: str, reason: str) -> InputError:

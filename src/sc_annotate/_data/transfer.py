@@ -66,7 +66,7 @@ class Transfer:
         work = threading.Thread(target=self._work, args=(url, dict(headers), checked), daemon=True)
         work.start()
         try:
-            self.status, self.headers = self._next(ANSWER, f"no answer within {ANSWER:.0f} seconds")
+            self.status, self.headers = self._next(ANSWER, f"no answer within {ANSWER:g} seconds")
         except BaseException:
             self._ended.set()
             raise
@@ -104,7 +104,7 @@ class Transfer:
             yield block
 
     def _raw(self) -> Iterator[bytes]:
-        got, slow = 0, f"less than {BLOCK // 1024} KB in {PACE:.0f} seconds"
+        got, slow = 0, f"less than {BLOCK // 1024} KB in {PACE:g} seconds"
         while block := self._next(PACE, slow):
             got += len(block)
             yield block
@@ -162,8 +162,13 @@ class Transfer:
 
 def _answer(session: requests.Session, url: str, headers: dict[str, str], *, checked: bool) -> requests.Response:
     """The answer at the end of a few redirects; the text that comes with these is not read."""
+    import requests
+
     for _ in range(REDIRECTS + 1):
-        response = session.get(url, headers=headers, stream=True, timeout=(10, ANSWER), allow_redirects=False)
+        request = session.prepare_request(requests.Request("GET", url, headers=headers))
+        around = session.merge_environment_settings(url, {}, True, None, None)
+        # Not by `session.get`, which reads the text of a redirect, of any length.
+        response = session.get_adapter(str(request.url)).send(request, timeout=(10, ANSWER), **around)
         target = session.get_redirect_target(response)
         if target is None:
             return response

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sc_annotate._core.text_tables import read_text
+from sc_annotate._core.text_tables import enough_memory, lines, read_text
 from sc_annotate.errors import InputError
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Iterable
 
 
 def read_gmt(path: str | os.PathLike[str]) -> dict[str, list[str]]:
@@ -40,12 +41,13 @@ def read_gmt(path: str | os.PathLike[str]) -> dict[str, list[str]]:
     >>> read_gmt(path)
     {'INTERFERON': ['IRF1', 'STAT1']}
     """
-    return _parse(read_text(path, what="a GMT file").splitlines(), str(path))
+    with enough_memory(path, what="a GMT file"):
+        return _parse(lines(read_text(path, what="a GMT file")), str(path))
 
 
-def _parse(lines: list[str], file: str) -> dict[str, list[str]]:
+def _parse(rows: Iterable[str], file: str) -> dict[str, list[str]]:
     sets: dict[str, list[str]] = {}
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(rows, start=1):
         if not line.strip():
             continue
         name, *rest = line.split("\t")

@@ -42,8 +42,10 @@ def load(
     Raises
     ------
     ModelFileError
-        The file is absent, damaged, of another kind (a pickle, say), made by a newer version, has another checksum, or
-        cannot be downloaded.
+        The file is absent, damaged, of another kind (a pickle, say), made by a newer version, or has another checksum.
+    DownloadError
+        The file cannot be downloaded, has another checksum than `sha256`, is larger than ``sca.settings.max_download_bytes``
+        (250 MB for a model), or comes too slowly.
     InputError
         An address that is neither http nor https, or http without a checksum; a name that the registry lacks (near ones
         are listed); a registry that cannot be read.

@@ -6,13 +6,15 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sc_annotate._core.text_tables import read_text
+from sc_annotate._core.text_tables import enough_memory, lines, read_text
 from sc_annotate.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 _SYNONYM = re.compile(r'"((?:[^"\\]|\\.)*)"\s*(EXACT|BROAD|NARROW|RELATED)?')
+MOST_TERMS = 1_000_000
 _ESCAPED = {"n": " ", "t": " ", "W": " "}
 
 
@@ -33,10 +35,15 @@ class Term:
 
 def parse_obo(path: Path) -> tuple[dict[str, str], list[Term]]:
     """The header, and the terms in the order of the file."""
-    text = read_text(path, what="an OBO file, plain or compressed")
-    head, *stanzas = re.split(r"^\[(?=\w+\]\s*$)", text, flags=re.MULTILINE)
-    header = dict(_pairs(head))
-    terms = [_term(_pairs(s.partition("]")[2]), path) for s in stanzas if s.startswith("Term]")]
+    what = "an OBO file, plain or compressed"
+    text = read_text(path, what=what)
+    with enough_memory(path, what=what):
+        n = len(re.findall(r"^\[Term\]", text, flags=re.MULTILINE))
+        if n > MOST_TERMS:
+            raise InputError(f"{str(path)!r} holds {n:,} terms; at most {MOST_TERMS:,} are read.")
+        head, *stanzas = re.split(r"^\[(?=\w+\]\s*$)", text, flags=re.MULTILINE)
+        header = dict(_pairs(head))
+        terms = [_term(_pairs(s.partition("]")[2]), path) for s in stanzas if s.startswith("Term]")]
     if not terms:
         raise InputError(
             f"{str(path)!r} holds no [Term]: it is no OBO file. An OWL or JSON file must be converted first."
@@ -44,17 +51,15 @@ def parse_obo(path: Path) -> tuple[dict[str, str], list[Term]]:
     return header, terms
 
 
-def _pairs(block: str) -> list[tuple[str, str]]:
-    """Tag and value of each line."""
-    found = []
-    for line in block.splitlines():
+def _pairs(block: str) -> Iterator[tuple[str, str]]:
+    """Tag and value of each line, one after the other: a block may have millions of them."""
+    for line in lines(block):
         tag, colon, value = line.partition(":")
         if colon and not line.startswith("!"):
-            found.append((tag.strip(), value.strip()))
-    return found
+            yield tag.strip(), value.strip()
 
 
-def _term(pairs: list[tuple[str, str]], path: Path) -> Term:
+def _term(pairs: Iterable[tuple[str, str]], path: Path) -> Term:
     term = Term("")
     for tag, value in pairs:
         if tag == "id":
