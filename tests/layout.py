@@ -169,7 +169,9 @@ def signatures() -> list[tuple[int, str]]:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 arguments = node.args
                 every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
-                names = [each.arg for each in every if each.arg not in ("self", "cls")]
+                # What every plot takes, and takes last, is learned once: tests/pl/test_arguments.py holds it.
+                shared = ("ax", "show", "save", "return_fig") if package_of(file) == "pl" else ()
+                names = [each.arg for each in every if each.arg not in ("self", "cls", *shared)]
                 found.append((len(names), f"{file.relative_to(SOURCE)}:{node.name}"))
     return sorted(found, reverse=True)
 

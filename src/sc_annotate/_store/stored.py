@@ -111,6 +111,12 @@ def read_baseline(adata: AnnData, key: str) -> dict[str, Any]:
     baseline = read_uns(adata, key).get("baseline")
     if not isinstance(baseline, dict) or "scores" not in baseline or "confusion" not in baseline:
         refuse_uncalibrated(adata, key)
+        if names := method_names(adata, key):
+            raise StorageError(
+                f"adata.uns[{key!r}] is a consensus without held-out scores: the methods were fitted with cv=0, or their "
+                "results were combined afterwards (sca.tl.consensus), when their held-out predictions are gone. Annotate with "
+                f"method=[...] and cv=1 or more, or look at one of its methods, such as key={names[0]!r}."
+            )
         raise StorageError(
             f"adata.uns[{key!r}]['baseline'] has no held-out scores: it was annotated with cv=0, or with a model that was "
             "fitted so. Annotate again with cv=1 (one hold-out) or more folds."

@@ -147,6 +147,7 @@ def _annotate_by_several(
     from dataclasses import replace
 
     from sc_annotate.annotation.consensus import combine, learn_weights, method_result
+    from sc_annotate.annotation.held_out_consensus import score_consensus
     from sc_annotate.annotation.levels import add_levels_of_consensus, check_apart
 
     keys = {name: f"{request.key}_{name}" for name in methods}
@@ -163,6 +164,9 @@ def _annotate_by_several(
     weights = learn_weights([one.model.trust for one in found.values()])
     compared = [method_result(key, result) for key, result in results.items()]
     results[request.key] = combine(compared, key=request.key, weights=weights)
+    evaluation = score_consensus([one.model for one in found.values()], request.fit.rng)
+    if evaluation is not None:
+        results[request.key].uns["baseline"] = evaluation.to_uns()
     levels = next(iter(found.values())).levels
     if levels is not None:
         add_levels_of_consensus(results[request.key], request.key, levels)

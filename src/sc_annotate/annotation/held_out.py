@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,6 +37,15 @@ SUSPECT_PROBABILITY = 0.9
 
 
 @dataclass(frozen=True)
+class Scored:
+    """Held-out predictions of a method and its baselines for the same cells, the names of these, and what to resample."""
+
+    predictions: dict[str, Predictions]
+    cells: NDArray[np.str_]
+    groups: NDArray[np.str_] | None
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """Held-out performance.
 
@@ -57,6 +66,8 @@ class Evaluation:
         Held-out cells that the method predicts as another type with probability of at least 0.9.
     notes
         What looks wrong with the labels.
+    found
+        What the scores were computed from, for those who compare methods; there right after fitting only.
     """
 
     split: str
@@ -67,6 +78,7 @@ class Evaluation:
     per_type: pd.DataFrame
     suspects: pd.DataFrame
     notes: list[str]
+    found: dict[str, Scored] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def table(self) -> pd.DataFrame:
         """The scores, one row a method; a copy."""
@@ -74,7 +86,7 @@ class Evaluation:
 
     def to_uns(self) -> dict[str, Any]:
         """As ``uns`` can hold it."""
-        return {each.name: getattr(self, each.name) for each in fields(self)} | {
+        return {each.name: getattr(self, each.name) for each in fields(self) if each.init} | {
             "confusion": np.array(self.confusion, dtype=np.int64)
         }
 
@@ -159,24 +171,33 @@ def evaluate(
         for each in track(compared, what="held-out scores")
     }
     own = found[candidate.method]
-    reference = found.get("logreg", own)
-    suspects, notes = _suspects(own, training)
+    cells = np.array([str(training.cells[i]) for i in own.cells], dtype=str)
+    evaluation = evaluation_of(candidate.method, Scored(found, cells, score_groups(training, own)), description, rng)
     for split in splits:
         if len(absent := missing_types(training.y, split)):
-            notes.append(
+            evaluation.notes.append(
                 f"held out in {split.name}: {', '.join(absent.tolist())} {'have' if len(absent) > 1 else 'has'} no cell left to "
                 "learn from, so these held-out cells count as wrong (types and batches coincide)"
             )
-    return Evaluation(
+    return evaluation
+
+
+def evaluation_of(name: str, scored: Scored, description: str, rng: int) -> Evaluation:
+    """The scores of all, and the mistakes of one of them."""
+    found, own = scored.predictions, scored.predictions[name]
+    suspects, notes = _suspects(own, scored.cells)
+    evaluation = Evaluation(
         split=description,
         n_cells=len(own.y),
-        scores=scores(found, reference, score_groups(training, own), rng),
+        scores=scores(found, found.get("logreg", own), scored.groups, rng),
         classes=[str(c) for c in own.classes],
         confusion=metrics.confusion(own.y, own.labels, own.classes).astype(int).tolist(),
         per_type=table(metrics.per_type(own.y, own.labels)),
         suspects=suspects,
         notes=notes,
     )
+    evaluation.found[name] = scored
+    return evaluation
 
 
 def score_groups(training: Training, predictions: Predictions) -> NDArray[np.str_] | None:
@@ -218,7 +239,7 @@ def scores(
     return table(rows)
 
 
-def _suspects(own: Predictions, training: Training) -> tuple[pd.DataFrame, list[str]]:
+def _suspects(own: Predictions, cells: NDArray[np.str_]) -> tuple[pd.DataFrame, list[str]]:
     """Cells, and pairs of types, whose labels the held-out predictions contradict."""
     labels = own.labels
     wrong = (labels != own.y) & (own.proba.max(axis=1) >= SUSPECT_PROBABILITY)
@@ -226,7 +247,7 @@ def _suspects(own: Predictions, training: Training) -> tuple[pd.DataFrame, list[
     wrong &= own.proba[np.arange(len(own.y)), np.searchsorted(own.classes, own.y)] > 0
     rows = np.flatnonzero(wrong)
     suspects = {
-        "cell": [str(training.cells[own.cells[i]]) for i in rows],
+        "cell": [str(cells[i]) for i in rows],
         "label": [str(own.y[i]) for i in rows],
         "predicted": [str(labels[i]) for i in rows],
         "probability": [float(own.proba[i].max()) for i in rows],

@@ -124,7 +124,7 @@ def learn_trust(
         return None
     truth = np.searchsorted(own.classes, own.y)
     # A type that a training fold lacked could not be predicted there: such cells say nothing about the final model.
-    usable = ~_missing_in_fold(own, truth)
+    usable = ~missing_in_fold(own, truth)
     proba, truth, fold = own.proba[usable], truth[usable], own.fold[usable]
     if len(truth) < 2 * len(own.classes):
         return None
@@ -183,7 +183,7 @@ _SCHEMES = {
 }
 
 
-def _missing_in_fold(own: Predictions, truth: NDArray[np.intp]) -> NDArray[np.bool_]:
+def missing_in_fold(own: Predictions, truth: NDArray[np.intp]) -> NDArray[np.bool_]:
     """Cells whose type has probability 0 for every cell of their fold, so was not in its training cells."""
     out = np.zeros(len(truth), dtype=bool)
     for f in np.unique(own.fold):

@@ -56,6 +56,7 @@ def consensus(
     ``uns[key_added]`` : dict
         ``methods`` (names of the combined results), ``weights``, and ``disagreements``, a row for each result: ``key``,
         ``method``, ``n_disagreements`` (cells with another label) and ``n_unknown_types``.
+        It has no held-out scores: only ``annotate(method=[...])`` still has the held-out predictions that they need.
 
     Raises
     ------
