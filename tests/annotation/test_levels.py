@@ -161,7 +161,7 @@ def test_a_file_whose_levels_do_not_fit_is_refused(two: tuple[AnnData, AnnData],
     path = sca.tl.fit_annotator(two[0], THREE, **FAST).save(tmp_path / "m.safetensors")
     arrays, meta = modelfile.load(path)
     meta["levels"]["labels"] = meta["levels"]["labels"][::-1]
-    modelfile.save(path, arrays, meta)
+    modelfile.save(path, arrays, meta, overwrite=True)
     with pytest.raises(ModelFileError, match="levels"):
         sca.load(path)
 

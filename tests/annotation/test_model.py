@@ -71,8 +71,8 @@ def test_file_is_replaced_whole_or_not_at_all(
         raise OSError("disk full")
 
     monkeypatch.setattr("safetensors.numpy.save_file", fail)
-    with pytest.raises(OSError, match="disk full"):
-        model.save(path)
+    with pytest.raises(InputError, match="disk full"):
+        model.save(path, overwrite=True)
     assert path.read_bytes() == before
     assert os.listdir(tmp_path) == ["m.safetensors"]
 
@@ -186,7 +186,7 @@ def test_model_of_an_unknown_method_says_so(model: AnnotationModel, tmp_path: Pa
 
     path = model.save(tmp_path / "m.safetensors")
     arrays, meta = modelfile.load(path)
-    modelfile.save(path, arrays, meta | {"method": "of_another_package"})
+    modelfile.save(path, arrays, meta | {"method": "of_another_package"}, overwrite=True)
     with pytest.raises(MethodError, match="of_another_package"):
         sca.load(path)
 

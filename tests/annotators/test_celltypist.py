@@ -24,7 +24,7 @@ def make(k: int = 4, n: int = 30, seed: int = 0, size: float = 1.0, joint: bool 
         "mean": generator.gamma(0.5, size=n),
         "scale": generator.gamma(2.0, size=n) / 20,
     }
-    return CellTypist.from_arrays(arrays, {"params": {}, "joint": joint}, np.array([f"T{i}" for i in range(k)]))
+    return CellTypist().given(np.array([f"T{i}" for i in range(k)]), **arrays, joint=joint)
 
 
 def cells(n: int = 50, genes: int = 30, seed: int = 1) -> np.ndarray:
@@ -80,12 +80,12 @@ def test_calls_that_saturate_are_told_apart() -> None:
     """Sigmoids of 50 and of 60 are both 1, those of -800 and -900 both 0, in float64 too."""
     arrays = {"weights": np.eye(3), "offset": np.zeros(3), "mean": np.zeros(3), "scale": np.ones(3)}
     arrays["offset"] = np.array([50.0, 60.0, 55.0])
-    saturated = CellTypist.from_arrays(arrays, {"params": {}}, np.array(["a", "b", "c"]))
+    saturated = CellTypist().given(np.array(["a", "b", "c"]), **arrays)
     P = saturated.predict_proba(np.zeros((1, 3), np.float32))
     assert P.argmax() == 1
     np.testing.assert_allclose(P, 1 / 3, atol=1e-6)
     arrays["offset"] = np.array([-900.0, -800.0, -1e6])
-    nothing = CellTypist.from_arrays(arrays, {"params": {}}, np.array(["a", "b", "c"]))
+    nothing = CellTypist().given(np.array(["a", "b", "c"]), **arrays)
     P = nothing.predict_proba(np.zeros((1, 3), np.float32))
     assert P.argmax() == 1
     np.testing.assert_allclose(P, 1 / 3, atol=1e-6)

@@ -216,7 +216,7 @@ def test_concurrent_saves_leave_one_whole_file(pair: tuple[AnnData, AnnData], tm
     def save() -> None:
         try:
             for _ in range(5):
-                model.save(tmp_path / "m.safetensors")
+                model.save(tmp_path / "m.safetensors", overwrite=True)
         except BaseException as error:  # noqa: BLE001 - whatever a thread raises is the failure
             failed.append(error)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-if TYPE_CHECKING:
-    from pathlib import Path
+from sc_annotate.errors import InputError
+
+REPLACE = "pass overwrite=True"
 
 
 def one_line(error: BaseException) -> str:
@@ -18,3 +20,51 @@ def usual_rights(path: Path) -> None:
     umask = os.umask(0)
     os.umask(umask)
     path.chmod(0o666 & ~umask)
+
+
+def output_file(
+    path: str | os.PathLike[str], suffix: str, *, what: str, overwrite: bool = False, replace: str = REPLACE
+) -> Path:
+    """Where a file is to be written: `path`, or what it links to; an InputError where that cannot be.
+
+    `what` names the file in the error ("a model file"), and `replace` says how to allow that a file is replaced.
+    """
+    if not isinstance(path, str | os.PathLike):
+        raise InputError(f"the path of {what} must be a string or a path, not {path!r}.")
+    target = Path(path)
+    try:
+        if target.is_dir():
+            raise InputError(
+                f"{str(target)!r} is a folder; name a file in it, such as {str(target / ('name' + suffix))!r}."
+            )
+        if target.suffix != suffix:
+            raise InputError(f"{what} ends in {suffix}, not {target.name!r}.")
+        # A link stays, and the file that it names is written.
+        target = target.resolve()
+        if not target.parent.is_dir():
+            raise InputError(f"the folder {str(target.parent)!r} does not exist; make it first.")
+        if target.exists() and not overwrite:
+            raise InputError(f"{str(path)!r} exists already; choose another name, or {replace} to replace it.")
+        if target.exists() and not target.is_file():
+            raise InputError(f"{str(path)!r} is no usual file; choose another name.")
+    except (OSError, ValueError, RuntimeError) as error:
+        if isinstance(error, InputError):
+            raise
+        # Links that go round in circles, zero bytes, names too long to be looked for.
+        raise InputError(not_written(path, error)) from error
+    return target
+
+
+def not_written(path: str | os.PathLike[str], error: BaseException) -> str:
+    """Why a file could not be written, and what to do."""
+    fixes = {
+        errno.ENOSPC: "the disk is full. Free some space, or choose another folder",
+        errno.EDQUOT: "the disk quota is used up. Free some space, or choose another folder",
+        errno.ENAMETOOLONG: "the name is too long. Choose a shorter one",
+        errno.EROFS: "the folder can only be read. Choose another folder",
+        errno.EACCES: "the folder or file may not be written to. Choose another folder, or change its permissions",
+        errno.EPERM: "the folder or file may not be written to. Choose another folder, or change its permissions",
+    }
+    shown = str(path) if len(str(path)) <= 200 else f"{str(path)[:200]}..."
+    why = fixes.get(getattr(error, "errno", None) or 0, f"{one_line(error)[:300]}. Choose another name or folder")
+    return f"{shown!r} was not written: {why}."

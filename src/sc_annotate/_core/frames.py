@@ -104,6 +104,8 @@ def frame_from_json(columns: Any, dtypes: Any) -> pd.DataFrame:
         # True is an int to Python, and no number here.
         if not all(isinstance(v, types) and (dtype is np.bool_ or not isinstance(v, bool)) for v in items):
             raise ValueError(f"the column {name!r} of a table does not hold values of type {dtypes[name]}")
+        if dtypes[name] == "float" and any(isinstance(v, str) and v not in ("inf", "-inf") for v in items):
+            raise ValueError(f"the column {name!r} of a table holds a text among its numbers")
         arrays[name] = (
             np.array([math.nan if v is None else float(v) for v in items]) if dtypes[name] == "float" else items
         )

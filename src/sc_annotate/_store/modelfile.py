@@ -5,7 +5,6 @@ Nothing in it is executed, and no pickle is read or written.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sc_annotate._core.files import usual_rights
+from sc_annotate._core.files import not_written, output_file, usual_rights
 from sc_annotate.errors import InputError, ModelFileError
 
 if TYPE_CHECKING:
@@ -26,19 +25,24 @@ if TYPE_CHECKING:
 FORMAT = "sc_annotate.model"
 FORMAT_NUMBER = 1
 SUFFIX = ".safetensors"
+LONGEST = 64_000_000
+"""Characters of the longest description: parsed, a text takes many times its length."""
+MOST_TENSORS = 4_000_000
+"""Bytes of a header beside the description."""
 
 
-def save(path: str | os.PathLike[str], arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> Path:
-    """Write arrays and metadata; the file appears whole or not at all."""
+def save(
+    path: str | os.PathLike[str],
+    arrays: Mapping[str, NDArray[Any]],
+    meta: Mapping[str, Any],
+    *,
+    overwrite: bool = False,
+) -> Path:
+    """Write arrays and metadata; the file appears whole or not at all. A link stays, and what it names is written."""
+    from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
-    if not isinstance(path, str | os.PathLike):
-        raise InputError(f"the path of a model file must be a string or a path, not {path!r}.")
-    target = Path(path)
-    if target.suffix != SUFFIX:
-        raise InputError(f"a model file ends in {SUFFIX}, not {target.name!r}.")
-    if not target.parent.is_dir():
-        raise InputError(f"the folder {str(target.parent)!r} does not exist; make it first.")
+    target = output_file(path, SUFFIX, what="a model file", overwrite=overwrite)
     for name, array in arrays.items():
         if np.asarray(array).dtype.kind not in "biuf":
             raise InputError(
@@ -49,16 +53,25 @@ def save(path: str | os.PathLike[str], arrays: Mapping[str, NDArray[Any]], meta:
         text = json.dumps({"sha256": digest(arrays, described), **described}, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise InputError(f"the description of the model cannot be written as JSON ({error}).") from error
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.stem}-", suffix=SUFFIX)
-    os.close(handle)
+    if len(text) > LONGEST:
+        raise InputError(
+            f"the description of the model has {len(text):,} characters; a model file holds at most {LONGEST:,}."
+        )
+    temporary: Path | None = None
     try:
+        # Of a name that is not longer than the file's own.
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=".", suffix=SUFFIX)
+        os.close(handle)
+        temporary = Path(name)
         save_file({k: np.asarray(v, order="C") for k, v in arrays.items()}, temporary, metadata={"sc_annotate": text})
-        usual_rights(Path(temporary))
-        Path(temporary).replace(target)
+        usual_rights(temporary)
+        temporary.replace(target)
+    except (OSError, SafetensorError) as error:
+        raise InputError(not_written(path, error)) from error
     finally:
-        with contextlib.suppress(FileNotFoundError):
-            Path(temporary).unlink()
-    return target
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+    return Path(path)
 
 
 def load(path: str | os.PathLike[str]) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
@@ -93,20 +106,29 @@ def load(path: str | os.PathLike[str]) -> tuple[dict[str, NDArray[Any]], dict[st
             f"{str(file)!r} is a safetensors file, but not of sc_annotate. Save it with `model.save(path)`."
         )
     try:
-        meta = json.loads(text)
+        meta = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise ModelFileError(f"the description in {str(file)!r} is damaged ({error}). Get or save it again.") from error
     if not isinstance(meta, dict) or meta.get("format") != FORMAT:
         raise ModelFileError(f"{str(file)!r} does not describe a model of sc_annotate.")
-    if meta.get("format_number") != FORMAT_NUMBER:
+    number = meta.get("format_number")
+    if isinstance(number, bool) or number != FORMAT_NUMBER:
         raise ModelFileError(
-            f"{str(file)!r} has format number {meta.get('format_number')!r}; this version reads {FORMAT_NUMBER}. "
+            f"{str(file)!r} has format number {repr(number)[:40]}; this version reads {FORMAT_NUMBER}. "
             "Update sc-annotate, or fit the model again."
         )
     checksum = meta.pop("sha256", None)
-    if (arrays or checksum is not None) and checksum != digest(arrays, meta):
+    try:
+        intact = not (arrays or checksum is not None) or checksum == digest(arrays, meta)
+    except (ValueError, RecursionError) as error:
+        raise ModelFileError(f"the description in {str(file)!r} is damaged ({error}). Get or save it again.") from error
+    if not intact:
         raise ModelFileError(f"{str(file)!r} is damaged (another checksum). Get or save it again.")
     return arrays, meta
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number that JSON has")
 
 
 def digest(arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> str:
@@ -123,12 +145,19 @@ def digest(arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> str:
 def _refuse_other_formats(file: Path) -> None:
     with file.open("rb") as opened:
         start = opened.read(9)
+        size = os.fstat(opened.fileno()).st_size
     # The first eight bytes of a safetensors file are a length, which may look like a pickle's first two; then comes "{".
     if start[:2] in {b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"} and start[8:] != b"{":
         raise ModelFileError(
             f"{str(file)!r} is a pickle. Reading one can run any code, so sc_annotate never does; "
             "fit the model again with `sca.tl.fit_annotator` and save it with `model.save(path)`. A model of CellTypist: "
             "`sca.tl.convert_celltypist(path, trust_pickle=True)`."
+        )
+    length = int.from_bytes(start[:8], "little")
+    if start[8:] == b"{" and (length > LONGEST + MOST_TENSORS or length > size - 8):
+        # Before memory is taken for it.
+        raise ModelFileError(
+            f"{str(file)!r} claims a header of {length:,} bytes, which no model has. Get or save it again."
         )
     if start.startswith(b"\x89HDF\r\n\x1a\n"):
         raise ModelFileError(f"{str(file)!r} is an HDF5 file, not a model. Read it with anndata and pass the AnnData.")

@@ -61,8 +61,9 @@ def convert(source: Any, *, trust_pickle: bool) -> AnnotationModel:
 
 
 def _model(parts: Parts, where: str, problems: list[str]) -> AnnotationModel:
-    arrays = {"weights": parts.weights, "offset": parts.offset, "mean": parts.mean, "scale": parts.scale}
-    annotator = CellTypist.from_arrays(arrays, {"params": {}, "joint": parts.joint}, parts.classes)
+    annotator = CellTypist().given(
+        parts.classes, parts.weights, parts.offset, parts.mean, parts.scale, joint=parts.joint
+    )
     date = parts.description.get("date", "")
     return AnnotationModel(
         method="celltypist",

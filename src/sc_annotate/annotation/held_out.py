@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
 from sc_annotate import metrics
 from sc_annotate._core import registry
 from sc_annotate._core.codec import table
+from sc_annotate._core.schema import Columns, Count, Frame, Name, Text
 from sc_annotate._core.settings import track
 from sc_annotate.annotators.variable_genes import OnVariableGenes
 from sc_annotate.evaluation import (
@@ -34,6 +35,12 @@ BASELINES = ("majority", "logreg")
 
 SUSPECT_PROBABILITY = 0.9
 """A held-out cell predicted as another type with at least this probability has a suspect label."""
+
+
+_SCORES = (
+    *("accuracy", "accuracy_low", "accuracy_high", "macro_f1", "macro_f1_low", "macro_f1_high", "log_loss"),
+    *("difference", "difference_low", "difference_high"),
+)
 
 
 @dataclass(frozen=True)
@@ -70,15 +77,21 @@ class Evaluation:
         What the scores were computed from, for those who compare methods; there right after fitting only.
     """
 
-    split: str
-    n_cells: int
-    scores: pd.DataFrame
-    classes: list[str]
-    confusion: list[list[int]]
-    per_type: pd.DataFrame
-    suspects: pd.DataFrame
-    notes: list[str]
+    split: Text
+    n_cells: Count
+    scores: Annotated[Frame, Columns({"method": "text", **dict.fromkeys(_SCORES, "float")}, least=1)]
+    classes: list[Name]
+    confusion: list[list[Count]]
+    per_type: Annotated[
+        Frame, Columns({"type": "text", "precision": "float", "recall": "float", "f1": "float", "n": "int"})
+    ]
+    suspects: Annotated[Frame, Columns({"cell": "text", "label": "text", "predicted": "text", "probability": "float"})]
+    notes: list[Text]
     found: dict[str, Scored] = field(init=False, repr=False, compare=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if {len(self.confusion), *map(len, self.confusion)} != {len(self.classes)}:
+            raise ValueError("the confusion is no table of classes by classes")
 
     def table(self) -> pd.DataFrame:
         """The scores, one row a method; a copy."""

@@ -80,14 +80,19 @@ class Trust:
         profiles = Profiles.from_arrays(parts["profiles"], meta["profiles"]) if "profiles" in meta else None
         return cls(calibration, Conformal.from_arrays(parts["sets"], meta["sets"]), known, profiles, report)
 
-    def check(self, cell: NDArray[np.float32], n_classes: int) -> None:
-        """Whether the parts work for one cell of a model's genes; an InputError where they do not."""
-        proba = self.calibration.transform(np.full((1, n_classes), 1 / n_classes))
-        self.sets.sets(proba, COVERAGE)
+    def check(self, cells: NDArray[np.float32], n_classes: int) -> None:
+        """Whether the parts work for some cells of a model's genes; an error where they do not."""
+        proba = np.vstack([np.full((1, n_classes), 1 / n_classes), np.eye(n_classes)[:2]])
+        after = self.calibration.transform(proba)
+        self.sets.sets(after, COVERAGE)
+        found: list[Any] = [after, self.sets.p_values(proba)]
         if self.familiarity is not None:
-            self.familiarity.p_values(self.familiarity.score(np.tile(cell, (LEAST, 1))))
+            found.append(self.familiarity.score(cells[np.arange(LEAST) % len(cells)]))
+            found.append(self.familiarity.p_values(found[-1]))
         if self.profiles is not None:
-            quality_measures(np.abs(cell[None, :]), self.profiles)
+            found += quality_measures(np.abs(np.rint(cells)), self.profiles).values()
+        if not all(np.isfinite(values).all() for values in found):
+            raise InputError("what was learned on held-out cells gives no finite numbers. Fit again.")
 
 
 @dataclass(frozen=True)

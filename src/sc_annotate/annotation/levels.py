@@ -16,7 +16,7 @@ from sc_annotate.metrics.calibration import equal_mass
 from sc_annotate.trust import Levels
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
     from anndata import AnnData
@@ -280,7 +280,7 @@ def levels_of_methods(tables: Sequence[Any], labels: Sequence[str]) -> Levels | 
     return levels if set(labels) <= set(levels.labels[:, -1].tolist()) else None
 
 
-def restored(stored: dict[str, Any] | None, classes: NDArray[np.str_]) -> tuple[Levels | None, pd.DataFrame | None]:
+def restored(stored: Mapping[str, Any] | None, classes: NDArray[np.str_]) -> tuple[Levels | None, pd.DataFrame | None]:
     """Levels and their scores as a model file holds them, checked against its classes; an error where they do not fit."""
     if stored is None:
         return None, None

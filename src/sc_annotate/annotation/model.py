@@ -14,7 +14,8 @@ from sc_annotate._core import registry
 from sc_annotate._core.codec import to_json
 from sc_annotate._core.registry import capabilities_of
 from sc_annotate._store import modelfile
-from sc_annotate.errors import MethodError
+from sc_annotate.annotation import model_file
+from sc_annotate.errors import InputError, MethodError
 
 if TYPE_CHECKING:
     import os
@@ -125,7 +126,7 @@ class AnnotationModel:
         """Whether the method's state can be held in arrays, and so in a file."""
         return registry.get("annotation", self.method).saves and capabilities_of(self.annotator).saves
 
-    def save(self, path: str | os.PathLike[str]) -> Path:
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
         """Write the model to one ``.safetensors`` file; read it with :func:`sc_annotate.load`.
 
         The file appears whole or not at all. It holds arrays and a JSON text, and no code.
@@ -133,7 +134,9 @@ class AnnotationModel:
         Parameters
         ----------
         path
-            File name ending in ``.safetensors``. An existing file is replaced.
+            File name ending in ``.safetensors``. A symbolic link stays, and the file that it names is written.
+        overwrite
+            Whether an existing file is replaced.
 
         Returns
         -------
@@ -144,7 +147,9 @@ class AnnotationModel:
         MethodError
             The method cannot be kept as arrays (``sca.tl.methods()`` says which).
         InputError
-            Another ending, or a folder that does not exist.
+            Another ending, a folder that does not exist or cannot be written to, a full disk, or a file that exists where
+            `overwrite` is not set. Nothing is left behind then, and an existing file is as it was. Or the model holds what
+            no file can, such as a label with a zero byte.
 
         Examples
         --------
@@ -190,80 +195,19 @@ class AnnotationModel:
                 "labels": self.levels.labels.tolist(),
                 "scores": to_json(self.level_scores),
             }
-        return modelfile.save(path, arrays, meta)
+        # Nothing is written that could not be read again.
+        try:
+            model_file.read({"format": modelfile.FORMAT, "format_number": modelfile.FORMAT_NUMBER, **meta}, arrays)
+        except ValueError as error:
+            raise InputError(
+                f"the model cannot be kept in a file: {error}. Rename or leave out what is named."
+            ) from error
+        return modelfile.save(path, arrays, meta, overwrite=overwrite)
 
     def __repr__(self) -> str:
         return f"AnnotationModel({self.method!r}, {len(self.classes)} types, {len(self.means):,} genes, id={self.id!r})"
 
     def __str__(self) -> str:
+        from sc_annotate.annotation.card import card
+
         return card(self)
-
-
-def card(model: AnnotationModel) -> str:
-    """What the model is, what it learned from, how well it did on held-out cells."""
-    provenance = model.provenance
-    kwargs = {k: v for k, v in provenance.method_kwargs.items() if k != "tree"}
-    params = ", ".join([f"{k}={v!r}" for k, v in kwargs.items()] + _tree(provenance)) or "defaults"
-    names = model.names["var_names"]
-    genes = provenance.genes or {"id_type": "dimension", "species": "unknown"}
-    lines = [
-        f"Annotation model {model.id} ({model.method})",
-        f"  parameters  {params}",
-        f"  reference   {_cells(provenance)}; {provenance.values['where']} held {provenance.values['kind']}",
-        f"  genes       {len(names):,} of {provenance.n_genes:,}, as {genes['id_type'].replace('_', ' ')}"
-        f" ({genes['species']}): {', '.join(names[:4])}, ...",
-        f"  expects     {_EXPECTS[model.input]}",
-        f"  types       {len(model.classes)}: " + ", ".join(_types(model)),
-        *_scores(model.evaluation),
-        *_levels(model.level_scores),
-        *(f"  note        {note}" for note in [*provenance.notes, *provenance.problems]),
-        f"  made with   {', '.join(f'{k} {v}' for k, v in provenance.versions.items())}",
-    ]
-    return "\n".join(lines)
-
-
-_EXPECTS = {
-    "log": "counts or logarithms; brought to log1p of counts per 10,000",
-    "counts": "counts",
-    "embedding": "the same representation as the reference",
-}
-
-
-def _cells(provenance: Provenance) -> str:
-    """How many cells were learned from, and by which labels, where that is recorded."""
-    if not provenance.n_cells:
-        return "unknown cells"
-    return f"{provenance.n_cells:,} cells labelled by {provenance.labels_key!r}"
-
-
-def _tree(provenance: Provenance) -> list[str]:
-    """That there is a tree, which is too long to be printed."""
-    tree = provenance.method_kwargs.get("tree")
-    return [] if tree is None else [f"tree of {len(set(tree['ancestor']))} ancestors"]
-
-
-def _levels(scores: pd.DataFrame | None) -> list[str]:
-    if scores is None:
-        return []
-    return ["  levels      labels of held-out cells, coarse to fine"] + [
-        f"    {row.level:<18} accuracy {row.accuracy:.3f} [{row.low:.3f}, {row.high:.3f}]"
-        for row in scores.itertuples()
-    ]
-
-
-def _types(model: AnnotationModel, most: int = 12) -> list[str]:
-    order = np.argsort(-model.counts, kind="stable")
-    shown = [f"{model.classes[i]}" + (f" ({model.counts[i]:,})" if model.counts[i] else "") for i in order[:most]]
-    return shown if len(order) <= most else [*shown, f"and {len(order) - most} more"]
-
-
-def _scores(evaluation: Evaluation | None) -> list[str]:
-    if evaluation is None:
-        return ["  scores      none (fitted without held-out cells)"]
-    lines = [f"  scores      {evaluation.split}; {evaluation.n_cells:,} cells; 95 % intervals"]
-    for row in evaluation.scores.itertuples():
-        lines.append(
-            f"    {row.method:<18} accuracy {row.accuracy:.3f} [{row.accuracy_low:.3f}, {row.accuracy_high:.3f}]"
-            f"   macro-F1 {row.macro_f1:.3f} [{row.macro_f1_low:.3f}, {row.macro_f1_high:.3f}]"
-        )
-    return lines

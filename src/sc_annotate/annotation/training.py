@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
+from sc_annotate._core.schema import Count, Keys, Name, Storable, Text
 from sc_annotate._core.version import __version__
 from sc_annotate._data import transform as scales
 from sc_annotate._data.obs import no_type_notes, read_batches, read_labels, usable
@@ -53,33 +54,24 @@ class Provenance:
         Versions of the packages that decide about the numbers.
     """
 
-    labels_key: str
-    params: dict[str, Any]
-    n_cells: int
-    n_genes: int
-    values: dict[str, Any]
-    genes: dict[str, Any] | None
-    notes: list[str]
+    labels_key: Name
+    params: Annotated[dict[str, Any], Keys({"method_kwargs": dict[str, Any]})]
+    n_cells: Count
+    n_genes: Count
+    values: Annotated[dict[str, Any], Keys({"where": Text, "kind": Name})]
+    genes: Annotated[dict[str, Any], Keys({"id_type": Name, "species": Name})] | None
+    notes: list[Text]
     sparse: bool = False
-    problems: list[str] = field(default_factory=list)
-    uncalibrated: str | None = None
+    problems: list[Text] = field(default_factory=list)
+    uncalibrated: Text | None = None
     converted_from: dict[str, Any] | None = None
-    versions: dict[str, str] = field(default_factory=lambda: versions())
+    versions: Annotated[dict[str, Text], Storable()] = field(default_factory=lambda: versions())
 
     @property
     def method_kwargs(self) -> dict[str, Any]:
         """Parameters of the method."""
         found: dict[str, Any] = self.params["method_kwargs"]
         return found
-
-    def __post_init__(self) -> None:
-        # Read from a file, too.
-        kinds: dict[str, type] = {"labels_key": str, "n_cells": int, "n_genes": int, "notes": list, "problems": list}
-        for name, kind in (kinds | {"params": dict, "values": dict, "versions": dict}).items():
-            if not isinstance(getattr(self, name), kind):
-                raise ValueError(f"{name} of the provenance is no {kind.__name__}")
-        if not isinstance(self.params.get("method_kwargs"), dict) or not {"where", "kind"} <= set(self.values):
-            raise ValueError("the provenance is not whole")
 
 
 def versions() -> dict[str, str]:

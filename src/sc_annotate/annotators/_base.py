@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ class Annotator(ABC):
 
     if TYPE_CHECKING:
         # Not a dataclass field: `fit` sets it.
-        classes_: NDArray[np.str_]
+        classes_: NDArray[np.str_] = field(init=False)
 
     # The docstring of the class describes them, where ``help`` shows it.
     inputs: ClassVar[Input] = "log"

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from scipy.special import expit, softmax
 
+from sc_annotate._core.stored_arrays import Stored
 from sc_annotate.annotators._base import Annotator
 from sc_annotate.annotators._linear_evidence import check_codes, linear_evidence
+from sc_annotate.annotators._stored import rebuild
 from sc_annotate.annotators.checks import check_predict, need_fitted
 
 if TYPE_CHECKING:
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from sc_annotate.annotators._base import Arrays, Matrix
+
+
+COEFFICIENTS = {"coef": Stored("f4", ("types", "genes")), "intercept": Stored("f4", ("types",))}
+"""Arrays of a linear model in a file."""
 
 
 def two_columns(coef: NDArray[Any], intercept: NDArray[Any], *, link: str) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -51,8 +57,9 @@ class LinearAnnotator(Annotator):
     """How scores become probabilities: softmax over classes, or a sigmoid a class divided by their sum."""
 
     if TYPE_CHECKING:
-        coef_: NDArray[np.float32]  # classes x genes, on the values as given: scaling is folded in
-        intercept_: NDArray[np.float32]  # classes
+        # Classes x genes, on the values as given: scaling is folded in.
+        coef_: NDArray[np.float32] = field(init=False)
+        intercept_: NDArray[np.float32] = field(init=False)  # classes
 
     def _set(
         self,
@@ -125,7 +132,4 @@ class LinearAnnotator(Annotator):
     @classmethod
     def from_arrays(cls, arrays: Arrays, meta: Mapping[str, Any], classes: NDArray[np.str_]) -> Self:
         """Rebuild a fitted model; needs neither the training data nor scikit-learn."""
-        model = cls(**meta["params"])
-        model.classes_ = np.asarray(classes).astype(str)
-        model.coef_, model.intercept_ = arrays["coef"], arrays["intercept"]
-        return model
+        return rebuild(cls, arrays, meta, classes, declared=COEFFICIENTS)

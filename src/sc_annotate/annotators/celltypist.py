@@ -11,8 +11,10 @@ from scipy.sparse import csr_array, issparse
 from scipy.special import expit, softmax
 
 from sc_annotate._core.arguments import need_count, need_positive
+from sc_annotate._core.stored_arrays import Stored
 from sc_annotate.annotators._linear import LinearAnnotator, two_columns
 from sc_annotate.annotators._moments import as_dense, mean_and_sd
+from sc_annotate.annotators._stored import rebuild
 from sc_annotate.annotators.checks import check_fit, check_predict, need_fitted
 from sc_annotate.annotators.linear_svm import again
 
@@ -24,6 +26,13 @@ if TYPE_CHECKING:
 
     from sc_annotate.annotators._base import Arrays, Matrix
 
+# The ranges leave room for products of them in float32.
+_ARRAYS = {
+    "weights": Stored("f8", ("types", "genes"), low=-1e9, high=1e9),
+    "offset": Stored("f8", ("types",)),
+    "mean": Stored("f8", ("genes",), low=-1e9, high=1e9),
+    "scale": Stored("f8", ("genes",), low=1e-9, high=1e9),
+}
 CLIP = 10.0
 """A gene counts for at most so many standard deviations above its mean."""
 
@@ -105,10 +114,15 @@ class CellTypist(LinearAnnotator):
             ]
         again(caught, ConvergenceWarning, f"celltypist stopped after max_iter={self.max_iter} steps")
         weights = np.vstack([model.coef_ for model in fitted])
-        return self._given(classes, weights, np.concatenate([model.intercept_ for model in fitted]), mean, scale)
+        return self.given(classes, weights, np.concatenate([model.intercept_ for model in fitted]), mean, scale)
 
-    def _given(self, classes: NDArray[np.str_], weights: Any, offset: Any, mean: Any, scale: Any) -> Self:
-        """Keep a fitted model: one row of weights a type, or one alone for two types."""
+    def given(
+        self, classes: NDArray[np.str_], weights: Any, offset: Any, mean: Any, scale: Any, *, joint: bool = False
+    ) -> Self:
+        """Become a model that was fitted before: one row of weights a type, or one alone for two types."""
+        if joint:
+            # One object differs from its class here, as its file came so.
+            vars(self).update(joint=True, link="softmax")
         weights, offset = two_columns(
             np.asarray(weights, dtype=np.float64), np.asarray(offset, dtype=np.float64), link="sigmoid"
         )
@@ -182,8 +196,5 @@ class CellTypist(LinearAnnotator):
     @classmethod
     def from_arrays(cls, arrays: Arrays, meta: Mapping[str, Any], classes: NDArray[np.str_]) -> Self:
         """Rebuild a fitted model; needs neither scikit-learn nor CellTypist."""
-        model = cls(**meta["params"])
-        if meta.get("joint", False):
-            # One object differs from its class here, as its file came so.
-            vars(model).update(joint=True, link="softmax")
-        return model._given(classes, arrays["weights"], arrays["offset"], arrays["mean"], arrays["scale"])
+        model = rebuild(cls, arrays, meta, classes, declared=_ARRAYS, state={"joint": bool})
+        return model.given(classes, model.weights_, model.offset_, model.mean_, model.scale_, joint=meta["joint"])

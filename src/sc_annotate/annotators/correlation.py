@@ -9,10 +9,12 @@ import numpy as np
 from scipy.special import softmax
 
 from sc_annotate._core.arguments import need_count, need_positive
+from sc_annotate._core.stored_arrays import Stored
 from sc_annotate.annotators._base import Annotator
 from sc_annotate.annotators._linear import normalise
 from sc_annotate.annotators._moments import as_dense, class_means, inverse_or_zero, typical_sd
 from sc_annotate.annotators._spearman import pair_markers, spearman
+from sc_annotate.annotators._stored import rebuild
 from sc_annotate.annotators.checks import check_fit, check_predict, need_fitted, row_blocks
 from sc_annotate.errors import MethodError
 
@@ -25,6 +27,10 @@ if TYPE_CHECKING:
     from sc_annotate.annotators._base import Arrays, Matrix
 
 _BLOCK = 2048  # cells at a time: ranks are dense
+_ARRAYS = {
+    "profiles": Stored("f4", ("types", "genes")),
+    "markers": Stored("i4", ("types", "types", "markers"), low=-1, below="genes"),
+}
 
 
 @dataclass
@@ -79,10 +85,7 @@ class Correlation(Annotator):
         rng: int = 0,
     ) -> Self:
         """Learn profiles and markers; deterministic, so `rng` changes nothing, and `batch` is not used."""
-        need_positive(self, "temperature")
-        need_count(self, "n_markers")
-        if not self.tune_gap >= 0:
-            raise MethodError(f"Correlation: tune_gap must be 0 or more, not {self.tune_gap!r}.")
+        self._check()
         matrix, codes, self.classes_ = check_fit(X, y, genes, batch)
         means = class_means(matrix, codes, len(self.classes_))
         self.profiles_: NDArray[np.float32] = means.astype(np.float32)
@@ -90,6 +93,12 @@ class Correlation(Annotator):
             means * inverse_or_zero(typical_sd(matrix, codes, means)), self.n_markers
         )
         return self
+
+    def _check(self) -> None:
+        need_positive(self, "temperature")
+        need_count(self, "n_markers")
+        if not self.tune_gap >= 0:
+            raise MethodError(f"Correlation: tune_gap must be 0 or more, not {self.tune_gap!r}.")
 
     def _genes_among(self, types: NDArray[np.intp]) -> NDArray[Any]:
         genes: NDArray[Any] = np.unique(self.markers_[np.ix_(types, types)])
@@ -139,7 +148,6 @@ class Correlation(Annotator):
     @classmethod
     def from_arrays(cls, arrays: Arrays, meta: Mapping[str, Any], classes: NDArray[np.str_]) -> Self:
         """Rebuild a fitted model."""
-        model = cls(**meta["params"])
-        model.classes_ = np.asarray(classes).astype(str)
-        model.profiles_, model.markers_ = arrays["profiles"], arrays["markers"]
+        model = rebuild(cls, arrays, meta, classes, declared=_ARRAYS)
+        model._check()
         return model

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 
 from sc_annotate._core.arguments import need_choice, need_count
+from sc_annotate._core.stored_arrays import Stored
 from sc_annotate.annotators._base import Annotator
 from sc_annotate.annotators._linear import normalise
 from sc_annotate.annotators._pca import fit_pca, project
+from sc_annotate.annotators._stored import rebuild
 from sc_annotate.annotators.checks import check_fit, check_predict, need_fitted, row_blocks
 
 if TYPE_CHECKING:
@@ -22,6 +24,15 @@ if TYPE_CHECKING:
     from sc_annotate.annotators._base import Arrays, Matrix
 
 _DISTANCES = 20_000_000  # held at a time
+_ARRAYS = {
+    "loadings": Stored("f4", ("genes", "components")),
+    "shift": Stored("f4", ("components",)),
+    "landmarks": Stored("f4", ("cells", "components")),
+    "codes": Stored("i4", ("cells",), low=0, below="types"),
+    # A type without any vote could leave a cell without probabilities.
+    "vote": Stored("f4", ("types",), low=1e-9),
+    "prior": Stored("f4", ("types",), low=0, high=1),
+}
 
 
 def choose_landmarks(codes: NDArray[np.intp], n: int, rng: int) -> NDArray[np.intp]:
@@ -87,9 +98,7 @@ class KNN(Annotator):
         rng: int = 0,
     ) -> Self:
         """Find components and keep the cells' places in them; `batch` is not used."""
-        need_count(self, "n_neighbors", "n_components", "max_landmarks")
-        need_choice(self, "metric", ("cosine", "euclidean"))
-        need_choice(self, "class_weight", ("sqrt", None))
+        self._check()
         matrix, codes, self.classes_ = check_fit(X, y, genes, batch)
         self.loadings_, self.shift_ = fit_pca(matrix, self.n_components, rng)
         # At least one cell a class, and one more than two: the nearest cell that does not vote sets the radius.
@@ -102,6 +111,11 @@ class KNN(Annotator):
         self.vote_: NDArray[np.float32] = (weight * counts / np.bincount(self.codes_)).astype(np.float32)
         self.prior_: NDArray[np.float32] = (counts / len(codes)).astype(np.float32)
         return self
+
+    def _check(self) -> None:
+        need_count(self, "n_neighbors", "n_components", "max_landmarks")
+        need_choice(self, "metric", ("cosine", "euclidean"))
+        need_choice(self, "class_weight", ("sqrt", None))
 
     def _place(self, X: Matrix) -> NDArray[np.float32]:
         place = project(X, self.loadings_, self.shift_)
@@ -139,14 +153,11 @@ class KNN(Annotator):
     def to_arrays(self) -> tuple[Arrays, dict[str, Any]]:
         """Components, and the place and class of every kept cell."""
         need_fitted(self, "landmarks_")
-        names = ("loadings", "shift", "landmarks", "codes", "vote", "prior")
-        return {name: getattr(self, f"{name}_") for name in names}, {"params": self.params()}
+        return {name: getattr(self, f"{name}_") for name in _ARRAYS}, {"params": self.params()}
 
     @classmethod
     def from_arrays(cls, arrays: Arrays, meta: Mapping[str, Any], classes: NDArray[np.str_]) -> Self:
         """Rebuild a fitted model."""
-        model = cls(**meta["params"])
-        model.classes_ = np.asarray(classes).astype(str)
-        for name, array in arrays.items():
-            setattr(model, f"{name}_", array)
+        model = rebuild(cls, arrays, meta, classes, declared=_ARRAYS)
+        model._check()
         return model

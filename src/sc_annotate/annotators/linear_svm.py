@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from sc_annotate._core.arguments import need_choice, need_count, need_positive
-from sc_annotate.annotators._linear import LinearAnnotator, two_columns
+from sc_annotate._core.stored_arrays import Stored
+from sc_annotate.annotators._linear import COEFFICIENTS, LinearAnnotator, two_columns
 from sc_annotate.annotators._moments import class_weights, inverse_or_zero, mean_and_sd, scale_columns
 from sc_annotate.annotators._platt import platt
+from sc_annotate.annotators._stored import rebuild
 from sc_annotate.annotators.checks import check_fit
 from sc_annotate.errors import MethodError, ScAnnotateWarning
 
@@ -161,6 +163,5 @@ class LinearSVM(LinearAnnotator):
     @classmethod
     def from_arrays(cls, arrays: Arrays, meta: Mapping[str, Any], classes: NDArray[np.str_]) -> Self:
         """Rebuild a fitted model; needs neither the training data nor scikit-learn."""
-        model = super().from_arrays(arrays, meta, classes)
-        model.platt_slope_, model.platt_offset_ = arrays["platt_slope"], arrays["platt_offset"]
-        return model
+        lines = {name: Stored("f4", ("types",)) for name in ("platt_slope", "platt_offset")}
+        return rebuild(cls, arrays, meta, classes, declared=COEFFICIENTS | lines)

@@ -14,8 +14,9 @@ from scipy.special import log_softmax
 from sc_annotate._core.arguments import need_choice, need_count, need_positive
 from sc_annotate._core.arrays import rows
 from sc_annotate._core.softmax_regression import Columns, Loss, Softmax, Solver, softmax_regression
-from sc_annotate.annotators._linear import LinearAnnotator
+from sc_annotate.annotators._linear import COEFFICIENTS, LinearAnnotator
 from sc_annotate.annotators._moments import class_weights, inverse_or_zero, mean_and_sd
+from sc_annotate.annotators._stored import rebuild
 from sc_annotate.annotators._tree import common_ancestors
 from sc_annotate.annotators.checks import check_fit
 from sc_annotate.errors import ScAnnotateWarning
@@ -147,9 +148,7 @@ class LogReg(LinearAnnotator):
     @classmethod
     def from_arrays(cls, arrays: Arrays, meta: Mapping[str, Any], classes: NDArray[np.str_]) -> Self:
         """Rebuild a fitted model."""
-        model = super().from_arrays(arrays, meta, classes)
-        model.C_ = float(meta.get("C", model.C or USUAL))
-        return model
+        return rebuild(cls, arrays, meta, classes, declared=COEFFICIENTS, state={"C": float})
 
 
 USUAL = 0.2

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from sc_annotate._core.schema import Count
+from sc_annotate._core.stored_arrays import Stored
 from sc_annotate.annotators._base import Annotator
+from sc_annotate.annotators._stored import rebuild
 from sc_annotate.annotators.checks import check_fit, check_predict, need_fitted
 
 if TYPE_CHECKING:
@@ -63,7 +66,5 @@ class Majority(Annotator):
     @classmethod
     def from_arrays(cls, arrays: Arrays, meta: Mapping[str, Any], classes: NDArray[np.str_]) -> Self:
         """Rebuild a fitted model."""
-        model = cls(**meta["params"])
-        model.classes_ = np.asarray(classes).astype(str)
-        model.shares_, model.n_genes_ = arrays["shares"], int(meta["n_genes"])
-        return model
+        shares = {"shares": Stored("f4", ("types",), low=0, high=1)}
+        return rebuild(cls, arrays, meta, classes, declared=shares, state={"n_genes": Count})

@@ -10,9 +10,11 @@ import numpy as np
 from scipy.special import softmax
 
 from sc_annotate._core.arguments import need_choice, need_count, need_positive
+from sc_annotate._core.stored_arrays import Stored
 from sc_annotate.annotators._base import Annotator
 from sc_annotate.annotators._linear import two_columns
 from sc_annotate.annotators._moments import as_dense, class_weights, inverse_or_zero, mean_and_sd, scale_columns
+from sc_annotate.annotators._stored import rebuild
 from sc_annotate.annotators.checks import check_fit, check_predict, need_fitted, row_blocks
 
 if TYPE_CHECKING:
@@ -24,7 +26,12 @@ if TYPE_CHECKING:
     from sc_annotate.annotators._base import Arrays, Matrix
 
 _BLOCK = 4096  # cells that are dense at a time
-_NAMES = ("coef_in", "intercept_in", "coef_out", "intercept_out")
+_ARRAYS = {
+    "coef_in": Stored("f4", ("genes", "hidden")),
+    "intercept_in": Stored("f4", ("hidden",)),
+    "coef_out": Stored("f4", ("hidden", "types")),
+    "intercept_out": Stored("f4", ("types",)),
+}
 
 
 @dataclass
@@ -127,16 +134,12 @@ class MLP(Annotator):
     def to_arrays(self) -> tuple[Arrays, dict[str, Any]]:
         """Weights and biases of both layers."""
         need_fitted(self, "coef_in_")
-        return {name: getattr(self, f"{name}_") for name in _NAMES}, {"params": self.params()}
+        return {name: getattr(self, f"{name}_") for name in _ARRAYS}, {"params": self.params()}
 
     @classmethod
     def from_arrays(cls, arrays: Arrays, meta: Mapping[str, Any], classes: NDArray[np.str_]) -> Self:
         """Rebuild a fitted model; needs neither the training data nor scikit-learn."""
-        model = cls(**meta["params"])
-        model.classes_ = np.asarray(classes).astype(str)
-        for name in _NAMES:
-            setattr(model, f"{name}_", arrays[name])
-        return model
+        return rebuild(cls, arrays, meta, classes, declared=_ARRAYS)
 
 
 def _partial_fit(model: Any, X: NDArray[np.float32], codes: NDArray[np.intp], k: int) -> None:

@@ -42,6 +42,6 @@ def _convert(args: argparse.Namespace) -> None:
         # The card repeats it.
         warnings.simplefilter("ignore", UserWarning)
         model = tl.convert_celltypist(args.source, trust_pickle=True)
-    model.save(args.model)
+    model.save(args.model, overwrite=args.force)
     print(model)
     print(f"written to {args.model}")

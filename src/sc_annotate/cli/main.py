@@ -146,7 +146,7 @@ def _train(args: argparse.Namespace) -> None:
     if args.method and not registry.get("annotation", args.method).saves:
         raise InputError(f"a {args.method!r} model cannot be saved; `sc-annotate methods` lists those that can.")
     model = tl.fit_annotator(read_h5ad(args.reference, backed=args.backed), _labels_key(args), **_written(args))
-    model.save(args.model)
+    model.save(args.model, overwrite=args.force)
     print(model)
     print(f"written to {args.model}")
 

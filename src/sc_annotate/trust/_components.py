@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from scipy.sparse import csr_array, issparse
 
 from sc_annotate._core.arrays import as_csr_array, leading_directions
+from sc_annotate._core.stored_arrays import Stored
 from sc_annotate.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import NDArray
 
 # A component with less than this share of the largest one's length holds rounding errors.
@@ -51,7 +50,14 @@ class Components:
     the residual the other.
     """
 
-    NAMES = ("loadings", "shift", "weight", "offset", "curve")
+    ARRAYS: ClassVar[dict[str, Stored]] = {
+        "loadings": Stored("f4", ("genes", "components")),
+        "shift": Stored("f4", ("components",)),
+        "weight": Stored("f4", ("genes",), low=0),
+        "offset": Stored("f4", ("genes and one",)),
+        "curve": Stored("f8", (5,)),
+    }
+    """In a file, where the curve is left out if it is empty."""
 
     loadings: NDArray[np.float32]
     shift: NDArray[np.float32]
@@ -125,17 +131,3 @@ def _terms(x: NDArray[np.float64], low: float, high: float) -> NDArray[np.float6
 def _diagonal(values: NDArray[np.float64]) -> csr_array:
     n = values.size
     return csr_array((values, np.arange(n), np.arange(n + 1)), shape=(n, n))
-
-
-def take(
-    arrays: Mapping[str, Any], prefix: str, shapes: Mapping[str, tuple[int | None, ...]]
-) -> dict[str, NDArray[Any]]:
-    """The arrays called `prefix` + name, each finite, of floats and of the given shape (None: any length)."""
-    out = {}
-    for name, shape in shapes.items():
-        value = np.asarray(arrays.get(prefix + name))
-        fits = value.ndim == len(shape) and all(w is None or w == h for w, h in zip(shape, value.shape, strict=True))
-        if value.dtype.kind != "f" or not fits or not np.isfinite(value).all():
-            raise InputError(f"the stored array {prefix + name!r} is missing or damaged. Fit again.")
-        out[name] = value
-    return out

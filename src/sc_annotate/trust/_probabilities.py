@@ -50,8 +50,9 @@ def check_fit(proba: ArrayLike, codes: ArrayLike) -> tuple[NDArray[np.float64], 
 
 
 def normalise(p: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Rows divided by their sums, which must not be 0."""
-    return (p / p.sum(axis=1, keepdims=True)).astype(np.float32)
+    """Rows divided by their sums; a row of zeros, which only tables of a damaged file give, becomes uniform."""
+    total = p.sum(axis=1, keepdims=True)
+    return np.divide(p, total, out=np.full_like(p, 1 / p.shape[1]), where=total > 0).astype(np.float32)
 
 
 def need_fitted(model: Any, attribute: str) -> None:

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sc_annotate._core.decode import decode
+from sc_annotate._core.schema import Count
+from sc_annotate._core.stored_arrays import Stored
 from sc_annotate.errors import InputError
-from sc_annotate.trust._components import take
+from sc_annotate.trust._stored import take
 from sc_annotate.trust.neighbourhood import ALIGN, LEAST, SHARED, align, in_groups
 
 if TYPE_CHECKING:
@@ -128,14 +131,20 @@ class Scales:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> Scales:
-        names, sizes = meta.get("names"), meta.get("sizes")
-        if not isinstance(names, list) or not isinstance(sizes, list) or 0 not in sizes:
-            raise InputError("the stored parts are missing or of another version. Fit again.")
+        try:
+            names, sizes = (
+                decode(list[str], meta.get("names"), "names"),
+                decode(list[Count], meta.get("sizes"), "sizes"),
+            )
+        except ValueError as error:
+            raise InputError(f"the stored parts are missing or of another version ({error}). Fit again.") from error
+        if 0 not in sizes or any(0 < size < LEAST for size in sizes):
+            raise InputError("the stored sizes of neighbourhoods are of another version. Fit again.")
         self = cls(names)
-        sized = [f"{name}_{int(size)}" for name in self.shared for size in sizes if size]
-        self.tails = take(arrays, "tail_", dict.fromkeys([*self.own, *sized], (TAIL_SIZE,)))
-        self.aligned = take(arrays, "align_", dict.fromkeys(sized, (len(ALIGN),)))
-        found = take(arrays, "reference_", {str(int(size)): (None,) for size in sizes})
+        sized = [f"{name}_{size}" for name in self.shared for size in sizes if size]
+        self.tails = take(arrays, "tail_", dict.fromkeys([*self.own, *sized], Stored("f8", (TAIL_SIZE,))))
+        self.aligned = take(arrays, "align_", dict.fromkeys(sized, Stored("f8", (len(ALIGN),))))
+        found = take(arrays, "reference_", {str(size): Stored("f4", (f"cells of {size}",)) for size in sizes})
         self.references = {int(size): value for size, value in found.items()}
         if not self.own or any(v.size == 0 or (np.diff(v) < 0).any() for v in self.references.values()):
             raise InputError("the stored reference scores are not sorted. Fit again.")

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from scipy.special import logsumexp
 
 from sc_annotate._core.arrays import shrunken_covariance
 from sc_annotate._core.softmax_regression import Loss, Solver, softmax_regression
-from sc_annotate.trust._components import Components, take
+from sc_annotate._core.stored_arrays import Stored
+from sc_annotate.errors import InputError
+from sc_annotate.trust._components import Components
+from sc_annotate.trust._stored import take
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -63,7 +66,13 @@ class Seen:
 class Space:
     """Components, the types' means in them, two whitenings, landmarks and a logistic regression."""
 
-    NAMES = ("within", "means", "overall", "landmarks", "logits")
+    ARRAYS: ClassVar[dict[str, Stored]] = {
+        "within": Stored("f4", ("components", "components")),
+        "means": Stored("f4", ("types", "components")),
+        "overall": Stored("f4", ("components", "components")),
+        "landmarks": Stored("f4", ("landmarks", "components")),
+        "logits": Stored("f4", ("components and one", "types")),
+    }
 
     components: Components
     within: NDArray[np.float32]
@@ -145,22 +154,20 @@ class Space:
         return out
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
-        own = {f"space_{name}": getattr(self, name) for name in self.NAMES}
-        return own | {f"components_{name}": getattr(self.components, name) for name in Components.NAMES}
+        own = {f"space_{name}": getattr(self, name) for name in self.ARRAYS}
+        parts = {f"components_{name}": getattr(self.components, name) for name in Components.ARRAYS}
+        return own | {name: array for name, array in parts.items() if array.size}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], n_neighbors: int) -> Space:
         self, components = cls(), Components()
-        loadings = take(arrays, "components_", {"loadings": (None, None)})["loadings"]
-        p, d = loadings.shape
-        curve = 5 if np.size(arrays.get("components_curve", ())) else 0
-        shapes = {"loadings": (p, d), "shift": (d,), "weight": (p,), "offset": (p + 1,), "curve": (curve,)}
-        for name, value in take(arrays, "components_", shapes).items():
-            setattr(components, name, value)
-        own = take(arrays, "space_", {"means": (None, d), "landmarks": (None, d), "within": (d, d), "overall": (d, d)})
-        own |= take(arrays, "space_", {"logits": (d + 1, len(own["means"]))})
-        for name, value in own.items():
-            setattr(self, name, value)
+        declared = {n: each for n, each in Components.ARRAYS.items() if n != "curve" or "components_curve" in arrays}
+        components.curve = np.empty(0)
+        vars(components).update(take(arrays, "components_", declared))
+        p, d = components.loadings.shape
+        if len(components.weight) != p or len(components.offset) != p + 1:
+            raise InputError("the stored components differ in their genes. Fit again.")
+        vars(self).update(take(arrays, "space_", self.ARRAYS, components=d, **{"components and one": d + 1}))
         self.components, self.n_neighbors = components, n_neighbors
         return self
 

@@ -15,6 +15,7 @@ from sc_annotate.evaluation.allocation import folds, sample
 from sc_annotate.trust._components import as_cells
 from sc_annotate.trust._scales import Scales, joined, ranks_among, threshold_among
 from sc_annotate.trust._space import Space
+from sc_annotate.trust._stored import stored_params
 from sc_annotate.trust.neighbourhood import SHARED, Neighbourhood
 
 if TYPE_CHECKING:
@@ -274,10 +275,7 @@ class Familiarity:
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> Self:
         """Rebuild what :meth:`to_arrays` gave; an InputError where it cannot be."""
-        params = meta.get("params")
-        if not isinstance(params, dict) or set(params) != set(cls.__dataclass_fields__):
-            raise InputError("the stored parameters are missing or of another version. Fit again.")
-        model = cls(**params | {"combine": tuple(params["combine"])})
+        model = stored_params(cls, meta)
         model._check_params()
         model.space_ = Space.from_arrays(arrays, model.n_neighbors)
         model.n_genes_ = len(model.space_.components.loadings)

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sc_annotate._core.arguments import whole
+from sc_annotate._core.stored_arrays import Stored
 from sc_annotate.errors import InputError
 from sc_annotate.evaluation.allocation import deal, sample
 from sc_annotate.trust._mixing import as_counts, mixing, profiles
+from sc_annotate.trust._stored import stored_params, take
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +27,7 @@ __all__ = ["Profiles"]
 _ENOUGH = 50
 # Share of the molecules that other data must have genes for, so that the threshold holds for it.
 _MOST = 0.9
+_TINY = 1e-300
 
 
 @dataclass
@@ -162,25 +165,16 @@ class Profiles:
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> Self:
         """Rebuild what :meth:`to_arrays` gave; an InputError where it cannot be."""
-        params = meta.get("params")
-        if not isinstance(params, dict) or set(params) != set(cls.__dataclass_fields__):
-            raise InputError("the stored parameters are missing or of another version. Fit again.")
-        model = cls(**params)
+        model = stored_params(cls, meta)
         model._check_params()
-        found = {name: np.asarray(arrays.get(name)) for name in ("types", "mean", "lines")}
-        n_genes = found["types"].shape[1] if found["types"].ndim == 2 else -1
-        shapes = {
-            "mean": (n_genes,),
-            "lines": (2,),
-            "types": (len(np.atleast_1d(found["types"])), n_genes),
-        }
-        for name, value in found.items():
-            if value.dtype.kind != "f" or value.shape != shapes[name]:
-                raise InputError(f"the stored array {name!r} is missing or damaged. Fit again.")
-        if not (found["types"] > 0).all() or not (found["mean"] > 0).all():
-            raise InputError("the stored profiles are not above 0. Fit again.")
+        lines = np.asarray(arrays.get("lines"))
+        if lines.dtype != np.float64 or lines.shape != (2,):
+            raise InputError("the stored array 'lines' is missing or damaged. Fit again.")
+        # The threshold is infinite where it could not be learned, and the share undefined.
+        declared = {"types": Stored("f8", ("types", "genes"), low=_TINY), "mean": Stored("f8", ("genes",), low=_TINY)}
+        found = take({name: array for name, array in arrays.items() if name != "lines"}, "", declared)
         model.types_, model.mean_ = found["types"], found["mean"]
-        model.doublet_threshold_, model.doublets_found_ = map(float, found["lines"])
+        model.doublet_threshold_, model.doublets_found_ = map(float, lines)
         return model
 
     def _check_params(self) -> None:
