@@ -31,6 +31,22 @@ _CALLED = re.compile(
     r"|sklearn\.linear_model\._?sgd_fast (Log|__pyx_unpickle_Log)"
     r"|numpy\.random\._pickle (__randomstate_ctor|__bit_generator_ctor)"
 )
+_COMPRESSED = (
+    b"\x78\x01",
+    b"\x78\x5e",
+    b"\x78\x9c",
+    b"\x78\xda",
+    b"\x1f\x8b",
+    b"BZh",
+    b"\xfd7zXZ",
+    b"\x5d\x00\x00",
+    b"\x04\x22M\x18",
+)
+"""How files begin that zlib, gzip, bzip2, xz, lzma and lz4 write."""
+MAX_LINES = 100
+"""Of the description."""
+MAX_NUMBERS = 2**25
+"""Coefficients: 300 types of 100,000 genes."""
 _NAMED = re.compile(r"numpy\.random\._mt19937 MT19937")
 
 
@@ -72,7 +88,16 @@ def from_file(path: Path) -> Parts:
         )
     if (size := path.stat().st_size) > MAX_BYTES:
         raise ModelFileError(f"{what} has {size:,} bytes; at most {MAX_BYTES:,} are read.")
-    found = read(path.read_bytes(), permit, what=what)
+    try:
+        data = path.read_bytes()
+    except MemoryError as error:
+        raise ModelFileError(f"{what} has {size:,} bytes, for which there is not enough memory.") from error
+    if data.startswith(_COMPRESSED):
+        raise ModelFileError(
+            f"{what} is compressed, as joblib does it, and no pickle as CellTypist writes it. Load it where it was made, and write it "
+            "with `model.write(path)` of celltypist."
+        )
+    found = read(data, permit, what=what)
     if not isinstance(found, dict) or not {"Model", "Scaler_", "description"} <= set(found):
         raise ModelFileError(f"{what} is a pickle, but not of a CellTypist model (Model, Scaler_ and description).")
     model, scaler = found["Model"], found["Scaler_"]
@@ -123,7 +148,9 @@ def _checked(kind: str, model: Mapping[str, Any], scaler: Mapping[str, Any], des
         used = [coef.astype(np.float32), (offset - coef @ mean).astype(np.float32), mean.astype(np.float32)]
     _require(all(bool(np.isfinite(a).all()) for a in used), "its coefficients are too large")
     if kind == "SGDClassifier":
-        _require(model.get("loss") in ("log", "log_loss"), f"its loss is {str(model.get('loss'))[:30]!r}, not logistic")
+        loss = model.get("loss")
+        known = isinstance(loss, str) and loss in ("log", "log_loss")
+        _require(known, f"its loss is {loss[:30] if isinstance(loss, str) else None!r}, not logistic")
     order = np.argsort(classes)
     if len(weights) == k:
         weights, offset = weights[order], offset[order]
@@ -164,6 +191,7 @@ def _numbers(found: Any) -> NDArray[np.float64]:
     values = pickled_arrays.value(found)
     # A nest of lists would become an array of any size.
     _require(isinstance(values, np.ndarray) and values.dtype.kind in "fiu", "numbers are missing")
+    _require(values.size <= MAX_NUMBERS, f"more than {MAX_NUMBERS:,} numbers")
     _require(bool(np.isfinite(values).all()), "some numbers are not finite")
     return values.astype(np.float64)
 
@@ -172,9 +200,13 @@ def _plain(description: Any, longest: int = 2000) -> dict[str, str]:
     """The description as short strings on one line each."""
     if not isinstance(description, dict):
         return {}
-    values = {key: pickled_arrays.value(text) for key, text in description.items()}
-    plain = {k: v for k, v in values.items() if isinstance(v, str | int | float | np.generic)}
-    return {_line(str(k)[:longest]): _line(str(v)[:longest]) for k, v in plain.items()}
+    plain: dict[str, str] = {}
+    for key, found in list(description.items())[:MAX_LINES]:
+        # One after the other: each may be an array of the same bytes.
+        value = pickled_arrays.value(found)
+        if isinstance(value, str | int | float | np.generic):
+            plain[_line(str(key)[:longest])] = _line(str(value)[:longest])
+    return plain
 
 
 def _line(text: str) -> str:

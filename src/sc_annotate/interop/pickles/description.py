@@ -18,12 +18,14 @@ from sc_annotate.interop.pickles.machine import Machine, Name, Refused, Thing
 if TYPE_CHECKING:
     from sc_annotate.interop.pickles.machine import Permit
 
-__all__ = ["MAX_BYTES", "MAX_STEPS", "Name", "Thing", "read"]
+__all__ = ["MAX_BYTES", "MAX_MEMORY", "MAX_STEPS", "Name", "Thing", "read"]
 
-MAX_BYTES = 2**30
+MAX_BYTES = 2**28
 """Larger files are refused. The largest model that CellTypist publishes has some tens of megabytes."""
 MAX_STEPS = 3_000_000
 """Instructions in one file: a model needs a few for each of its genes and types."""
+MAX_MEMORY = 2**30
+"""Bytes that what is in a file may take, whatever its size."""
 
 
 def read(data: bytes, permit: Permit, *, what: str) -> Any:
@@ -50,7 +52,8 @@ def read(data: bytes, permit: Permit, *, what: str) -> Any:
     """
     if len(data) > MAX_BYTES:
         raise ModelFileError(f"{what} has {len(data):,} bytes; at most {MAX_BYTES:,} are read.")
-    machine = Machine(permit)
+    # Names of genes take some ten times their bytes in the file.
+    machine = Machine(permit, min(2**26 + 16 * len(data), MAX_MEMORY))
     try:
         with warnings.catch_warnings():
             # Of a damaged file: escapes in a name that Python does not know.

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 _DTYPE = re.compile(r"[biuf][1248]|U\d{1,5}|O8")
 MAX_NAME = 500
 """Longer names of genes and types are refused."""
+MAX_NAMES = 1_000_000
+MAX_TEXT = 2**28
+"""Bytes of an array of names: there is room for the longest of them in each place."""
 _CORE = re.compile(r"numpy\.(_core|core)\.(multiarray|numeric)")
 
 
@@ -69,10 +72,11 @@ def _numbers(raw: Any, dtype: np.dtype[Any], shape: Any, *, fortran: bool = Fals
     if dtype.kind == "O":
         if type(raw) is not list or len(raw) != size:
             raise ValueError("an array whose length is not its shape")
-        # Arrays in arrays could lead to each other, and a few bytes to as many items as one likes.
-        items = [_scalar(item) for item in raw]
+        # Arrays in arrays could lead to each other, and a few bytes to as many items as one likes. What is there several times
+        # is made once.
+        made = {id(item): _scalar(item) for item in raw if type(item) is Thing}
         out = np.empty(size, dtype=object)
-        out[:] = items
+        out[:] = [made[id(item)] if type(item) is Thing else _scalar(item) for item in raw]
     else:
         # The bytes have to be there already: a shape alone reserves no memory.
         if not isinstance(raw, bytes | bytearray) or len(raw) != size * dtype.itemsize:
@@ -94,13 +98,18 @@ def _scalar(found: Any) -> Any:
 
 def texts(found: Any) -> NDArray[np.str_]:
     """An array or list of strings or whole numbers, as strings."""
+    n = found.size if isinstance(found, np.ndarray) else len(found) if isinstance(found, list) else 0
+    if n > MAX_NAMES:
+        raise ValueError(f"more than {MAX_NAMES:,} names")
     items = np.asarray(found, dtype=object).ravel().tolist() if isinstance(found, np.ndarray) else found
     if not isinstance(items, list) or not all(isinstance(item, str | int | np.str_ | np.integer) for item in items):
         raise ValueError("names that are no strings")
     names = [str(item) for item in items]
-    # An array of strings has room for the longest of them in each place.
-    if any(len(name) > MAX_NAME for name in names):
+    longest = max(map(len, names), default=0)
+    if longest > MAX_NAME:
         raise ValueError(f"a name of more than {MAX_NAME} characters")
+    if 4 * longest * len(names) > MAX_TEXT:
+        raise ValueError(f"{len(names):,} names of up to {longest} characters")
     # Half a character (a surrogate) is an error to encode; what follows a zero byte would be lost in an array.
     if any(b"\0" in name.encode() for name in names):
         raise ValueError("a name with a zero byte")
