@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sc_annotate._core.arrays import thin_svd
 from sc_annotate.predictors._double_ridge import GenePCA
-from sc_annotate.predictors._downdate import downdated
+from sc_annotate.predictors._downdate import downdated, thin_svd
 
 
 def dense(values, z, k):

@@ -1,4 +1,4 @@
-"""Matrices of any kind: rows, formats, principal directions without centring, and the shrinkage of covariances."""
+"""Matrices of any kind: rows, formats, principal directions without centring, the shrinkage of covariances."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import sparse
-from scipy.linalg import qr, svd
 from scipy.sparse import issparse
 from scipy.sparse.linalg import LinearOperator, svds
 
@@ -17,14 +16,37 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+def in_memory(X: Any) -> bool:
+    """Whether rows can be cut out of it by several threads at once."""
+    if isinstance(X, SomeColumns):
+        return in_memory(X.X)
+    return sparse.issparse(X) or type(X).__module__.partition(".")[0] == "numpy"
+
+
 def rows(X: Any, where: slice | NDArray[np.intp]) -> sparse.csr_matrix | NDArray[Any]:
-    """Some rows of any kind of matrix, in memory: CSR where the matrix is sparse, else dense."""
-    block = _view(X, where) if isinstance(where, slice) and getattr(X, "format", None) == "csr" else X[where]
-    if hasattr(block, "compute"):
-        block = block.compute(scheduler="synchronous")
+    """Some rows of any kind of matrix, in memory: CSR where the matrix is sparse, else dense.
+
+    Sparse ones are checked before compiled code of other packages touches them.
+    """
+    if isinstance(X, SomeColumns):
+        block = X[where]
+    elif not in_memory(X):
+        from sc_annotate._core.lazy import read, read_whole
+
+        is_csc = getattr(X, "format", None) == "csc" and hasattr(X, "to_memory")
+        # Of a CSC the whole is read either way.
+        block = rows(read_whole(X), where) if is_csc else read(X, where, check_layout)
+    elif not sparse.issparse(X):
+        block = X[where]
+    elif X.format == "csr":
+        block = _view(X, where)
+    else:
+        check_layout(X)
+        block = (X if X.format == "csc" else X.tocsr())[where]
     if type(block).__module__.partition(".")[0] in ("cupy", "cupyx"):
         # As rapids-singlecell leaves matrices: blocks of them come to the main memory one by one.
         block = block.get()
+        check_layout(block)
     if isinstance(block, np.ma.MaskedArray):
         raise MatrixError("the matrix is a masked array; fill it first, for example with `.filled(0)`.")
     if not sparse.issparse(block):
@@ -48,16 +70,75 @@ def rows(X: Any, where: slice | NDArray[np.intp]) -> sparse.csr_matrix | NDArray
     return csr
 
 
-def _view(X: Any, where: slice) -> Any:
-    """Successive rows of a CSR without a copy; blocks are not changed in place. A matrix in a file is sliced as it is."""
+def _view(X: Any, where: slice | NDArray[np.intp]) -> Any:
+    """Rows of a CSR; successive ones without a copy, as blocks are not changed in place."""
+    n = X.shape[0]
+    if len(X.indptr) != n + 1 or X.indptr[0] != 0 or X.data.shape != X.indices.shape:
+        raise _broken(X)
+    if isinstance(where, slice):
+        start, stop, step = where.indices(n)
+        if step == 1 and start < stop:
+            low, high = int(X.indptr[start]), int(X.indptr[stop])
+            parts = X.data[low:high], X.indices[low:high], X.indptr[start : stop + 1] - X.indptr[start]
+            if low < 0 or not fits(*parts, (stop - start, X.shape[1])):
+                raise _broken(X)
+            return type(X)(parts, shape=(stop - start, X.shape[1]), copy=False)
+        where = np.arange(start, stop, step)
+    if len(where):
+        low, high = X.indptr[where], X.indptr[where + 1]
+        if low.min() < 0 or (low > high).any() or high.max() > X.indices.size:
+            raise _broken(X)
+    block = X[where]
+    if not _inside(block.indices, X.shape[1]):
+        raise _broken(X)
+    return block
+
+
+def check_layout(X: Any, what: str = "the matrix") -> None:
+    """Refuse a sparse matrix whose parts do not fit together: compiled code would read and write outside of them.
+
+    Takes one pass over the indices. Of Dask arrays only the sizes are looked at; others are let through.
+    """
+    if isinstance(X, SomeColumns):
+        X = X.X
+    if hasattr(X, "dask"):
+        from sc_annotate._core.lazy import check_sizes
+
+        check_sizes(X, what)
     if not sparse.issparse(X):
-        return X[where]
-    start, stop, step = where.indices(X.shape[0])
-    if step != 1 or start >= stop:
-        return X[where]
-    low, high = X.indptr[start], X.indptr[stop]
-    parts = X.data[low:high], X.indices[low:high], X.indptr[start : stop + 1] - low
-    return type(X)(parts, shape=(stop - start, X.shape[1]), copy=False)
+        return
+    if X.format in ("csr", "csc"):
+        if not fits(X.data, X.indices, X.indptr, X.shape if X.format == "csr" else X.shape[::-1]):
+            raise _broken(X, what)
+        return
+    from sc_annotate._core.broken import check_other_format
+
+    check_other_format(X, what)
+
+
+def fits(data: NDArray[Any], indices: NDArray[Any], indptr: NDArray[Any], shape: tuple[int, int]) -> bool:
+    """Whether these are the parts of a compressed matrix, along whose first axis it is compressed."""
+    if not data.ndim == indices.ndim == indptr.ndim == 1 or indptr.dtype.kind not in "iu":
+        return False
+    if len(indptr) != shape[0] + 1 or indptr[0] != 0 or len(data) != len(indices):
+        return False
+    used = int(indptr[-1])
+    return used <= len(indices) and bool((indptr[:-1] <= indptr[1:]).all()) and _inside(indices[:used], shape[1])
+
+
+def _inside(indices: NDArray[Any], n: int) -> bool:
+    if not indices.size:
+        return True
+    if indices.dtype.kind == "i" and indices.dtype.isnative:
+        # A negative number is a huge one without its sign: one pass sees both ends.
+        indices = indices.view(f"u{indices.dtype.itemsize}")
+    return indices.dtype.kind == "u" and int(indices.max()) < n
+
+
+def _broken(X: Any, what: str = "the matrix") -> MatrixError:
+    from sc_annotate._core.broken import broken
+
+    return broken(X, what)
 
 
 @dataclass(frozen=True)
@@ -83,7 +164,11 @@ class SomeColumns:
 
 def with_columns(X: Any, columns: slice | NDArray[np.intp]) -> Any:
     """Some columns of any kind of matrix: of a Dask array another one, of others cut out when rows are read."""
-    return X[:, columns] if hasattr(X, "dask") else SomeColumns(X, columns)
+    if not hasattr(X, "dask"):
+        return SomeColumns(X, columns)
+    from sc_annotate._core.lazy import checked
+
+    return checked(X, check_layout)[:, columns]
 
 
 def row_ordered(X: Any) -> Any:
@@ -91,9 +176,12 @@ def row_ordered(X: Any) -> Any:
     if isinstance(X, SomeColumns):
         return SomeColumns(row_ordered(X.X), X.columns)
     if sparse.issparse(X) and X.format != "csr":
+        check_layout(X)
         return X.tocsr()
     if getattr(X, "format", None) == "csc" and hasattr(X, "to_memory"):
-        return X.to_memory().tocsr()
+        from sc_annotate._core.lazy import read_whole
+
+        return row_ordered(read_whole(X))
     return X
 
 
@@ -152,22 +240,6 @@ def _of_products(C: NDArray[np.float64], k: int) -> tuple[NDArray[np.float64], N
     vectors = np.linalg.eigh(C @ C.T)[1][:, -k:]
     # Eigenvectors of no length say nothing of the other side; this gives unit vectors for them too.
     return np.linalg.svd(vectors.T @ C, full_matrices=False)[1:]
-
-
-def thin_svd(
-    tall: NDArray[np.float64], k: int | None = None
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """The first `k` left singular vectors, singular values above rounding, and right singular vectors as columns.
-
-    Through the triangular factor of the long side: as exact as the decomposition of the whole, which an eigenvalue
-    decomposition of the Gram matrix is not, since profiles differ little beside what they have in common.
-    """
-    rows, columns = tall.shape
-    triangle = qr(tall, mode="r", check_finite=False)[0][:columns] if rows > columns else tall
-    left, values, right_t = svd(triangle, full_matrices=False, check_finite=False)
-    kept = np.flatnonzero(values > values[0] * max(rows, columns) * np.finfo(np.float64).eps)[:k]
-    values, right = values[kept], right_t[kept].T
-    return left[:, kept] if rows <= columns else tall @ (right / values), values, right
 
 
 def ledoit_wolf(*, squared_norm: float, n_dimensions: int, n: int, second: float, fourth: float) -> float:

@@ -1,11 +1,13 @@
-"""Package-wide settings: progress bars, how many cells are worked on at once, limits of downloads."""
+"""Package-wide settings: progress bars, how many cells are worked on at once and by how many threads, limits of downloads."""
 
 from __future__ import annotations
 
 import logging
 import math
 import os
+from collections import deque
 from collections.abc import Sized
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from time import monotonic
@@ -15,6 +17,7 @@ from sc_annotate.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from concurrent.futures import Future
 
 
 MOST_THREADS = 8
@@ -193,3 +196,22 @@ def track(
     finally:
         if bar is not None:
             bar.close()
+
+
+def on_threads(tasks: Iterator[Callable[[], T]], n: int) -> Iterator[T]:
+    """Results in the order of the tasks, with no more than twice as many under way as there are threads."""
+    if n == 1:
+        for task in tasks:
+            yield task()
+        return
+    pool = ThreadPoolExecutor(n, thread_name_prefix="sc_annotate")
+    under_way: deque[Future[T]] = deque()
+    try:
+        for task in tasks:
+            under_way.append(pool.submit(task))
+            if len(under_way) >= 2 * n:
+                yield under_way.popleft().result()
+        while under_way:
+            yield under_way.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
+from sc_annotate._core.arrays import check_layout
 from sc_annotate._data.stream import on_disk
 from sc_annotate.errors import InputError
 
@@ -80,7 +81,9 @@ def remap(X: Any, mapping: GeneMapping, *, unlog: float | None, where: str) -> A
     """A matrix, in memory or of Dask, with the columns of a mapping; blocks of a Dask array are made when they are read."""
     columns = Columns(mapping.code, mapping.first, unlog)
     if hasattr(X, "dask"):
-        X = X.rechunk({1: -1})
+        from sc_annotate._core.lazy import checked
+
+        X = checked(X, check_layout).rechunk({1: -1})
         dtype = _roomy(X.dtype) if mapping.merges else X.dtype
         return X.map_blocks(columns, dtype=dtype, chunks=(X.chunks[0], (len(mapping.genes),)), meta=X._meta)
     if on_disk(X):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
-from sc_annotate._core.arrays import row_ordered, rows
+from sc_annotate._core.arrays import check_layout, row_ordered, rows
 from sc_annotate._core.settings import logger, settings, track
 from sc_annotate._data import values
 from sc_annotate._data.matrix import MatrixRequest, Source, check_adata, find
@@ -64,11 +64,13 @@ def _open(adata: AnnData, matrix: MatrixRequest | None, *, what: str, layer_argu
     check_adata(adata, what=what)
     matrix = matrix or MatrixRequest()
     source = find(adata, layer=matrix.layer, use_raw=matrix.use_raw, use_rep=matrix.use_rep, what=what)
+    check_layout(source.X, f"{what}.{source.where}")
     report = values.look(source, recorded_base=recorded_base(adata))
     notes = [] if source.features is None else [str(source.features)]
     by_default = matrix.layer is None and matrix.use_raw is None and matrix.use_rep is None
     if by_default and report.kind in ("scaled", "negative") and adata.raw is not None:
         raw = find(adata, use_raw=True, what=what)
+        check_layout(raw.X, f"{what}.raw.X")
         raw_report = values.look(raw, recorded_base=recorded_base(adata))
         if raw_report.kind in ("counts", "log1p", "linear"):
             notes = [f"{what}.X is {report.kind}; {what}.raw ({raw_report.kind}) was taken instead"]

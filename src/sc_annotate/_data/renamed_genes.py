@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sc_annotate._core.arrays import rows
+from sc_annotate._core.arrays import check_layout, rows
 from sc_annotate._data import values
 from sc_annotate._data.gene_merge import remap
 from sc_annotate._data.matrix import Source
@@ -61,6 +61,7 @@ def mapped(adata: AnnData, mapping: GeneMapping, raw: GeneMapping | None) -> tup
 
 def _matrix(adata: AnnData, X: Any, where: str, mapping: GeneMapping, notes: list[str]) -> Any:
     """One matrix with the new genes; how its values were added goes to the notes."""
+    check_layout(X, f"adata.{where}")
     unlog = None
     if mapping.merges:
         report = values.look(Source(X, where, mapping.names, adata.var), recorded_base=recorded_base(adata))

@@ -7,16 +7,15 @@ whoever stops early (an error, Ctrl-C) leaves nothing running.
 from __future__ import annotations
 
 import sys
-from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from sc_annotate._core.arrays import SomeColumns, row_ordered, rows
-from sc_annotate._core.settings import n_threads, settings, track
+from sc_annotate._core.arrays import SomeColumns, in_memory, row_ordered, rows, with_columns
+from sc_annotate._core.settings import n_threads, on_threads, settings, track
+from sc_annotate.errors import MatrixError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from concurrent.futures import Future
+    from collections.abc import Callable, Generator, Iterator, Sequence
 
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
@@ -43,7 +42,8 @@ def each_block(
     function
         Called with the rows and with the same rows of each matrix. On a cluster it is sent to the workers.
     matrices
-        Matrices of equally many rows, of any kind: in memory, in a file, or Dask arrays.
+        Matrices of equally many rows, of any kind: in memory, in a file, or Dask arrays. What they hold is checked, and
+        each row comes once, or an error does: no place for its result is left as it was.
     progress
         What the bar says.
     size
@@ -51,12 +51,28 @@ def each_block(
     parallel
         Whether `function` may run on several threads at once.
     """
-    size = size or settings.block_size
+    n, reached = matrices[0].shape[0], 0
+    blocks = _blocks(function, matrices, size or settings.block_size, progress, parallel=parallel)
+    with closing(blocks):
+        for where, result in blocks:
+            if where.start != reached:
+                break
+            reached = where.stop
+            yield where, result
+    if reached != n:
+        raise MatrixError(f"the matrix has {reached:,} rows, and {n:,} were declared. Read or make it again.")
+
+
+def _blocks(
+    function: OnBlock[R], matrices: Sequence[Any], size: int, progress: str, *, parallel: bool
+) -> Generator[tuple[slice, R], None, None]:
     client = active_client()
     if client is not None and any(on_disk(X) for X in matrices):
         matrices = [as_dask(X, size) for X in matrices]
     if all(hasattr(X, "dask") for X in matrices):
-        yield from _dask(function, matrices, size, client, progress, parallel=parallel)
+        from sc_annotate._data.dask_blocks import dask_blocks
+
+        yield from dask_blocks(function, matrices, size, client, progress, parallel=parallel)
         return
     matrices = [row_ordered(X) for X in matrices]
     n = int(matrices[0].shape[0])
@@ -67,7 +83,7 @@ def each_block(
     else:
         # A file is read by one thread, while the others work on what was read.
         tasks = (_bound(function, w, [rows(X, w) for X in matrices]) for w in where)
-    done = _on_threads(tasks, n_threads() if parallel else 1)
+    done = on_threads(tasks, n_threads() if parallel else 1)
     yield from zip(where, track(done, what=progress, total=len(where)), strict=True)
 
 
@@ -79,37 +95,9 @@ def _bound(function: OnBlock[R], where: slice, blocks: Sequence[Any]) -> Callabl
     return lambda: function(where, *blocks)
 
 
-def in_memory(X: Any) -> bool:
-    """Whether rows can be cut out of it by several threads at once."""
-    from scipy import sparse
-
-    if isinstance(X, SomeColumns):
-        return in_memory(X.X)
-    return sparse.issparse(X) or type(X).__module__.partition(".")[0] == "numpy"
-
-
 def on_disk(X: Any) -> bool:
     """Whether it is a matrix in an h5ad or zarr file, not a Dask array."""
     return not in_memory(X) and not hasattr(X, "dask")
-
-
-def _on_threads(tasks: Iterator[Callable[[], R]], n: int) -> Iterator[R]:
-    """Results in the order of the tasks, with no more than twice as many under way as there are threads."""
-    if n == 1:
-        for task in tasks:
-            yield task()
-        return
-    pool = ThreadPoolExecutor(n, thread_name_prefix="sc_annotate")
-    under_way: deque[Future[R]] = deque()
-    try:
-        for task in tasks:
-            under_way.append(pool.submit(task))
-            if len(under_way) >= 2 * n:
-                yield under_way.popleft().result()
-        while under_way:
-            yield under_way.popleft().result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def active_client() -> Any:
@@ -131,7 +119,7 @@ def as_dask(X: Any, size: int) -> Any:
     if hasattr(X, "dask"):
         return X
     if isinstance(X, SomeColumns):
-        return as_dask(X.X, size)[:, X.columns]
+        return with_columns(as_dask(X.X, size), X.columns)
     if in_memory(X):
         from_array: Any = da.from_array
         return from_array(X, chunks=(size, -1), asarray=False)
@@ -139,57 +127,3 @@ def as_dask(X: Any, size: int) -> Any:
 
     # Backed sparse matrices stand for a group, backed dense ones are the dataset.
     return read_elem_lazy(getattr(X, "group", X), chunks=(size, X.shape[1]))
-
-
-def _dask(
-    function: OnBlock[R], matrices: Sequence[Any], size: int, client: Any, progress: str, *, parallel: bool
-) -> Iterator[tuple[slice, R]]:
-    """By the chunks of the first array, on the cluster's workers, or on threads where there is none."""
-    from dask.delayed import delayed
-
-    first = matrices[0].rechunk({1: -1})
-    matrices = [first, *(X.rechunk((first.chunks[0], -1)) for X in matrices[1:])]
-    stops = [0]
-    for length in first.chunks[0]:
-        stops.append(stops[-1] + int(length))
-    chunks = list(zip(*(X.to_delayed()[:, 0] for X in matrices), strict=True))
-    starts = stops[:-1]
-    if client is None:
-        tasks = (
-            (lambda s=s, c=c: _chunk(function, s, size, *(d.compute(scheduler="synchronous") for d in c)))
-            for s, c in zip(starts, chunks, strict=True)
-        )
-        done = _on_threads(tasks, n_threads() if parallel else 1)
-    else:
-        sent = client.scatter(function, broadcast=True, hash=False)
-        lazy = (delayed(_chunk)(sent, s, size, *c) for s, c in zip(starts, chunks, strict=True))
-        done = _on_cluster(client, lazy)
-    for results in track(done, what=progress, total=len(chunks)):
-        yield from results
-
-
-def _chunk(function: OnBlock[R], start: int, size: int, *chunks: Any) -> list[tuple[slice, R]]:
-    """A chunk in blocks of no more than `size` rows."""
-    out = []
-    n = chunks[0].shape[0]
-    for low in range(0, n, size):
-        inner = slice(low, min(low + size, n))
-        where = slice(start + inner.start, start + inner.stop)
-        out.append((where, function(where, *(rows(chunk, inner) for chunk in chunks))))
-    return out
-
-
-def _on_cluster(client: Any, lazy: Iterator[Any]) -> Iterator[Any]:
-    """Results in order; as many chunks under way as keep all workers busy."""
-    most = 2 * max(1, sum(client.nthreads().values()))
-    under_way: deque[Any] = deque()
-    try:
-        for task in lazy:
-            under_way.append(client.compute(task))
-            if len(under_way) >= most:
-                yield under_way.popleft().result()
-        while under_way:
-            yield under_way.popleft().result()
-    finally:
-        if under_way:
-            client.cancel(list(under_way))

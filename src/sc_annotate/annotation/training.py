@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
+from sc_annotate._core.arrays import in_memory
 from sc_annotate._core.schema import Count, Keys, Name, Storable, Text
 from sc_annotate._core.version import __version__
 from sc_annotate._data import transform as scales
 from sc_annotate._data.obs import no_type_notes, read_batches, read_labels, usable
 from sc_annotate._data.read import open_counts, read_rows, total_counts
-from sc_annotate._data.stream import in_memory
 from sc_annotate.annotation.requests import MAX_CELLS
 from sc_annotate.annotation.streaming import FullReference, streams
 from sc_annotate.evaluation.allocation import sample

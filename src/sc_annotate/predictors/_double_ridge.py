@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sc_annotate._core.arrays import thin_svd
-from sc_annotate.predictors._downdate import downdated
+from sc_annotate.predictors._downdate import downdated, thin_svd
 from sc_annotate.predictors._screen import some
 
 if TYPE_CHECKING:

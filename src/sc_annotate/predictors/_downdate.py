@@ -1,10 +1,11 @@
-"""Eigenvectors of a diagonal matrix less a rank-one matrix, in time linear in its size."""
+"""Eigenvectors of a diagonal matrix less a rank-one matrix, in time linear in its size, and singular vectors of tall ones."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.linalg import qr, svd
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -70,3 +71,19 @@ def downdated(
     vectors = z / (shifted + offset[:, None])
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     return pole - offset, vectors.T
+
+
+def thin_svd(
+    tall: NDArray[np.float64], k: int | None = None
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """The first `k` left singular vectors, singular values above rounding, and right singular vectors as columns.
+
+    Through the triangular factor of the long side: as exact as the decomposition of the whole, which an eigenvalue
+    decomposition of the Gram matrix is not, since profiles differ little beside what they have in common.
+    """
+    rows, columns = tall.shape
+    triangle = qr(tall, mode="r", check_finite=False)[0][:columns] if rows > columns else tall
+    left, values, right_t = svd(triangle, full_matrices=False, check_finite=False)
+    kept = np.flatnonzero(values > values[0] * max(rows, columns) * np.finfo(np.float64).eps)[:k]
+    values, right = values[kept], right_t[kept].T
+    return left[:, kept] if rows <= columns else tall @ (right / values), values, right

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sc_annotate._core.arrays import thin_svd
 from sc_annotate.errors import InputError
+from sc_annotate.predictors._downdate import thin_svd
 from sc_annotate.predictors._screen import Embedding
 
 if TYPE_CHECKING:

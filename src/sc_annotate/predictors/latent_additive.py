@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sc_annotate._core.arrays import thin_svd
 from sc_annotate.errors import MethodError
 from sc_annotate.predictors._base import Predictor
+from sc_annotate.predictors._downdate import thin_svd
 from sc_annotate.predictors._screen import some
 
 if TYPE_CHECKING:

@@ -1,0 +1,138 @@
+"""Dask arrays whose chunks are other than declared, and clusters that go away."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from sc_annotate._core.arrays import check_layout, rows
+from sc_annotate._data.stream import each_block
+from sc_annotate.errors import MatrixError
+
+da = pytest.importorskip("dask.array")
+
+N, M = 40, 12
+
+
+def values() -> np.ndarray:
+    return np.random.default_rng(0).poisson(1.0, (N, M)).astype(np.float32)
+
+
+def summed(where: slice, *blocks: Any) -> np.ndarray:
+    return np.asarray(blocks[0].sum(axis=1)).ravel()
+
+
+def declared(change: Any, chunks: tuple[int, int] = (10, -1), D: np.ndarray | None = None) -> Any:
+    """An array whose second row of chunks is not what it says."""
+
+    def work(block: Any, block_info: Any = None) -> Any:
+        return change(block) if block_info and block_info[0]["chunk-location"][0] == 1 else block
+
+    return da.from_array(values() if D is None else D, chunks=chunks).map_blocks(
+        work, dtype="f4", meta=np.zeros((0, 0), "f4")
+    )
+
+
+CHANGES = {
+    "fewer rows": lambda block: block[:-1],
+    "one row": lambda block: block[:1],
+    "no rows": lambda block: block[:0],
+    "more rows": lambda block: np.concatenate([block, block]),
+    "fewer columns": lambda block: block[:, :-3],
+    "more columns": lambda block: np.hstack([block, block]),
+    "one dimension": lambda block: block[0],
+    "three dimensions": lambda block: block[None],
+    "sparse with fewer rows": lambda block: sparse.csr_matrix(block[:-1]),
+}
+
+
+@pytest.mark.parametrize("chunks", [(10, -1), (10, 5), (7, 12)])
+@pytest.mark.parametrize("change", CHANGES)
+def test_chunks_of_another_shape(change: str, chunks: tuple[int, int]) -> None:
+    X = declared(CHANGES[change], chunks)
+    with pytest.raises(MatrixError, match=r"the chunk \[.*\] of the Dask array should have the shape .* and has"):
+        list(each_block(summed, [X], progress="x"))
+    with pytest.raises(MatrixError, match="should have the shape"):
+        rows(X, np.arange(N))
+    good = da.from_array(values(), chunks=(15, -1))
+    with pytest.raises(MatrixError, match="should have the shape"):
+        list(each_block(summed, [good, X], progress="x"))
+
+
+def broken(block: Any) -> Any:
+    out = sparse.csr_matrix(block)
+    out.indices[3] = 10**6
+    return out
+
+
+def test_broken_chunks_are_refused_before_they_are_joined() -> None:
+    for chunks in ((10, -1), (10, 6)):
+        X = declared(broken, chunks)
+        for way in (lambda X=X: list(each_block(summed, [X], progress="x")), lambda X=X: rows(X, np.arange(5, 15))):
+            with pytest.raises(
+                MatrixError, match=r"the chunk \[10:20, \d+:\d+\] of the Dask array is a broken sparse matrix"
+            ):
+                way()
+
+
+def test_chunks_that_are_no_arrays() -> None:
+    import pandas as pd
+
+    for change, words in (
+        (pd.DataFrame, "is a DataFrame, not an array"),
+        (np.ndarray.tolist, "is a list, not an array"),
+    ):
+        with pytest.raises(MatrixError, match=words):
+            list(each_block(summed, [declared(change)], progress="x"))
+
+
+def test_chunks_of_another_type_of_number_are_read() -> None:
+    D = values()
+    for change in (
+        lambda block: block.astype(np.float64),
+        lambda block: block.astype(np.int8),
+        lambda block: block.astype(np.float16),
+        sparse.csr_matrix,
+        sparse.csc_array,
+        np.asfortranarray,
+    ):
+        found = np.concatenate([part for _, part in each_block(summed, [declared(change)], progress="x")])
+        np.testing.assert_array_equal(found, D.sum(axis=1))
+    for change in (lambda block: block.astype(object), lambda block: block.astype(str)):
+        with pytest.raises(MatrixError, match="not numbers"):
+            list(each_block(summed, [declared(change)], progress="x"))
+
+
+def test_unknown_sizes() -> None:
+    D = values()
+    X = da.from_array(D, chunks=(10, -1))
+    X = X[da.from_array(D.sum(axis=1) > 0, chunks=10)]
+    with pytest.raises(MatrixError, match=r"adata.X is a Dask array that does not know .*compute_chunk_sizes"):
+        check_layout(X, "adata.X")
+    with pytest.raises(MatrixError, match="compute_chunk_sizes"):
+        list(each_block(summed, [X], progress="x"))
+
+
+def test_an_array_that_cannot_be_computed() -> None:
+    def fails(block: Any) -> Any:
+        raise FileNotFoundError("no file 'atlas.zarr'")
+
+    for way in (
+        lambda: list(each_block(summed, [declared(fails)], progress="x")),
+        lambda: rows(declared(fails), slice(0, N)),
+    ):
+        with pytest.raises(
+            MatrixError, match="the Dask array cannot be computed: FileNotFoundError: no file 'atlas.zarr'"
+        ):
+            way()
+
+
+def test_an_error_of_the_function_is_its_own() -> None:
+    def fails(where: slice, block: Any) -> None:
+        raise ZeroDivisionError("mine")
+
+    with pytest.raises(ZeroDivisionError, match="mine"):
+        list(each_block(fails, [da.from_array(values(), chunks=(10, -1))], progress="x"))
