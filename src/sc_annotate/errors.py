@@ -8,6 +8,7 @@ refuses, and nothing that is a bug.
 from __future__ import annotations
 
 __all__ = [
+    "ArgumentError",
     "DownloadError",
     "GeneError",
     "InputError",
@@ -28,6 +29,10 @@ class ScAnnotateError(Exception):
 
 class InputError(ScAnnotateError, ValueError):
     """An argument, or the object it names, cannot be used."""
+
+
+class ArgumentError(InputError, TypeError):
+    """A function was called with an argument that it does not have, twice with one, or without one that it needs."""
 
 
 class MatrixError(InputError):

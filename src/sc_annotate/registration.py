@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sc_annotate._core.arguments import public
 from sc_annotate._core.registry import register
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["register_annotator", "register_encoder", "register_predictor"]
 
 
+@public
 def register_annotator(name: str, **record: Any) -> Callable[[type[Any]], type[Any]]:
     """Make a class available as ``sca.tl.annotate(..., method=name)``.
 
@@ -57,6 +59,7 @@ def register_annotator(name: str, **record: Any) -> Callable[[type[Any]], type[A
     return register("annotation", name, **record)
 
 
+@public
 def register_predictor(name: str, **record: Any) -> Callable[[type[Any]], type[Any]]:
     """Make a perturbation predictor available by name.
 
@@ -98,6 +101,7 @@ def register_predictor(name: str, **record: Any) -> Callable[[type[Any]], type[A
     return register("perturbation", name, **record)
 
 
+@public
 def register_encoder(name: str, **record: Any) -> Callable[[type[Any]], type[Any]]:
     """Make an encoder available by name.
 

@@ -55,7 +55,7 @@ def test_right_values_come_back(check: str, value: Any, more: dict[str, Any]):
         ("one_of", 0, {"choices": ("all", "topk", False)}, "argument must be 'all', 'topk' or False, not 0"),
         ("one_of", ["a"], {"choices": ("a",)}, r"argument must be 'a', not \['a'\]"),
         ("one_of", np.array(["a", "b"]), {"choices": ("a",)}, "argument must be 'a', not array"),
-        ("seed", -1, {}, r"argument must be an integer from 0 to 2\*\*32 - 1, not -1"),
+        ("seed", -1, {}, r"argument must be an integer from 0 to 2\*\*32 - 1 or a numpy.random.Generator, not -1"),
         ("seed", 0.0, {}, "argument must be an integer"),
         ("seed", None, {}, "argument must be an integer"),
         ("columns", 3, {}, "argument must be a list of columns of obs, not 3"),

@@ -1,34 +1,69 @@
 """Arguments: checks that return the value or name the argument, hyperparameters of methods, defaults, and requests.
 
-A public function declares its defaults with :func:`default`, packs its keyword arguments into frozen requests, which know
-which arguments were written, and hands these on. Whatever a request cannot honour in some mode it refuses by name, with
-:meth:`Request.refuse`.
+A public function is :func:`public`, declares its defaults with :func:`default`, packs its keyword arguments into frozen
+requests, which know which arguments were written, and hands these on. Whatever a request cannot honour in some mode it
+refuses by name, with :meth:`Request.refuse`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields
+from functools import wraps
 from typing import Any, Literal, Self, TypeVar, cast
 
 import numpy as np
 
 from sc_annotate._core.codec import sanitize
-from sc_annotate.errors import InputError, MethodError
+from sc_annotate.errors import ArgumentError, InputError, MethodError
 
 T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
 
 Ends = Literal["both", "low", "high", "neither"]
 
 
-def whole(value: Any, name: str, *, least: int, most: int | None = None) -> int:
-    """An integer of Python or numpy, from `least` to `most`.
+def public(function: F) -> F:
+    """A public function or class: an argument that it lacks is an ArgumentError, and `rng` may be a Generator.
+
+    Of a Generator one integer is drawn, which is what the function sees and records; so it moves on with each call.
 
     Examples
     --------
-    >>> whole(3, "n_neighbors", least=1)
-    3
+    >>> @public
+    ... def f(labels_key: str, *, rng: int = 0) -> int:
+    ...     return rng
+    >>> f("cell_type", rng=np.random.default_rng(0))
+    3653403231
+    >>> f(label_key="cell_type")
+    Traceback (most recent call last):
+        ...
+    sc_annotate.errors.ArgumentError: f has no argument label_key. Did you mean labels_key? It takes: labels_key, rng.
     """
+    if isinstance(function, type):
+        made: Any = function
+        made.__init__ = public(made.__init__)
+        return function
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        if isinstance(kwargs.get("rng"), np.random.Generator):
+            kwargs["rng"] = seed(kwargs["rng"])
+        try:
+            return function(*args, **kwargs)
+        except TypeError as error:
+            if isinstance(error, ArgumentError) or error.__traceback__ is None or error.__traceback__.tb_next:
+                raise  # from within the function
+        from sc_annotate._core.near_names import wrong_arguments
+
+        raise ArgumentError(wrong_arguments(function, args, kwargs))
+
+    return cast("F", call)
+
+
+def whole(value: Any, name: str, *, least: int, most: int | None = None) -> int:
+    """An integer of Python or numpy, from `least` to `most`."""
     if (
         isinstance(value, bool)
         or not isinstance(value, int | np.integer)
@@ -41,13 +76,7 @@ def whole(value: Any, name: str, *, least: int, most: int | None = None) -> int:
 
 
 def number(value: Any, name: str, *, low: float = -np.inf, high: float = np.inf, ends: Ends = "both") -> float:
-    """A finite number between `low` and `high`; `ends` says which of the two are allowed.
-
-    Examples
-    --------
-    >>> number(0.5, "resolution", low=0, ends="neither")
-    0.5
-    """
+    """A finite number between `low` and `high`; `ends` says which of the two are allowed."""
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         raise InputError(f"{name} must be {_between(low, high, ends)}, not {value!r}.")
     above = value >= low if ends in ("both", "low") else value > low
@@ -67,13 +96,7 @@ def _between(low: float, high: float, ends: Ends) -> str:
 
 
 def share(value: Any, name: str, *, ends: Ends = "neither") -> float:
-    """A number between 0 and 1.
-
-    Examples
-    --------
-    >>> share(0.9, "coverage")
-    0.9
-    """
+    """A number between 0 and 1."""
     return number(value, name, low=0, high=1, ends=ends)
 
 
@@ -85,13 +108,7 @@ def boolean(value: Any, name: str) -> bool:
 
 
 def one_of(value: T, name: str, choices: Collection[Any]) -> T:
-    """One of some values; None and False are named as such.
-
-    Examples
-    --------
-    >>> one_of("sum", "merge", ("sum", "first"))
-    'sum'
-    """
+    """One of some values; None and False are named as such."""
     # False equals 0, but is not what was meant by it; what is no scalar may not be comparable.
     plain = value is None or isinstance(value, str | int | float)
     if not plain or not any(value == each and isinstance(value, bool) == isinstance(each, bool) for each in choices):
@@ -102,20 +119,17 @@ def one_of(value: T, name: str, choices: Collection[Any]) -> T:
 
 
 def seed(value: Any, name: str = "rng") -> int:
-    """A seed that numpy and scikit-learn take."""
+    """A seed that numpy and scikit-learn take; of a Generator, one that is drawn from it."""
+    if isinstance(value, np.random.Generator):
+        return int(value.integers(2**32))
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or not 0 <= int(value) < 2**32:
-        raise InputError(f"{name} must be an integer from 0 to 2**32 - 1, not {value!r}.")
+        kinds = "an integer from 0 to 2**32 - 1" + ("" if name.startswith("-") else " or a numpy.random.Generator")
+        raise InputError(f"{name} must be {kinds}, not {value!r}.")
     return int(value)
 
 
 def columns(value: Any, name: str, *, of: str = "columns of obs") -> list[str]:
-    """One name or several, as a list.
-
-    Examples
-    --------
-    >>> columns("donor", "covariate_keys")
-    ['donor']
-    """
+    """One name or several, as a list."""
     # A list first: what can be read only once would be empty after a look at it. A set has no order of its own.
     found = [value] if isinstance(value, str) else list(value) if hasattr(value, "__iter__") else [value]
     if isinstance(value, set | frozenset) or not all(isinstance(each, str) for each in found):
@@ -132,6 +146,7 @@ def parameters(value: Any, name: str = "method_kwargs") -> dict[str, Any]:
     return dict(value)
 
 
+@public
 def need_positive(model: Any, *names: str) -> None:
     """Raise MethodError unless the named hyperparameters are positive numbers.
 
@@ -154,6 +169,7 @@ def need_positive(model: Any, *names: str) -> None:
             raise MethodError(f"{type(model).__name__}: {name} must be a positive number, not {value!r}.")
 
 
+@public
 def need_count(model: Any, *names: str) -> None:
     """Raise MethodError unless the named hyperparameters are whole numbers from 1.
 
@@ -176,6 +192,7 @@ def need_count(model: Any, *names: str) -> None:
             raise MethodError(f"{type(model).__name__}: {name} must be a whole number from 1, not {value!r}.")
 
 
+@public
 def need_choice(model: Any, name: str, choices: tuple[Any, ...]) -> None:
     """Raise MethodError unless the named hyperparameter is one of `choices`.
 
@@ -268,12 +285,7 @@ class Request:
         return type(self)(**{name: value if name in self.written else default(value) for name, value in kept.items()})
 
     def refuse(self, *names: str, why: str) -> None:
-        """An InputError that names those of `names` that the caller wrote, if any; `why` ends the sentence.
-
-        Examples
-        --------
-        >>> Request().refuse("layer", why="is of no use here")
-        """
+        """An InputError that names those of `names` that the caller wrote, if any; `why` ends the sentence."""
         refuse(self.written.intersection(names), why=why, order=names)
 
     def to_uns(self) -> dict[str, Any]:

@@ -6,6 +6,8 @@ import re
 from textwrap import dedent, indent
 from typing import TYPE_CHECKING, TypeVar
 
+from sc_annotate._core.arguments import public
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -15,7 +17,9 @@ _LINE = re.compile(r"^( *)%\((\w+)\)s$", flags=re.MULTILINE)
 
 
 def documented(**texts: str) -> Callable[[F], F]:
-    """Fill in lines such as ``%(layer)s`` of a docstring from :data:`PARAMETERS`, or from `texts` of the function's own.
+    """A function that is :func:`~sc_annotate._core.arguments.public`, or a class, with the shared texts in its docstring.
+
+    Lines such as ``%(layer)s`` are filled in from :data:`PARAMETERS`, or from `texts` of the function's own.
 
     Examples
     --------
@@ -39,7 +43,9 @@ def documented(**texts: str) -> Callable[[F], F]:
         # python -OO takes docstrings away.
         if described.__doc__ is not None:
             described.__doc__ = _LINE.sub(fill, described.__doc__)
-        return described
+        if isinstance(described, type):
+            return described
+        return public(described)
 
     return decorate
 
@@ -140,7 +146,8 @@ PARAMETERS: dict[str, str] = {
         """,
     "rng": """
         rng
-            Seed, an integer; equal seeds give equal results, bit for bit, on one machine.
+            Seed: an integer, or a :class:`numpy.random.Generator`, of which one integer is drawn and recorded. Equal seeds
+            give equal results, bit for bit, on one machine.
         """,
     "ax": """
         ax

@@ -6,7 +6,6 @@ packages, and the ``register_*`` decorators for notebooks. Nothing is imported b
 
 from __future__ import annotations
 
-import difflib
 import os
 import sys
 from dataclasses import dataclass, fields, replace
@@ -103,8 +102,9 @@ def get(task: Task, name: str) -> Method:
         raise MethodError(f"method must be a name such as 'logreg', not {type(name).__name__}.")
     if name in methods:
         return _declared(methods[name])
-    near = difflib.get_close_matches(name.lower(), methods, n=3, cutoff=0.5)
-    hint = f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
+    from sc_annotate._core.near_names import near_methods
+
+    hint = near_methods(name, methods)
     if (task, name) == ("annotation", "markers"):
         hint = "Marker lists need no reference: use sca.tl.annotate_markers(adata, markers). "
     raise MethodError(

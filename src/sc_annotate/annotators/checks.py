@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from scipy.sparse import csr_array, issparse
 
+from sc_annotate._core.arguments import public
 from sc_annotate._core.arrays import as_csr_array
 from sc_annotate.errors import GeneError, InputError, LabelError, MatrixError, MethodError
 
@@ -34,6 +35,7 @@ class Training(NamedTuple):
     """Names of the types, sorted, shape (k,); each has at least one cell."""
 
 
+@public
 def as_matrix(X: Any) -> NDArray[np.float32] | csr_array:
     """A matrix as float32, dense or canonical CSR with 32-bit indices where they suffice.
 
@@ -90,6 +92,7 @@ def _finite(X: NDArray[np.float32] | csr_array) -> None:
         raise MatrixError("X has NaN or infinite values. Remove those cells or genes, or put numbers in their place.")
 
 
+@public
 def as_labels(y: Any) -> NDArray[np.str_]:
     """Labels as a numpy string array.
 
@@ -122,6 +125,7 @@ def as_labels(y: Any) -> NDArray[np.str_]:
     return values.astype(str)
 
 
+@public
 def check_fit(X: Any, y: Any, genes: Any, batch: Any = None, *, min_classes: int = 2) -> Training:
     """Check the arguments of ``fit``.
 
@@ -175,6 +179,7 @@ def check_fit(X: Any, y: Any, genes: Any, batch: Any = None, *, min_classes: int
     return Training(matrix, codes.astype(np.intp, copy=False), classes)
 
 
+@public
 def check_predict(X: Any, n_genes: int) -> NDArray[np.float32] | csr_array:
     """Check the argument of ``predict_proba``.
 
@@ -212,6 +217,7 @@ def check_predict(X: Any, n_genes: int) -> NDArray[np.float32] | csr_array:
     return matrix
 
 
+@public
 def need_fitted(model: Any, attribute: str) -> None:
     """Raise MethodError where ``fit`` has not set an attribute yet.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sc_annotate._core import registry
-from sc_annotate._core.arguments import default, parameters, value_of
+from sc_annotate._core.arguments import default, parameters, public, value_of
 from sc_annotate._core.settings import track
 from sc_annotate._data.matrix import MatrixRequest
 from sc_annotate._data.read import open_input
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sc_annotate._data.matrix import Stated
 
 
+@public
 def annotators(
     adata: AnnData,
     labels_key: str,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from sc_annotate._core.arguments import public
 from sc_annotate.errors import InputError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ def _download(name: str) -> AnnData:
     return getattr(data, name)()
 
 
+@public
 def norman_2019() -> AnnData:
     """Activation of single genes and of pairs in K562 cells, downloaded by pertpy (some hundred MB).
 
@@ -54,6 +56,7 @@ def norman_2019() -> AnnData:
     return _download("norman_2019")
 
 
+@public
 def adamson_2016(experiment: str = "upr_perturb_seq") -> AnnData:
     """Repression of genes of the unfolded protein response in K562 cells, downloaded by pertpy.
 
@@ -91,6 +94,7 @@ def adamson_2016(experiment: str = "upr_perturb_seq") -> AnnData:
     return _download(f"adamson_2016_{experiment}")
 
 
+@public
 def replogle_2022(experiment: str = "k562_essential") -> AnnData:
     """Repression of essential genes, or of all, in K562 or RPE1 cells, downloaded by pertpy (several GB).
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sc_annotate._core.arguments import public
 from sc_annotate._vocabulary.marker_lists.packaged import LISTS, packaged
 from sc_annotate.errors import InputError
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["marker_lists"]
 
 
+@public
 def marker_lists(name: str = "pbmc") -> pd.DataFrame:
     """A small list of marker genes that comes with the package.
 

@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING
 
 from scipy.sparse import csr_matrix
 
+from sc_annotate._core.arguments import public
+
 if TYPE_CHECKING:
     from anndata import AnnData
 
 __all__ = ["pbmc68k"]
 
 
+@public
 def pbmc68k() -> AnnData:
     """700 blood cells of ten types, log-normalised.
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from sc_annotate._core.arguments import default
+from sc_annotate._core.arguments import default, public
 from sc_annotate.datasets._molecules import draw_counts
 from sc_annotate.datasets._perturb_interactions import planted
 from sc_annotate.datasets._perturb_noise import burst, burst_size, noise_levels
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["simulate_perturb_seq"]
 
 
+@public
 def simulate_perturb_seq(
     n_cells: int = 6000,
     n_genes: int = 400,

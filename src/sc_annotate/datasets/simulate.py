@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sc_annotate._core.arguments import number, seed, share, whole
+from sc_annotate._core.arguments import number, public, seed, share, whole
 from sc_annotate.datasets._molecules import draw_counts
 from sc_annotate.datasets._random_tree import apportion, by_type_and_batch, grow, log_profiles, shares
 from sc_annotate.errors import InputError
@@ -20,6 +20,7 @@ __all__ = ["simulate_reference"]
 _DEPTH_SD, _MARKER_FOLD = 0.35, 2.0
 
 
+@public
 def simulate_reference(
     n_cells: int = 2000,
     n_genes: int = 1000,

@@ -4,6 +4,7 @@
 
 from typing import TYPE_CHECKING
 
+from sc_annotate._core.arguments import public
 from sc_annotate.annotation.tables import side_by_side
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 
+@public
 def annotations(adata: "AnnData", keys: "Sequence[str] | None" = None) -> "pd.DataFrame":
     """Several annotations of the same cells side by side, and how far they agree.
 

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sc_annotate._core.arguments import public
 from sc_annotate.errors import InputError
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 
+@public
 def interaction_class(single_a: ArrayLike, single_b: ArrayLike, double: ArrayLike) -> NDArray[np.str_]:
     """What kind of deviation from the sum a double shows, gene by gene.
 
@@ -70,6 +72,7 @@ def _ranked(score: ArrayLike, is_interaction: ArrayLike) -> tuple[NDArray[np.flo
     return right, (ends + 1).astype(np.float64), int(truth.sum())
 
 
+@public
 def interaction_curve(score: ArrayLike, is_interaction: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Share of the interactions found, against the share of false ones among the calls, over all depths of a ranking.
 
@@ -117,6 +120,7 @@ def interaction_curve(score: ArrayLike, is_interaction: ArrayLike) -> tuple[NDAr
     return grid, np.interp(grid, false[last], found[last], left=0.0)
 
 
+@public
 def average_precision(score: ArrayLike, is_interaction: ArrayLike) -> float:
     """Area under precision against recall of a ranking of pairs, as a sum over its steps.
 

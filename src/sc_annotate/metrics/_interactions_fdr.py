@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.stats import norm
 
+from sc_annotate._core.arguments import public
 from sc_annotate.errors import InputError
 from sc_annotate.metrics._interactions_null import density, fit_truncated_normal, two_sided_p
 
@@ -48,6 +49,7 @@ def _values(z: ArrayLike) -> NDArray[np.float64]:
     return array
 
 
+@public
 def empirical_null(z: ArrayLike, *, width: float | None = None) -> EmpiricalNull:
     """Normal distribution that fits the middle of many values, by maximum likelihood (Efron; locfdr's ``nulltype=1``).
 
@@ -109,6 +111,7 @@ def empirical_null(z: ArrayLike, *, width: float | None = None) -> EmpiricalNull
     return EmpiricalNull(delta0, sigma0, float(inside.size / values.size / mass))
 
 
+@public
 def local_fdr(z: ArrayLike, null: EmpiricalNull, *, n_bins: int = 120, df: int = 7) -> NDArray[np.float64]:
     """Probability that a value is null, given how many values there are like it: p0 f0(z) / f(z), at most 1.
 
@@ -166,6 +169,7 @@ def local_fdr(z: ArrayLike, null: EmpiricalNull, *, n_bins: int = 120, df: int =
     return out
 
 
+@public
 def tail_area_q(z: ArrayLike, null: EmpiricalNull) -> NDArray[np.float64]:
     """False discovery rate of the set of all values at least as far from the null's mean, on either side.
 

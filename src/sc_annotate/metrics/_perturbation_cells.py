@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.sparse import issparse
 
+from sc_annotate._core.arguments import public
 from sc_annotate.errors import InputError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ def _cells(values: Any, name: str) -> NDArray[np.float64]:
     return np.ascontiguousarray(array)
 
 
+@public
 def energy_distance(cells_true: ArrayLike, cells_predicted: ArrayLike) -> float:
     """Energy distance between the measured and the predicted cells of one condition, by pertpy; 0 is best.
 

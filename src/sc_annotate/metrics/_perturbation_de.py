@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sc_annotate._core.arguments import public
 from sc_annotate.errors import InputError
 from sc_annotate.metrics._perturbation_inputs import matrix
 
@@ -49,6 +50,7 @@ def _shared(true_de: Table, predicted_de: Table, by_prediction: bool) -> NDArray
     return both.sum(axis=1) / np.where(defined, k, np.nan)
 
 
+@public
 def overlap_at_n(true_de: Table, predicted_de: Table) -> NDArray[np.float64]:
     """Share of the N truly changed genes that are among the N largest predicted changes; 1 is best.
 
@@ -90,6 +92,7 @@ def overlap_at_n(true_de: Table, predicted_de: Table) -> NDArray[np.float64]:
     return _shared(true_de, predicted_de, by_prediction=False)
 
 
+@public
 def precision_at_n(true_de: Table, predicted_de: Table) -> NDArray[np.float64]:
     """Share of the N genes called changed in the prediction that are among the N largest true changes; 1 is best.
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sc_annotate._core.arguments import public
 from sc_annotate.errors import InputError
 from sc_annotate.metrics._perturbation_inputs import ROUNDING, beside, columns, finite, is_flat, pair, size
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 
+@public
 def top_expressed(control: ArrayLike, n: int = 1000) -> NDArray[np.intp]:
     """Columns of the `n` genes that are highest in the control: the genes that the founding paper scores.
 
@@ -51,6 +53,7 @@ def top_expressed(control: ArrayLike, n: int = 1000) -> NDArray[np.intp]:
     return np.argsort(-level, kind="stable")[:n]
 
 
+@public
 def l2(truth: ArrayLike, predicted: ArrayLike, *, genes: ArrayLike | None = None) -> NDArray[np.float64]:
     """Euclidean distance between the predicted and the measured profile of each condition; 0 is best.
 
@@ -90,6 +93,7 @@ def l2(truth: ArrayLike, predicted: ArrayLike, *, genes: ArrayLike | None = None
     return np.sqrt(np.square(true - guess).sum(axis=1))
 
 
+@public
 def pearson_delta(
     truth: ArrayLike, predicted: ArrayLike, reference: ArrayLike, *, genes: ArrayLike | None = None
 ) -> NDArray[np.float64]:
@@ -148,6 +152,7 @@ def pearson_delta(
     return np.clip((a * b).sum(axis=1) / np.where(undefined, np.nan, below), -1.0, 1.0)
 
 
+@public
 def sign_accuracy(
     truth: ArrayLike, predicted: ArrayLike, control: ArrayLike, changed: ArrayLike
 ) -> NDArray[np.float64]:
@@ -203,6 +208,7 @@ def sign_accuracy(
     return right / np.where(scored & (n > 0), n, np.nan)
 
 
+@public
 def sd_ratio(truth: ArrayLike, predicted: ArrayLike) -> NDArray[np.float64]:
     """How much the predictions differ between conditions, for each gene, as a share of how much the measured ones do.
 

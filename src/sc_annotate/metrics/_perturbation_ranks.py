@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from scipy.spatial.distance import cdist
 
+from sc_annotate._core.arguments import public
 from sc_annotate.errors import InputError
 from sc_annotate.metrics._perturbation_inputs import ROUNDING, beside, columns, finite, pair, size
 
@@ -60,6 +61,7 @@ def win(distance: NDArray[np.float64], own: np.float64, least: float = 0.0) -> N
     return np.where(tied, 0.5, distance > own)
 
 
+@public
 def centroid_accuracy(
     truth: ArrayLike, predicted: ArrayLike, *, centroids: ArrayLike | None = None, genes: ArrayLike | None = None
 ) -> NDArray[np.float64]:
@@ -118,6 +120,7 @@ def centroid_accuracy(
     return out
 
 
+@public
 def inverse_rank(truth: ArrayLike, predicted: ArrayLike, *, genes: ArrayLike | None = None) -> NDArray[np.float64]:
     """Normalised inverse rank: 1 minus the rank of the right profile among all, by distance to the prediction.
 
@@ -157,6 +160,7 @@ def inverse_rank(truth: ArrayLike, predicted: ArrayLike, *, genes: ArrayLike | N
     return centroid_accuracy(truth, predicted, genes=genes)
 
 
+@public
 def perturbation_discrimination(
     truth: ArrayLike,
     predicted: ArrayLike,

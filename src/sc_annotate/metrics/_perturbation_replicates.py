@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+from sc_annotate._core.arguments import public
 from sc_annotate.errors import InputError
 from sc_annotate.metrics._perturbation_inputs import beside, matrix
 
@@ -19,6 +20,7 @@ class Metric(Protocol):
         """One value a condition."""
 
 
+@public
 def replicate_ceiling(
     half_1: ArrayLike,
     half_2: ArrayLike,

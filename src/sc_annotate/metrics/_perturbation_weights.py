@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sc_annotate._core.arguments import public
 from sc_annotate.errors import InputError
 from sc_annotate.metrics._perturbation_inputs import ROUNDING, beside, matrix, pair, size
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 
+@public
 def de_weights(t: ArrayLike) -> NDArray[np.float64]:
     """Weight of each gene from its t-statistic: ``((|t| - min) / (max - min)) ** 2``, summing to 1 in each condition.
 
@@ -72,6 +74,7 @@ def _weights(values: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float64]:
     return weights
 
 
+@public
 def weighted_mse(truth: ArrayLike, predicted: ArrayLike, weights: ArrayLike) -> NDArray[np.float64]:
     """Weighted mean over genes of the squared error of each condition; 0 is best.
 
@@ -108,6 +111,7 @@ def weighted_mse(truth: ArrayLike, predicted: ArrayLike, weights: ArrayLike) -> 
     return (_weights(weights, true.shape) * np.square(true - guess)).sum(axis=1)
 
 
+@public
 def weighted_r2(truth: ArrayLike, predicted: ArrayLike, control: ArrayLike, weights: ArrayLike) -> NDArray[np.float64]:
     """Weighted share of the variance over genes of the measured change that the predicted change explains; 1 is best.
 

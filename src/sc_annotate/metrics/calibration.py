@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sc_annotate._core.arguments import public
 from sc_annotate.errors import InputError
 from sc_annotate.metrics.encoding import encode
 from sc_annotate.metrics.probabilities import _of_truth
@@ -44,6 +45,7 @@ def equal_mass(confidence: NDArray[np.float64], n_bins: int) -> NDArray[np.intp]
 __all__ = ["expected_calibration_error", "expected_calibration_error_if_calibrated", "reliability"]
 
 
+@public
 def expected_calibration_error(y: ArrayLike, proba: ArrayLike, classes: ArrayLike, *, n_bins: int = 15) -> float:
     """How far confidence and accuracy are apart, on average over cells.
 
@@ -92,6 +94,7 @@ def expected_calibration_error(y: ArrayLike, proba: ArrayLike, classes: ArrayLik
     return float(np.abs(surplus).sum() / confidence.size)
 
 
+@public
 def expected_calibration_error_if_calibrated(
     confidence: ArrayLike, *, n_bins: int = 15, n_simulations: int = 200, rng: int = 0
 ) -> float:
@@ -145,6 +148,7 @@ def expected_calibration_error_if_calibrated(
     return float(total / (n_simulations * c.size))
 
 
+@public
 def reliability(
     y: ArrayLike, proba: ArrayLike, classes: ArrayLike, *, n_bins: int = 15, level: float = 0.95
 ) -> dict[str, NDArray[Any]]:

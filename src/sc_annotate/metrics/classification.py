@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from sc_annotate._core.arguments import public
 from sc_annotate.errors import InputError, LabelError
 from sc_annotate.metrics import classification as _kernels
 from sc_annotate.metrics.encoding import class_positions, encode, encode_pair
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["confusion"]
 
 
+@public
 def confusion(y: ArrayLike, labels: ArrayLike, classes: ArrayLike, *, rejected: bool = False) -> NDArray[np.int64]:
     """Count the cells of each true type (row) by the type they were labelled (column).
 
@@ -108,6 +110,7 @@ def _table(y: ArrayLike, labels: ArrayLike, over: str) -> tuple[NDArray[np.str_]
     return types[keep], tuple(c[keep] for c in counts)
 
 
+@public
 def accuracy(y: ArrayLike, labels: ArrayLike) -> float:
     """Share of cells whose call is right.
 
@@ -139,6 +142,7 @@ def accuracy(y: ArrayLike, labels: ArrayLike) -> float:
     return float((true == predicted).mean())
 
 
+@public
 def macro_f1(y: ArrayLike, labels: ArrayLike, *, over: Literal["truth", "union"] = "truth") -> float:
     """Mean of the F1 scores of the types, each type weighing the same.
 
@@ -178,6 +182,7 @@ def macro_f1(y: ArrayLike, labels: ArrayLike, *, over: Literal["truth", "union"]
     return float(_kernels.f1(*counts).mean())
 
 
+@public
 def balanced_accuracy(y: ArrayLike, labels: ArrayLike) -> float:
     """Mean over types of the share of their cells that are labelled correctly (macro recall).
 
@@ -209,6 +214,7 @@ def balanced_accuracy(y: ArrayLike, labels: ArrayLike) -> float:
     return float((n_right / n_true).mean())
 
 
+@public
 def per_type(y: ArrayLike, labels: ArrayLike, *, over: Literal["truth", "union"] = "truth") -> dict[str, NDArray[Any]]:
     """Precision, recall and F1 of each type.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.sparse import csr_matrix, issparse
 
-from sc_annotate._core.arguments import whole
+from sc_annotate._core.arguments import public, whole
 from sc_annotate.errors import InputError
 from sc_annotate.metrics._deletion_inputs import as_cells, check_ranking, check_steps, places
 
@@ -51,6 +51,7 @@ class DeletionCurve:
     n_expressed: NDArray[np.int64]
 
 
+@public
 def deletion_curve(
     predict_proba: Callable[[Any], Any],
     X: Any,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from sc_annotate._core.arguments import public
 from sc_annotate._vocabulary.terms.open_ontology import open_ontology
 from sc_annotate.metrics.encoding import encode, same_length
 
@@ -46,6 +47,7 @@ class HierarchicalScores(NamedTuple):
     """Their harmonic mean."""
 
 
+@public
 def ontology_distance(truth: ArrayLike, called: ArrayLike, ontology: Source = None) -> NDArray[np.float64]:
     """Edges between the true term and the called one, over a common ancestor, for each cell.
 
@@ -81,6 +83,7 @@ def ontology_distance(truth: ArrayLike, called: ArrayLike, ontology: Source = No
     return _of_pairs(truth, called, found, lambda t, c: float(found.distance(t, c)), np.nan)
 
 
+@public
 def ontology_match(truth: ArrayLike, called: ArrayLike, ontology: Source = None) -> NDArray[np.str_]:
     """Whether each call is exact, an ancestor of the truth (right but coarser), a descendant (finer than known), or other.
 
@@ -111,6 +114,7 @@ def ontology_match(truth: ArrayLike, called: ArrayLike, ontology: Source = None)
     return _of_pairs(truth, called, found, lambda t, c: _match(t, c, found), "").astype(str)
 
 
+@public
 def ontology_accuracy(truth: ArrayLike, called: ArrayLike, ontology: Source = None) -> float:
     """Accuracy in which a call above or below the truth counts partly.
 
@@ -148,6 +152,7 @@ def ontology_accuracy(truth: ArrayLike, called: ArrayLike, ontology: Source = No
     return float(_of_pairs(truth, called, found, credit, 0.0).mean())
 
 
+@public
 def hierarchical_precision_recall_f1(
     truth: ArrayLike, called: ArrayLike, ontology: Source = None, *, per_cell: bool = False
 ) -> HierarchicalScores:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.stats import rankdata
 
+from sc_annotate._core.arguments import public
 from sc_annotate.errors import InputError
 from sc_annotate.metrics.encoding import mask, numbers
 
@@ -24,6 +25,7 @@ def _two_kinds(unseen: ArrayLike, score: ArrayLike) -> tuple[NDArray[np.bool_], 
     return new, values
 
 
+@public
 def auroc(unseen: ArrayLike, score: ArrayLike) -> float:
     """Probability that a cell of an unseen type scores higher than one of a known type (area under the ROC curve).
 
@@ -56,6 +58,7 @@ def auroc(unseen: ArrayLike, score: ArrayLike) -> float:
     return float((rankdata(values)[new].sum() - n_new * (n_new + 1) / 2) / (n_new * n_known))
 
 
+@public
 def found_at(unseen: ArrayLike, score: ArrayLike, false_positive_rate: float = 0.05) -> float:
     """Share of the cells of unseen types above a threshold that at most the share `false_positive_rate` of known cells exceeds.
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sc_annotate._core.arguments import public
 from sc_annotate.errors import InputError
 from sc_annotate.metrics.encoding import class_positions, encode, same_length
 
@@ -37,6 +38,7 @@ def _of_truth(y: ArrayLike, proba: ArrayLike, classes: ArrayLike) -> tuple[NDArr
     return p, of_truth
 
 
+@public
 def log_loss(y: ArrayLike, proba: ArrayLike, classes: ArrayLike) -> float:
     """Mean over cells of minus the natural logarithm of the probability of the true type.
 
@@ -71,6 +73,7 @@ def log_loss(y: ArrayLike, proba: ArrayLike, classes: ArrayLike) -> float:
     return float(-np.log(np.maximum(of_truth.astype(np.float64), 1e-6)).mean()) + 0.0
 
 
+@public
 def brier(y: ArrayLike, proba: ArrayLike, classes: ArrayLike) -> float:
     """Mean over cells of the squared distance between the probabilities and the truth.
 

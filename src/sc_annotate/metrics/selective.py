@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sc_annotate._core.arguments import public
 from sc_annotate.metrics.classification import accuracy, balanced_accuracy, macro_f1
 from sc_annotate.metrics.encoding import encode_pair, mask, numbers
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["risk_coverage", "with_rejection"]
 
 
+@public
 def risk_coverage(
     y: ArrayLike, labels: ArrayLike, confidence: ArrayLike, *, accept: ArrayLike | None = None
 ) -> dict[str, Any]:
@@ -97,6 +99,7 @@ def risk_coverage(
     return out
 
 
+@public
 def with_rejection(y: ArrayLike, labels: ArrayLike, accept: ArrayLike) -> dict[str, Any]:
     """Scores of labels of which some are rejected, on all cells and on the accepted ones, side by side.
 

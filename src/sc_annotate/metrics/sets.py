@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import ndtri
 
+from sc_annotate._core.arguments import public
 from sc_annotate.errors import InputError
 from sc_annotate.metrics.encoding import class_positions, encode, same_length
 
@@ -33,6 +34,7 @@ def wilson(hits: ArrayLike, n: ArrayLike, level: float) -> tuple[NDArray[np.floa
 __all__ = ["set_coverage"]
 
 
+@public
 def set_coverage(
     y: ArrayLike, sets: ArrayLike, classes: ArrayLike, *, batch: ArrayLike | None = None, level: float = 0.95
 ) -> dict[str, Any]:

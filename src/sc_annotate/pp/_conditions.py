@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sc_annotate._core.arguments import public
 from sc_annotate._vocabulary import conditions as parsing
 from sc_annotate.errors import InputError
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+@public
 def parse_conditions(
     names: Sequence[Any], *, control: str, separator: str | Sequence[str] = "+", guide_suffix: str | None = None
 ) -> pd.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sc_annotate._core.arguments import public
 from sc_annotate.perturbation.screen import embedding_table
 
 if TYPE_CHECKING:
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 
+@public
 def perturbation_embedding(profiles: AnnData, n_components: int = 10) -> pd.DataFrame:
     """Principal components of a screen's single perturbations: features of the same targets in another screen.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sc_annotate._core.arguments import default
+from sc_annotate._core.arguments import default, public
 from sc_annotate._data.inspection import Inspection, inspected
 from sc_annotate._data.matrix import MatrixRequest
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["Inspection", "inspect"]
 
 
+@public
 def inspect(
     adata: AnnData,
     *,

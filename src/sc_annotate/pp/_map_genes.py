@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sc_annotate._core.arguments import default
+from sc_annotate._core.arguments import default, public
 from sc_annotate._data.map_genes import with_mapped_genes
 from sc_annotate._data.new_gene_names import GeneMapRequest
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sc_annotate._vocabulary.gene_ids.mapping import Merge
 
 
+@public
 def map_genes(
     adata: AnnData,
     table: Table | None = None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sc_annotate._core.arguments import default
+from sc_annotate._core.arguments import default, public
 from sc_annotate.perturbation.predictable import which_predictable
 from sc_annotate.perturbation.requests import PredictionRequest
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 
+@public
 def predictable(
     profiles: AnnData,
     conditions: Sequence[str] | None = default(None),

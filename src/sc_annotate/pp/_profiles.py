@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from sc_annotate._core.arguments import default
+from sc_annotate._core.arguments import default, public
 from sc_annotate._data.matrix import MatrixRequest
 from sc_annotate.perturbation.lfc import make_lfc_profiles
 from sc_annotate.perturbation.profiles import make_profiles
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sc_annotate._data.matrix import Stated
 
 
+@public
 def perturbation_profiles(
     adata: AnnData,
     perturbation_key: str = default("perturbation"),
@@ -147,6 +148,7 @@ def perturbation_profiles(
     return make_profiles(adata, how, matrix)
 
 
+@public
 def profiles_from_lfc(adata: AnnData, perturbation_key: str | None = None, *, layer: str | None = None) -> AnnData:
     """Profiles of a screen that comes as log fold changes, one row a condition: the control is 0.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sc_annotate._core.arguments import public
 from sc_annotate._vocabulary.terms.ontology import Ontology
 from sc_annotate._vocabulary.terms.open_ontology import open_ontology
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["Ontology", "read_ontology"]
 
 
+@public
 def read_ontology(source: Ontology | str | Path | Mapping[str, str | Sequence[str]] | None = None) -> Ontology:
     """Read the Cell Ontology or any other, or make a tree of your own.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 
+from sc_annotate._core.arguments import public
 from sc_annotate.errors import InputError, MethodError
 from sc_annotate.predictors._leave_one_out import refits
 from sc_annotate.predictors._screen import Screen, as_targets
@@ -98,6 +99,7 @@ class Predictor(ABC):
         """Hyperparameters, by name."""
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
+    @public
     def fit(self, screen: Screen, *, rng: int = 0) -> Self:
         """Learn from a screen.
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sc_annotate._core.arguments import public
 from sc_annotate.errors import InputError
 from sc_annotate.predictors._downdate import thin_svd
 from sc_annotate.predictors._screen import Embedding
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from sc_annotate.predictors._screen import Screen
 
 
+@public
 def screen_embedding(screen: Screen, n_components: int = 10) -> Embedding:
     """Principal components of a screen's single perturbations, as vectors for the same targets in another screen.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sc_annotate._core.arguments import public
 from sc_annotate._core.text_tables import enough_memory, lines, read_text
 from sc_annotate.errors import InputError
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+@public
 def read_gmt(path: str | os.PathLike[str]) -> dict[str, list[str]]:
     r"""Gene sets of a GMT file (MSigDB, Enrichr, GO exports), plain or compressed (``.gz``).
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sc_annotate._core.arguments import public
 from sc_annotate.errors import InputError
 from sc_annotate.predictors._screen import as_targets
 
@@ -26,6 +27,7 @@ def need_two(screen: Screen) -> None:
         raise InputError("leaving one condition out needs a screen of at least two conditions.")
 
 
+@public
 def leave_one_out(
     predictor: Any, screen: Screen, targets: Sequence[tuple[str, ...]] = (), *, rng: int = 0
 ) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
@@ -77,6 +79,7 @@ def leave_one_out(
     return refits(lambda: deepcopy(predictor), screen, targets, rng)
 
 
+@public
 def refits(
     fresh: Callable[[], Any], screen: Screen, targets: Sequence[tuple[str, ...]], rng: int
 ) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:

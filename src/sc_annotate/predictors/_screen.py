@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sc_annotate._core.arguments import public
 from sc_annotate.errors import GeneError, InputError, MatrixError
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ class Embedding:
         return np.array([self._where.get(name, -1) for name in names], dtype=np.intp)
 
 
+@public
 @dataclass(frozen=True, eq=False)
 class Cells:
     """The cells behind a screen, for predictors that train on cells.
@@ -120,6 +122,7 @@ class Cells:
             raise InputError(f"batch has {len(self.batch)} entries for {n} cells.")
 
 
+@public
 @dataclass(frozen=True, eq=False)
 class Screen:
     """The mean profiles of a perturbation screen; n conditions, p genes.

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from sc_annotate._core.arguments import public
 from sc_annotate.testing._annotator_checks import AnnotatorChecks
 from sc_annotate.testing._run import run
 
 
+@public
 def check_annotator(cls: type[Any], **params: Any) -> None:
     """Check that a class keeps the annotator contract, as our own methods do.
 

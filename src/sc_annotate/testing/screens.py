@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.sparse import csr_matrix
 
+from sc_annotate._core.arguments import public
 from sc_annotate.predictors import Cells, Screen
 
 ABSENT = "ABSENT"
@@ -28,6 +29,7 @@ class PerturbationTask:
         return [*self.seen, *self.unseen]
 
 
+@public
 def easy_screen(seed: int = 0) -> PerturbationTask:
     """Fourteen singles and four doubles of 20 cells each, 30 control cells, 40 genes, all targets among the genes.
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sc_annotate._core.arguments import public
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -30,6 +32,7 @@ class Task:
         return Task(self.X[rows], self.y[rows], self.genes, self.batch[rows], self.test_X, self.test_y)
 
 
+@public
 def easy_task(seed: int = 0) -> Task:
     """Three types of 70, 50 and 30 training cells, 60 genes, of which each type has eight markers.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from sc_annotate._core.arguments import public
 from sc_annotate.annotation.consensus import store_consensus
 
 if TYPE_CHECKING:
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 
+@public
 def consensus(
     adata: AnnData,
     keys: Sequence[str],

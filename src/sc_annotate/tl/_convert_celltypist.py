@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sc_annotate._core.arguments import public
 from sc_annotate.annotation.convert_celltypist import convert
 
 if TYPE_CHECKING:
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from sc_annotate.annotation.model import AnnotationModel
 
 
+@public
 def convert_celltypist(source: str | os.PathLike[str] | Any, *, trust_pickle: bool = False) -> AnnotationModel:
     """Convert a model of CellTypist to a model for :func:`annotate`, which can be saved without a pickle.
 

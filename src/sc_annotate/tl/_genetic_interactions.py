@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from sc_annotate._core.arguments import default
+from sc_annotate._core.arguments import default, public
 from sc_annotate.perturbation.interactions import interactions
 from sc_annotate.perturbation.requests import InteractionsRequest
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 
+@public
 def genetic_interactions(
     profiles: AnnData,
     *,

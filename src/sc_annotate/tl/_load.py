@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sc_annotate._core.arguments import public
 from sc_annotate.annotation import load as loading
 
 if TYPE_CHECKING:
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from sc_annotate.annotation.model import AnnotationModel
 
 
+@public
 def load(
     source: str | os.PathLike[str],
     *,

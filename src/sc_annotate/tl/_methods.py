@@ -7,6 +7,7 @@ from dataclasses import MISSING, asdict, fields, is_dataclass
 from typing import TYPE_CHECKING, Literal
 
 from sc_annotate._core import registry
+from sc_annotate._core.arguments import public
 from sc_annotate.errors import MethodError
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from sc_annotate._core.records import Method
 
 
+@public
 def methods(task: Literal["annotation", "perturbation", "encoding"] = "annotation") -> pd.DataFrame:
     """Every method that can be named in ``method=``, built-in, from other packages, or registered here.
 

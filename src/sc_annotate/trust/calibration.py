@@ -9,6 +9,7 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
+from sc_annotate._core.arguments import public
 from sc_annotate.errors import InputError
 from sc_annotate.trust._probabilities import as_probabilities, check_fit, need_fitted, stored, stored_number
 from sc_annotate.trust.isotonic import Isotonic
@@ -29,6 +30,7 @@ TINY, ZERO = 1e-30, 1e-7
 LOWEST, HIGHEST = 0.05, 100.0
 
 
+@public
 @dataclass
 class Temperature:
     """Temperature scaling: probabilities to the power of 1 / T, divided by their sum.
@@ -175,6 +177,7 @@ CALIBRATORS: dict[str, type[Calibrator]] = {
 """Every calibrator by its name; the first is the default."""
 
 
+@public
 def make_calibrator(name: str = "temperature") -> Calibrator:
     """An unfitted calibrator by its name.
 
@@ -199,6 +202,7 @@ def make_calibrator(name: str = "temperature") -> Calibrator:
     return CALIBRATORS[name]()
 
 
+@public
 def cross_fit(
     make: Callable[[], Calibrator], proba: ArrayLike, codes: ArrayLike, fold: ArrayLike
 ) -> NDArray[np.float32]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from sc_annotate._core.arguments import public
 from sc_annotate.errors import InputError
 from sc_annotate.trust._probabilities import as_probabilities, check_fit, need_fitted, stored_number
 from sc_annotate.trust.nonconformity import BY, SCORES, group_classes, nonconformity, p_values, pack, quantiles, unpack
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Conformal"]
 
 
+@public
 @dataclass(eq=False)
 class Conformal:
     """Split conformal prediction sets.
@@ -86,6 +88,7 @@ class Conformal:
         cluster_: NDArray[np.intp] = field(init=False)  # pool of each class, less one
         fallback_: dict[str, list[int]] = field(init=False)
 
+    @public
     def fit(
         self,
         proba: ArrayLike,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from scipy.special import entr
 
-from sc_annotate._core.arguments import one_of
+from sc_annotate._core.arguments import one_of, public
 from sc_annotate.errors import InputError, LabelError
 from sc_annotate.trust._probabilities import as_probabilities
 
@@ -53,6 +53,7 @@ class Consensus:
         return labels
 
 
+@public
 def consensus(
     probas: Sequence[ArrayLike],
     classes: Sequence[ArrayLike],
@@ -138,6 +139,7 @@ def consensus(
     return Consensus(proba, union, _divergence(aligned), own != call[:, None], knows)
 
 
+@public
 def disagreement(probas: Sequence[ArrayLike]) -> NDArray[np.float32]:
     """Jensen-Shannon divergence between methods with the same classes, for each cell.
 

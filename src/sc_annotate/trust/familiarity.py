@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.sparse import issparse
 
-from sc_annotate._core.arguments import whole
+from sc_annotate._core.arguments import public, whole
 from sc_annotate._core.arrays import as_csr_array, rows
 from sc_annotate.errors import InputError
 from sc_annotate.evaluation.allocation import folds, sample
@@ -126,6 +126,7 @@ class Familiarity:
         scales_: Scales = field(init=False)
         n_genes_: int = field(init=False)
 
+    @public
     def fit(self, X: Any, codes: ArrayLike, *, batch: ArrayLike | None = None, rng: int = 0) -> Self:
         """Learn the reference.
 

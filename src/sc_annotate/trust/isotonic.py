@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from scipy.optimize import isotonic_regression
 
+from sc_annotate._core.arguments import public
 from sc_annotate.trust._one_vs_rest import OneVsRest, at_distinct
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Isotonic"]
 
 
+@public
 @dataclass
 class Isotonic(OneVsRest):
     """Isotonic regression of each class against the others, then rows divided by their sums.

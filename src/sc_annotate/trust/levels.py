@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sc_annotate._core.arguments import public
 from sc_annotate.errors import InputError
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 
+@public
 @dataclass(frozen=True, eq=False)
 class Levels:
     """Under which label of each coarser level every type lies.

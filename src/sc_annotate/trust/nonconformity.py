@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from sc_annotate._core.arguments import public
 from sc_annotate.errors import InputError
 from sc_annotate.trust._probabilities import as_probabilities, ragged, stored
 
@@ -23,6 +24,7 @@ __all__ = ["SCORES", "nonconformity"]
 SCORES = ("lac", "aps", "raps")
 
 
+@public
 def nonconformity(
     proba: ArrayLike, score: Literal["lac", "aps", "raps"] = "lac", *, penalty: float = 0.1, free: int = 1
 ) -> NDArray[np.float64]:

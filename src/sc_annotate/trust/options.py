@@ -7,7 +7,7 @@ from typing import Any, Literal, cast, get_args
 
 import numpy as np
 
-from sc_annotate._core.arguments import Request, Unset, default, one_of
+from sc_annotate._core.arguments import Request, Unset, default, one_of, public
 from sc_annotate.errors import InputError
 from sc_annotate.trust.calibration import CALIBRATORS
 
@@ -27,6 +27,7 @@ PREDICTED = ("false_positive_rate", "check_quality", "min_overlap")
 """What to look for when cells are annotated."""
 
 
+@public
 @dataclass(frozen=True, kw_only=True)
 class Options(Request):
     """Settings of confidence, prediction sets and statuses, for ``trust=`` of :func:`sc_annotate.tl.annotate`.

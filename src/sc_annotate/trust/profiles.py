@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sc_annotate._core.arguments import whole
+from sc_annotate._core.arguments import public, whole
 from sc_annotate._core.stored_arrays import Stored
 from sc_annotate.errors import InputError
 from sc_annotate.evaluation.allocation import deal, sample
@@ -30,6 +30,7 @@ _MOST = 0.9
 _TINY = 1e-300
 
 
+@public
 @dataclass
 class Profiles:
     """Profiles of the types of a reference, and the threshold between one cell and two.
@@ -82,6 +83,7 @@ class Profiles:
         doublet_threshold_: float = field(init=False)
         doublets_found_: float = field(init=False)
 
+    @public
     def fit(self, counts: Any, codes: ArrayLike, *, rng: int = 0) -> Self:
         """Learn profiles and the threshold.
 

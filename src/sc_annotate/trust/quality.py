@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sc_annotate._core.arguments import public
 from sc_annotate.errors import InputError
 from sc_annotate.trust._mixing import as_counts, mixing
 
@@ -31,6 +32,7 @@ MOST_DOUBLETS = 0.15
 _TO_SD, _LEAST_SD = 1.4826, 0.1
 
 
+@public
 def quality_measures(
     counts: Any, known: Profiles | None = None, *, totals: ArrayLike | None = None, n_genes: ArrayLike | None = None
 ) -> dict[str, NDArray[np.float64]]:
@@ -90,6 +92,7 @@ def quality_measures(
     return measures
 
 
+@public
 def low_quality(
     measures: Mapping[str, NDArray[Any]], doublet_threshold: float = np.inf
 ) -> dict[str, NDArray[np.bool_]]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sc_annotate._core.arguments import public
 from sc_annotate.errors import InputError
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ _ROWS = 65_536
 """Cells that are worked on at once: cells x terms must not fill the memory."""
 
 
+@public
 def roll_up(
     p: ArrayLike, membership: ArrayLike, *, coverage: float = 0.9, depth: ArrayLike | None = None
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
@@ -83,6 +85,7 @@ def roll_up(
     return term, mass
 
 
+@public
 def common_term(sets: ArrayLike, membership: ArrayLike, *, depth: ArrayLike | None = None) -> NDArray[np.intp]:
     """Find the most specific term above all types of a prediction set, for each cell.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from scipy.optimize import isotonic_regression
 
+from sc_annotate._core.arguments import public
 from sc_annotate.errors import InputError
 from sc_annotate.trust._one_vs_rest import OneVsRest, at_distinct
 
@@ -24,6 +25,7 @@ __all__ = ["VennAbers"]
 MAX_POINTS = 1000
 
 
+@public
 @dataclass
 class VennAbers(OneVsRest):
     """Inductive Venn-Abers prediction of each class against the others, then rows divided by their sums.

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.special import entr
 
 from sc_annotate._core.arguments import number as between
+from sc_annotate._core.arguments import public
 from sc_annotate.metrics.encoding import encode, numbers, same_length
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class Votes:
     """Types that some cells kept against the vote."""
 
 
+@public
 def vote(
     labels: ArrayLike,
     groups: ArrayLike,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sc_annotate._core.arguments import public
 from sc_annotate.errors import InputError
 from sc_annotate.trust._probabilities import check_fit
 
@@ -20,6 +21,7 @@ __all__ = ["pool_weights"]
 _CLIP = 1e-6
 
 
+@public
 def pool_weights(probas: Sequence[ArrayLike], codes: ArrayLike, *, max_iter: int = 500) -> NDArray[np.float64]:
     """Weights with which the average of several methods has the lowest log loss on cells that none was trained on.
 
