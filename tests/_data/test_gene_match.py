@@ -35,7 +35,7 @@ def _lists(names: np.ndarray, **columns: np.ndarray) -> dict[str, np.ndarray]:
 def test_by_index():
     q, r = _names(100), _names(100, start=40)[::-1]
     found = match(_lists(q), _lists(r))
-    assert found.how == "var_names = var_names"
+    assert found.how == "var_names on both sides"
     np.testing.assert_array_equal(q[found.query], r[found.reference])
     assert r[found.reference].tolist() == [g for g in r.tolist() if g in set(q.tolist())]
 
@@ -44,17 +44,17 @@ def test_by_the_column_of_either_side():
     symbols, ids = _names(80), _ensembl(80)
     order = np.random.default_rng(0).permutation(80)
     found = match(_lists(ids[order], symbol=symbols[order]), _lists(symbols))
-    assert found.how == "var['symbol'] = var_names"
+    assert found.how == "var['symbol'] of adata, var_names of reference"
     np.testing.assert_array_equal(found.reference, np.arange(80))
     np.testing.assert_array_equal(order[found.query], np.arange(80))
     found = match(_lists(ids[order]), _lists(symbols, gene_ids=ids))
-    assert found.how == "var_names = var['gene_ids']"
+    assert found.how == "var_names of adata, var['gene_ids'] of reference"
     np.testing.assert_array_equal(order[found.query], np.arange(80))
 
 
 def test_without_versions():
     found = match(_lists(_ensembl(80, 3)), _lists(_ensembl(80)[::-1]))
-    assert found.how == "var_names = var_names, without Ensembl versions"
+    assert found.how == "var_names on both sides, without Ensembl versions"
     np.testing.assert_array_equal(found.query, np.arange(80)[::-1])
 
 
@@ -71,7 +71,7 @@ def test_the_most_literal_lists_are_kept_where_others_find_little_more():
     symbols = _names(100)
     q = np.concatenate([symbols[:85], _names(15, "OTHER")])
     found = match(_lists(q, symbol=np.concatenate([symbols[:90], _names(10, "OTHER")])), _lists(symbols))
-    assert found.how == "var_names = var_names"
+    assert found.how == "var_names on both sides"
 
 
 def test_genes_without_a_symbol_do_not_match_each_other():
@@ -105,7 +105,7 @@ def test_ambiguous_symbols_of_a_column_are_left_out_and_counted():
     symbols = _names(60)
     symbols[7] = symbols[3]
     found = match(_lists(_ensembl(60), symbol=symbols), _lists(_names(60)))
-    assert found.how == "var['symbol'] = var_names, 1 ambiguous left out"
+    assert found.how == "var['symbol'] of adata, var_names of reference, 1 ambiguous left out"
     assert found.reference.tolist() == [i for i in range(60) if i not in (3, 7)]
     np.testing.assert_array_equal(found.query, found.reference)
 

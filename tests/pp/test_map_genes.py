@@ -378,7 +378,7 @@ def test_mouse_spelling(pair: tuple[ad.AnnData, ad.AnnData]):
     mapped = sca.pp.map_genes(query, table, kind="orthologs")
     sca.tl.annotate(mapped, reference, "cell_type", method="nearest_centroid", cv=0)
     assert_same_results(mapped, expected)
-    assert mapped.uns["annotation"]["input"]["matched_by"] == "var_names = var_names"
+    assert mapped.uns["annotation"]["input"]["matched_by"] == "var_names on both sides"
 
 
 @pytest.mark.slow

@@ -41,6 +41,18 @@ _SPECIES = {
     "SSC": "pig",
     "GAL": "chicken",
 }
+# Symbols that only one of the two species has, in whatever case they are written.
+_MOUSE_ONLY = re.compile(
+    r"(\d{7}|[A-Z]\d{6})[A-Z]\d{2}RIK\d?|GM\d{3,5}|H2-[A-Z]{1,3}\d*|OLFR\d+|VMN[12]R\d+|(A[AIUW]|B[BC])\d{6}|"
+    r"RP2[34]-\d+[A-Z]\d+\.\d+|ZFP\d{3}|TRP(53|63|73)\w*|LYZ[12]|LY6C[12]|KLRA\d+|KLRB1[A-F]|MS4A[46][BCD]|HB[AB]-[AB]\w*|"
+    r"RP[LS]\d+[AXL]?-PS\d*"
+)
+_HUMAN_ONLY = re.compile(
+    r"HLA-\w+|LINC\d+|RP(1?\d|2[0-2])-\w+\.\d+|CT[ABCD]-\w+\.\d+|C(\d+|X)ORF\d+|ZNF\d+|KIR[23]D[LS]\d\w?"
+)
+BOTH = "human and mouse"
+"""The species of an object that holds genes of two."""
+_PART = 0.1
 
 
 @dataclass(frozen=True)
@@ -58,7 +70,7 @@ class GeneReport:
 
 def look(names: NDArray[np.str_], var: pd.DataFrame | None = None, gene_symbols: str | None = None) -> GeneReport:
     """Report on gene names; `gene_symbols` is the column of `var` that the user named."""
-    spread = names[:: max(1, len(names) // 2000)]
+    spread = _some(names)
     matches = [_ENSEMBL.fullmatch(name) for name in spread]
     found = [m for m in matches if m]
     share = len(found) / max(1, len(spread))
@@ -81,9 +93,28 @@ def look(names: NDArray[np.str_], var: pd.DataFrame | None = None, gene_symbols:
     )
 
 
+def _some(names: NDArray[np.str_], most: int = 2000) -> NDArray[np.str_]:
+    """Names from everywhere in the list; not every n-th, as tables that were joined may have every n-th of one kind."""
+    return names if len(names) <= most else names[np.linspace(0, len(names) - 1, most).astype(np.intp)]
+
+
+def is_ensembl(name: str) -> bool:
+    """Whether a name is an Ensembl id of a gene, with or without a version."""
+    return _ENSEMBL.fullmatch(name) is not None
+
+
+def species_of(names: NDArray[np.str_]) -> str:
+    """The species of genes by their names alone: ``human and mouse`` where both are there, else ``unknown`` if not clear."""
+    spread = _some(names).tolist()
+    matches = [_ENSEMBL.fullmatch(name) for name in spread]
+    return _species([m[1] for m in matches if m], [name for name, m in zip(spread, matches, strict=True) if not m])
+
+
 def _species(prefixes: list[str], symbols: list[str]) -> str:
     if prefixes:
         values, counts = np.unique(prefixes, return_counts=True)
+        if min(prefixes.count(""), prefixes.count("MUS")) >= _PART * len(prefixes):
+            return BOTH
         return _SPECIES.get(str(values[counts.argmax()]), "unknown")
     letters = [s for s in symbols if s[:1].isalpha() and len(s) > 2]
     if not letters:
@@ -91,7 +122,14 @@ def _species(prefixes: list[str], symbols: list[str]) -> str:
     # Human symbols are written CD4, those of mouse and rat Cd4.
     upper = np.mean([s.upper() == s for s in letters])
     title = np.mean([s[0].isupper() and s[1:] == s[1:].lower() and any(c.isalpha() for c in s[1:]) for s in letters])
-    return "human" if upper > 0.7 else "mouse" if title > 0.7 else "unknown"
+    if upper > 0.7:
+        # Symbols of mouse in capitals are given away by those that human has not.
+        mouse = sum(_MOUSE_ONLY.fullmatch(s) is not None for s in symbols)
+        human = sum(_HUMAN_ONLY.fullmatch(s.upper()) is not None for s in symbols) if mouse > 1 else 0
+        return "mouse" if mouse > max(1, human) else "human"
+    if min(upper, title) >= _PART and upper + title > 0.9 and len(letters) >= 20:
+        return BOTH
+    return "mouse" if title > 0.7 else "unknown"
 
 
 def _alternatives(var: pd.DataFrame, gene_symbols: str | None) -> list[tuple[NDArray[np.str_], str]]:

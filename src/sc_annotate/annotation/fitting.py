@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from scipy import sparse
 
 from sc_annotate._core import arrays, registry
+from sc_annotate._core.settings import logger
 from sc_annotate._data import gene_match
 from sc_annotate._data.matrix import check_adata
 from sc_annotate._data.obs import with_tables
@@ -99,6 +100,10 @@ def fit_annotator(reference: AnnData, fit: FitRequest, matrix: MatrixRequest) ->
     if matrix.use_rep is not None:
         fit.of_representation(matrix)
     found = open_input(reference, matrix, what="reference")
+    if matrix.use_rep is None and matrix.gene_symbols is None:
+        from sc_annotate._data.other_names import reference_columns
+
+        found = replace(found, names=reference_columns(found.names, found.source.var))
     cells = labelled_cells(reference, fit, found, what="reference")
     return learn(read_training(reference, found, cells, matrix, wanted=wanted), fit)
 
@@ -135,17 +140,27 @@ def fit_across(
     cells = labelled_cells(reference, fit, found, what="reference")
     if query.source.is_embedding:
         check_representations(query.source, found.source.names, what="adata")
-    shared = gene_match.match(query.names, found.names, min_fraction=fit.trust.min_overlap)
+    tables = (
+        query.source.var if own.gene_symbols is None else None,
+        found.source.var if theirs.gene_symbols is None else None,
+    )
+    shared = gene_match.match(query.names, found.names, min_fraction=fit.trust.min_overlap, tables=tables)
+    # By these names the model then finds its genes in the query.
+    query, found = replace(query, names=shared.names[0]), replace(found, names=shared.names[1])
+    for note in shared.notes:
+        logger.info(note)
     total_counts(adata, totals, what="adata")
     known = [totals is not None, theirs.total_counts_key is not None]
     sides = [is_panel(side, np.empty(0) if has else None) for side, has in zip((query, found), known, strict=True)]
     panel = shared.reference if any(sides) and not any(known) and wanted == "log" else None
     columns = Columns(shared.reference, panel)
     training = read_training(reference, found, cells, theirs, wanted=wanted, columns=columns)
-    problems = []
+    problems = list(shared.problems)
     if n := same_cells(adata, query, reference, found):
         problems.append(f"{n:,} cells of adata are also in the reference; their labels are no independent evidence")
-    return learn(training, fit), Query(adata, own, query, problems=problems)
+    return learn(training, fit), Query(
+        adata, own, replace(query, notes=[*query.notes, *shared.notes]), problems=problems
+    )
 
 
 def _input_of(fit: FitRequest) -> Wanted:

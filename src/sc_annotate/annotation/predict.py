@@ -9,9 +9,11 @@ import numpy as np
 from scipy import sparse
 
 from sc_annotate._core.registry import capabilities_of
+from sc_annotate._core.settings import logger
 from sc_annotate._data import gene_match, read
 from sc_annotate._data import transform as scales
 from sc_annotate._data.stream import each_block
+from sc_annotate._vocabulary.gene_names import BOTH
 from sc_annotate.annotation.block import PredictBlock
 from sc_annotate.errors import MatrixError
 
@@ -73,10 +75,12 @@ def predict(query: Query, model: AnnotationModel, ask: PredictRequest, *, counts
     label. Counts that turn out to be none are an error where quality was requested, else a problem that is reported.
     """
     aligned = align(query, model, ask.trust.min_overlap)
+    for note in aligned.shared.notes:
+        logger.info(note)
     n_shared, n_genes = len(aligned.shared.query), len(aligned.columns)
     task = _task(query, model, ask, aligned, counts)
     gathered = _gather(query, model, task, counts)
-    problems = [*query.problems]
+    problems = list(dict.fromkeys([*query.problems, *aligned.shared.problems, *_of_other_species(query, model)]))
     if n_shared < FEW_SHARED * n_genes:
         problems.append(
             f"only {n_shared:,} of the model's {n_genes:,} genes are in adata; the others are taken at their "
@@ -102,10 +106,28 @@ def predict(query: Query, model: AnnotationModel, ask: PredictRequest, *, counts
         zero_cells=gathered.zero,
         low_quality=low,
         quality=quality,
-        notes=[*query.found.notes, *aligned.scale.notes],
+        notes=[*query.found.notes, *aligned.shared.notes, *aligned.scale.notes],
         problems=[*problems, *remarks, *more],
         level_confidence=gathered.level_confidence,
     )
+
+
+def _of_other_species(query: Query, model: AnnotationModel) -> list[str]:
+    """What to say where genes are of another species than the model's although enough names are alike, or of two."""
+    own, theirs = query.found.genes, model.provenance.genes
+    if own is None or not theirs:
+        return []
+    if own.species == BOTH:
+        return [
+            f"adata has genes of {own.species}: those of the reference's species are used, and cells of the other species are "
+            "labelled by chance. Leave them out"
+        ]
+    if {own.species, theirs["species"]} == {"human", "mouse"}:
+        return [
+            f"adata has genes of {own.species} and the reference of {theirs['species']}: symbols that are written alike are matched, "
+            "and not all of them are orthologs. Map them first, with sca.pp.map_genes(adata, orthologs, kind='orthologs')"
+        ]
+    return []
 
 
 def align(query: Query, model: AnnotationModel | EvidenceModel, min_overlap: float) -> Aligned:
@@ -118,12 +140,13 @@ def align(query: Query, model: AnnotationModel | EvidenceModel, min_overlap: flo
     if found.source.is_embedding:
         read.check_representations(found.source, model.names["var_names"], what="adata")
     sides = ("adata", "the reference")
-    shared = gene_match.match(found.names, model.names, what=sides, min_fraction=min_overlap)
+    table = found.source.var if matrix.gene_symbols is None else None
+    shared = gene_match.match(found.names, model.names, what=sides, min_fraction=min_overlap, tables=(table, None))
     columns = np.full(len(model.means), -1, dtype=np.intp)
     columns[shared.reference] = shared.query
     panel = None
     if model.panel is not None and totals is None:
-        panel = gene_match.match(found.names, model.panel, what=sides, min_fraction=min_overlap).query
+        panel = gene_match.match(shared.names[0], model.panel, what=sides, min_fraction=min_overlap).query
     scale = scales.plan(
         found.values,
         what="adata",

@@ -18,8 +18,13 @@ _OLD = frozenset(
     "LARS MINOS1 MKL1 MLLT4 NGFRAP1 NHP2L1 PTRF QARS SELK SELM SELT SEP15 SEPP1 SEPW1 SHFM1 STRA13 TMEM66 TMEM173 USMG5 VIMP "
     "WARS WBSCR22".split()
 )
-# What spreadsheets make of SEPT2 and MARCH1.
-_DATE = re.compile(r"\d{1,2}-(Mar|Sep|Sept|Dec)", re.IGNORECASE)
+# What spreadsheets make of SEPT2 and MARCH1, in the layouts that they write and that pandas reads.
+_MONTH = "(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)"
+_DATE = re.compile(
+    rf"\d{{1,2}}[-. ]{_MONTH}([-. ]\d{{2,4}})?|{_MONTH}-\d{{1,4}}|\d{{4}}-\d\d-\d\d([ T]00:00:00)?|\d{{1,2}}/\d{{1,2}}/\d{{2,4}}",
+    re.IGNORECASE,
+)
+_MAY_BECOME_DATE = re.compile(r"(MARCH?|MARCHF|MTARC|SEPT|SEPTIN|DEC|DELEC)-?\d{1,2}", re.IGNORECASE)
 
 
 def old_symbols(names: NDArray[np.str_]) -> list[str]:
@@ -30,3 +35,8 @@ def old_symbols(names: NDArray[np.str_]) -> list[str]:
 def dates(names: NDArray[np.str_]) -> list[str]:
     """Names that a spreadsheet turned into dates."""
     return [name for name in names.tolist() if _DATE.fullmatch(name)]
+
+
+def may_become_date(name: str) -> bool:
+    """Whether a spreadsheet makes a date of a symbol, or of what it was called before."""
+    return _MAY_BECOME_DATE.fullmatch(name) is not None
