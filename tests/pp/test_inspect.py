@@ -111,7 +111,10 @@ def test_as_values_that_can_be_stored(counts: ad.AnnData, tmp_path: Path):
         ),
         (
             lambda i: "1-Mar" if i == 3 else f"GENE{i}",
-            ["names that a spreadsheet turned into dates, 1 (1-Mar): read the genes again"],
+            [
+                "names that a spreadsheet turned into dates, 1 (1-Mar): read the genes again from the file that came before; "
+                "no table says which gene a date was"
+            ],
         ),
         (lambda i: f"GENE{i}", []),
     ],

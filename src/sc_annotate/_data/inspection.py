@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from sc_annotate._core.codec import to_json
 from sc_annotate._data.matrix import check_adata
 from sc_annotate._data.obs import with_tables
 from sc_annotate._data.read import open_input
+from sc_annotate._vocabulary.gene_ids.affixes import shares, undecorated
 from sc_annotate._vocabulary.gene_ids.mapping import listed
 from sc_annotate._vocabulary.gene_ids.releases import dates, old_symbols
-from sc_annotate._vocabulary.gene_names import n_joined
+from sc_annotate._vocabulary.gene_names import BOTH, look, n_joined
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from sc_annotate._data.features import Features
     from sc_annotate._data.matrix import MatrixRequest
     from sc_annotate._data.values import ValueReport
+    from sc_annotate._vocabulary.gene_ids.affixes import Undecorated
     from sc_annotate._vocabulary.gene_names import GeneReport
 
 
@@ -38,7 +40,8 @@ class Inspection:
         What was assumed or chosen.
     gene_advice
         What of the gene names may need :func:`sc_annotate.pp.map_genes` before they meet those of a reference: Ensembl ids, symbols of an
-        older release, another species, symbols joined with ids, names that a spreadsheet turned into dates.
+        older release, another species, symbols joined with ids, texts around names (``hg19_``, ``-1``), names that a spreadsheet
+        turned into dates.
 
     features
         Which features are genes, where antibodies, peaks, guides or hashtags stand beside them; else None. All else is
@@ -95,18 +98,53 @@ def inspected(adata: AnnData, matrix: MatrixRequest) -> Inspection:
     if matrix.use_rep is not None:
         matrix.refuse("gene_symbols", why="has no meaning for a representation (use_rep). Leave it out.")
     found = open_input(with_tables(adata), matrix)
-    advice = [] if found.genes is None else _advice(found.genes, found.source.names)
-    return Inspection(found.values, found.genes, found.notes, advice, found.source.features)
+    source, genes = found.source, found.genes
+    if genes is None:
+        return Inspection(found.values, None, found.notes, features=source.features)
+    bare, names = undecorated(source.names), source.names
+    advice, mixed = [], False
+    if bare is not None:
+        genes, names, mixed = _without(genes, bare), bare.names, len(bare.species) > 1
+        advice = _affixes(bare)
+    return Inspection(found.values, genes, found.notes, advice + _advice(genes, names, mixed=mixed), source.features)
 
 
-def _advice(genes: GeneReport, names: NDArray[np.str_]) -> list[str]:
+def _without(genes: GeneReport, bare: Undecorated) -> GeneReport:
+    """The report on names as they are without their affixes; its examples stay as they are."""
+    found = look(bare.names)
+    species = " and ".join(sorted(bare.species)) if len(bare.species) > 1 else found.species
+    return replace(genes, id_type=found.id_type, species=species)
+
+
+def _affixes(bare: Undecorated) -> list[str]:
+    """What stands before and after names, and on how many."""
+    out = [
+        f"{shares(bare.affixes[:4], len(bare.of))}{', ...' if len(bare.affixes) > 4 else ''}, no part of the names of genes: "
+        "sca.pp.map_genes(adata) removes it"
+    ]
+    if bare.n_kept:
+        out.append(
+            f"{bare.n_kept:,} names would be those of other genes without their prefix or suffix, and keep it: duplicates that were "
+            "made unique, or genes of another genome"
+        )
+    if len(bare.species) > 1:
+        out.append(
+            f"genes of several genomes ({', '.join(f'{n:,} of {species}' for species, n in bare.species.items())}): keep the "
+            "cells and the genes of one species before annotating"
+        )
+    return out
+
+
+def _advice(genes: GeneReport, names: NDArray[np.str_], *, mixed: bool) -> list[str]:
     """What may need renaming, each with the call that does it."""
     out = []
     if genes.id_type != "symbol":
         table = f"column={genes.other_column!r}" if genes.other_column else "table"
         kind = "mixed ids and symbols" if genes.id_type == "mixed" else "Ensembl ids"
         out.append(f"{kind}; for a reference with symbols: sca.pp.map_genes(adata, {table})")
-    if genes.species not in ("human", "unknown"):
+    if genes.species == BOTH and not mixed:
+        out.append(f"genes of {genes.species}: keep the cells and the genes of one species before annotating")
+    elif genes.species not in ("human", "unknown", BOTH):
         out.append(
             f"genes of {genes.species}; for a human reference: sca.pp.map_genes(adata, orthologs, kind='orthologs')"
         )
@@ -119,6 +157,7 @@ def _advice(genes: GeneReport, names: NDArray[np.str_]) -> list[str]:
         )
     if wrong := dates(names):
         out.append(
-            f"names that a spreadsheet turned into dates, {len(wrong):,} ({listed(wrong)}): read the genes again"
+            f"names that a spreadsheet turned into dates, {len(wrong):,} ({listed(wrong)}): read the genes again from the "
+            "file that came before; no table says which gene a date was"
         )
     return out

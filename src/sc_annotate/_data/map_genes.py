@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from sc_annotate._core.codec import sanitize
 from sc_annotate._core.codec import table as table_of
 from sc_annotate._core.settings import logger
@@ -41,7 +43,7 @@ def with_mapped_genes(adata: AnnData, table: Any, request: GeneMapRequest) -> An
     names = texts(adata.var_names)
     source = new_names(adata, names, table, request)
     drop = request.drop_unknown or request.kind == "orthologs"
-    found = source.of(names, adata.var)
+    found = source.of(names, adata.var, drop=drop)
     mapping = assign(names, found, merge=request.merge, drop_unknown=drop, absent=source.absent)
     _check_found(mapping, source, request.kind)
     out, notes = mapped(adata, mapping, _raw(adata, source, merge=request.merge, drop=drop))
@@ -65,7 +67,7 @@ def with_mapped_genes(adata: AnnData, table: Any, request: GeneMapRequest) -> An
 
 def _check_found(mapping: GeneMapping, source: NewNames, kind: Kind) -> None:
     n = len(mapping.names)
-    found = int(((mapping.status != UNKNOWN) & (mapping.reason != source.absent)).sum())
+    found = int(((mapping.status != UNKNOWN) & ~np.char.endswith(mapping.reason, source.absent)).sum())
     hint = f"adata has {listed(mapping.names.tolist())}. Is it a table of another species, or of other ids?"
     if found == 0:
         raise GeneError(f"{source.how} knows none of the {n:,} genes of adata. {hint}")
@@ -83,7 +85,9 @@ def _raw(adata: AnnData, source: NewNames, *, merge: Merge, drop: bool) -> GeneM
     if adata.raw is None:
         return None
     names = texts(adata.raw.var_names)
-    return assign(names, source.of(names, adata.raw.var), merge=merge, drop_unknown=drop, absent=source.absent)
+    return assign(
+        names, source.of(names, adata.raw.var, drop=drop), merge=merge, drop_unknown=drop, absent=source.absent
+    )
 
 
 def _table(mapping: GeneMapping) -> pd.DataFrame:

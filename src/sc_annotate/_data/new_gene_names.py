@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from sc_annotate._core.arguments import Request, boolean, default, one_of
 from sc_annotate._vocabulary.gene_ids import gene_tables
 from sc_annotate._vocabulary.gene_ids import rules as gene_rules
+from sc_annotate._vocabulary.gene_ids.affixes import undecorated
 from sc_annotate._vocabulary.gene_ids.gene_tables import Kind
 from sc_annotate._vocabulary.gene_ids.mapping import Merge, NewName
-from sc_annotate._vocabulary.gene_names import SYMBOL_COLUMNS, look, parts, texts
+from sc_annotate._vocabulary.gene_names import SYMBOL_COLUMNS, look, n_joined, texts
 from sc_annotate.errors import InputError
 
 if TYPE_CHECKING:
@@ -88,11 +89,36 @@ class NewNames:
     column: str | None = None
     size: int = 0
 
-    def of(self, names: NDArray[np.str_], var: pd.DataFrame) -> list[NewName]:
-        """One for each gene: by its place where there is a column, since a name that occurs twice may have two new ones."""
+    def of(self, names: NDArray[np.str_], var: pd.DataFrame, *, drop: bool) -> list[NewName]:
+        """One for each gene: by its place where there is a column, since a name that occurs twice may have two new ones.
+
+        A name that has something around it gets what the rule says of it, else of what is inside; where the rule says
+        nothing of either, that itself, unless unknown genes are dropped.
+        """
         if self.column is not None and self.column in var:
-            return [NewName(new.strip()) for new in texts(var[self.column]).tolist()]
-        return [self.rule(name) for name in names.tolist()]
+            return [NewName(new) for new in _bare(texts(var[self.column])).tolist()]
+        bare = undecorated(names)
+        if bare is None:
+            return [self.rule(name) for name in names.tolist()]
+        affixes = [f"without {affix}" for affix in bare.affixes]
+        return [
+            self.rule(name) if of < 0 else self._inside(name, core, affixes[of], drop=drop)
+            for name, core, of in zip(names.tolist(), bare.names.tolist(), bare.of.tolist(), strict=True)
+        ]
+
+    def _inside(self, name: str, core: str, without: str, *, drop: bool) -> NewName:
+        new = self.rule(name) if self.size else NewName()
+        if new.to or new.reason:
+            return new
+        found = self.rule(core)
+        if found.to:
+            return replace(found, reason="; ".join(filter(None, [without, found.reason])))
+        return found if found.reason or drop else NewName(core, f"{without}; {self.absent}")
+
+
+def _bare(names: NDArray[np.str_]) -> NDArray[np.str_]:
+    found = undecorated(names)
+    return names if found is None else found.names
 
 
 def new_names(adata: AnnData, names: NDArray[np.str_], table: Any, request: GeneMapRequest) -> NewNames:
@@ -101,13 +127,17 @@ def new_names(adata: AnnData, names: NDArray[np.str_], table: Any, request: Gene
     if table is None:
         column = _column(adata.var, names, request.column)
         if column is None:
-            how = "taking symbols and Ensembl ids apart"
-            return NewNames(gene_rules.symbol_of_parts, how, "no id to take off")
+            bare = undecorated(names)
+            joined = bare is None or n_joined(bare.names)
+            done = ["taking symbols and Ensembl ids apart"] if joined else []
+            done += [] if bare is None else [f"taking off {bare}"]
+            return NewNames(gene_rules.symbol_of_parts, " and ".join(done), "nothing to take off")
         # The rule is for genes of raw, which need not have the column.
         rule = gene_rules.ids_rule(names.tolist(), texts(adata.var[column]).tolist())
         return NewNames(rule, f"var[{column!r}]", "no name there", column, len(names))
     if isinstance(table, str) and table in adata.var and not Path(table).is_file():
         raise InputError(f"{table!r} is a column of adata.var, not a table: write column={table!r}.")
+    names = _bare(names)
     frame = gene_tables.read_table(table, names)
     of = f" of {Path(table).name}" if isinstance(table, str) or hasattr(table, "__fspath__") else ""
     absent = "not in the table"
@@ -132,9 +162,10 @@ def _column(var: pd.DataFrame, names: NDArray[np.str_], column: str | None) -> s
     have = ", ".join(map(repr, var)) or "none"
     if column is None:
         customary = next((name for name in SYMBOL_COLUMNS if name in var), None)
-        if customary is not None and look(names).id_type.startswith("ensembl"):
+        bare = _bare(names)
+        if customary is not None and look(bare).id_type.startswith("ensembl"):
             return customary
-        if any(parts(name)[0] for name in names.tolist()):
+        if n_joined(bare) or (bare != names).any():
             return None
         raise InputError(
             "map_genes needs new names: pass a table (DataFrame, dict, or path of a CSV or TSV), or name with column= the "

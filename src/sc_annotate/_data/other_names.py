@@ -10,7 +10,7 @@ from sc_annotate._vocabulary.gene_ids.affixes import shares, undecorated
 from sc_annotate._vocabulary.gene_names import BOTH, species_of, strip_version, texts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     import numpy as np
     import pandas as pd
@@ -73,22 +73,21 @@ def other_names(
         for side, table in zip(sides, tables, strict=True):
             side |= {label: names for label, names in text_columns(table) if label not in side}
     bare: list[dict[str, Undecorated]] = [{}, {}]
+    problems: list[str] = []
     for i, side in enumerate(sides):
         known = frozenset(name for names in sides[1 - i].values() for name in names.tolist())
         for label, names in list(side.items()):
             found = undecorated(names, known)
             if found is not None:
+                problems += mixed_genomes(found, what[i])
                 found = found.of_species(_species(sides[1 - i]), names)
                 bare[i][f"{label}{WITHOUT}{found}"] = found
         side |= {label: found.names for label, found in bare[i].items()}
-    problems = [
-        text for text in (mixed_genomes(found.values(), name) for found, name in zip(bare, what, strict=True)) if text
-    ]
     nothing_new = all(len(side) == len(lists) for side, lists in zip(sides, usual, strict=True))
     candidates = [] if nothing_new else _candidates(sides, usual)
     hints = [_hint(each, what) for each in candidates[:4] if few and len(each.pairs) > max(n_shared, 2)]
     affixes = [
-        f"{found.n:,} of the {len(found.of):,} names of {name} have {found} around them: {mapped(name)} takes it off"
+        f"{found.n:,} of the {len(found.of):,} names of {name} have the {found}: {mapped(name)} removes it"
         for side, name in zip(bare, what, strict=True)
         for label, found in side.items()
         if label.startswith("var_names")
@@ -96,7 +95,7 @@ def other_names(
     q_bare, r_bare = (
         next((found.names for label, found in side.items() if label.startswith("var_names")), None) for side in bare
     )
-    nothing = Other({}, {}, [], problems, hints, affixes, (q_bare, r_bare))
+    nothing = Other({}, {}, [], list(dict.fromkeys(problems)), hints, affixes, (q_bare, r_bare))
     if not candidates or len(candidates[0].pairs) < max(least, n_shared * WORTH):
         return nothing
     best = candidates[0]
@@ -110,8 +109,8 @@ def other_names(
         if label in bare[i]:
             n, total = bare[i][label].n, len(bare[i][label].of)
             notes.append(
-                f"{bare[i][label]} was left out of {n:,} of the {total:,} names of {what[i]}: {len(best.pairs):,} genes are "
-                f"shared without it, {n_shared:,} with it. {mapped(what[i])} takes it off for good"
+                f"{n:,} of the {total:,} names of {what[i]} were compared without their {bare[i][label]}: {len(best.pairs):,} genes "
+                f"are shared, {n_shared:,} otherwise. {mapped(what[i])} removes it from the names"
             )
         elif new[-1]:
             notes.append(
@@ -179,13 +178,12 @@ def mapped(name: str) -> str:
     return f"sca.pp.map_genes({name if name.isidentifier() else 'adata'})"
 
 
-def mixed_genomes(found: Iterable[Undecorated], name: str) -> str:
+def mixed_genomes(found: Undecorated, name: str) -> list[str]:
     """What to say where the names of an object are of several genomes."""
-    for each in found:
-        if len(each.species) > 1:
-            of = ", ".join(f"{n:,} of {species}" for species, n in each.species.items())
-            return (
-                f"{name} has genes of several genomes ({of}; {shares(each.affixes, len(each.of))}). Only genes of the species of "
-                "the other side can be matched: annotate the cells of that species alone, by its genes"
-            )
-    return ""
+    if len(found.species) < 2:
+        return []
+    of = ", ".join(f"{n:,} of {species}" for species, n in found.species.items())
+    return [
+        f"{name} has genes of several genomes ({of}; {shares(found.affixes, len(found.of))}). Only those of the species of the other "
+        "side are matched, and cells of another species are labelled by chance: keep the cells and genes of one"
+    ]

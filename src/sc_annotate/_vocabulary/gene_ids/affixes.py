@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from os.path import commonprefix
 from typing import TYPE_CHECKING
 
@@ -59,7 +59,8 @@ class Affix:
     species: str
 
     def __str__(self) -> str:
-        return " and ".join(repr(text) for text in (self.prefix, self.suffix) if text)
+        parts = (("prefix", self.prefix), ("suffix", self.suffix))
+        return " and ".join(f"{kind} {text!r}" for kind, text in parts if text)
 
 
 @dataclass(frozen=True)
@@ -92,11 +93,24 @@ class Undecorated:
         return {species: n for species, n in counts.most_common() if n >= least and species != "unknown"}
 
     def of_species(self, species: str, old: NDArray[np.str_]) -> Undecorated:
-        """With affixes of the genes of other species left where they are, in the `old` names."""
-        if species == "unknown" or len(self.species) < 2 or species not in self.species:
+        """With the affixes of the genes of other species left where they are, in the `old` names.
+
+        Of two genes of one name, ``hg19_C3`` and ``mm10_C3``, the one of the species then gets it.
+        """
+        if len(self.species) < 2 or species not in self.species:
             return self
-        others = [i for i, affix in enumerate(self.affixes) if affix.species not in (species, "unknown")]
-        return replace(self, names=np.where(np.isin(self.of, others), old, self.names))
+        kept = [affix for affix in self.affixes if affix.species in (species, "unknown")]
+        place = np.array([kept.index(a) if a in kept else -1 for a in self.affixes], dtype=np.intp)
+        of = np.where(self.of < 0, -1, place[self.of])
+        names = np.where(of < 0, old, self.names).astype(object)
+        have = set(names.tolist())
+        for i, affix in enumerate(kept):
+            takes = _Takes(affix.prefix, affix.suffix)
+            for j in np.flatnonzero(of < 0).tolist():
+                if takes(name := str(old[j])) and (core := takes.core(name)) not in have:
+                    names[j], of[j] = core, i
+                    have.add(core)
+        return Undecorated(names.astype(str), tuple(kept), of, self.n_kept, self.plain)
 
     def __str__(self) -> str:
         return ", ".join(str(affix) for affix in self.affixes[:3]) + (", ..." if len(self.affixes) > 3 else "")
@@ -248,4 +262,4 @@ def _species(prefix: str, suffix: str, names: NDArray[np.str_]) -> str:
 
 def shares(affixes: Iterable[Affix], n: int) -> str:
     """Affixes with how many of `n` names have each, for messages."""
-    return ", ".join(f"{affix} of {affix.n:,} names ({affix.n / n:.0%})" for affix in affixes)
+    return ", ".join(f"{affix} on {affix.n:,} names ({affix.n / n:.0%})" for affix in affixes)
