@@ -24,7 +24,7 @@ _FORMULAS = _LOW | {"_vocabulary", "metrics", "evaluation"}
 _METHODS = {"annotators", "predictors", "encoders", "trust", "neural"}
 _PIPELINES = {"annotation", "perturbation", "representation"}
 _BELOW_CALLS = _OPENED | _FORMULAS | _METHODS | {"interop"} | _PIPELINES
-_CALLS = {"pp", "tl", "get"}
+_CALLS = {"pp", "tl", "get", "models"}
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "_core": {"errors"},
@@ -40,6 +40,7 @@ ALLOWED: dict[str, set[str]] = {
     "annotation": _OPENED | _FORMULAS | _METHODS | {"interop"},
     "perturbation": _OPENED | _FORMULAS | _METHODS | {"interop"},
     "representation": _OPENED | _FORMULAS | _METHODS | {"interop"},
+    "models": _OPENED | {"interop"},
     "pp": _BELOW_CALLS,
     "tl": _BELOW_CALLS,
     "get": _BELOW_CALLS,

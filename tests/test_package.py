@@ -37,7 +37,20 @@ HEAVY = {
     "zarr",
 }
 
-PACKAGES = ["annotators", "benchmark", "datasets", "get", "metrics", "pl", "pp", "predictors", "testing", "tl", "trust"]
+PACKAGES = [
+    "annotators",
+    "benchmark",
+    "datasets",
+    "get",
+    "metrics",
+    "models",
+    "pl",
+    "pp",
+    "predictors",
+    "testing",
+    "tl",
+    "trust",
+]
 
 
 def _python(code: str) -> str:

@@ -71,6 +71,7 @@ CALLS: dict[str, Callable[[dict[str, Any]], tuple[Callable[..., Any], list[Any],
     "genetic_interactions": lambda c: (sca.tl.genetic_interactions, [c["profiles"]], {"n_top": 20}),
     "simulate_perturb_seq": lambda _: (sca.datasets.simulate_perturb_seq, [100, 30, 4, 0], {}),
     "simulate_reference": lambda _: (sca.datasets.simulate_reference, [60, 30, 3], {}),
+    "models.available": lambda _: (sca.models.available, [], {}),
     "benchmark": lambda c: (sca.benchmark.annotators, [c["reference"], "cell_type"], {"methods": ["majority"], "cv": 1}),
     **{
         f"get.{get.__name__}": lambda c, get=get: (get, [c["done"]], {})

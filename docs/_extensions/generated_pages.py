@@ -25,6 +25,7 @@ PACKAGES = {
     "get": ("Getters", "Stored results as DataFrames."),
     "pl": ("Plotting", "Draw stored results; each function returns matplotlib Axes."),
     "datasets": ("Datasets", "Small measured data sets, and simulated data with known truth."),
+    "models": ("Models", "Published models, by name."),
     "benchmark": ("Benchmark", "Compare methods on the same cells, folds and seeds."),
     "metrics": ("Metrics", "Pure functions on arrays."),
     "trust": (

@@ -78,6 +78,7 @@ def test_what_would_take_far_more_memory(name: str) -> None:
         read(GREEDY[name])
 
 
+@pytest.mark.slow
 def test_what_is_explained_is_read() -> None:
     """Names of genes and types, which take some ten times their bytes, and arrays of all sizes."""
     genes = [f"G{i}" for i in range(60_000)]

@@ -19,6 +19,8 @@ from sc_annotate.errors import InputError, ModelFileError, ScAnnotateWarning
 from sc_annotate.interop.celltypist_model import from_file, from_object
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sc_annotate.interop.celltypist_model import Parts
 
 UNCALIBRATED = (
@@ -53,14 +55,16 @@ def convert(source: Any, *, trust_pickle: bool) -> AnnotationModel:
         raise InputError(
             f"source must be the path of a CellTypist model or a celltypist.models.Model, not {type(source).__name__}."
         )
+    return convert_parts(parts, where, {})
+
+
+def convert_parts(parts: Parts, where: str, origin: Mapping[str, str]) -> AnnotationModel:
+    """The model of what was read from `where`; `origin` says where that was downloaded."""
     problems = [UNCALIBRATED, JOINT] if parts.joint else [UNCALIBRATED]
     if parts.joint:
-        warnings.warn(f"{JOINT}.", ScAnnotateWarning, stacklevel=3)
+        warnings.warn(f"{JOINT}.", ScAnnotateWarning, stacklevel=4)
     logger.info(UNCALIBRATED)
-    return _model(parts, where, problems)
-
-
-def _model(parts: Parts, where: str, problems: list[str]) -> AnnotationModel:
+    downloaded = [f"downloaded from {origin['url']}, sha256 {origin['sha256']}"] if origin else []
     annotator = CellTypist().given(
         parts.classes, parts.weights, parts.offset, parts.mean, parts.scale, joint=parts.joint
     )
@@ -80,10 +84,13 @@ def _model(parts: Parts, where: str, problems: list[str]) -> AnnotationModel:
             n_genes=len(parts.features),
             values={"where": f"the data that CellTypist learned from ({where})", "kind": "log1p"},
             genes=to_json(gene_names.look(parts.features)),
-            notes=[f"converted from CellTypist ({where}{', ' + date if date else ''}), trained by {parts.trained_by}"],
+            notes=[
+                f"converted from CellTypist ({where}{', ' + date if date else ''}), trained by {parts.trained_by}",
+                *downloaded,
+            ],
             problems=problems,
             uncalibrated=UNCALIBRATED,
-            converted_from={"source": where, "trained_by": parts.trained_by, **parts.description},
+            converted_from={"source": where, "trained_by": parts.trained_by, **parts.description, **origin},
         ),
         evaluation=None,
         annotator=annotator,

@@ -10,6 +10,7 @@ from sc_annotate._data.addresses import is_url
 from sc_annotate._data.download import MODEL, check_sha256, fetch, sha256_of
 from sc_annotate.annotation.read_model import read_model
 from sc_annotate.errors import InputError, ModelFileError
+from sc_annotate.interop.celltypist_hub import PREFIX
 from sc_annotate.interop.shared_models import look_up
 
 if TYPE_CHECKING:
@@ -23,10 +24,16 @@ def load(
     registry: str | os.PathLike[str] | None = None,
     refresh: bool = False,
 ) -> AnnotationModel:
-    """The model in a file, at an address, or of a name in a registry; checked, and nothing in it executed."""
+    """The model in a file, at an address, of a name in a registry or of CellTypist; checked, and nothing in it executed."""
     if not isinstance(source, str | os.PathLike):
         raise InputError(f"source must be a path, an address or the name of a model, not {type(source).__name__}.")
     wanted, where = check_sha256(sha256), source
+    if isinstance(source, str) and source.startswith(PREFIX):
+        if registry is not None:
+            raise InputError(f"registry: {source!r} is a name in CellTypist's own list. Leave registry out.")
+        from sc_annotate.annotation.load_celltypist import load_celltypist
+
+        return load_celltypist(source, sha256=wanted, refresh=refresh)
     if registry is not None:
         shared = look_up(str(source), registry)
         if wanted not in (None, shared.sha256):
@@ -43,9 +50,9 @@ def load(
         raise ModelFileError(
             f"{str(where)!r} is another file than the requested one: its sha256 is {found}, not {wanted}."
         )
-    if registry is None and not Path(where).suffix and not Path(where).exists():
+    if registry is None and Path(where).suffix in ("", ".pkl") and not Path(where).exists():
         raise ModelFileError(
             f"there is no model file {str(where)!r}. A name of a shared model needs its list: "
-            f"sca.load({str(where)!r}, registry=...)."
+            f"sca.load({str(where)!r}, registry=...). A model that CellTypist publishes: {PREFIX + Path(where).name!r}."
         )
     return read_model(where)

@@ -100,6 +100,7 @@ def _uns(query: Query, model: AnnotationModel, prediction: Prediction, request: 
             "genes": provenance.genes,
             "notes": provenance.notes,
             "versions": provenance.versions,
+            **_origin(provenance.converted_from),
         },
         **trusted(model, prediction, request.ask),
         **kept_coefficients(model),
@@ -122,6 +123,12 @@ def _params(query: Query, model: AnnotationModel, request: AnnotateRequest) -> d
             name: sanitize(getattr(ask.trust, name)) for name in ("false_positive_rate", "check_quality", "min_overlap")
         },
     }
+
+
+def _origin(found: dict[str, Any] | None) -> dict[str, Any]:
+    """Which file a converted model was made from: of its description, which may have any keys, those that we know."""
+    known = ("source", "trained_by", "url", "sha256", "version", "date", "published")
+    return {} if found is None else {"converted_from": {key: found[key] for key in known if key in found}}
 
 
 def categorical(codes: NDArray[Any], names: Sequence[str] | NDArray[np.str_]) -> Any:

@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     annotate.add_argument("query", help="cells to annotate (.h5ad)")
     annotate.add_argument("output", help="file to write (.h5ad); never the query itself")
     source = annotate.add_mutually_exclusive_group()
-    source.add_argument("--model", help="a fitted model (.safetensors), or its https address")
+    source.add_argument("--model", help="a fitted model (.safetensors), its https address, or celltypist:NAME")
     source.add_argument("--reference", help="labelled cells (.h5ad)")
     _training_options(annotate, required=False)
     annotate.add_argument("--layer", help="layer of the query")
@@ -83,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     perturb.add(commands)
 
     info = commands.add_parser("info", help="show the card of a model file")
-    info.add_argument("model", help="a fitted model (.safetensors), or its https address")
+    info.add_argument("model", help="a fitted model (.safetensors), its https address, or celltypist:NAME")
     info.set_defaults(run=_info)
 
     list_methods.add(commands)

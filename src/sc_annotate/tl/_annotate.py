@@ -62,7 +62,8 @@ def annotate(
     adata
         Cells to be annotated, cells x genes; in memory or backed.
     reference
-        Labelled cells; or a fitted model (:func:`fit_annotator`); or the path or https address of a saved one. Without it,
+        Labelled cells; or a fitted model (:func:`fit_annotator`); or the path or https address of a saved one; or
+        ``"celltypist:NAME"``, a model that CellTypist publishes (:func:`sc_annotate.models.available` lists them). Without it,
         the labelled cells of `adata` (`labels_key`) are the reference for those without a label. With a fitted model, every
         argument that says how to fit one is refused.
     labels_key

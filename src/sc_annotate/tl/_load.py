@@ -30,9 +30,11 @@ def load(
     Parameters
     ----------
     source
-        Path of a ``.safetensors`` file; its https address; or, with `registry`, the name of a model.
+        Path of a ``.safetensors`` file; its https address; with `registry`, the name of a model; or
+        ``"celltypist:Immune_All_Low.pkl"``, a model that CellTypist publishes (:func:`sc_annotate.models.available` lists them):
+        it is downloaded, read without running the pickle, converted as by :func:`convert_celltypist`, and cached.
     sha256
-        Checksum that the file must have, 64 hexadecimal digits. Without it, the one of a downloaded file is logged, to be
+        Checksum that the file must have, 64 hexadecimal digits; of a model of CellTypist, that of its pickle. Without it, the one of a downloaded file is logged, to be
         passed from then on. An address that is http and not https needs it.
     registry
         A list of shared models, as path or https address: a text file with lines ``name sha256 address``, where an address
@@ -57,10 +59,11 @@ def load(
     Examples
     --------
     >>> import sc_annotate as sca
-    >>> sca.load("pbmc.pkl")
+    >>> sca.load("pbmc.pkl")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     ...
-    sc_annotate.errors.ModelFileError: there is no model file 'pbmc.pkl'.
+    sc_annotate.errors.ModelFileError: there is no model file 'pbmc.pkl'. ...
     >>> model = sca.load("pbmc", registry="https://lab.example/models.txt")  # doctest: +SKIP
+    >>> model = sca.load("celltypist:Immune_All_Low.pkl")  # doctest: +SKIP
     """
     return loading.load(source, sha256=sha256, registry=registry, refresh=refresh)
