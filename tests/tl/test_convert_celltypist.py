@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import anndata as ad
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.preprocessing import StandardScaler
@@ -225,6 +226,35 @@ def test_the_genes_behind_the_calls(small: AnnData, file: Path) -> None:
         return model.annotator.log_odds(Y)[np.arange(len(Y)), codes]
 
     assert (odds(X) - odds(without)).mean() > 2 * (odds(X) - odds(others)).mean()
+
+
+def test_the_evidence_needs_no_model(small: AnnData, file: Path, tmp_path: Path) -> None:
+    """Values beyond ten standard deviations, and sigmoids that are 0 in all digits, are as in the model itself."""
+    model = sca.tl.convert_celltypist(file, trust_pickle=True)
+    X = small.X.toarray()
+    most = model.annotator.limits()
+    assert (X > most).any(), "no value is limited, and nothing is tested"
+    small.X = csr_matrix(X)
+    sca.tl.annotate(small, model)
+    small.write_h5ad(tmp_path / "a.h5ad")
+    tables = []
+    for adata in (small, ad.read_h5ad(tmp_path / "a.h5ad")):
+        for with_model in (None, model):
+            sca.tl.evidence(adata, model=with_model, n_genes=20)
+            assert adata.uns["annotation"]["evidence"]["agreement"] == 1
+            tables.append(sca.get.evidence(adata))
+    for table in tables[1:]:
+        assert table["gene"].tolist() == tables[0]["gene"].tolist()
+        np.testing.assert_allclose(table["contribution"], tables[0]["contribution"], rtol=1e-4, atol=1e-5)
+
+
+def test_evidence_where_every_sigmoid_is_zero(small: AnnData) -> None:
+    found = parts(small)
+    found["Model"].intercept_ = found["Model"].intercept_ - 1e4
+    kept = SimpleNamespace(classifier=found["Model"], scaler=found["Scaler_"], description={})
+    sca.tl.annotate(small, sca.tl.convert_celltypist(kept))
+    sca.tl.evidence(small)
+    assert small.uns["annotation"]["evidence"]["agreement"] > 0.99
 
 
 def test_a_cell_that_no_type_fits_is_not_confident(small: AnnData) -> None:

@@ -47,6 +47,18 @@ def normalise(p: NDArray[Any]) -> NDArray[np.float32]:
     return np.divide(p, total, out=uniform, where=total > 0).astype(np.float32)
 
 
+def ordered(P: NDArray[np.float32], score: NDArray[Any]) -> NDArray[np.float32]:
+    """The probabilities, the largest of each row being that of the largest score.
+
+    Sigmoids that are 0 or 1 in all digits are ordered by their scores: the largest becomes one bit larger. `P` is changed.
+    """
+    if len(P):
+        rows, best = np.arange(len(P)), score.argmax(axis=1)
+        tied = P.argmax(axis=1) != best
+        P[rows[tied], best[tied]] = np.nextafter(P[tied].max(axis=1), np.float32(2))
+    return P
+
+
 @dataclass
 class LinearAnnotator(Annotator):
     """Base of the linear annotators: a subclass writes ``fit``, which ends in :meth:`_set`."""
@@ -96,6 +108,10 @@ class LinearAnnotator(Annotator):
         """Coefficients (classes x genes) and intercept of :meth:`decision`; a subclass with another one gives its own."""
         need_fitted(self, "coef_")
         return self.coef_, self.intercept_
+
+    def limits(self) -> NDArray[np.float32] | None:
+        """The value of each gene above which it counts no more, none below 0; None where there are no such limits."""
+        return None
 
     def gene_evidence(self, X: Matrix, codes: ArrayLike) -> Matrix:
         """How much each gene pushed each cell towards a type: slope of the log-odds times the gene's value.

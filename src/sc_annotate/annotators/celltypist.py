@@ -12,7 +12,7 @@ from scipy.special import expit, softmax
 
 from sc_annotate._core.arguments import need_count, need_positive
 from sc_annotate._core.stored_arrays import Stored
-from sc_annotate.annotators._linear import LinearAnnotator, two_columns
+from sc_annotate.annotators._linear import LinearAnnotator, ordered, two_columns
 from sc_annotate.annotators._moments import as_dense, mean_and_sd
 from sc_annotate.annotators._stored import rebuild
 from sc_annotate.annotators.checks import check_fit, check_predict, need_fitted
@@ -138,6 +138,11 @@ class CellTypist(LinearAnnotator):
         coef = self.weights_ / self.scale_
         return coef.astype(np.float32), (self.offset_ - coef @ self.mean_).astype(np.float32)
 
+    def limits(self) -> NDArray[np.float32] | None:
+        """The value of each gene at ten standard deviations above its mean."""
+        need_fitted(self, "mean_")
+        return (self.mean_ + CLIP * self.scale_).astype(np.float32)
+
     def _clipped(self, X: Matrix) -> Any:
         """Values in float64, at most 10 standard deviations above the mean; sparse stays sparse.
 
@@ -175,12 +180,7 @@ class CellTypist(LinearAnnotator):
         """
         odds = self.log_odds(X)
         P = (softmax(odds, axis=1) if self.joint else shared_out(expit(odds))).astype(np.float32)
-        if len(P):
-            # Sigmoids that are 0 or 1 in all digits are ordered by their log-odds: the largest becomes one bit larger.
-            rows, best = np.arange(len(P)), odds.argmax(axis=1)
-            tied = P.argmax(axis=1) != best
-            P[rows[tied], best[tied]] = np.nextafter(P[tied].max(axis=1), np.float32(2))
-        return P
+        return ordered(P, odds)
 
     def gene_evidence(self, X: Matrix, codes: ArrayLike) -> Matrix:
         """How much each gene pushed each cell towards a type, its value clipped as in the scores."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from scipy.sparse import csr_array, issparse
 
-from sc_annotate.annotators._linear import LinearAnnotator
+from sc_annotate.annotators._linear import LinearAnnotator, ordered
+from sc_annotate.annotators.checks import check_predict
 from sc_annotate.errors import MethodError
 
 if TYPE_CHECKING:
@@ -21,6 +23,36 @@ if TYPE_CHECKING:
 @dataclass
 class StoredSoftmax(LinearAnnotator):
     """Scores become probabilities by a softmax."""
+
+    most_: ClassVar[NDArray[np.float32] | None] = None
+    """The value of each gene above which it counts no more."""
+
+    def limits(self) -> NDArray[np.float32] | None:
+        """The value of each gene above which it counts no more, or None."""
+        return self.most_
+
+    def _limited(self, X: Matrix) -> Any:
+        matrix: Any = check_predict(X, self.coef_.shape[1])
+        if self.most_ is None:
+            return matrix
+        if not issparse(matrix):
+            return np.minimum(matrix, self.most_)
+        # A zero that is not stored lies below every limit.
+        data = np.minimum(matrix.data, self.most_[matrix.indices])
+        return csr_array((data, matrix.indices, matrix.indptr), shape=matrix.shape)
+
+    def decision(self, X: Matrix) -> NDArray[np.float32]:
+        """Scores before the link, cells x classes."""
+        return super().decision(self._limited(X))
+
+    def predict_proba(self, X: Matrix) -> NDArray[np.float32]:
+        """Probabilities, cells x types, float32; the largest is that of the largest score where values have limits."""
+        P = super().predict_proba(X)
+        return P if self.most_ is None else ordered(P, self.decision(X))
+
+    def gene_evidence(self, X: Matrix, codes: ArrayLike) -> Matrix:
+        """How much each gene pushed each cell towards a type, its value limited as in the scores."""
+        return super().gene_evidence(self._limited(X), codes)
 
     def fit(
         self,
@@ -42,10 +74,15 @@ class StoredSigmoids(StoredSoftmax):
     link = "sigmoid"
 
 
-def stored_coefficients(coef: ArrayLike, intercept: ArrayLike, classes: ArrayLike, *, link: str) -> LinearAnnotator:
-    """A model with these coefficients (types x genes), intercept and types."""
+def stored_coefficients(
+    coef: ArrayLike, intercept: ArrayLike, classes: ArrayLike, *, link: str, limits: ArrayLike | None = None
+) -> LinearAnnotator:
+    """A model with these coefficients (types x genes), intercept, types, and limits of the genes' values."""
     kind: Any = StoredSigmoids if link == "sigmoid" else StoredSoftmax
     model: LinearAnnotator = kind()
+    if limits is not None:
+        # One object differs from its class here.
+        vars(model).update(most_=np.asarray(limits, dtype=np.float32))
     model.classes_ = np.asarray(classes).astype(str)
     model.coef_ = np.ascontiguousarray(coef, dtype=np.float32)
     model.intercept_ = np.ascontiguousarray(intercept, dtype=np.float32)

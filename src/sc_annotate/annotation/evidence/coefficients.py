@@ -52,6 +52,10 @@ def kept_coefficients(model: AnnotationModel) -> dict[str, Any]:
         "input": model.input,
         "names": _lists(model.names),
     }
+    # Methods of other packages may have none.
+    limits = getattr(model.annotator, "limits", None)
+    if limits is not None and (most := limits()) is not None:
+        entry["limits"] = np.asarray(most, dtype=np.float32)
     if model.panel is not None:
         entry["panel"] = _lists(model.panel)
     return {"coefficients": entry}
@@ -110,7 +114,7 @@ def evidence_model(adata: AnnData, key: str, stored: dict[str, Any], model: Any)
     classes = np.array([str(c) for c in stored["classes"]])
     values = np.asarray(kept["values"], dtype=np.float32)
     return EvidenceModel(
-        stored_coefficients(values.T, kept["intercept"], classes, link=str(kept["link"])),
+        stored_coefficients(values.T, kept["intercept"], classes, link=str(kept["link"]), limits=kept.get("limits")),
         classes,
         _names(kept["names"]),
         np.asarray(kept["means"], dtype=np.float32),
