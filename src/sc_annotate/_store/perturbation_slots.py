@@ -8,7 +8,7 @@ import numpy as np
 
 from sc_annotate._core.codec import sanitize
 from sc_annotate._data.obs import with_tables
-from sc_annotate._store.slots import result_name
+from sc_annotate._store.slots import one_at_a_time, result_name
 from sc_annotate.errors import StorageError
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def check_writable(adata: AnnData, key: str) -> None:
         )
 
 
+@one_at_a_time
 def write(
     adata: AnnData,
     key: str,
@@ -112,7 +113,7 @@ def read_uns(adata: AnnData, key: str) -> dict[str, Any]:
     result_name(key)
     stored = adata.uns.get(key)
     if not isinstance(stored, dict) or not _ours(stored):
-        have = [name for name, value in adata.uns.items() if _ours(value)]
+        have = [name for name, value in list(adata.uns.items()) if _ours(value)]
         raise StorageError(
             f"adata.uns has no predicted perturbations {key!r}; there are: {', '.join(map(repr, have)) or 'none'}. "
             "Run `sca.tl.predict_perturbation(adata, ...)` first."

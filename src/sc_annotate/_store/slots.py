@@ -1,11 +1,20 @@
-"""The only module that knows where results are kept in an AnnData."""
+"""The only module that knows where results are kept in an AnnData, and that one thread at a time changes them."""
 
 from __future__ import annotations
 
+import os
+import threading
 from dataclasses import dataclass
-from typing import Any, Final
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 from sc_annotate.errors import StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 SCHEMA: Final = 1
 """Number of the storage layout; raised when a slot changes its meaning."""
@@ -24,6 +33,29 @@ STATUSES: Final = (CONFIDENT, AMBIGUOUS, UNFAMILIAR, LOW_QUALITY, GIVEN)
 
 REASONS: Final = ("empty", "doublet", "ambient")
 """Why a cell is of low quality, the strongest first."""
+
+
+_LOCKS: dict[int, Any] = {}
+"""Of each process: one that is forked while a thread writes would wait forever for its parent's."""
+
+
+def lock() -> Any:
+    """Held while results are checked and written: what one thread adds to a table, another must not write over.
+
+    One for all objects, as views and shallow copies share what they hold.
+    """
+    return _LOCKS.setdefault(os.getpid(), threading.RLock())
+
+
+def one_at_a_time(function: Callable[P, R]) -> Callable[P, R]:
+    """A function that changes results; threads wait for each other."""
+
+    @wraps(function)
+    def alone(*args: P.args, **kwargs: P.kwargs) -> R:
+        with lock():
+            return function(*args, **kwargs)
+
+    return alone
 
 
 def result_name(key: Any) -> str:

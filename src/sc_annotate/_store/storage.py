@@ -9,7 +9,7 @@ import numpy as np
 
 from sc_annotate._core.codec import sanitize
 from sc_annotate._data.obs import in_memory, obs_of
-from sc_annotate._store.slots import SCHEMA, Slots, result_name
+from sc_annotate._store.slots import SCHEMA, Slots, one_at_a_time, result_name
 from sc_annotate.errors import StorageError
 
 if TYPE_CHECKING:
@@ -113,6 +113,7 @@ def is_result(stored: Any) -> bool:
     return _schema(in_memory(stored)) is not None
 
 
+@one_at_a_time
 def write(adata: AnnData, key: str, annotation: Annotation) -> None:
     """Store an annotation; columns of an earlier one under the same key go."""
     check_writable(adata, key, list(annotation.obs))
@@ -183,7 +184,7 @@ def read_uns(adata: AnnData, key: str) -> dict[str, Any]:
     stored = in_memory(adata.uns.get(check_key(key).uns))
     number = _schema(stored)
     if number is None:
-        have = [name for name, value in adata.uns.items() if _schema(value) is not None]
+        have = [name for name, value in list(adata.uns.items()) if _schema(value) is not None]
         if Slots(key).model in adata.obs:
             raise StorageError(
                 f"adata.obs has the columns of {key!r}, but adata.uns[{key!r}] is gone, as `ad.concat` leaves it: what the "
@@ -210,6 +211,7 @@ def model_ids(adata: AnnData, key: str) -> list[str]:
     return sorted({str(v) for v in column.dropna().unique()})
 
 
+@one_at_a_time
 def add_columns(
     adata: AnnData,
     key: str,

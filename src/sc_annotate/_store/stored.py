@@ -49,7 +49,7 @@ def read_annotation(adata: AnnData, key: str) -> pd.DataFrame:
 
 def result_keys(adata: AnnData) -> list[str]:
     """Names of the annotations in an object, also of those whose metadata in ``uns`` was lost."""
-    found = [str(name) for name, stored in adata.uns.items() if is_result(stored)]
+    found = [str(name) for name, stored in list(adata.uns.items()) if is_result(stored)]
     left = [str(name).removesuffix("_model") for name in adata.obs if str(name).endswith("_model")]
     columns = {str(name) for name in adata.obs}
     return [*found, *(name for name in left if {name, f"{name}_confidence"} <= columns and name not in found)]
@@ -210,7 +210,7 @@ def read_disagreements(adata: AnnData, key: str) -> pd.DataFrame:
     methods = method_names(adata, key)
     slot = Slots(key).disagrees
     if not methods:
-        have = [name for name in adata.uns if method_names(adata, name)]
+        have = [name for name in list(adata.uns) if method_names(adata, name)]
         found = f"there are: {', '.join(map(repr, have))}" if have else "there is none"
         raise StorageError(
             f"adata.uns[{key!r}] is the result of one method, no consensus ({found}). Name one with key=, or make one: "

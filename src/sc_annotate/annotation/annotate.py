@@ -12,7 +12,7 @@ from sc_annotate._data.matrix import check_adata
 from sc_annotate._data.obs import with_tables
 from sc_annotate._data.read import open_counts, open_input
 from sc_annotate._store import storage
-from sc_annotate._store.slots import TOP_K
+from sc_annotate._store.slots import TOP_K, lock
 from sc_annotate.annotation.block import largest
 from sc_annotate.annotation.fitting import Query, fit_across, fit_within
 from sc_annotate.annotation.model import AnnotationModel
@@ -56,12 +56,17 @@ def annotate(adata: AnnData, reference: Any, request: AnnotateRequest) -> None:
     else:
         results = _annotate_by_several(adata, source, request, methods, coarser)
     keep = request.ask.store_proba
-    for name, result in results.items():
+    for result in results.values():
         if isinstance(result.proba, np.ndarray) and keep != "all":
             # A consensus is made from all of them.
             result.proba = largest(result.proba, TOP_K) if keep == "topk" else None
             result.uns["proba"] = keep or "none"
-        storage.write(target, name, result)
+    with lock():
+        # Another thread may have taken a name meanwhile.
+        for name, result in results.items():
+            storage.check_writable(target, name, list(result.obs))
+        for name, result in results.items():
+            storage.write(target, name, result)
 
 
 def _reference(adata: AnnData, reference: Any, request: AnnotateRequest) -> Any:

@@ -8,7 +8,7 @@ import numpy as np
 
 from sc_annotate._core.codec import sanitize
 from sc_annotate._core.settings import logger
-from sc_annotate._store.slots import result_name
+from sc_annotate._store.slots import lock, result_name
 from sc_annotate._vocabulary.conditions import names_of
 from sc_annotate.errors import StorageError
 from sc_annotate.metrics import auroc
@@ -80,8 +80,11 @@ def interactions(profiles: AnnData, predictions: Any, key_added: str, request: I
     }
     if significant.any():
         result["curves"] = _curves(found, predicted, significant, np.isfinite(z))
-    # The whole mapping, so that a view becomes an object of its own without a warning.
-    profiles.uns = {**profiles.uns, key_added: sanitize(result, where=f"uns[{key_added!r}]")}
+    entry = sanitize(result, where=f"uns[{key_added!r}]")
+    with lock():
+        _check_writable(profiles, key_added)
+        # The whole mapping, so that a view becomes an object of its own without a warning.
+        profiles.uns = {**profiles.uns, key_added: entry}
 
 
 def _check_writable(profiles: AnnData, key: str) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from sc_annotate._core.codec import sanitize
 from sc_annotate._data.matrix import check_adata
 from sc_annotate._data.obs import check_column, obs_of
-from sc_annotate._store.slots import SCHEMA
+from sc_annotate._store.slots import SCHEMA, lock
 from sc_annotate._store.storage import check_key, is_label_map
 from sc_annotate._vocabulary.terms.map_names import map_names
 from sc_annotate._vocabulary.terms.open_ontology import open_ontology
@@ -49,10 +49,12 @@ def store_terms(adata: AnnData, column_of_labels: str, request: TermsRequest) ->
         "n_cells_unmapped": int((term == UNKNOWN).sum()),
         "table": table,
     }
-    obs = obs_of(adata).copy()
-    obs[column] = pd.Categorical(term, categories=sorted(set(term.tolist())))
-    adata.obs = obs
-    adata.uns[entry] = sanitize(provenance, where=f"uns[{entry!r}]")
+    stored = sanitize(provenance, where=f"uns[{entry!r}]")
+    ids_of_cells = pd.Categorical(term, categories=sorted(set(term.tolist())))
+    with lock():
+        _check_free(adata, column, entry)
+        adata.obs = obs_of(adata).assign(**{column: ids_of_cells})
+        adata.uns[entry] = stored
 
 
 def _check_free(adata: AnnData, column: str, entry: str) -> None:
