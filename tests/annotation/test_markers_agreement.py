@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from scipy.special import ndtri
 
+from sc_annotate._vocabulary.terms.ontology import Ontology
 from sc_annotate.annotation.markers.agreement import AGREEMENTS, cell_agreement, compare
-from sc_annotate.annotation.markers.lists_of_labels import lists_of_labels, plain_name
+from sc_annotate.annotation.markers.lists_of_labels import lists_of_labels
 from sc_annotate.errors import LabelError
 
 
@@ -31,11 +32,59 @@ def test_labels_are_compared_by_the_mean_difference(shift: float, together: str)
     assert found.shares.sum() == pytest.approx(1)
 
 
-def test_lists_are_matched_by_plain_names() -> None:
-    assert plain_name("CD4+ T cells") == plain_name("CD4 T cell") == "cd4 t"
-    usable = np.array(["B cell", "NK cells", "nk"])
-    # Two lists have one plain name, so that neither is chosen.
-    assert lists_of_labels(["B cells", "NK"], usable, usable, {}) == {"B cells": 0}
-    assert lists_of_labels(["B cells", "NK"], usable, usable, {"NK": "nk"}) == {"B cells": 0, "NK": 2}
+def _own(
+    labels: list[str], usable: list[str], types: dict[str, str] | None = None, terms: list[str] | None = None
+) -> dict:
+    names, every = np.array(usable, dtype=str), np.array([*usable, "left out"])
+    ids = np.array(terms or [""] * len(usable), dtype=str)
+    found = lists_of_labels(labels, names, ids, every, types or {})
+    return {label: (usable[own.place], own.how) for label, own in found.items()}
+
+
+def test_lists_are_matched_by_names() -> None:
+    usable = ["B cell", "NK cells", "nk"]
+    # Two lists have one spelling, so that neither is chosen.
+    assert _own(["B cells", "NK"], usable) == {"B cells": ("B cell", "spelling")}
+    assert _own(["B cells", "NK"], usable, {"NK": "nk"}) == {"B cells": ("B cell", "spelling"), "NK": ("nk", "types")}
     with pytest.raises(LabelError, match="too few genes"):
-        lists_of_labels(["B"], usable[:1], usable, {"B": "nk"})
+        _own(["B"], ["B cell"], {"B": "left out"})
+    with pytest.raises(LabelError, match="does not exist"):
+        _own(["B"], ["B cell"], {"B": "nk"})
+
+
+@pytest.mark.parametrize(
+    ("label", "name"),
+    [
+        ("CD4+ T cells", "CD4 T cell"),
+        ("NK cells", "natural killer cell"),
+        ("natural_killer_cells", "NK"),
+        ("B CELLS", "B cell"),
+        ("B", "b-cells"),
+        ("Tregs", "regulatory T cell"),
+        ("pDC", "Plasmacytoid dendritic cells"),
+        ("Monocytes, CD14+", "CD14+ monocyte"),
+        ("Нейроны", "нейроны"),
+    ],
+)
+def test_one_meaning_under_two_names(label: str, name: str) -> None:
+    assert _own([label, "other"], [name, "another"]) == {label: (name, "spelling")}
+
+
+@pytest.mark.parametrize(
+    ("label", "name"),
+    [("CD4- T cell", "CD4+ T cell"), ("CD16low monocyte", "CD16 monocyte"), ("memory B cell", "B cell")],
+)
+def test_what_changes_the_meaning_is_not_dropped(label: str, name: str) -> None:
+    assert _own([label, "same"], [name, "same"]) == {"same": ("same", "name")}
+
+
+def test_synonyms_of_the_ontology(monkeypatch: pytest.MonkeyPatch) -> None:
+    small = Ontology(
+        ids=np.array(["CL:1", "CL:2", "CL:3"]),
+        names=np.array(["cell", "erythrocyte", "platelet"]),
+        parents=[np.array([], dtype=np.intp), np.array([0]), np.array([0])],
+        synonyms={"CL:2": [("red blood cell", "exact")], "CL:3": [("thrombocyte", "exact")]},
+    )
+    monkeypatch.setattr(Ontology, "from_guide", classmethod(lambda _: small))
+    found = _own(["Erythrocytes", "thrombocyte", "x"], ["red blood cell", "list 7", "y"], terms=["", "CL:3", ""])
+    assert found == {"Erythrocytes": ("red blood cell", "ontology"), "thrombocyte": ("list 7", "ontology")}

@@ -66,7 +66,7 @@ FITTED: dict[str, Entry] = {
         "method_kwargs": {},
         "batch_key": "batch",
         "n_top_genes": 2000,
-        "min_cells": None,
+        "min_cells": 2,
         "max_cells": 30_000,
         "cv": 1,
     }.items()

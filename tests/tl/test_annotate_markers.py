@@ -255,14 +255,17 @@ def test_support_counts(pbmc: AnnData) -> None:
     np.testing.assert_allclose(read_markers(table).weights, [np.log2(3), 1, np.log2(3)])
 
 
-def test_types_without_genes_are_left_out_and_named(pbmc: AnnData) -> None:
+def test_types_without_genes_are_left_out_and_named(pbmc: AnnData, caplog: pytest.LogCaptureFixture) -> None:
     sca.tl.annotate_markers(pbmc, LISTS | {"Neuron": ["SNAP25", "RBFOX3"]})
     stored = pbmc.uns["annotation"]
     assert "Neuron" not in list(stored["classes"])
     table = stored["markers"]["table"].set_index("type")
     assert not table.loc["Neuron", "used"]
     assert table.loc["Neuron", "n_genes_in_adata"] == 0
-    assert any("Neuron" in note for note in stored["input"]["notes"])
+    first = caplog.messages[0]
+    assert first == stored["input"]["problems"][0]
+    assert first.startswith("1 list was left out, as none of its genes is in adata: 'Neuron'")
+    assert "cells of this type go to other types" in first
 
 
 def test_where_the_values_are_does_not_matter(pbmc: AnnData, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import anndata as ad
@@ -117,6 +118,26 @@ def test_names_are_matched(query: AnnData) -> None:
     matched = dict(zip(found["labels"], found["list_of_label"], strict=True))
     assert matched == {"b cell CD19": "B Cells (CD19+)", "CD56+ NK": "cd56 nk", "Dendritic": "Dendritic"}
     assert set(found["unmatched"]) == set(query.obs["annotation"].astype(str)) - set(matched)
+
+
+def test_a_warning_where_most_labels_have_no_list(query: AnnData, caplog: pytest.LogCaptureFixture) -> None:
+    few = {"CD19+ B": ["CD79A"], "T cells": ["CD3D", "CD3E"], "No such": ["ALB_X"], "monocytes": ["LYZ"]}
+    sca.tl.markers_agree(query, markers=few)
+    (said,) = [text for text in caplog.messages if "no list" in text]
+    missing = query.obs["annotation_markers_agree"].isna().to_numpy()
+    labels = query.obs["annotation"].astype(str)
+    n, of, cells = map(int, re.match(r"(\d+) of (\d+) labels \((\d+) cells\)", said).groups())
+    assert (n, of, cells) == (labels[missing].nunique(), labels.nunique(), missing.sum())
+    assert all(repr(label) in said for label in labels[missing].unique())
+    assert "Lists without a label: 'T cells', 'monocytes'" in said
+    assert any("'No such'" in text for text in caplog.messages)
+    assert query.uns["annotation"]["markers_agree"]["matched_by"].tolist() == ["name"]
+
+
+def test_no_warning_where_most_labels_have_a_list(query: AnnData, caplog: pytest.LogCaptureFixture) -> None:
+    labels = query.obs["annotation"].astype(str).unique()
+    sca.tl.markers_agree(query, markers={label: [query.var_names[i]] for i, label in enumerate(labels)})
+    assert not any("no list" in text for text in caplog.messages)
 
 
 @pytest.mark.slow

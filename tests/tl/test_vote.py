@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import anndata as ad
 import numpy as np
+import pandas as pd
 import pytest
 
 import sc_annotate as sca
@@ -81,3 +82,14 @@ def test_bad_input(query: AnnData) -> None:
     with pytest.raises(StorageError, match="not written by sc_annotate"):
         sca.tl.vote(query, "louvain")
     assert (query.obs["annotation_voted"] == "mine").all()
+
+
+@pytest.mark.parametrize("column", ["annotation", "annotation_voted", "annotation_model", "annotation_status"])
+def test_a_vote_by_the_result_itself_is_refused(pair: tuple[AnnData, AnnData], column: str) -> None:
+    reference, query = pair
+    sca.tl.annotate(query, reference, "cell_type", method="nearest_centroid", cv=0)
+    sca.tl.vote(query, "louvain")
+    before = query.obs.copy()
+    with pytest.raises(InputError, match=rf"'{column}'.*part of the result 'annotation' itself.*'leiden'"):
+        sca.tl.vote(query, column)
+    pd.testing.assert_frame_equal(query.obs, before)

@@ -157,7 +157,10 @@ def fit_across(
     training = read_training(reference, found, cells, theirs, wanted=wanted, columns=columns)
     problems = list(shared.problems)
     if n := same_cells(adata, query, reference, found):
-        problems.append(f"{n:,} cells of adata are also in the reference; their labels are no independent evidence")
+        are = "cell of adata is" if n == 1 else "cells of adata are"
+        problems.append(
+            f"{n:,} {are} also in the reference; {'its label is' if n == 1 else 'their labels are'} no independent evidence"
+        )
     return learn(training, fit), Query(
         adata, own, replace(query, notes=[*query.notes, *shared.notes]), problems=problems
     )

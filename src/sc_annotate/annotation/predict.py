@@ -86,9 +86,13 @@ def predict(query: Query, model: AnnotationModel, ask: PredictRequest, *, counts
             f"only {n_shared:,} of the model's {n_genes:,} genes are in adata; the others are taken at their "
             "reference mean and are no evidence for any type. Keep all genes in adata, or fit the model on the shared ones."
         )
-    if gathered.zero.any():
+    # Cells that were labelled already keep their labels.
+    zero = np.zeros_like(gathered.zero)
+    zero[query.rows] = gathered.zero[query.rows]
+    if n := int(zero.sum()):
         problems.append(
-            f"{int(gathered.zero.sum()):,} cells have no value in any of the model's genes; their labels mean nothing"
+            f"{n:,} cell{' has' if n == 1 else 's have'} no value in any of the model's genes; "
+            f"{'its label means' if n == 1 else 'their labels mean'} nothing"
         )
     low, quality, remarks = _quality(query, gathered, task, counts, needed=bool(ask.trust.check_quality))
     unfamiliarity, p_familiar, more = _out_of_distribution(
@@ -103,7 +107,7 @@ def predict(query: Query, model: AnnotationModel, ask: PredictRequest, *, counts
         p_familiar=p_familiar,
         n_shared=n_shared,
         matched_by=aligned.shared.how,
-        zero_cells=gathered.zero,
+        zero_cells=zero,
         low_quality=low,
         quality=quality,
         notes=[*query.found.notes, *aligned.shared.notes, *aligned.scale.notes],

@@ -36,8 +36,14 @@ def store_vote(adata: AnnData, groupby: str, key: str, request: VoteRequest) -> 
     """Store the label that each cluster votes for."""
     import pandas as pd
 
-    read_uns(adata, key)
+    stored = read_uns(adata, key)
     columns = read_annotation(adata, key)
+    own = {str(name) for name in stored.get("written", ())} | set(Slots(key).obs)
+    if isinstance(groupby, str) and groupby in own and groupby in adata.obs:
+        raise InputError(
+            f"adata.obs[{groupby!r}] (groupby) is part of the result {key!r} itself, so a vote in its groups would tell nothing. "
+            "Name a column of clusters, such as 'leiden'."
+        )
     groups = check_column(adata, groupby, argument="groupby")
     if groups.isna().any():
         raise InputError(

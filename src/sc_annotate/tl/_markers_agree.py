@@ -56,9 +56,10 @@ def markers_agree(
     %(key)s
     %(markers)s
     types
-        Which list a label belongs to: label to name of a list. Others are matched by equal names, then by names that
-        differ in case, punctuation, plurals and the word "cell" only. Labels without a list are stored as ``unmatched``,
-        and their cells left out.
+        Which list a label belongs to: label to name of a list. Others are matched by equal names, then by their spelling
+        (case, punctuation, plurals, the word "cell", abbreviations such as "NK"), then, where the Cell Ontology is
+        installed, by meaning the same term, as :func:`map_labels` finds it. Labels without a list are stored as
+        ``unmatched``, and their cells left out; a warning says so where these are most labels.
     groupby
         Column of ``obs``: labels are compared in each of its groups (clusters, samples) as well.
     %(markers_request)s
@@ -77,7 +78,8 @@ def markers_agree(
         ``table``: a row for each label (and group), contradicted ones first: ``type``, ``group`` ("" for all cells),
         ``list``, ``n_cells``, shares of cells that agree and contradict with 95 % intervals (Wilson), ``score`` of the own
         list, ``rival`` and ``score_rival``, their ``difference`` with a 95 % interval (``low``, ``high``), and the
-        ``agreement``. ``scores``: mean scores, ``labels`` x ``lists``. ``unmatched``: labels without a list. ``notes``.
+        ``agreement``. ``scores``: mean scores, ``labels`` x ``lists``. ``matched_by``: how the list of each of
+        `labels` was found. ``unmatched``: labels without a list. ``notes``.
 
     Raises
     ------

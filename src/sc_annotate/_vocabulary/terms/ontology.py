@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
+import re
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from sc_annotate._vocabulary.terms.sources import Terms
+
+
+_ID = re.compile(r"[A-Za-z_]+[:_]\d+")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -193,7 +196,8 @@ class Ontology:
             return current
         if term in self.retired:
             raise InputError(f"{term!r} is obsolete in {self!r}, and nothing in it replaces it. Choose another term.")
-        near = difflib.get_close_matches(str(term), list(self._place), n=3) or self.near(str(term))
+        # An id of a similar spelling is another type altogether.
+        near = [] if _ID.fullmatch(term.strip()) else self.near(term)
         hint = f" Did you mean {', '.join(map(repr, near))}?" if near else ""
         raise InputError(f"{self!r} has no term {term!r}.{hint}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from logging import INFO, WARNING
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -65,7 +66,8 @@ def store_agreement(
     labels = np.where(missing, "", np.asarray(column.astype(object), dtype=object)).astype(str)
     occur = np.unique(labels[~missing]).tolist()
     names = scored.matched.types
-    list_of = lists_of_labels(occur, names, lists.types, types or {})
+    own_lists = lists_of_labels(occur, names, scored.matched.term_ids, lists.types, types or {})
+    list_of = {label: found.place for label, found in own_lists.items()}
     own = np.array([list_of.get(label, -1) for label in labels.tolist()], dtype=np.intp)
     agreement = cell_agreement(scored.scores, own)
     table = _table(Compared(scored.scores, agreement, labels, list_of, names), groups)
@@ -83,19 +85,39 @@ def store_agreement(
             "table": table,
             "labels": np.array(matched, dtype=object),
             "list_of_label": np.array([str(names[list_of[name]]) for name in matched], dtype=object),
+            "matched_by": np.array([own_lists[name].how for name in matched], dtype=object),
             "lists": names.astype(object),
             "scores": np.array([scored.scores[labels == name].mean(axis=0) for name in matched]),
             "unmatched": np.array(unmatched, dtype=object),
-            "notes": [*scored.found.notes, *scored.transform.notes, *scored.matched.notes],
+            "notes": [
+                *scored.matched.problems,
+                *scored.found.notes,
+                *scored.transform.notes,
+                *scored.matched.notes,
+            ],
         },
     )
+    for problem in scored.matched.problems:
+        logger.warning(problem)
     against = table.loc[(table["group"] == "") & (table["agreement"] == CONTRADICT), "type"].tolist()
     if against:
         logger.warning(
             f"the markers contradict the labels {', '.join(against)}: see uns[{key!r}]['markers_agree']['table']"
         )
     if unmatched:
-        logger.info(f"labels without a list, which types= can give one: {', '.join(unmatched)}")
+        n = int(np.isin(labels, unmatched).sum())
+        text = (
+            f"{len(unmatched)} of {len(occur)} labels ({n:,} cell{'' if n == 1 else 's'}) have no list of their name or meaning, "
+            f"and are not compared: {', '.join(map(repr, unmatched[:10]))}{', ...' if len(unmatched) > 10 else ''}. Lists "
+            f"without a label: {', '.join(repr(str(each)) for each in _without(names, list_of)[:10]) or 'none'}. Say which belong "
+            "together: types={'label': 'name of a list'}"
+        )
+        logger.log(WARNING if 2 * len(unmatched) > len(occur) else INFO, text)
+
+
+def _without(names: NDArray[np.str_], list_of: Mapping[str, int]) -> list[str]:
+    """Lists that belong to no label."""
+    return np.delete(names, sorted(set(list_of.values()))).tolist()
 
 
 def _table(found: Compared, groups: Groups | None) -> pd.DataFrame:

@@ -57,12 +57,21 @@ def result_of(
     status[labels.fits_none] = STATUSES.index(UNFAMILIAR)
     status = status[row]
     status[labels.silent] = STATUSES.index(LOW_QUALITY)
-    problems = []
+    problems = [*matched.problems]
     if n := int(labels.silent.sum()):
-        problems.append(f"{n:,} cells have no value in any marker gene; their labels mean nothing")
-    if labels.fits_none.any():
-        what = "cells" if labels.groups is None else "groups"
-        problems.append(f"{int(labels.fits_none.sum()):,} {what} fit none of the lists (status unfamiliar)")
+        one = n == 1
+        problems.append(
+            f"{n:,} cell{' has' if one else 's have'} no value in any marker gene (status low_quality); "
+            f"{'its label means' if one else 'their labels mean'} nothing"
+        )
+    if n := int((status == STATUSES.index(UNFAMILIAR)).sum()):
+        of_groups = ""
+        if labels.groups is not None:
+            k = len(np.unique(row[status == STATUSES.index(UNFAMILIAR)]))
+            of_groups = f" of {k:,} group{'' if k == 1 else 's'}"
+        problems.append(
+            f"{n:,} cell{' fits' if n == 1 else 's'}{of_groups}{'' if n == 1 else ' fit'} none of the lists (status unfamiliar)"
+        )
     table = matched.table.copy()
     n_labelled = pd.Series(np.bincount(code[row], minlength=len(matched.types)), index=matched.types.tolist())
     table["n_cells"] = np.array([int(n_labelled.get(t, 0)) for t in table["type"]], dtype=np.int64)

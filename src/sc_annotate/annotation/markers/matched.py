@@ -32,6 +32,8 @@ class Matched:
     table: pd.DataFrame
     """One row a type of the lists, those that were left out too."""
     notes: list[str]
+    problems: list[str]
+    """What the labels suffer from: types that no cell can get."""
 
 
 def matched(lists: MarkerLists, found: Input, *, min_genes: int) -> Matched:
@@ -57,12 +59,7 @@ def matched(lists: MarkerLists, found: Input, *, min_genes: int) -> Matched:
     weights[column[here], lists.type_of[here]] = lists.weights[here]
     n_for = (weights > 0).sum(axis=0)
     used = n_for >= min_genes
-    notes = [*lists.notes]
-    if left := lists.types[~used].tolist():
-        notes.append(
-            f"{len(left)} types of {lists.source} were left out, as fewer than {min_genes} of their genes are in adata: "
-            f"{', '.join(left[:5])}{', ...' if len(left) > 5 else ''}"
-        )
+    problems = _left_out(lists.types[~used].tolist(), lists.source, min_genes)
     if used.sum() < 2:
         raise GeneError(_too_few(lists, found, names, int(used.sum()), int(here.sum()), min_genes))
     order = [np.flatnonzero(lists.type_of == j) for j in range(len(lists.types))]
@@ -78,8 +75,28 @@ def matched(lists: MarkerLists, found: Input, *, min_genes: int) -> Matched:
     )
     table.index = table.index.astype(str)
     return Matched(
-        lists.types[used], lists.term_ids[used], weights[:, used], how, len(wanted), len(place), table, notes
+        types=lists.types[used],
+        term_ids=lists.term_ids[used],
+        weights=weights[:, used],
+        how=how,
+        n_genes=len(wanted),
+        n_shared=len(place),
+        table=table,
+        notes=lists.notes,
+        problems=problems,
     )
+
+
+def _left_out(types: list[str], source: str, min_genes: int) -> list[str]:
+    """The types that no cell can get."""
+    if not types:
+        return []
+    one, few = len(types) == 1, "none" if min_genes == 1 else f"fewer than min_genes={min_genes}"
+    return [
+        f"{len(types)} list{' was' if one else 's were'} left out, as {few} of {'its' if one else 'their'} genes "
+        f"{'is' if min_genes == 1 else 'are'} in adata: {', '.join(map(repr, types[:10]))}"
+        f"{', ...' if len(types) > 10 else ''} ({source}); cells of {'this type' if one else 'these types'} go to other types"
+    ]
 
 
 def _signed(lists: MarkerLists, rows: NDArray[np.intp]) -> list[str]:
