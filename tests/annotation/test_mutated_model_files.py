@@ -74,6 +74,7 @@ def _try(path: Path, query: AnnData, kind: str, said: str) -> str:
         return "refused" if "method" in said else f"a method ({said})"
     assert str(model)
     assert repr(model)
+    assert model._repr_html_()
     adata = query.copy()
     try:
         sca.tl.annotate(adata, model, use_rep="some" if kind == "representation" else None)
@@ -81,7 +82,9 @@ def _try(path: Path, query: AnnData, kind: str, said: str) -> str:
         # Other names of genes are another model, which does not fit these cells.
         return "other genes" if "names" in said or "panel" in said else f"genes ({said})"
     np.testing.assert_allclose(sca.get.probabilities(adata).sum(axis=1), 1, atol=1e-3, err_msg=said)
-    assert str(sca.get.report(adata))
+    report = sca.get.report(adata)
+    assert str(report)
+    assert report._repr_html_()
     sca.tl.vote(adata, "batch")
     if kind != "representation":
         sca.tl.evidence(adata, model=model, groupby="batch")

@@ -5,31 +5,28 @@
 :func:`brief`      parameters of a method -> the same, other objects by their kind
 :func:`to_json`    anything -> what JSON can hold: NaN becomes null, tables keep the types of their columns
 :func:`from_json`  back: tables as DataFrames
-:func:`record`     back: a dataclass, its fields checked
 :func:`check_texts` texts that no file can hold are refused
 :func:`table`      columns or rows -> a DataFrame that both can hold (:mod:`sc_annotate._core.frames`)
 =================  ======================================================================================
 
-A dataclass is stored by the names of its fields. One that has ``to_uns()`` or ``to_json()`` decides for itself.
+A dataclass is stored by the names of its fields; :func:`sc_annotate._core.decode.decode` reads it back. One that has ``to_uns()`` or ``to_json()`` decides for itself.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from enum import Enum
 from pathlib import PurePath
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 from sc_annotate._core.frames import frame_from_json, frame_to_json, is_frame, table
 from sc_annotate.errors import StorageError
 
-__all__ = ["brief", "check_texts", "from_json", "record", "sanitize", "table", "to_json"]
-
-T = TypeVar("T")
+__all__ = ["brief", "check_texts", "from_json", "sanitize", "table", "to_json"]
 
 _INT64 = range(-(2**63), 2**63)
 
@@ -214,34 +211,6 @@ def from_json(stored: Any) -> Any:
     if isinstance(stored, list):
         return [from_json(value) if isinstance(value, dict | list) else value for value in stored]
     return stored
-
-
-def record(cls: type[T], stored: Any) -> T:
-    """The dataclass `cls` from what :func:`to_json` wrote of one; a ValueError names fields that are absent or unknown.
-
-    Tables become DataFrames, and None becomes NaN in a field of type float.
-
-    Examples
-    --------
-    >>> from dataclasses import dataclass
-    >>> @dataclass
-    ... class Score:
-    ...     name: str
-    ...     value: float = 0.0
-    >>> record(Score, {"name": "f1", "value": None})
-    Score(name='f1', value=nan)
-    """
-    if not isinstance(stored, dict):
-        raise ValueError(f"{cls.__name__} is stored as {type(stored).__name__}")
-    known = {each.name: each for each in fields(cls) if each.init}  # type: ignore[arg-type]
-    needed = {n for n, each in known.items() if each.default is MISSING and each.default_factory is MISSING}
-    if wrong := (needed - stored.keys()) | (stored.keys() - known.keys()):
-        raise ValueError(f"{cls.__name__} lacks or does not know {', '.join(sorted(map(repr, wrong)))}")
-    values = {name: from_json(value) for name, value in stored.items()}
-    for name, value in values.items():
-        if value is None and known[name].type in ("float", float):
-            values[name] = math.nan
-    return cls(**values)
 
 
 def _is_record(value: Any) -> bool:

@@ -7,25 +7,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sc_annotate._core.settings import each_once, say
+from sc_annotate._core.settings import each_once
 from sc_annotate._data.matrix import check_adata
 from sc_annotate._data.obs import with_tables
-from sc_annotate._data.read import open_counts, open_input
 from sc_annotate._store import storage
 from sc_annotate._store.slots import TOP_K, lock
 from sc_annotate.annotation.block import largest
-from sc_annotate.annotation.fitting import Query, fit_across, fit_within
+from sc_annotate.annotation.fitting import fit_across, fit_within
 from sc_annotate.annotation.model import AnnotationModel
-from sc_annotate.annotation.predict import predict
-from sc_annotate.annotation.result import build, colors
-from sc_annotate.errors import InputError, MatrixError, MethodError
+from sc_annotate.annotation.result import colors, label_cells, query_of_model
+from sc_annotate.errors import InputError, MethodError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from anndata import AnnData
 
-    from sc_annotate.annotation.requests import AnnotateRequest, PredictRequest
+    from sc_annotate.annotation.requests import AnnotateRequest
     from sc_annotate.trust import Levels
 
 
@@ -111,38 +109,19 @@ def _reference(adata: AnnData, reference: Any, request: AnnotateRequest) -> Any:
 
 def _annotate(adata: AnnData, source: Any, request: AnnotateRequest) -> _One:
     """One method's result, ready to be stored, and its model."""
-    fit, ask = request.fit, request.ask
+    fit = request.fit
     if isinstance(source, AnnotationModel):
         model = source
-        found = open_input(adata, request.matrix)
-        query = Query(adata, request.matrix, found, problems=list(model.provenance.problems))
+        query = query_of_model(adata, model, request.matrix)
     elif source is adata:
         model, query = fit_within(adata, fit, request.matrix)
     else:
         model, query = fit_across(adata, source, fit, request.matrix, request.reference_matrix)
     levels = model.levels if query.cells is None else query.cells.levels
     check_free(adata, request.key, () if levels is None else levels.names[:-1])
-    prediction = predict(query, model, ask, counts=_counts(query, model, ask))
-    say(prediction.problems)
-    result = build(query, model, prediction, request)
+    result = label_cells(query, model, request)
     result.colors = colors(source, model, result.obs[request.key])
     return _One(result, model, levels)
-
-
-def _counts(query: Query, model: AnnotationModel, ask: PredictRequest) -> Any:
-    """The counts that quality is measured on, where that is wanted; an error where they are missing."""
-    wanted = ask.trust.check_quality
-    if wanted and model.trust is None:
-        raise InputError(
-            "check_quality=True needs a model with calibration, which is switched off or had too few cells."
-        )
-    counts = open_counts(query.adata, query.found)
-    if wanted and counts is None:
-        raise MatrixError(
-            "check_quality=True needs the counts of adata, in the matrix that is used or in layers['counts'] for the same "
-            f"genes. {query.found.alternatives}"
-        )
-    return counts if wanted is None or wanted else None
 
 
 def _annotate_by_several(

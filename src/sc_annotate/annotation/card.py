@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sc_annotate._core.html import Table, as_html
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -17,13 +19,11 @@ if TYPE_CHECKING:
 def card(model: Any) -> str:
     """What the model is, what it learned from, how well it did on held-out cells."""
     provenance = model.provenance
-    kwargs = {k: v for k, v in provenance.method_kwargs.items() if k != "tree"}
-    params = ", ".join([f"{k}={v!r}" for k, v in kwargs.items()] + _tree(provenance)) or "defaults"
     names = model.names["var_names"]
     genes = provenance.genes or {"id_type": "dimension", "species": "unknown"}
     lines = [
         f"Annotation model {model.id} ({model.method})",
-        f"  parameters  {params}",
+        f"  parameters  {_parameters(provenance)}",
         f"  reference   {_cells(provenance)}; {provenance.values['where']} held {provenance.values['kind']}",
         f"  genes       {len(names):,} of {provenance.n_genes:,}, as {genes['id_type'].replace('_', ' ')}"
         f" ({genes['species']}): {', '.join(names[:4])}, ...",
@@ -49,6 +49,11 @@ def _cells(provenance: Provenance) -> str:
     if not provenance.n_cells:
         return "unknown cells"
     return f"{provenance.n_cells:,} cells labelled by {provenance.labels_key!r}"
+
+
+def _parameters(provenance: Provenance) -> str:
+    kwargs = {k: v for k, v in provenance.method_kwargs.items() if k != "tree"}
+    return ", ".join([f"{k}={v!r}" for k, v in kwargs.items()] + _tree(provenance)) or "defaults"
 
 
 def _tree(provenance: Provenance) -> list[str]:
@@ -84,3 +89,47 @@ def _scores(evaluation: Evaluation | None) -> list[str]:
             f"   macro-F1 {row.macro_f1:.3f} [{row.macro_f1_low:.3f}, {row.macro_f1_high:.3f}]"
         )
     return lines
+
+
+def html_card(model: Any, most: int = 12) -> str:
+    """The card as HTML, for notebooks."""
+    provenance = model.provenance
+    names = model.names["var_names"]
+    order = np.argsort(-model.counts, kind="stable")[:most]
+    types = Table(
+        ("type", "cells"), [(str(model.classes[i]), int(model.counts[i]) if model.counts[i] else None) for i in order]
+    )
+    parts: list[tuple[str, str | Table]] = [
+        ("parameters", _parameters(provenance)),
+        ("reference", _cells(provenance)),
+        ("genes", f"{len(names):,} of {provenance.n_genes:,}: {', '.join(names[:4])}, ..."),
+        ("expects", _EXPECTS[model.input]),
+        (f"{len(model.classes):,} types", types),
+    ]
+    if len(model.classes) > most:
+        parts.append(("", f"and {len(model.classes) - most:,} more types"))
+    if model.evaluation is None:
+        parts.append(("scores", "none (fitted without held-out cells)"))
+    else:
+        parts += [("scores", model.evaluation.split), ("", score_table(model.evaluation.scores))]
+    if model.level_scores is not None:
+        columns = ("level", "accuracy", "low", "high")
+        parts.append(("levels", Table(columns, model.level_scores[list(columns)].to_numpy(dtype=object).tolist())))
+    parts += [("note", note) for note in [*provenance.notes, *provenance.problems]]
+    parts.append(("made with", ", ".join(f"{k} {v}" for k, v in provenance.versions.items())))
+    return as_html(f"Annotation model {model.id} ({model.method})", parts)
+
+
+def score_table(scores: pd.DataFrame) -> Table:
+    """Held-out scores of methods, with their intervals."""
+    rows = [
+        (
+            str(row["method"]),
+            float(row["accuracy"]),
+            f"{row['accuracy_low']:.3f} to {row['accuracy_high']:.3f}",
+            float(row["macro_f1"]),
+            f"{row['macro_f1_low']:.3f} to {row['macro_f1_high']:.3f}",
+        )
+        for row in scores.to_dict("records")
+    ]
+    return Table(("method", "accuracy", "95 % interval", "macro-F1", "95 % interval"), rows)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -14,6 +14,7 @@ from sc_annotate._data import gene_match
 from sc_annotate._data.matrix import check_adata
 from sc_annotate._data.obs import with_tables
 from sc_annotate._data.read import check_representations, open_input, total_counts
+from sc_annotate.annotation.fitted import Query
 from sc_annotate.annotation.learn import learn
 from sc_annotate.annotation.training import Columns, is_panel, labelled_cells, read_training
 from sc_annotate.errors import GeneError, InputError, LabelError, MethodError
@@ -28,33 +29,6 @@ if TYPE_CHECKING:
     from sc_annotate._data.transform import Wanted
     from sc_annotate.annotation.model import AnnotationModel
     from sc_annotate.annotation.requests import FitRequest
-    from sc_annotate.annotation.training import LabelledCells
-
-
-@dataclass(frozen=True)
-class Query:
-    """An AnnData whose cells are to be labelled, its matrix found and looked at.
-
-    `cells` says which of them are labelled already, where an object is its own reference; `problems` is what looked wrong
-    beside the reference.
-    """
-
-    adata: AnnData
-    matrix: MatrixRequest
-    found: Input
-    cells: LabelledCells | None = None
-    problems: list[str] = field(default_factory=list)
-
-    @property
-    def labelled(self) -> NDArray[np.bool_] | None:
-        """Cells that are labelled already; None where none was looked for."""
-        return None if self.cells is None else self.cells.labelled
-
-    @property
-    def rows(self) -> NDArray[np.intp]:
-        """Cells without a label."""
-        labelled = self.labelled
-        return np.arange(self.found.source.n_cells) if labelled is None else np.flatnonzero(~labelled)
 
 
 def same_cells(adata: AnnData, query: Input, reference: AnnData, ref: Input) -> int:

@@ -2,36 +2,37 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from sc_annotate._core import registry
+from sc_annotate._core.arguments import default
 from sc_annotate._core.codec import to_json
+from sc_annotate._core.docs import documented
 from sc_annotate._core.registry import capabilities_of
+from sc_annotate._data.matrix import MatrixRequest
 from sc_annotate._store import modelfile
+from sc_annotate._store.slots import DEFAULT_KEY
 from sc_annotate.annotation import model_file
+from sc_annotate.annotation.fitted import FittedModel
+from sc_annotate.annotation.requests import AnnotateRequest, FitRequest, PredictRequest
 from sc_annotate.errors import InputError, MethodError
+from sc_annotate.trust.options import COVERAGE, as_options
 
 if TYPE_CHECKING:
     import os
     from pathlib import Path
 
     import pandas as pd
-    from numpy.typing import NDArray
+    from anndata import AnnData
 
-    from sc_annotate.annotation.held_out import Evaluation
-    from sc_annotate.annotation.learn_trust import Trust
-    from sc_annotate.annotation.training import Provenance
-    from sc_annotate.trust import Levels
+    from sc_annotate._data.matrix import Stated
+    from sc_annotate.trust import Options
+    from sc_annotate.trust.options import Calibration
 
 
 @dataclass(frozen=True, repr=False)
-class AnnotationModel:
+class AnnotationModel(FittedModel):
     """A fitted model; made by :func:`sc_annotate.tl.fit_annotator`, used by :func:`sc_annotate.tl.annotate`.
 
     Attributes
@@ -76,55 +77,6 @@ class AnnotationModel:
     Annotation model ... (nearest_centroid)
     ...
     """
-
-    method: str
-    classes: NDArray[np.str_]
-    counts: NDArray[np.int64]
-    names: dict[str, NDArray[np.str_]]
-    means: NDArray[np.float32]
-    input: str
-    panel: dict[str, NDArray[np.str_]] | None
-    provenance: Provenance
-    evaluation: Evaluation | None
-    annotator: Any
-    trust: Trust | None
-    levels: Levels | None = None
-    level_scores: pd.DataFrame | None = None
-
-    @cached_property
-    def id(self) -> str:
-        """Ten characters that change with the classes, the genes, the parameters or the fitted numbers."""
-        digest = hashlib.sha256()
-        for text in (
-            self.method,
-            *self.classes,
-            *self.names["var_names"],
-            json.dumps(self.provenance.params, sort_keys=True),
-        ):
-            digest.update(text.encode() + b"\0")
-        if self.levels is not None:
-            for text in (*self.levels.names, *self.levels.labels.ravel()):
-                digest.update(str(text).encode() + b"\0")
-        digest.update(self.means.tobytes())
-        if not self.saves:
-            # What keeps no arrays is identified by what it predicts for one cell.
-            digest.update(
-                np.asarray(
-                    self.annotator.predict_proba(np.zeros((1, len(self.means)), np.float32)), np.float32
-                ).tobytes()
-            )
-        for name, array in sorted(self._arrays().items()):
-            digest.update(name.encode() + np.ascontiguousarray(array).tobytes())
-        return digest.hexdigest()[:10]
-
-    def _arrays(self) -> dict[str, NDArray[Any]]:
-        own = self.annotator.to_arrays()[0] if self.saves else {}
-        return own | ({} if self.trust is None else self.trust.to_arrays()[0])
-
-    @property
-    def saves(self) -> bool:
-        """Whether the method's state can be held in arrays, and so in a file."""
-        return registry.get("annotation", self.method).saves and capabilities_of(self.annotator).saves
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
         """Write the model to one ``.safetensors`` file; read it with :func:`sc_annotate.load`.
@@ -204,6 +156,83 @@ class AnnotationModel:
             ) from error
         return modelfile.save(path, arrays, meta, overwrite=overwrite)
 
+    @documented()
+    def predict(
+        self,
+        adata: AnnData,
+        *,
+        trust: Options | Calibration | None = default("temperature"),
+        coverage: float = default(COVERAGE),
+        layer: str | None = default(None),
+        use_raw: bool | None = default(None),
+        use_rep: str | None = default(None),
+        gene_symbols: str | None = default(None),
+        total_counts_key: str | None = default(None),
+        values: Stated | None = default(None),
+        rng: int = default(0),
+    ) -> pd.DataFrame:
+        """Labels of the cells of `adata` as a table; nothing is written.
+
+        It holds what :func:`sc_annotate.tl.annotate` would store and :func:`sc_annotate.get.annotation` would read. The
+        arguments are those of ``annotate``, and are refused for the same reasons.
+
+        Parameters
+        ----------
+        adata
+            Cells x genes; in memory or backed. It stays as it is.
+        trust
+            What to look for in the cells: ``false_positive_rate``, ``check_quality`` and ``min_overlap`` of
+            :class:`sc_annotate.trust.Options`. The rest was decided when the model was fitted.
+        %(coverage)s
+        layer, use_raw, use_rep
+            Which matrix of `adata`.
+        gene_symbols
+            Column of ``adata.var`` with other names of the genes.
+        total_counts_key
+            Column of ``adata.obs`` with the true total counts of each cell, for counts of some genes only.
+        values
+            What the matrix holds, where you know it: ``"counts"``, ``"log1p"``, ``"log2"``, ``"log10"``, ``"linear"``.
+        %(rng)s
+
+        Returns
+        -------
+        One row a cell, by its name: ``label``, ``confidence`` and ``model``; for a model with calibration ``status``,
+        ``set_size`` and ``unfamiliarity``; where there are counts ``low_quality``; and the label and confidence of each
+        coarser level.
+
+        Raises
+        ------
+        InputError
+            As :func:`sc_annotate.tl.annotate`.
+
+        Examples
+        --------
+        >>> import sc_annotate as sca
+        >>> adata = sca.datasets.pbmc68k()
+        >>> model = sca.tl.fit_annotator(adata[:500].copy(), "cell_type", method="nearest_centroid")
+        >>> table = model.predict(adata[500:].copy())
+        >>> table.columns.tolist()[:3]
+        ['label', 'confidence', 'status']
+        """
+        from sc_annotate.annotation.predict_table import predicted
+
+        options = as_options(trust)
+        request = AnnotateRequest(
+            fit=FitRequest(trust=options, coverage=coverage, rng=rng),
+            ask=PredictRequest(trust=options, coverage=coverage, store_proba=False, rng=rng),
+            matrix=MatrixRequest(
+                layer=layer,
+                use_raw=use_raw,
+                use_rep=use_rep,
+                gene_symbols=gene_symbols,
+                total_counts_key=total_counts_key,
+                values=values,
+            ),
+            reference_matrix=MatrixRequest(),
+            key=DEFAULT_KEY,
+        )
+        return predicted(adata, self, request)
+
     def __repr__(self) -> str:
         return f"AnnotationModel({self.method!r}, {len(self.classes)} types, {len(self.means):,} genes, id={self.id!r})"
 
@@ -211,3 +240,8 @@ class AnnotationModel:
         from sc_annotate.annotation.card import card
 
         return card(self)
+
+    def _repr_html_(self) -> str:
+        from sc_annotate.annotation.card import html_card
+
+        return html_card(self)

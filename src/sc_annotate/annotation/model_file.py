@@ -34,8 +34,8 @@ class Reliability(TypedDict):
 class RiskCoverage(TypedDict):
     """Error rate by the share of cells that are kept, the most confident first."""
 
-    area: float
-    excess_area: float
+    area: float | None
+    excess_area: float | None
     curve: Annotated[Frame, Columns(dict.fromkeys(("coverage", "risk", "threshold"), "float"))]
 
 

@@ -23,9 +23,8 @@ if TYPE_CHECKING:
     from sc_annotate._data.gene_match import GeneMatch
     from sc_annotate._data.read import Input
     from sc_annotate._data.transform import Transform, Wanted
-    from sc_annotate.annotation.evidence.coefficients import EvidenceModel
-    from sc_annotate.annotation.fitting import Query
-    from sc_annotate.annotation.model import AnnotationModel
+    from sc_annotate.annotation.evidence.kept import EvidenceModel
+    from sc_annotate.annotation.fitted import FittedModel, Query
     from sc_annotate.annotation.requests import PredictRequest
     from sc_annotate.trust import Familiarity
 
@@ -68,7 +67,7 @@ class Aligned:
     totals: NDArray[np.float64] | None
 
 
-def predict(query: Query, model: AnnotationModel, ask: PredictRequest, *, counts: Input | None) -> Prediction:
+def predict(query: Query, model: FittedModel, ask: PredictRequest, *, counts: Input | None) -> Prediction:
     """Probabilities, set sizes, out-of-distribution scores and, from `counts`, quality of every cell.
 
     Cells that are labelled already are no neighbours of the others: what cells share is looked for among those without a
@@ -116,7 +115,7 @@ def predict(query: Query, model: AnnotationModel, ask: PredictRequest, *, counts
     )
 
 
-def _of_other_species(query: Query, model: AnnotationModel) -> list[str]:
+def _of_other_species(query: Query, model: FittedModel) -> list[str]:
     """What to say where genes are of another species than the model's although enough names are alike, or of two."""
     own, theirs = query.found.genes, model.provenance.genes
     if own is None or not theirs:
@@ -134,7 +133,7 @@ def _of_other_species(query: Query, model: AnnotationModel) -> list[str]:
     return []
 
 
-def align(query: Query, model: AnnotationModel | EvidenceModel, min_overlap: float) -> Aligned:
+def align(query: Query, model: FittedModel | EvidenceModel, min_overlap: float) -> Aligned:
     """Match the genes of query and model, and plan how the query comes to the model's scale."""
     found, matrix = query.found, query.matrix
     totals = read.total_counts(query.adata, matrix.total_counts_key, what="adata")
@@ -165,7 +164,7 @@ def align(query: Query, model: AnnotationModel | EvidenceModel, min_overlap: flo
 
 def _task(
     query: Query,
-    model: AnnotationModel,
+    model: FittedModel,
     ask: PredictRequest,
     aligned: Aligned,
     counts: Input | None,
@@ -216,7 +215,7 @@ class _Gathered:
     trouble: str | None = None
 
 
-def _gather(query: Query, model: AnnotationModel, task: PredictBlock, counts: Input | None) -> _Gathered:
+def _gather(query: Query, model: FittedModel, task: PredictBlock, counts: Input | None) -> _Gathered:
     """Run `task` over all blocks, on several threads where the method allows it."""
     n = query.found.source.n_cells
     out = _Gathered(

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sc_annotate._core.html import Table, as_html
 from sc_annotate._store.storage import read_uns
 from sc_annotate._store.stored import read_annotation
+from sc_annotate.annotation.card import score_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, repr=False)
 class Report:
-    """Readable lines; ``print`` it.
+    """Readable lines; ``print`` it, or show it in a notebook, where `parts` become tables.
 
     Examples
     --------
@@ -28,26 +30,63 @@ class Report:
     """
 
     lines: tuple[str, ...]
+    parts: tuple[tuple[str, str | Table], ...] = ()
 
     def __repr__(self) -> str:
         return "\n".join(self.lines)
+
+    def _repr_html_(self) -> str:
+        title, *rest = self.lines or ("",)
+        return as_html(title, self.parts or [("", line) for line in rest])
 
 
 def report_of(adata: AnnData, key: str) -> Report:
     """The report of a stored annotation."""
     stored, columns = read_uns(adata, key), read_annotation(adata, key)
-    lines = [f"{key}: {adata.n_obs:,} cells, {stored['method']}, model {stored['model']}", *_labels(columns)]
+    title = f"{key}: {adata.n_obs:,} cells, {stored['method']}, model {stored['model']}"
+    status = []
+    parts: list[tuple[str, str | Table]] = [("labels", _table_of_labels(columns))]
     if "status" in columns:
-        counts = columns["status"].value_counts()
-        lines.append("  status      " + ", ".join(f"{name} {n:,}" for name, n in counts.items() if n))
-    lines += _trust(stored) + _scores(stored.get("baseline", {})) + _levels(stored)
-    lines += _input(stored.get("input", {}))
+        counts = [(str(name), int(n)) for name, n in columns["status"].value_counts().items() if n]
+        status = ["  status      " + ", ".join(f"{name} {n:,}" for name, n in counts)]
+        parts.append(("status", Table(("status", "cells"), counts)))
+    trust, baseline = _trust(stored), stored.get("baseline", {})
+    parts += map(_part, trust)
+    if baseline:
+        parts += [("scores", str(baseline["split"])), ("", score_table(baseline["scores"]))]
+    if "level_scores" in stored:
+        names = ["level", "accuracy", "low", "high"]
+        parts.append(("levels", Table(names, stored["level_scores"][names].to_numpy(dtype=object).tolist())))
+    rest = _input(stored.get("input", {}))
     for place, whose in (("input", "cells"), ("reference", "reference")):
         for name in ("problems", "notes"):
             texts = np.ravel(stored.get(place, {}).get(name, []))
             # A problem names its object; a note does not.
-            lines += [f"  {name[:-1]:<11} {f'{whose}: ' if name == 'notes' else ''}{text}" for text in texts]
-    return Report(tuple(lines))
+            rest += [f"  {name[:-1]:<11} {f'{whose}: ' if name == 'notes' else ''}{text}" for text in texts]
+    lines = [title, *_labels(columns), *status, *trust, *_scores(baseline), *_levels(stored), *rest]
+    return Report(tuple(lines), (*parts, *map(_part, rest)))
+
+
+def _part(line: str) -> tuple[str, str | Table]:
+    """The name of a line, and what it says."""
+    return line[2:13].strip(), line[14:]
+
+
+def _table_of_labels(columns: pd.DataFrame, most: int = 20) -> Table:
+    """The commonest labels, and how many more there are."""
+    table = _by_label(columns)
+    rows: list[tuple[Any, ...]] = [
+        (str(label), int(n), float(mean)) for label, n, mean in table.head(most).itertuples()
+    ]
+    if len(table) > most:
+        rows.append((f"and {len(table) - most:,} more types", int(table["size"].iloc[most:].sum()), None))
+    return Table(("label", "cells", "mean confidence"), rows)
+
+
+def _by_label(columns: pd.DataFrame) -> pd.DataFrame:
+    """Cells and mean confidence of each label, the commonest first."""
+    table = columns.assign(confidence=columns["confidence"].astype(float)).groupby("label", observed=True)["confidence"]
+    return table.agg(["size", "mean"]).sort_values("size", ascending=False)
 
 
 def _input(found: dict[str, Any]) -> list[str]:
@@ -59,8 +98,7 @@ def _input(found: dict[str, Any]) -> list[str]:
 
 
 def _labels(columns: pd.DataFrame, most: int = 20) -> list[str]:
-    table = columns.assign(confidence=columns["confidence"].astype(float)).groupby("label", observed=True)["confidence"]
-    rows = table.agg(["size", "mean"]).sort_values("size", ascending=False)
+    rows = _by_label(columns)
     width = min(40, max(len(str(label)) for label in rows.index))
     lines = []
     for label, row in rows.head(most).iterrows():

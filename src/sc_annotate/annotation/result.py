@@ -7,22 +7,56 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sc_annotate._core.codec import sanitize
+from sc_annotate._core.settings import say
+from sc_annotate._data.read import open_counts, open_input
 from sc_annotate._store import storage
 from sc_annotate._store.slots import AMBIGUOUS, CONFIDENT, GIVEN, LOW_QUALITY, REASONS, STATUSES, UNFAMILIAR, Slots
-from sc_annotate.annotation.evidence.coefficients import kept_coefficients
+from sc_annotate.annotation.evidence.kept import kept_coefficients
+from sc_annotate.annotation.fitted import Query
+from sc_annotate.annotation.predict import predict
+from sc_annotate.errors import InputError, MatrixError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from anndata import AnnData
     from numpy.typing import NDArray
 
-    from sc_annotate.annotation.fitting import Query
-    from sc_annotate.annotation.model import AnnotationModel
+    from sc_annotate._data.matrix import MatrixRequest
+    from sc_annotate.annotation.fitted import FittedModel
     from sc_annotate.annotation.predict import Prediction
     from sc_annotate.annotation.requests import AnnotateRequest, PredictRequest
 
 
-def build(query: Query, model: AnnotationModel, prediction: Prediction, request: AnnotateRequest) -> storage.Annotation:
+def query_of_model(adata: AnnData, model: FittedModel, matrix: MatrixRequest) -> Query:
+    """Cells for a fitted model, whose problems are theirs too."""
+    return Query(adata, matrix, open_input(adata, matrix), problems=list(model.provenance.problems))
+
+
+def label_cells(query: Query, model: FittedModel, request: AnnotateRequest) -> storage.Annotation:
+    """What the model predicts for the cells, ready to be stored; what looks wrong is logged."""
+    prediction = predict(query, model, request.ask, counts=_counts(query, model, request.ask))
+    say(prediction.problems)
+    return build(query, model, prediction, request)
+
+
+def _counts(query: Query, model: FittedModel, ask: PredictRequest) -> Any:
+    """The counts that quality is measured on, where that is wanted; an error where they are missing."""
+    wanted = ask.trust.check_quality
+    if wanted and model.trust is None:
+        raise InputError(
+            "check_quality=True needs a model with calibration, which is switched off or had too few cells."
+        )
+    counts = open_counts(query.adata, query.found)
+    if wanted and counts is None:
+        raise MatrixError(
+            "check_quality=True needs the counts of adata, in the matrix that is used or in layers['counts'] for the same "
+            f"genes. {query.found.alternatives}"
+        )
+    return counts if wanted is None or wanted else None
+
+
+def build(query: Query, model: FittedModel, prediction: Prediction, request: AnnotateRequest) -> storage.Annotation:
     """Columns, probabilities and ``uns`` of one method's result."""
     import pandas as pd
 
@@ -70,7 +104,7 @@ def build(query: Query, model: AnnotationModel, prediction: Prediction, request:
     return annotation
 
 
-def _uns(query: Query, model: AnnotationModel, prediction: Prediction, request: AnnotateRequest) -> dict[str, Any]:
+def _uns(query: Query, model: FittedModel, prediction: Prediction, request: AnnotateRequest) -> dict[str, Any]:
     """What is recorded of a result: the method, its arguments, what was found in the input, and how far to trust it."""
     found, provenance = query.found, model.provenance
     proba = prediction.proba
@@ -109,7 +143,7 @@ def _uns(query: Query, model: AnnotationModel, prediction: Prediction, request: 
     }
 
 
-def _params(query: Query, model: AnnotationModel, request: AnnotateRequest) -> dict[str, Any]:
+def _params(query: Query, model: FittedModel, request: AnnotateRequest) -> dict[str, Any]:
     """The arguments that the result follows from, under the names that users write."""
     levels = model.levels if query.cells is None else query.cells.levels
     ask = request.ask
@@ -167,7 +201,7 @@ def statuses(prediction: Prediction, false_positive_rate: float | None) -> NDArr
     return status
 
 
-def trusted(model: AnnotationModel, prediction: Prediction, ask: PredictRequest) -> dict[str, Any]:
+def trusted(model: FittedModel, prediction: Prediction, ask: PredictRequest) -> dict[str, Any]:
     """The entries of ``uns`` about calibration, sets and out-of-distribution scores."""
     if model.trust is None:
         note = model.provenance.uncalibrated
@@ -187,7 +221,7 @@ def trusted(model: AnnotationModel, prediction: Prediction, ask: PredictRequest)
     }
 
 
-def _familiarity(model: AnnotationModel, prediction: Prediction, rate: float | None) -> dict[str, Any]:
+def _familiarity(model: FittedModel, prediction: Prediction, rate: float | None) -> dict[str, Any]:
     """The threshold of the status unfamiliar, and the scores of the reference's own held-out cells."""
     if prediction.p_familiar is None or rate is None:
         return {}
@@ -201,7 +235,7 @@ def _familiarity(model: AnnotationModel, prediction: Prediction, rate: float | N
     }
 
 
-def colors(reference: Any, model: AnnotationModel, labels: Any) -> list[str] | None:
+def colors(reference: Any, model: FittedModel, labels: Any) -> list[str] | None:
     """The reference's colours of the predicted types, where every one of them has one."""
     key = model.provenance.labels_key
     stored = getattr(reference, "uns", {}).get(f"{key}_colors")

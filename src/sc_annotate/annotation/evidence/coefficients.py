@@ -1,70 +1,21 @@
-"""Coefficients of a linear model, stored with its labels, so that evidence needs no model."""
+"""The model that evidence is taken from: one that is passed, or the coefficients kept beside the labels."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sc_annotate._core.registry import capabilities_of
 from sc_annotate._store.storage import model_ids
 from sc_annotate._store.stored import method_names
+from sc_annotate.annotation.evidence.kept import EvidenceModel
 from sc_annotate.annotators.stored_coefficients import stored_coefficients
 from sc_annotate.errors import InputError, StorageError
 
 if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
-
-    from sc_annotate.annotation.model import AnnotationModel
-
-MOST_NUMBERS = 4_000_000
-"""Coefficients that are stored with a result: 16 MB."""
-
-
-@dataclass(frozen=True)
-class EvidenceModel:
-    """The parts of a fitted model that evidence needs."""
-
-    annotator: Any
-    classes: NDArray[np.str_]
-    names: dict[str, NDArray[np.str_]]
-    means: NDArray[np.float32]
-    input: str
-    panel: dict[str, NDArray[np.str_]] | None
-
-
-def kept_coefficients(model: AnnotationModel) -> dict[str, Any]:
-    """The entry ``coefficients`` of an annotation; empty for a model that is not linear, not of genes, or too large."""
-    if not capabilities_of(model.annotator).linear:
-        return {}
-    if model.input == "embedding" or len(model.means) * len(model.classes) > MOST_NUMBERS:
-        return {}
-    coef, intercept = model.annotator.coefficients()
-    entry: dict[str, Any] = {
-        "genes": model.names["var_names"].astype(object),
-        "values": np.ascontiguousarray(coef.T, dtype=np.float32),
-        "intercept": np.asarray(intercept, dtype=np.float32),
-        "link": str(model.annotator.link),
-        "means": model.means,
-        "input": model.input,
-        "names": _lists(model.names),
-    }
-    # Methods of other packages may have none.
-    limits = getattr(model.annotator, "limits", None)
-    if limits is not None and (most := limits()) is not None:
-        entry["limits"] = np.asarray(most, dtype=np.float32)
-    if model.panel is not None:
-        entry["panel"] = _lists(model.panel)
-    return {"coefficients": entry}
-
-
-def _lists(names: dict[str, NDArray[np.str_]]) -> dict[str, Any]:
-    """Lists of names beside their own names: a column may have a name that cannot be a key of a file."""
-    lists = {f"list_{i}": values.astype(object) for i, values in enumerate(names.values())}
-    return {"list_names": np.array(list(names), dtype=object)} | lists
 
 
 def _names(lists: dict[str, Any]) -> dict[str, NDArray[np.str_]]:

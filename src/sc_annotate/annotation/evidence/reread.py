@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from sc_annotate._data.gene_match import MIN_SHARED_FRACTION
 from sc_annotate._data.matrix import MatrixRequest
 from sc_annotate._data.read import open_input
-from sc_annotate.annotation.fitting import Query
+from sc_annotate.annotation.fitted import Query
 from sc_annotate.annotation.predict import align
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sc_annotate._data.transform import Transform
-    from sc_annotate.annotation.evidence.coefficients import EvidenceModel
+    from sc_annotate.annotation.evidence.kept import EvidenceModel
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,106 @@
+"""What predictions are made from: the cells, opened, and the parts of a fitted model."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sc_annotate._core import registry
+from sc_annotate._core.registry import capabilities_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from anndata import AnnData
+    from numpy.typing import NDArray
+
+    from sc_annotate._data.matrix import MatrixRequest
+    from sc_annotate._data.read import Input
+    from sc_annotate.annotation.held_out import Evaluation
+    from sc_annotate.annotation.learn_trust import Trust
+    from sc_annotate.annotation.training import LabelledCells, Provenance
+    from sc_annotate.trust import Levels
+
+
+@dataclass(frozen=True)
+class Query:
+    """An AnnData whose cells are to be labelled, its matrix found and looked at.
+
+    `cells` says which of them are labelled already, where an object is its own reference; `problems` is what looked wrong
+    beside the reference.
+    """
+
+    adata: AnnData
+    matrix: MatrixRequest
+    found: Input
+    cells: LabelledCells | None = None
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def labelled(self) -> NDArray[np.bool_] | None:
+        """Cells that are labelled already; None where none was looked for."""
+        return None if self.cells is None else self.cells.labelled
+
+    @property
+    def rows(self) -> NDArray[np.intp]:
+        """Cells without a label."""
+        labelled = self.labelled
+        return np.arange(self.found.source.n_cells) if labelled is None else np.flatnonzero(~labelled)
+
+
+@dataclass(frozen=True, repr=False)
+class FittedModel:
+    """What was fitted and from what; :class:`~sc_annotate.tl.AnnotationModel` describes the fields."""
+
+    method: str
+    classes: NDArray[np.str_]
+    counts: NDArray[np.int64]
+    names: dict[str, NDArray[np.str_]]
+    means: NDArray[np.float32]
+    input: str
+    panel: dict[str, NDArray[np.str_]] | None
+    provenance: Provenance
+    evaluation: Evaluation | None
+    annotator: Any
+    trust: Trust | None
+    levels: Levels | None = None
+    level_scores: pd.DataFrame | None = None
+
+    @cached_property
+    def id(self) -> str:
+        """Ten characters that change with the classes, the genes, the parameters or the fitted numbers."""
+        digest = hashlib.sha256()
+        for text in (
+            self.method,
+            *self.classes,
+            *self.names["var_names"],
+            json.dumps(self.provenance.params, sort_keys=True),
+        ):
+            digest.update(text.encode() + b"\0")
+        if self.levels is not None:
+            for text in (*self.levels.names, *self.levels.labels.ravel()):
+                digest.update(str(text).encode() + b"\0")
+        digest.update(self.means.tobytes())
+        if not self.saves:
+            # What keeps no arrays is identified by what it predicts for one cell.
+            digest.update(
+                np.asarray(
+                    self.annotator.predict_proba(np.zeros((1, len(self.means)), np.float32)), np.float32
+                ).tobytes()
+            )
+        for name, array in sorted(self._arrays().items()):
+            digest.update(name.encode() + np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()[:10]
+
+    def _arrays(self) -> dict[str, NDArray[Any]]:
+        own = self.annotator.to_arrays()[0] if self.saves else {}
+        return own | ({} if self.trust is None else self.trust.to_arrays()[0])
+
+    @property
+    def saves(self) -> bool:
+        """Whether the method's state can be held in arrays, and so in a file."""
+        return registry.get("annotation", self.method).saves and capabilities_of(self.annotator).saves
