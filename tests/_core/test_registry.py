@@ -164,8 +164,12 @@ def test_load_says_what_to_install():
     absent = Method("deep", "annotation", "sca_no_such_module:Deep", "", extra="torch")
     with pytest.raises(MissingExtraError, match=r'pip install "sc-annotate\[torch\]"'):
         registry.load(absent)
-    with pytest.raises(MissingExtraError, match="reinstall other"):
+    with pytest.raises(MissingExtraError, match="'sca_no_such_module', which it needs, is missing.*--upgrade other"):
         registry.load(Method("deep", "annotation", "sca_no_such_module:Deep", "", source="other"))
+    with pytest.raises(MissingExtraError, match=r'pip install "other\[torch\]"'):
+        registry.load(Method("deep", "annotation", "sca_no_such_module:Deep", "", source="other", extra="torch"))
+    with pytest.raises(MissingExtraError, match='Run: pip install "decoupler>=2"'):
+        registry.load(Method("deep", "annotation", "sca_no_such_module:Deep", "", extra="markers"))
 
 
 @pytest.mark.parametrize("target", ["sc_annotate.errors:NoSuch", "sc_annotate.errors", "sc_annotate.errors:"])

@@ -170,8 +170,12 @@ def load(method: Method) -> type[Any]:
     try:
         return cast("type[Any]", attrgetter(name)(import_module(module)))
     except ImportError as error:
-        hint = f'pip install "sc-annotate[{method.extra}]"' if method.extra else f"reinstall {method.source}"
-        raise MissingExtraError(f"the method {method.name!r} cannot be imported ({error}). Run: {hint}") from error
+        from sc_annotate._core.extras import EXTRAS, install_line, why
+
+        package = "sc-annotate" if method.source == Method.source else method.source
+        hint = f'pip install "{package}[{method.extra}]"' if method.extra else f"pip install --upgrade {package}"
+        hint = install_line(method.extra) if package == "sc-annotate" and method.extra in EXTRAS else hint
+        raise MissingExtraError(f"the method {method.name!r} cannot be imported: {why(error)}. Run: {hint}") from error
     except AttributeError as error:
         raise MethodError(
             f"the method {method.name!r} of {method.source!r} points at {method.target!r}, which does not exist."

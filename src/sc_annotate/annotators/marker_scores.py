@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 import numpy as np
 from scipy.special import ndtr, softmax
 
-from sc_annotate.errors import MethodError, MissingExtraError
+from sc_annotate._core.extras import missing_extra
+from sc_annotate.errors import MethodError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,9 +39,7 @@ def load_decoupler() -> Any:
         with mpl.rc_context():
             import decoupler
     except ImportError as error:
-        raise MissingExtraError(
-            f'markers need decoupler, which cannot be imported ({error}). Install it: pip install "sc-annotate[markers]"'
-        ) from error
+        raise missing_extra("markers need decoupler", "decoupler", "markers", error) from error
     return decoupler
 
 

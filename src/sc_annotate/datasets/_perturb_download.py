@@ -6,7 +6,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from sc_annotate._core.arguments import public
-from sc_annotate.errors import InputError, MissingExtraError
+from sc_annotate._core.extras import missing_extra
+from sc_annotate.errors import InputError
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -21,9 +22,7 @@ def _download(name: str) -> AnnData:
     try:
         data = import_module("pertpy").data
     except ImportError as error:
-        raise MissingExtraError(
-            f'downloading {name} needs pertpy, which cannot be imported ({error}). Install it: pip install "sc-annotate[perturb]"'
-        ) from error
+        raise missing_extra(f"downloading {name} needs pertpy", "pertpy", "perturb", error) from error
     return getattr(data, name)()
 
 

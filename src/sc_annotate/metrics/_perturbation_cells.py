@@ -9,7 +9,8 @@ import numpy as np
 from scipy.sparse import issparse
 
 from sc_annotate._core.arguments import public
-from sc_annotate.errors import InputError, MissingExtraError
+from sc_annotate._core.extras import missing_extra
+from sc_annotate.errors import InputError
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -73,7 +74,5 @@ def energy_distance(cells_true: ArrayLike, cells_predicted: ArrayLike) -> float:
         try:
             from pertpy.tools import Distance
         except ImportError as error:
-            raise MissingExtraError(
-                f'the energy distance needs pertpy ({error}). Install it: pip install "sc-annotate[perturb]"'
-            ) from error
+            raise missing_extra("the energy distance needs pertpy", "pertpy", "perturb", error) from error
         return float(Distance(metric="edistance", cell_wise_metric="euclidean")(true, guess))

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sc_annotate._core.extras import missing_extra
 from sc_annotate._data import read
-from sc_annotate.errors import MethodError, MissingExtraError
+from sc_annotate.errors import MethodError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,9 +68,7 @@ def _classes(
         try:
             make: Any = import_module("pertpy.tools").Mixscape
         except ImportError as error:
-            raise MissingExtraError(
-                f"efficacy='mixscape' needs pertpy ({error}). Install it: pip install \"sc-annotate[perturb]\""
-            ) from error
+            raise missing_extra("efficacy='mixscape' needs pertpy", "pertpy", "perturb", error) from error
         try:
             tool = make()
             tool.perturbation_signature(

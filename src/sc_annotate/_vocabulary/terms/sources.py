@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from sc_annotate._core.extras import missing_extra
 from sc_annotate._vocabulary.terms.obo import Term, parse_obo
-from sc_annotate.errors import InputError, LabelError, MissingExtraError
+from sc_annotate.errors import InputError, LabelError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,10 +59,8 @@ def guide_terms() -> Terms:
     try:
         from cellxgene_ontology_guide.supported_versions import CXGSchema
     except ImportError as error:
-        raise MissingExtraError(
-            "the Cell Ontology comes with cellxgene-ontology-guide, which is not installed: "
-            'pip install "sc-annotate[ontology]". Or name an OBO file: ontology="cl.obo".'
-        ) from error
+        needs = "the Cell Ontology (else name an OBO file: ontology='cl.obo') comes with cellxgene-ontology-guide"
+        raise missing_extra(needs, "cellxgene_ontology_guide", "ontology", error) from error
     schema = CXGSchema()
     found: dict[str, dict[str, Any]] = schema.ontology("CL")
     terms = [
