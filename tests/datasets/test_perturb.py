@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
-import sys
-import types
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import anndata as ad
@@ -16,13 +17,14 @@ from scipy import stats
 from scipy.sparse import csr_matrix
 
 from sc_annotate import datasets
-from sc_annotate.datasets import simulate_perturb_seq
+from sc_annotate.datasets import _perturb_download, simulate_perturb_seq
 from sc_annotate.datasets._perturb_noise import burst, burst_size
 from sc_annotate.datasets._perturb_scale import DEPTH_SD, Scale, mean_log
-from sc_annotate.errors import InputError, MissingExtraError
+from sc_annotate.errors import DownloadError, InputError
 from sc_annotate.metrics import average_precision, interaction_class
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from anndata import AnnData
@@ -310,24 +312,41 @@ def test_arguments_out_of_range_are_refused(wrong: dict[str, Any], message: str)
 # ---- screens to download
 
 
-def test_downloads_go_through_pertpy(monkeypatch: pytest.MonkeyPatch) -> None:
-    fake = types.ModuleType("pertpy")
-    names = ["norman_2019", "adamson_2016_pilot", "replogle_2022_rpe1"]
-    fake.data = types.SimpleNamespace(**{name: lambda name=name: name for name in names})
-    monkeypatch.setitem(sys.modules, "pertpy", fake)
-    assert datasets.norman_2019() == "norman_2019"
-    assert datasets.adamson_2016("pilot") == "adamson_2016_pilot"
-    assert datasets.replogle_2022("rpe1") == "replogle_2022_rpe1"
+@pytest.fixture
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder that is served in the place of the public host."""
+    folder = tmp_path / "web"
+    folder.mkdir()
+    handler = partial(SimpleHTTPRequestHandler, directory=str(folder))
+    monkeypatch.setattr(SimpleHTTPRequestHandler, "log_message", lambda *_: None)
+    monkeypatch.setenv("SC_ANNOTATE_CACHE", str(tmp_path / "cache"))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        monkeypatch.setattr(_perturb_download, "ADDRESS", f"http://127.0.0.1:{server.server_address[1]}")
+        thread = threading.Thread(target=lambda: server.serve_forever(0.02), daemon=True)
+        thread.start()
+        yield folder
+        server.shutdown()
+        thread.join()
+
+
+def test_screens_are_downloaded_once(host: Path) -> None:
+    for number, name in enumerate(("norman_2019", "adamson_2016_pilot", "replogle_2022_rpe1"), start=1):
+        ad.AnnData(np.ones((number, 2), dtype=np.float32)).write_h5ad(host / f"{name}.h5ad")
+    for _ in range(2):
+        assert datasets.norman_2019().n_obs == 1
+        assert datasets.adamson_2016("pilot").n_obs == 2
+        assert datasets.replogle_2022("rpe1").n_obs == 3
+        for path in host.iterdir():
+            path.unlink()
+    with pytest.raises(DownloadError, match=r"replogle_2022_k562_gwps.h5ad' cannot be downloaded .*anndata.read_h5ad"):
+        datasets.replogle_2022("k562_gwps")
+    (host / "adamson_2016_upr_perturb_seq.h5ad").write_text("<html>")
+    with pytest.raises(InputError, match="was downloaded and not kept: it is no h5ad file"):
+        datasets.adamson_2016()
     with pytest.raises(InputError, match="'k562_gwps'"):
         datasets.replogle_2022("k563")
     with pytest.raises(InputError, match="'pilot'"):
         datasets.adamson_2016("all")
-
-
-def test_without_pertpy_the_cure_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "pertpy", None)
-    with pytest.raises(MissingExtraError, match=r"sc-annotate\[perturb\]"):
-        datasets.norman_2019()
 
 
 CHANGED = {

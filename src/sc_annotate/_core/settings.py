@@ -36,10 +36,11 @@ class Settings:
     n_threads
         How many blocks are worked on at the same time; None: as many as this process has cores, at most 8.
     max_download_bytes
-        Largest file that is downloaded; None: 250 MB for a model, 500 MB for anything else. Lists of models have a limit of
-        their own, of some MB.
+        Largest file that is downloaded; None: 250 MB for a model, 20 GB for a screen of ``sca.datasets``, 500 MB for anything
+        else. Lists of models have a limit of their own, of some MB.
     max_download_seconds
-        How long one download may take. One that brings less than 16 KB in 15 seconds is given up earlier.
+        How long one download may take; None: an hour, for a screen twelve. One that brings less than 16 KB in 15 seconds is
+        given up earlier.
 
     Examples
     --------
@@ -58,7 +59,7 @@ class Settings:
         self._block_size = 4096
         self._n_threads: int | None = None
         self._max_download_bytes: int | None = None
-        self._max_download_seconds: float = 3600
+        self._max_download_seconds: float | None = None
 
     @property
     def progress(self) -> bool:
@@ -103,13 +104,14 @@ class Settings:
         self._max_download_bytes = value
 
     @property
-    def max_download_seconds(self) -> float:
+    def max_download_seconds(self) -> float | None:
         return self._max_download_seconds
 
     @max_download_seconds.setter
-    def max_download_seconds(self, value: float) -> None:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
-            raise InputError(f"settings.max_download_seconds must be a number above 0, not {value!r}.")
+    def max_download_seconds(self, value: float | None) -> None:
+        wrong = isinstance(value, bool) or not isinstance(value, int | float | None)
+        if wrong or (value is not None and not 0 < value < math.inf):
+            raise InputError(f"settings.max_download_seconds must be None or a number above 0, not {value!r}.")
         self._max_download_seconds = value
 
     @contextmanager

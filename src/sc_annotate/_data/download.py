@@ -84,15 +84,16 @@ def kept(url: str) -> Kept:
 
 @dataclass(frozen=True)
 class Kind:
-    """What is downloaded: how large it may be, and what to do without a connection."""
+    """What is downloaded: how large it may be and how long it may take, and what to do without a connection."""
 
     max_bytes: int = MOST_BYTES
+    seconds: float = 3600
     is_list: bool = False
     elsewhere: str = ELSEWHERE
 
     def limits(self) -> Limits:
         """The limits of a download that begins now."""
-        deadline, chosen = monotonic() + settings.max_download_seconds, settings.max_download_bytes
+        deadline, chosen = monotonic() + (settings.max_download_seconds or self.seconds), settings.max_download_bytes
         if self.is_list and self.max_bytes <= (chosen or MOST_BYTES):
             return Limits(self.max_bytes, deadline, "a list")
         return Limits(chosen or self.max_bytes, deadline)

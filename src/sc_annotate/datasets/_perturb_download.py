@@ -1,47 +1,59 @@
-"""Public screens, downloaded by pertpy."""
+"""Public screens, from the data sets that scverse hosts for pertpy."""
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 from sc_annotate._core.arguments import public
-from sc_annotate._core.extras import missing_extra
+from sc_annotate._data.download import Kind, fetch
 from sc_annotate.errors import InputError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from anndata import AnnData
 
 __all__ = ["adamson_2016", "norman_2019", "replogle_2022"]
 
+ADDRESS = "https://exampledata.scverse.org/pertpy"
+_SCREEN = Kind(
+    max_bytes=20 * 10**9,
+    seconds=12 * 3600,
+    elsewhere="Check the connection; or download it on another machine and read it with `anndata.read_h5ad(path)`.",
+)
 _ADAMSON = ("pilot", "upr_epistasis", "upr_perturb_seq")
 _REPLOGLE = ("k562_essential", "k562_gwps", "rpe1")
 
 
 def _download(name: str) -> AnnData:
-    try:
-        data = import_module("pertpy").data
-    except ImportError as error:
-        raise missing_extra(f"downloading {name} needs pertpy", "pertpy", "perturb", error) from error
-    return getattr(data, name)()
+    from anndata import read_h5ad
+
+    path = fetch(f"{ADDRESS}/{name}.h5ad", sha256=None, refresh=False, check=_check, kind=_SCREEN)
+    return read_h5ad(path)
+
+
+def _check(path: Path) -> None:
+    with path.open("rb") as opened:
+        if opened.read(8) != b"\x89HDF\r\n\x1a\n":
+            raise InputError(f"{str(path)!r} is no h5ad file.")
 
 
 @public
 def norman_2019() -> AnnData:
-    """Activation of single genes and of pairs in K562 cells, downloaded by pertpy (some hundred MB).
+    """Activation of single genes and of pairs in K562 cells, downloaded (some hundred MB).
 
     About 100 single and 120 double conditions: the screen that predictions of combinations are tried on. What is in
-    ``X`` is as pertpy hands it out, and is not the reprocessed file that published benchmarks used: numbers of genes and
+    ``X`` is as in the file that pertpy uses too, and is not the reprocessed file that published benchmarks used: numbers of genes and
     cells differ, and scores are not comparable with theirs. Look at ``obs`` for the column of conditions.
 
     Returns
     -------
-    The AnnData of ``pertpy.data.norman_2019()``, kept in pertpy's folder for later calls.
+    The AnnData. The file is cached (``$SC_ANNOTATE_CACHE``) for later calls.
 
     Raises
     ------
-    sc_annotate.errors.MissingExtraError
-        pertpy is not installed.
+    sc_annotate.errors.DownloadError
+        It cannot be downloaded, and is not cached.
 
     References
     ----------
@@ -57,9 +69,9 @@ def norman_2019() -> AnnData:
 
 @public
 def adamson_2016(experiment: str = "upr_perturb_seq") -> AnnData:
-    """Repression of genes of the unfolded protein response in K562 cells, downloaded by pertpy.
+    """Repression of genes of the unfolded protein response in K562 cells, downloaded.
 
-    As pertpy hands it out (from scPerturb): not the file that published benchmarks used.
+    The file that pertpy uses too (from scPerturb): not the file that published benchmarks used.
 
     Parameters
     ----------
@@ -69,14 +81,14 @@ def adamson_2016(experiment: str = "upr_perturb_seq") -> AnnData:
 
     Returns
     -------
-    The AnnData of ``pertpy.data.adamson_2016_*()``, kept in pertpy's folder for later calls.
+    The AnnData. The file is cached (``$SC_ANNOTATE_CACHE``) for later calls.
 
     Raises
     ------
     sc_annotate.errors.InputError
         Another experiment.
-    sc_annotate.errors.MissingExtraError
-        pertpy is not installed.
+    sc_annotate.errors.DownloadError
+        It cannot be downloaded, and is not cached.
 
     References
     ----------
@@ -95,9 +107,9 @@ def adamson_2016(experiment: str = "upr_perturb_seq") -> AnnData:
 
 @public
 def replogle_2022(experiment: str = "k562_essential") -> AnnData:
-    """Repression of essential genes, or of all, in K562 or RPE1 cells, downloaded by pertpy (several GB).
+    """Repression of essential genes, or of all, in K562 or RPE1 cells, downloaded (several GB).
 
-    As pertpy hands it out (from scPerturb): not the file that published benchmarks used. Users report that
+    The file that pertpy uses too (from scPerturb): not the file that published benchmarks used. Users report that
     ``obs["perturbation"]`` and ``obs["gene"]`` of these files do not hold the perturbed genes but names of guides and
     missing values (scverse/pertpy, issue 916): look at ``obs`` before choosing a column.
 
@@ -108,14 +120,14 @@ def replogle_2022(experiment: str = "k562_essential") -> AnnData:
 
     Returns
     -------
-    The AnnData of ``pertpy.data.replogle_2022_*()``, kept in pertpy's folder for later calls.
+    The AnnData. The file is cached (``$SC_ANNOTATE_CACHE``) for later calls.
 
     Raises
     ------
     sc_annotate.errors.InputError
         Another experiment.
-    sc_annotate.errors.MissingExtraError
-        pertpy is not installed.
+    sc_annotate.errors.DownloadError
+        It cannot be downloaded, and is not cached.
 
     References
     ----------

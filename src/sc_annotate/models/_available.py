@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sc_annotate._core.arguments import one_of
+from sc_annotate._core.arguments import one_of, public
 from sc_annotate.errors import InputError
 from sc_annotate.interop import celltypist_hub
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 SOURCES = ("celltypist",)
 
 
+@public
 def available(source: str = "celltypist", *, refresh: bool = False) -> pd.DataFrame:
     """List the published models that :func:`sc_annotate.tl.annotate` takes by name, such as ``"celltypist:Immune_All_Low.pkl"``.
 
