@@ -47,6 +47,8 @@ class Other:
     notes: list[str]
     problems: list[str]
     hints: list[str]
+    clear: bool
+    """Whether other names share enough, and only which of them are meant is open."""
     affixes: list[str]
     bare: tuple[NDArray[np.str_] | None, NDArray[np.str_] | None]
     """``var_names`` without their affixes, where they have some."""
@@ -95,8 +97,9 @@ def other_names(
     q_bare, r_bare = (
         next((found.names for label, found in side.items() if label.startswith("var_names")), None) for side in bare
     )
-    nothing = Other({}, {}, [], list(dict.fromkeys(problems)), hints, affixes, (q_bare, r_bare))
-    if not candidates or len(candidates[0].pairs) < max(least, n_shared * WORTH):
+    enough = bool(candidates) and len(candidates[0].pairs) >= max(least, n_shared * WORTH)
+    nothing = Other({}, {}, [], list(dict.fromkeys(problems)), hints, enough, affixes, (q_bare, r_bare))
+    if not enough:
         return nothing
     best = candidates[0]
     rest = next((each for each in candidates[1:] if not each.same_genes(best)), None)

@@ -34,18 +34,16 @@ def too_few(
     if other is not None:
         text += "".join(f"{problem}. " for problem in other.problems)
         text += "".join(f"{affixes}. " for affixes in other.affixes)
-        if other.hints:
-            return text + (
-                f"By other names they share more: {'; '.join(other.hints)}. Say with gene_symbols= which column of var has the right "
-                "names."
-            )
         q, r = (side if bare is None else bare for side, bare in zip(sides, other.bare, strict=True))
-    for name, names in zip(what, (q, r), strict=True):
-        if np.char.isdigit(names).mean() > HALF:
-            return text + (
-                f"The genes of {name} are numbered, and no column of its var has names of the other side: put symbols or Ensembl "
-                "ids into its var_names, in the order of the genes."
-            )
+    by_others = (
+        ""
+        if other is None or not other.hints
+        else (
+            f"By other names they share more: {'; '.join(other.hints)}. Say with gene_symbols= which column of var has the right names."
+        )
+    )
+    if other is not None and other.clear:
+        return text + by_others
     same_but_case = len(np.intersect1d(np.char.upper(q), np.char.upper(r)))
     q_report, r_report = look(q), look(r)
     if same_but_case >= least:
@@ -53,6 +51,14 @@ def too_few(
             f"{same_but_case} differ in case only, as mouse (Cd4) and human (CD4) symbols do: "
             f"map the genes to the reference's species first, with `{mapped}, orthologs, kind='orthologs')`."
         )
+    if by_others:
+        return text + by_others
+    for name, names in zip(what, (q, r), strict=True):
+        if np.char.isdigit(names).mean() > HALF:
+            return text + (
+                f"The genes of {name} are numbered, and no column of its var has names of the other side: put symbols or Ensembl "
+                "ids into its var_names, in the order of the genes."
+            )
     if q_report.id_type != r_report.id_type:
         return text + (
             f"One side uses {q_report.id_type.replace('_', ' ')} names, the other {r_report.id_type.replace('_', ' ')}: "

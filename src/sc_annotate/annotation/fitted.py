@@ -31,7 +31,7 @@ class Query:
     """An AnnData whose cells are to be labelled, its matrix found and looked at.
 
     `cells` says which of them are labelled already, where an object is its own reference; `problems` is what looked wrong
-    beside the reference.
+    beside the reference, and `matched_by` by which names of both the genes were found, where all of a reference were looked at.
     """
 
     adata: AnnData
@@ -39,6 +39,7 @@ class Query:
     found: Input
     cells: LabelledCells | None = None
     problems: list[str] = field(default_factory=list)
+    matched_by: str | None = None
 
     @property
     def labelled(self) -> NDArray[np.bool_] | None:

@@ -136,7 +136,11 @@ def fit_across(
             f"{n:,} {are} also in the reference; {'its label is' if n == 1 else 'their labels are'} no independent evidence"
         )
     return learn(training, fit), Query(
-        adata, own, replace(query, notes=[*query.notes, *shared.notes]), problems=problems
+        adata,
+        own,
+        replace(query, notes=[*query.notes, *shared.notes]),
+        problems=problems,
+        matched_by=shared.how,
     )
 
 

@@ -105,7 +105,7 @@ def predict(query: Query, model: FittedModel, ask: PredictRequest, *, counts: In
         unfamiliarity=unfamiliarity,
         p_familiar=p_familiar,
         n_shared=n_shared,
-        matched_by=aligned.shared.how,
+        matched_by=query.matched_by or aligned.shared.how,
         zero_cells=zero,
         low_quality=low,
         quality=quality,

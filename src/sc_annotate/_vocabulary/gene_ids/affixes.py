@@ -29,16 +29,16 @@ _BEFORE = re.compile(r"[^\W_]*(?:[^\w]|_)+")
 _AFTER = re.compile(r"(?:[^\w]|_)+[^\W_]*$")
 _NUMBER = re.compile(r"[\W_]+\d+")
 # What is left of a name without its affix must itself be like a symbol or an id.
-_GENE = re.compile(r"[A-Za-z][\w.:@/-]*[\w)*@]|\d{7}[A-Z]\d\dRik", re.IGNORECASE)
+_GENE = re.compile(r"[A-Za-z][\w.:@/-]*[\w)*@]|\d{7}[A-Z]\d\dRik[\w.-]*", re.IGNORECASE)
 # What families of genes begin or end with in every release; these are parts of their names.
 _OF_FAMILIES = re.compile(r"(HLA|H-?2|MT|RT1|ERCC|SI|ZGC|IM|WU|LOC|TRNA|RNU\d+|KRTAP\d+|NKX\d)[-_.:]+", re.IGNORECASE)
 _OF_KINDS = re.compile(r"[-.](AS|IT|OT|DT|PS|RS|AR|HG|MIR|TS|LIKE)\d*", re.IGNORECASE)
 # Clones that became names: AL627309.1, RP11-34P13.7, CTD-2245F17.3; a version of an Ensembl id is no affix either.
-_CLONE = re.compile(r"[A-Z]{1,4}\d{5,8}\.\d+|[\w.]+[-.][A-Z]*\d+[A-Z]+\d+\.\d+", re.IGNORECASE)
+_CLONE = re.compile(r"[A-Z]{1,4}\d{5,8}\.\d+|[\w.:]+[-.][A-Z]*\d+[A-Z]+\d+\.\d+", re.IGNORECASE)
 # Families that count their genes: NKX2-1, KRTAP5-1, TRBV6-1, MIR1302-1, TRN-GTT2-1.
 _COUNTED = re.compile(
-    r"(NKX|KRTAP|MIR|H|LINC|VTRNA|TR[ABDG][VDJC]\w*|IG[HKL][VDJC]\w*|RNU|RNVU|SNOR[AD]|ERV|NMTR?[A-Z]+-[ACGT]{3}|TR[A-Z]+-[ACGTN]{3})"
-    r"[A-Z]*\d*[A-Z]*(-\d+)?[-.]\d+",
+    r"((NKX|KRTAP|MIR|H(?=\d)|LINC|VTRNA|TR[ABDG][VDJC]|RNU|RNVU|SNOR[AD]|ERV)[A-Z]*\d*[A-Z]*|IG[HKL][VDJC]\w*(-\d+)?|"
+    r"(NM)?TR[A-Z]+-[ACGTN]{3}\d+)[-.]\d+",
     re.IGNORECASE,
 )
 _MICRO_RNA = re.compile(r"[a-z]{3}-(mir|let)-", re.IGNORECASE)
@@ -213,7 +213,7 @@ def _most_frequent(names: list[str]) -> tuple[str, str, _Takes] | None:
 
 
 def _least(n: int) -> float:
-    return max(min(FEWEST, n), SHARE * n)
+    return max(min(FEWEST, n), 3, SHARE * n)
 
 
 def _is_affix(names: list[str], n: int, prefix: str, suffix: str, after: Counter[str]) -> _Takes | None:
@@ -240,7 +240,7 @@ def _joined(names: list[str]) -> tuple[str, str, _Takes] | None:
     if len(names) < 2 * FEWEST:
         return None
     prefix, suffix = commonprefix(names), commonprefix([name[::-1] for name in names])[::-1]
-    if len(prefix) >= 3:
+    if len(prefix) >= 3 and not _OF_FAMILIES.match(prefix):
         cores = [name[len(prefix) :] for name in names]
         if len({core[:1].upper() for core in cores if _GENE.fullmatch(core)}) >= FEWEST:
             return prefix, "", _Takes(prefix, "")

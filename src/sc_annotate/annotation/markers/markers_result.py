@@ -100,7 +100,7 @@ def result_of(
             "values": found.values,
             "genes": found.genes,
             **found.left_out,
-            "matched_by": f"{matched.how} = marker",
+            "matched_by": f"{matched.how} of adata",
             "n_genes_of_model": matched.n_genes,
             "n_genes_shared": matched.n_shared,
             "n_cells_without_values": int(labels.silent.sum()),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sc_annotate.annotation.markers.marker_names import marker_names, other_case, why_few
 from sc_annotate.errors import GeneError
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from sc_annotate._data.read import Input
     from sc_annotate._vocabulary.marker_lists.lists import MarkerLists
+    from sc_annotate.annotation.markers.marker_names import MarkerNames
 
 
 @dataclass(frozen=True)
@@ -36,16 +38,17 @@ class Matched:
     """What the labels suffer from: types that no cell can get."""
 
 
-def matched(lists: MarkerLists, found: Input, *, min_genes: int) -> Matched:
+def matched(lists: MarkerLists, found: Input, *, min_genes: int, gene_symbols: str | None = None) -> Matched:
     """The lists with at least `min_genes` genes with a positive weight among those of the matrix.
 
-    Of the lists of names that the matrix has for its genes, the one with the most markers counts.
+    Of the lists of names that the matrix has for its genes, the one with the most markers counts; where that has few, any
+    text column of ``var``, or names without their affixes.
     """
     import pandas as pd
 
+    by = marker_names(lists, found, gene_symbols=gene_symbols)
+    lists, names, how = by.lists, by.names, by.how
     wanted = set(lists.genes.tolist())
-    how = max(found.names, key=lambda name: len(wanted & set(found.names[name].tolist())))
-    names = found.names[how]
     twice = {gene for gene, n in Counter(names.tolist()).items() if n > 1} & wanted
     if twice and how == "var_names":
         raise GeneError(
@@ -59,9 +62,11 @@ def matched(lists: MarkerLists, found: Input, *, min_genes: int) -> Matched:
     weights[column[here], lists.type_of[here]] = lists.weights[here]
     n_for = (weights > 0).sum(axis=0)
     used = n_for >= min_genes
-    problems = _left_out(lists.types[~used].tolist(), lists.source, min_genes)
+    n_shared = len(place)
+    problems = [text] if (text := other_case(lists.genes, names, n_shared)) else []
+    problems += _left_out(lists.types[~used].tolist(), lists.source, min_genes)
     if used.sum() < 2:
-        raise GeneError(_too_few(lists, found, names, int(used.sum()), int(here.sum()), min_genes))
+        raise GeneError(_too_few(by, found, int(used.sum()), int(here.sum()), min_genes))
     order = [np.flatnonzero(lists.type_of == j) for j in range(len(lists.types))]
     table = pd.DataFrame(
         {
@@ -82,7 +87,7 @@ def matched(lists: MarkerLists, found: Input, *, min_genes: int) -> Matched:
         n_genes=len(wanted),
         n_shared=len(place),
         table=table,
-        notes=lists.notes,
+        notes=[*lists.notes, *by.notes],
         problems=problems,
     )
 
@@ -105,22 +110,10 @@ def _signed(lists: MarkerLists, rows: NDArray[np.intp]) -> list[str]:
     return [f"{'-' if lists.weights[i] < 0 else ''}{lists.genes[i]}" for i in ordered.tolist()]
 
 
-def _too_few(
-    lists: MarkerLists, found: Input, names: NDArray[np.str_], n_types: int, n_shared: int, min_genes: int
-) -> str:
-    text = (
+def _too_few(by: MarkerNames, found: Input, n_types: int, n_shared: int, min_genes: int) -> str:
+    lists, names = by.lists, by.names
+    return (
         f"{n_types} types of {lists.source} have {min_genes} genes or more in adata; at least two are needed. Of "
         f"{len(lists.genes):,} markers such as {', '.join(lists.genes[:3])}, {n_shared:,} are among the {len(names):,} genes "
-        f"of adata, such as {', '.join(names[:3])}. "
+        f"of adata, such as {', '.join(names[:3])}. {why_few(by, found, n_shared)}"
     )
-    same_but_case = len(set(np.char.upper(lists.genes).tolist()) & set(np.char.upper(names).tolist()))
-    if same_but_case > max(2 * n_shared, 5):
-        return text + (
-            f"{same_but_case} differ in case only, as mouse (Cd4) and human (CD4) symbols do: map the genes to the species "
-            "of the lists first, with sca.pp.map_genes."
-        )
-    if found.genes is not None and found.genes.id_type != "symbol":
-        return text + (
-            "adata has Ensembl ids: name the var column that holds symbols with gene_symbols=, or use sca.pp.map_genes."
-        )
-    return text + "Keep all genes of adata, give longer lists, or lower min_genes."

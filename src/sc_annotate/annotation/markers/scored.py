@@ -76,7 +76,7 @@ def score_cells(
     """
     load_decoupler()
     found, plan = read.open_on_common_scale(adata, matrix)
-    genes = matched(lists, found, min_genes=request.min_genes)
+    genes = matched(lists, found, min_genes=request.min_genes, gene_symbols=matrix.gene_symbols)
     X, n = found.source.X, found.source.n_cells
     code, n_groups = (np.zeros(n, dtype=np.int32), 1) if groups is None else (groups.code, len(groups.names))
     sums = group_sums(X, plan, code, n_groups, progress="means of the genes")
