@@ -10,12 +10,13 @@ import pytest
 import scanpy as sc
 from scipy import sparse
 
-from sc_annotate._data.values import BASES, detect
+from sc_annotate._data.signs import BASES
+from sc_annotate._data.values import detect
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sc_annotate._data.values import Detected
+    from sc_annotate._data.signs import Detected
 
 
 def _detect(X: np.ndarray | sparse.csr_matrix, recorded: float | None = None) -> Detected:

@@ -62,6 +62,7 @@ class Source:
     names: NDArray[np.str_]
     var: pd.DataFrame | None = None
     features: Features | None = None
+    cells: pd.Index | None = None
 
     @property
     def n_cells(self) -> int:
@@ -74,6 +75,18 @@ class Source:
     @property
     def is_embedding(self) -> bool:
         return self.var is None
+
+
+@dataclass(frozen=True)
+class Place:
+    """How a matrix, its genes and its cells are called in messages. The machines of a cluster are not sent the names."""
+
+    where: str
+    genes: NDArray[np.str_] | None = None
+    cells: Any = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"where": self.where, "genes": None, "cells": None}
 
 
 def check_adata(adata: Any, *, what: str) -> None:
@@ -120,29 +133,29 @@ def find(
         if layer not in adata.layers:
             have = ", ".join(repr(name) for name in adata.layers if name is not None) or "none"
             raise InputError(f"{what}.layers has no {layer!r}; there are: {have}.")
-        return _of_genes(adata.layers[layer], f"layers[{layer!r}]", adata.var, what)
+        return _of_genes(adata, adata.layers[layer], f"layers[{layer!r}]", adata.var, what)
     if use_raw:
         if adata.raw is None:
             raise InputError(f"{what}.raw is empty, so use_raw=True cannot be met. Leave it out, or name a layer.")
-        return _of_genes(adata.raw.X, "raw.X", adata.raw.var, f"{what}.raw")
+        return _of_genes(adata, adata.raw.X, "raw.X", adata.raw.var, f"{what}.raw")
     if adata.X is None:
         have = ", ".join(repr(name) for name in adata.layers if name is not None) or "none"
         raise InputError(f"{what}.X is empty; name a layer (there are: {have}).")
-    return _of_genes(adata.X, "X", adata.var, what)
+    return _of_genes(adata, adata.X, "X", adata.var, what)
 
 
-def _of_genes(X: Any, where: str, var: pd.DataFrame, what: str) -> Source:
+def _of_genes(adata: AnnData, X: Any, where: str, var: pd.DataFrame, what: str) -> Source:
     """A matrix of genes; other features that stand beside them are left out."""
     columns = [name for name in FEATURE_COLUMNS if name in var.columns]
     if not columns:
-        return Source(X, where, _strings(var.index), var)
+        return Source(X, where, _strings(var.index), var, cells=adata.obs_names)
     from sc_annotate._data.features import features
 
     found = features(var, columns, what=what)
     if found is None:
-        return Source(X, where, _strings(var.index), var)
+        return Source(X, where, _strings(var.index), var, cells=adata.obs_names)
     var = var.iloc[found.columns]
-    return Source(with_columns(X, found.columns), where, _strings(var.index), var, found)
+    return Source(with_columns(X, found.columns), where, _strings(var.index), var, found, adata.obs_names)
 
 
 def resolve_rep(adata: AnnData, name: str, *, what: str = "adata") -> str:
@@ -166,7 +179,9 @@ def _representation(adata: AnnData, name: str, what: str) -> Source:
     stem = key.removeprefix("X_")
     if X.shape[1] == 0:
         raise InputError(f"{what}.obsm[{key!r}] has no columns. Name another representation with use_rep=.")
-    return Source(X, f"obsm[{key!r}]", np.array([f"{stem}_{i}" for i in columns or range(X.shape[1])]))
+    return Source(
+        X, f"obsm[{key!r}]", np.array([f"{stem}_{i}" for i in columns or range(X.shape[1])]), cells=adata.obs_names
+    )
 
 
 def _strings(index: pd.Index) -> NDArray[np.str_]:

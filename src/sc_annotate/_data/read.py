@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import sparse
 
-from sc_annotate._core.arrays import check_layout, row_ordered, rows
+from sc_annotate._core.arrays import SomeColumns, check_layout, row_ordered, rows
 from sc_annotate._core.settings import logger, settings, track
 from sc_annotate._data import values
 from sc_annotate._data.matrix import MatrixRequest, Source, check_adata, find
@@ -64,12 +64,18 @@ def _open(adata: AnnData, matrix: MatrixRequest | None, *, what: str, layer_argu
     check_adata(adata, what=what)
     matrix = matrix or MatrixRequest()
     source = find(adata, layer=matrix.layer, use_raw=matrix.use_raw, use_rep=matrix.use_rep, what=what)
+    _check_numbers(source, what)
     check_layout(source.X, f"{what}.{source.where}")
     report = values.look(source, recorded_base=recorded_base(adata))
+    if report.kind == "mixed":
+        from sc_annotate._data.mixed_scales import separating_column
+
+        report = replace(report, evidence=report.evidence + separating_column(adata, *values.sampled(source)))
     notes = [] if source.features is None else [str(source.features)]
     by_default = matrix.layer is None and matrix.use_raw is None and matrix.use_rep is None
     if by_default and report.kind in ("scaled", "negative") and adata.raw is not None:
         raw = find(adata, use_raw=True, what=what)
+        _check_numbers(raw, what)
         check_layout(raw.X, f"{what}.raw.X")
         raw_report = values.look(raw, recorded_base=recorded_base(adata))
         if raw_report.kind in ("counts", "log1p", "linear"):
@@ -84,11 +90,29 @@ def _open(adata: AnnData, matrix: MatrixRequest | None, *, what: str, layer_argu
     return Input(source, report, genes, names, notes, alternatives)
 
 
+def _check_numbers(source: Source, what: str) -> None:
+    """Refuse what no file or method can take for numbers, before any of it is read."""
+    X = source.X.X if isinstance(source.X, SomeColumns) else source.X
+    if isinstance(X, np.ma.MaskedArray):
+        raise MatrixError(f"{what}.{source.where} is a masked array; fill it first, for example with `.filled(0)`.")
+    if np.dtype(X.dtype).kind not in "biuf":
+        raise MatrixError(
+            f"{what}.{source.where} holds values of type {X.dtype}, not numbers. Convert them first, for example with "
+            f"`.astype('float32')`."
+        )
+
+
 def open_on_common_scale(adata: AnnData, matrix: MatrixRequest, *, what: str = "adata") -> tuple[Input, Transform]:
     """The matrix that is meant, and how blocks of it become log1p of counts per 10,000."""
     found = open_input(adata, matrix, what=what)
     totals = total_counts(adata, matrix.total_counts_key, what=what)
-    return found, plan(found.values, what=what, stated=matrix.values, totals=totals, alternatives=found.alternatives)
+    return found, plan(
+        found.values,
+        what=what,
+        stated=matrix.values,
+        totals=totals,
+        alternatives=found.alternatives,
+    ).of(found.source, what)
 
 
 def open_counts(adata: AnnData, found: Input, *, what: str = "adata") -> Input | None:

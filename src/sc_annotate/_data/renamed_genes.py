@@ -12,7 +12,7 @@ from sc_annotate._data import values
 from sc_annotate._data.gene_merge import remap
 from sc_annotate._data.matrix import Source
 from sc_annotate._data.read import recorded_base
-from sc_annotate._data.values import BASES
+from sc_annotate._data.signs import BASES
 from sc_annotate._vocabulary.gene_ids.mapping import MERGED, GeneMapping, listed
 from sc_annotate._vocabulary.gene_names import look
 from sc_annotate.errors import MatrixError
@@ -69,7 +69,7 @@ def _matrix(adata: AnnData, X: Any, where: str, mapping: GeneMapping, notes: lis
         problem = f"{len(merged)} genes are to be merged ({listed(merged)}), and adata.{where} holds "
         if report.n_nan or report.n_inf:
             raise MatrixError(f"{problem}NaN or infinite values. Replace them, or choose merge='first'.")
-        if report.kind in ("scaled", "negative"):
+        if report.kind in ("scaled", "negative", "mixed"):
             raise MatrixError(
                 f"{problem}{report.kind} values ({report.evidence}), which cannot be added. Map the genes of the object as it was "
                 f"before, choose merge='first', or delete adata.{where} in a copy."

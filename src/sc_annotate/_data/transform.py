@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 from scipy import sparse
 
-from sc_annotate._data.matrix import Stated
-from sc_annotate._data.values import BASES
+from sc_annotate._data.matrix import Place, Stated
+from sc_annotate._data.signs import BASES, MAX_LOG
 from sc_annotate.errors import InputError, MatrixError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from sc_annotate._data.values import Base, ValueReport
+    from sc_annotate._data.matrix import Source
+    from sc_annotate._data.signs import Base
+    from sc_annotate._data.values import ValueReport
 
 
 TARGET_SUM = 10_000.0
+LARGEST = 1e12
+"""No gene has so many molecules, or their like in any unit, in one cell."""
 Block = Any
 
 
@@ -41,10 +45,16 @@ class Transform:
     totals: NDArray[np.float64] | None = None
     columns: NDArray[np.intp] | None = None
     notes: list[str] = field(default_factory=list)
+    place: Place | None = None
+
+    def of(self, source: Source, what: str) -> Transform:
+        """The same, with messages that name the matrix, its genes and its cells."""
+        return replace(self, place=Place(f"{what}.{source.where}", source.names, source.cells))
 
     def __call__(self, block: Block, where: slice | NDArray[np.intp]) -> Block:
         known = self.identity or (self.keep_totals and self.unlog == math.e and self.rescale == 1.0)
-        out = block.astype(np.float32, copy=not known)
+        with np.errstate(over="ignore"):
+            out = block.astype(np.float32, copy=not known)
         if sparse.issparse(out) and out is not block and block.has_canonical_format:
             # Same entries, so it need not be looked at again.
             out.has_canonical_format = True
@@ -52,11 +62,14 @@ class Transform:
         with np.errstate(invalid="ignore", over="ignore"):
             # A sum takes a fraction of the time; one that is not finite may only have run over.
             finite = np.isfinite(values.sum()) or np.isfinite(values).all()
-        if not finite:
-            raise MatrixError(_not_finite(values))
+        # Only a sample was looked at before.
+        largest = LARGEST if self.unlog is None else MAX_LOG
+        if not finite or (values.size and values.max() > largest):
+            from sc_annotate._data.faults import fault
+
+            raise MatrixError(fault(block, where, self.place, largest, logged=self.unlog is not None))
         if self.identity:
             return out
-        # Only a sample was looked at before.
         if values.size and values.min() < 0:
             raise MatrixError(
                 "some values are negative, so they are neither counts nor their logarithms. "
@@ -99,14 +112,6 @@ def _divide_rows(block: Block, totals: NDArray[np.float64]) -> None:
         block.data *= np.repeat(factor, np.diff(block.indptr))
     else:
         block *= factor[:, None]
-
-
-def _not_finite(values: NDArray[Any]) -> str:
-    n_nan, n_inf = int(np.isnan(values).sum()), int(np.isinf(values).sum())
-    return (
-        f"the matrix holds {n_nan} NaN and {n_inf} infinite values in a block of cells. "
-        "Replace them (NaN from a join usually mean 0: `adata.X = np.nan_to_num(adata.X)`) or drop those cells."
-    )
 
 
 __all__ = ["PANEL_GENES", "TARGET_SUM", "Stated", "Transform", "Wanted", "plan"]
@@ -156,6 +161,10 @@ def plan(
             )
         return Transform(identity=True, notes=notes)
     unlog = BASES[base] if base is not None else None
+    if "no value is zero" in report.evidence:
+        notes.append(
+            f"no value is zero in {what}.{report.where}: smoothed, imputed or modelled values, not measured ones"
+        )
     if totals is not None and kind == "linear" and report.target_sum is not None:
         notes.append("total_counts_key not used: the values are normalised already")
         totals = None
@@ -197,7 +206,13 @@ def _refuse(report: ValueReport, stated: Stated | None, what: str, alternatives:
     if report.n_nan or report.n_inf:
         raise MatrixError(
             f"{place} holds NaN or infinite values ({report.n_nan} NaN, {report.n_inf} infinite in {report.n_sampled} "
-            "sampled cells). Replace them (NaN from a join usually mean 0: `np.nan_to_num`) or drop those cells."
+            f"sampled cells; the first is {report.first_not_finite}). Replace them (NaN from a join usually mean 0: `np.nan_to_num`) or drop those cells."
+        )
+    if report.kind == "mixed" and stated in (None, "counts"):
+        raise MatrixError(
+            f"{place}: {report.evidence}. Bring all cells to one scale before they are joined: take the counts of all, or log "
+            f"those that are not (`sc.pp.normalize_total` and `sc.pp.log1p` on their part). {alternatives} If they are on one "
+            "scale after all, say which with values=."
         )
     if report.kind == "scaled" and (report.minimum < 0 or stated is None):
         raise MatrixError(
@@ -222,7 +237,7 @@ def _settle(report: ValueReport, stated: Stated | None, what: str) -> tuple[str,
     base = bases.get(stated)
     kind = "log1p" if base else stated
     # A standard deviation of 1 without negative values is weak evidence: logarithms of chosen genes may have it.
-    assumed = report.kind == "scaled" or report.evidence.startswith(("assumed", "maximum", "as recorded"))
+    assumed = report.kind in ("scaled", "mixed") or report.evidence.startswith(("assumed", "maximum", "as recorded"))
     if (kind, base) != (report.kind, report.base) and not (assumed and report.kind != "counts" and kind != "counts"):
         fix = "Leave values= out, or name another layer."
         if stated == "counts":

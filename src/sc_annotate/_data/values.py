@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import sparse
 
 from sc_annotate._core.arrays import SomeColumns, rows
+from sc_annotate._data.matrix import Place
+from sc_annotate._data.signs import (
+    BASES,
+    FEW_CELLS,
+    LEAST_MAXIMUM,
+    MAX_LOG,
+    MAX_NATURAL,
+    SCALES,
+    ladder_of_cells,
+    largest_of_cells,
+    totals_of_cells,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sc_annotate._data.matrix import Source
-
-
-Kind = Literal["counts", "log1p", "linear", "scaled", "negative", "zero", "embedding"]
-Base = Literal["e", "2", "10"]
-Scale = Base | Literal["linear"]
-SCALES: tuple[Scale, ...] = ("e", "2", "10", "linear")
-Detected = tuple[Kind, Base | None, str, float | None]
-
-# ln(1 + 1e6) is 13.8: a natural logarithm above this would mean more than a million per million.
-MAX_NATURAL = 14.0
-# log2(1 + 1e6) is 20: nothing above this is a logarithm of an expression value.
-MAX_LOG = 24.0
-# Standard deviations of fewer cells are too uncertain to recognise.
-FEW_CELLS = 20
-BASES: dict[Base, float] = {"e": math.e, "2": 2.0, "10": 10.0}
+    from sc_annotate._data.signs import Base, Detected, Kind, Scale
 
 
 def detect(sample: sparse.csr_matrix, values: NDArray[np.float64], recorded_base: float | None) -> Detected:
@@ -39,31 +36,45 @@ def detect(sample: sparse.csr_matrix, values: NDArray[np.float64], recorded_base
     """
     if values.size == 0:
         return "zero", None, "no value other than zero in the sampled cells", None
-    scaled = _unit_variance(sample)
     if values.min() < 0:
-        if scaled:
-            return "scaled", None, "negative values, and the genes have standard deviation 1", None
-        if sample.shape[0] < FEW_CELLS:
-            return "negative", None, "negative values; too few cells to distinguish scaled values from others", None
-        return "negative", None, "negative values, without the unit variance of scaled data", None
+        from sc_annotate._data.scaled_values import detect_negative
+
+        return detect_negative(sample)
     if np.array_equal(values, np.rint(values)):
         return "counts", None, "whole numbers only", None
     totals = _constant_total(sample)
     if totals is not None:
         base, target = totals
         if base == "linear":
-            return "linear", None, f"every cell adds up to {target:,.0f}", target
+            return "linear", None, f"every cell adds up to {target:,.6g}", target
         return "log1p", base, f"before the logarithm every cell adds up to {target:,.0f}", target
-    ladder = _ladder(sample)
+    steps = {base: ladder_of_cells(sample, base) for base in SCALES}
+    largest = largest_of_cells(sample)
+    if _may_be_mixed(sample, steps, largest):
+        from sc_annotate._data.mixed_scales import in_words
+
+        mixed = in_words(sample)
+        if mixed is not None:
+            return "mixed", None, mixed, None
+    odd = largest > MAX_LOG
+    if 0 < odd.sum() <= max(1, 0.01 * len(odd)) and len(odd) >= FEW_CELLS and largest[~odd].max() <= MAX_NATURAL:
+        rest = sample[np.flatnonzero(~odd)]
+        kind, of, evidence, target_sum = detect(rest, rest.data, recorded_base)
+        return kind, of, f"{evidence}; but for values up to {values.max():.3g} in {int(odd.sum())} cells", target_sum
+    ladder = _ladder(steps)
     if ladder == "linear":
         return "linear", None, "multiples of one step in each cell, without a logarithm", None
     if ladder is not None:
         return "log1p", ladder, f"with base {ladder}, the values of a cell are multiples of one step", None
     # Dividing genes by their deviations breaks both signs above, which logarithms of few genes may well show.
-    if scaled:
+    from sc_annotate._data.scaled_values import unit_variance
+
+    if unit_variance(sample):
         return "scaled", None, "the genes have standard deviation 1", None
     if values.max() > MAX_LOG:
         return "linear", None, f"maximum {values.max():,.1f}, too large for a logarithm", None
+    if values.max() < LEAST_MAXIMUM:
+        return "linear", None, f"maximum {values.max():.3g}, too small for logarithms of counts per 10,000", None
     for name, base_value in BASES.items():
         if recorded_base is not None and np.isclose(recorded_base, base_value):
             return "log1p", name, "as recorded in uns['log1p']", None
@@ -72,65 +83,48 @@ def detect(sample: sparse.csr_matrix, values: NDArray[np.float64], recorded_base
     return "log1p", "e", "assumed: no sign of another base", None
 
 
-def _unlog(values: NDArray[np.float64], base: Scale) -> NDArray[np.float64]:
-    if base == "linear":
-        return values
-    return np.expm1(np.minimum(values, 60.0) * np.log(BASES[base]))
+def _may_be_mixed(
+    sample: sparse.csr_matrix, steps: dict[Scale, NDArray[np.float64]], largest: NDArray[np.float64]
+) -> bool:
+    """Whether single cells show signs of different scales: a quick look, which is right where it finds none."""
+    if (largest > MAX_LOG).any() and (largest <= MAX_NATURAL).any():
+        return True
+    row = np.repeat(np.arange(len(largest)), np.diff(sample.indptr))
+    fractions = np.bincount(row, sample.data != np.rint(sample.data), minlength=len(largest))
+    if ((fractions == 0) & (largest > 1)).any():
+        return True
+    logs = np.max([np.nan_to_num(steps[base]) for base in BASES], axis=0)
+    return bool((np.nan_to_num(steps["linear"]) > 0.9).any() and (logs > 0.9).any())
 
 
 def _constant_total(sample: sparse.csr_matrix) -> tuple[Scale, float] | None:
     """The base in which all cells have the same total, and that total."""
     if sample.shape[0] < 3 or sample.shape[1] < 3:
         return None
-    row = np.repeat(np.arange(sample.shape[0]), np.diff(sample.indptr))
+    best: tuple[Scale, float] | None = None
+    # Of small values the logarithm is nearly the value itself, so that both may add up.
+    least = 2e-3
     for base in SCALES:
-        total = np.bincount(row, _unlog(sample.data, base), minlength=sample.shape[0])
+        total = totals_of_cells(sample, base)
         total = total[total > 0]
-        if len(total) >= 3 and np.ptp(total) < 2e-3 * np.median(total):
-            return base, float(np.median(total))
-    return None
-
-
-def _ladder(sample: sparse.csr_matrix) -> Scale | None:
-    """The base in which the values of a cell are whole multiples of its smallest one.
-
-    One molecule gives a cell its smallest value, so that unlogged values over it are molecule numbers. This
-    shows the base even where only some genes are there and totals are not informative.
-    """
-    best: Scale | None = None
-    share = 0.9
-    # Of cells with too few values nothing is learned.
-    n = np.diff(sample.indptr)
-    data = sample.data[np.repeat(n >= 10, n)]
-    n = n[n >= 10]
-    if not n.size:
-        return None
-    cell = np.repeat(np.arange(n.size), n)
-    starts = np.cumsum(n) - n
-    for base in SCALES:
-        unlogged = _unlog(data, base)
-        steps = unlogged / np.minimum.reduceat(unlogged, starts)[cell]
-        within = (steps > 1.5) & (steps < 20)
-        whole = within & (np.abs(steps - np.rint(steps)) < 0.01)
-        of, hits = np.bincount(cell[within], minlength=n.size), np.bincount(cell[whole], minlength=n.size)
-        per_cell = hits[of >= 5] / of[of >= 5]
-        if per_cell.size >= 3 and np.median(per_cell) > share:
-            best, share = base, float(np.median(per_cell))
+        if len(total) >= 3 and (spread := float(np.ptp(total) / np.median(total))) < least:
+            best, least = (base, float(np.median(total))), spread
     return best
 
 
-def _unit_variance(sample: sparse.csr_matrix) -> bool:
-    """Whether nearly all genes have standard deviation 1, as ``scanpy.pp.scale`` leaves them."""
-    if sample.shape[0] < FEW_CELLS:
-        return False
-    mean = np.asarray(sample.mean(axis=0)).ravel()
-    square = np.asarray(sample.multiply(sample).mean(axis=0)).ravel()
-    sd = np.sqrt(np.maximum(square - mean**2, 0))
-    sd = sd[sd > 0]
-    # Sampling, clipping at 10 and subsets of cells move it, hence the wide band.
-    return len(sd) > 0 and bool(np.median(np.abs(sd - 1)) < 0.25) and bool(np.mean((sd > 0.4) & (sd < 1.7)) > 0.8)
+def _ladder(steps: dict[Scale, NDArray[np.float64]]) -> Scale | None:
+    """The base in which the values of most cells are whole multiples of their smallest one."""
+    best: Scale | None = None
+    share = 0.9
+    for base in SCALES:
+        known = steps[base][~np.isnan(steps[base])]
+        if known.size >= 3 and np.median(known) > share:
+            best, share = base, float(np.median(known))
+    return best
 
 
+# In so many counts, or their logarithms, some are 0.
+MANY_VALUES = 2_000
 N_SAMPLED = 512
 # With tens of thousands of genes fewer cells are enough, and a dense sample stays small.
 MAX_SAMPLED_VALUES = 6_000_000
@@ -140,8 +134,8 @@ MAX_SAMPLED_VALUES = 6_000_000
 class ValueReport:
     """What the values of a matrix are, detected from a sample of its cells.
 
-    ``kind`` is ``counts`` (whole numbers), ``log1p``, ``linear`` (normalised, not logged), ``scaled`` (each
-    gene to mean 0 or standard deviation 1), ``negative`` (negative but not scaled), ``zero`` or ``embedding``.
+    ``kind`` is ``counts`` (whole numbers), ``log1p``, ``linear`` (normalised, not logged), ``mixed`` (some cells logged,
+    others not), ``scaled`` (each gene to mean 0 or standard deviation 1), ``negative`` (negative but not scaled), ``zero`` or ``embedding``.
     ``target_sum`` is what the values of a cell add up to before the logarithm, where that is the same for all
     cells and so known.
     """
@@ -162,6 +156,8 @@ class ValueReport:
     n_inf: int
     n_zero_cells: int
     density: float
+    first_not_finite: str = ""
+    """The first value of the sample that is NaN or infinite, with its gene and cell."""
 
 
 def sample_rows(n: int, size: int = N_SAMPLED) -> NDArray[np.intp]:
@@ -172,31 +168,42 @@ def sample_rows(n: int, size: int = N_SAMPLED) -> NDArray[np.intp]:
     return np.unique((starts[:, None] + np.arange(16)).ravel())
 
 
-def look(source: Source, *, recorded_base: float | None = None) -> ValueReport:
-    """Report on a matrix; `recorded_base` is what the object itself says of its logarithm."""
+def sampled(source: Source) -> tuple[NDArray[np.intp], Any]:
+    """Which rows are looked at, and these."""
     n = source.n_cells
     chosen = sample_rows(n, max(64, min(N_SAMPLED, MAX_SAMPLED_VALUES // max(1, source.n_columns))))
     # A slice of CSC columns costs a pass over the whole matrix either way; one is enough here.
-    X: Any = rows(source.X, slice(0, n) if len(chosen) == n else chosen)
+    return chosen, rows(source.X, slice(0, n) if len(chosen) == n else chosen)
+
+
+def look(source: Source, *, recorded_base: float | None = None) -> ValueReport:
+    """Report on a matrix; `recorded_base` is what the object itself says of its logarithm."""
+    chosen, X = sampled(source)
     sample = sparse.csr_matrix(X) if not sparse.issparse(X) else X.copy()
     sample.eliminate_zeros()
     values = np.asarray(sample.data, dtype=np.float64)
     finite = np.isfinite(values)
     n_nan = int(np.isnan(values).sum())
+    first = ""
     if not finite.all():
+        from sc_annotate._data.faults import first_not_finite
+
+        first = first_not_finite(X, chosen, Place("", source.names, source.cells))
         sample.data = np.where(finite, sample.data, 0)
         sample.eliminate_zeros()
         values = values[finite]
     kind, base, evidence, target = detect(sample.astype(np.float64), values, recorded_base)
     if source.is_embedding:
         kind, base, evidence, target = "embedding", None, "a representation, taken as it is", None
+    elif kind in ("log1p", "linear") and sample.nnz == sample.shape[0] * sample.shape[1] >= MANY_VALUES:
+        evidence += "; no value is zero, as after smoothing or imputation, or in a model's output"
     has_zero = sample.nnz + len(finite) - finite.sum() < sample.shape[0] * sample.shape[1]
     seen = np.append(values, 0.0) if has_zero or not values.size else values
     return ValueReport(
         where=source.where,
         format=_format(source.X),
         dtype=str(source.X.dtype),
-        n_cells=n,
+        n_cells=source.n_cells,
         n_genes=source.n_columns,
         n_sampled=len(chosen),
         kind=kind,
@@ -209,6 +216,7 @@ def look(source: Source, *, recorded_base: float | None = None) -> ValueReport:
         n_inf=int(len(finite) - finite.sum()) - n_nan,
         n_zero_cells=int((np.diff(sample.indptr) == 0).sum()),
         density=float(sample.nnz / max(1, sample.shape[0] * sample.shape[1])),
+        first_not_finite=first,
     )
 
 

@@ -158,7 +158,7 @@ def align(query: Query, model: FittedModel | EvidenceModel, min_overlap: float) 
         totals=totals,
         panel=panel,
         alternatives=found.alternatives,
-    )
+    ).of(found.source, "adata")
     return Aligned(shared, columns, scale, totals)
 
 

@@ -222,7 +222,7 @@ def read_training(
         totals=totals,
         panel=panel,
         alternatives=found.alternatives,
-    )
+    ).of(found.source, what)
     if found.source.is_embedding:
         wanted = "embedding"
     counts = open_counts(adata, found, what=what)
