@@ -70,7 +70,11 @@ def _open(adata: AnnData, matrix: MatrixRequest | None, *, what: str, layer_argu
     if report.kind == "mixed":
         from sc_annotate._data.mixed_scales import separating_column
 
-        report = replace(report, evidence=report.evidence + separating_column(adata, *values.sampled(source)))
+        chosen, X = values.sampled(source)
+        sample = sparse.csr_matrix(X).astype(np.float64)
+        sample.eliminate_zeros()
+        found = separating_column(adata, chosen, values.signs_of(sample))
+        report = replace(report, evidence=report.evidence + found)
     notes = [] if source.features is None else [str(source.features)]
     by_default = matrix.layer is None and matrix.use_raw is None and matrix.use_rep is None
     if by_default and report.kind in ("scaled", "negative") and adata.raw is not None:

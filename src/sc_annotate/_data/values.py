@@ -17,9 +17,7 @@ from sc_annotate._data.signs import (
     MAX_LOG,
     MAX_NATURAL,
     SCALES,
-    ladder_of_cells,
-    largest_of_cells,
-    totals_of_cells,
+    Signs,
 )
 
 if TYPE_CHECKING:
@@ -48,20 +46,19 @@ def detect(sample: sparse.csr_matrix, values: NDArray[np.float64], recorded_base
         if base == "linear":
             return "linear", None, f"every cell adds up to {target:,.6g}", target
         return "log1p", base, f"before the logarithm every cell adds up to {target:,.0f}", target
-    steps = {base: ladder_of_cells(sample, base) for base in SCALES}
-    largest = largest_of_cells(sample)
-    if _may_be_mixed(sample, steps, largest):
+    signs = signs_of(sample)
+    if _may_be_mixed(signs):
         from sc_annotate._data.mixed_scales import in_words
 
-        mixed = in_words(sample)
+        mixed = in_words(signs)
         if mixed is not None:
             return "mixed", None, mixed, None
-    odd = largest > MAX_LOG
-    if 0 < odd.sum() <= max(1, 0.01 * len(odd)) and len(odd) >= FEW_CELLS and largest[~odd].max() <= MAX_NATURAL:
+    odd = signs.largest > MAX_LOG
+    if 0 < odd.sum() <= max(1, 0.01 * len(odd)) and len(odd) >= FEW_CELLS and signs.largest[~odd].max() <= MAX_NATURAL:
         rest = sample[np.flatnonzero(~odd)]
         kind, of, evidence, target_sum = detect(rest, rest.data, recorded_base)
         return kind, of, f"{evidence}; but for values up to {values.max():.3g} in {int(odd.sum())} cells", target_sum
-    ladder = _ladder(steps)
+    ladder = _ladder(signs.steps)
     if ladder == "linear":
         return "linear", None, "multiples of one step in each cell, without a logarithm", None
     if ladder is not None:
@@ -83,18 +80,49 @@ def detect(sample: sparse.csr_matrix, values: NDArray[np.float64], recorded_base
     return "log1p", "e", "assumed: no sign of another base", None
 
 
-def _may_be_mixed(
-    sample: sparse.csr_matrix, steps: dict[Scale, NDArray[np.float64]], largest: NDArray[np.float64]
-) -> bool:
+def signs_of(sample: sparse.csr_matrix) -> Signs:
+    """What each cell of a sample without stored zeros shows of its scale."""
+    n = np.diff(sample.indptr)
+    row = np.repeat(np.arange(n.size), n)
+    fractions = np.bincount(row, sample.data != np.rint(sample.data), minlength=n.size)
+    return Signs(
+        n=n,
+        largest=_largest(sample),
+        whole=fractions == 0,
+        totals={base: _totals(sample, base) for base in SCALES},
+        steps={base: _ladder_of_cells(sample, base) for base in SCALES},
+    )
+
+
+def _may_be_mixed(signs: Signs) -> bool:
     """Whether single cells show signs of different scales: a quick look, which is right where it finds none."""
-    if (largest > MAX_LOG).any() and (largest <= MAX_NATURAL).any():
+    if (signs.largest > MAX_LOG).any() and (signs.largest <= MAX_NATURAL).any():
         return True
-    row = np.repeat(np.arange(len(largest)), np.diff(sample.indptr))
-    fractions = np.bincount(row, sample.data != np.rint(sample.data), minlength=len(largest))
-    if ((fractions == 0) & (largest > 1)).any():
+    if (signs.whole & (signs.largest > 1)).any():
         return True
-    logs = np.max([np.nan_to_num(steps[base]) for base in BASES], axis=0)
-    return bool((np.nan_to_num(steps["linear"]) > 0.9).any() and (logs > 0.9).any())
+    logs = np.max([np.nan_to_num(signs.steps[base]) for base in BASES], axis=0)
+    return bool((np.nan_to_num(signs.steps["linear"]) > 0.9).any() and (logs > 0.9).any())
+
+
+def _largest(sample: sparse.csr_matrix) -> NDArray[np.float64]:
+    """The largest value of each cell; 0 for one without any."""
+    out = np.zeros(sample.shape[0])
+    filled = np.flatnonzero(np.diff(sample.indptr))
+    if filled.size:
+        out[filled] = np.maximum.reduceat(sample.data, sample.indptr[filled])
+    return out
+
+
+def _unlog(values: NDArray[np.float64], base: Scale) -> NDArray[np.float64]:
+    if base == "linear":
+        return values
+    return np.expm1(np.minimum(values, 60.0) * np.log(BASES[base]))
+
+
+def _totals(sample: sparse.csr_matrix, base: Scale) -> NDArray[np.float64]:
+    """Sum of each cell, the logarithm undone."""
+    row = np.repeat(np.arange(sample.shape[0]), np.diff(sample.indptr))
+    return np.bincount(row, _unlog(sample.data, base), minlength=sample.shape[0]).astype(np.float64, copy=False)
 
 
 def _constant_total(sample: sparse.csr_matrix) -> tuple[Scale, float] | None:
@@ -105,11 +133,34 @@ def _constant_total(sample: sparse.csr_matrix) -> tuple[Scale, float] | None:
     # Of small values the logarithm is nearly the value itself, so that both may add up.
     least = 2e-3
     for base in SCALES:
-        total = totals_of_cells(sample, base)
+        total = _totals(sample, base)
         total = total[total > 0]
         if len(total) >= 3 and (spread := float(np.ptp(total) / np.median(total))) < least:
             best, least = (base, float(np.median(total))), spread
     return best
+
+
+def _ladder_of_cells(sample: sparse.csr_matrix, base: Scale) -> NDArray[np.float64]:
+    """For each cell the share of its values that are whole multiples of its smallest one, the logarithm undone.
+
+    One molecule gives a cell its smallest value, so that unlogged values over it are molecule numbers. This
+    shows the base even where only some genes are there and totals are not informative. Of cells with too few values
+    nothing is learned: NaN.
+    """
+    n = np.diff(sample.indptr)
+    out = np.full(n.size, np.nan)
+    used = np.flatnonzero(n >= 10)
+    if not used.size:
+        return out
+    unlogged = _unlog(sample.data[np.repeat(n >= 10, n)], base)
+    n = n[used]
+    cell = np.repeat(np.arange(n.size), n)
+    steps = unlogged / np.minimum.reduceat(unlogged, np.cumsum(n) - n)[cell]
+    within = (steps > 1.5) & (steps < 20)
+    whole = within & (np.abs(steps - np.rint(steps)) < 0.01)
+    of, hits = np.bincount(cell[within], minlength=n.size), np.bincount(cell[whole], minlength=n.size)
+    out[used[of >= 5]] = hits[of >= 5] / of[of >= 5]
+    return out
 
 
 def _ladder(steps: dict[Scale, NDArray[np.float64]]) -> Scale | None:
