@@ -190,7 +190,8 @@ def make(task: Task, name: str, params: dict[str, Any] | None = None) -> Any:
     except TypeError as error:
         known = [f.name for f in fields(cls)] if hasattr(cls, "__dataclass_fields__") else []
         takes = f" It takes: {', '.join(known) or 'none'}." if hasattr(cls, "__dataclass_fields__") else ""
-        raise MethodError(f"the method {name!r} refuses method_kwargs={params!r}: {error}.{takes}") from error
+        said = str(error).encode(errors="backslashreplace").decode()
+        raise MethodError(f"the method {name!r} refuses method_kwargs={params!r}: {said}.{takes}") from error
 
 
 def register(task: Task, name: str, **record: Any) -> Callable[[type[Any]], type[Any]]:

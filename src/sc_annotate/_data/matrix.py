@@ -9,6 +9,7 @@ import numpy as np
 
 from sc_annotate._core.arguments import Request, boolean, default
 from sc_annotate._core.arrays import with_columns
+from sc_annotate._core.codec import check_texts
 from sc_annotate._data.obs import check_tables
 from sc_annotate.errors import InputError
 
@@ -46,6 +47,7 @@ class MatrixRequest(Request):
             value = getattr(self, name)
             if value is not None and not isinstance(value, str):
                 raise InputError(f"{name} must be a name or None, not {value!r}.")
+            check_texts([value], name, InputError)
         if self.use_raw is not None:
             boolean(self.use_raw, "use_raw")
 

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from sc_annotate._core.arguments import Request, boolean, default, one_of
+from sc_annotate._core.codec import check_texts
 from sc_annotate._vocabulary.gene_ids import gene_tables
 from sc_annotate._vocabulary.gene_ids import rules as gene_rules
 from sc_annotate._vocabulary.gene_ids.affixes import undecorated
 from sc_annotate._vocabulary.gene_ids.gene_tables import Kind
 from sc_annotate._vocabulary.gene_ids.mapping import Merge, NewName
 from sc_annotate._vocabulary.gene_names import SYMBOL_COLUMNS, look, n_joined, texts
-from sc_annotate.errors import InputError
+from sc_annotate.errors import GeneError, InputError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -132,6 +133,7 @@ def new_names(adata: AnnData, names: NDArray[np.str_], table: Any, request: Gene
             done = ["taking symbols and Ensembl ids apart"] if joined else []
             done += [] if bare is None else [f"taking off {bare}"]
             return NewNames(gene_rules.symbol_of_parts, " and ".join(done), "nothing to take off")
+        check_texts(adata.var[column].tolist(), f"adata.var[{column!r}]", GeneError)
         # The rule is for genes of raw, which need not have the column.
         rule = gene_rules.ids_rule(names.tolist(), texts(adata.var[column]).tolist())
         return NewNames(rule, f"var[{column!r}]", "no name there", column, len(names))

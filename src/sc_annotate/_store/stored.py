@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sc_annotate._data.matrix import check_adata
-from sc_annotate._data.obs import in_memory, obs_of
+from sc_annotate._data.obs import check_column, in_memory, obs_of
 from sc_annotate._store.slots import Slots
 from sc_annotate._store.storage import check_key, is_result, model_ids, read_uns
 from sc_annotate.errors import InputError, StorageError
@@ -43,6 +43,7 @@ def read_annotation(adata: AnnData, key: str) -> pd.DataFrame:
             f"adata.obs lacks {slots.label!r} or {slots.model!r}: columns of the result were deleted. Annotate again."
         )
     table = obs_of(adata)
+    check_column(adata, slots.label, argument="key")
     names |= _level_columns(adata, slots, taken=set(names.values()))
     return table[[name for name in names if name in table]].rename(columns=names)
 

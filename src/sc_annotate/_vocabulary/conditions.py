@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sc_annotate._core.codec import check_texts
 from sc_annotate.errors import InputError
 
 if TYPE_CHECKING:
@@ -72,6 +73,8 @@ def parse(
         suffix = None if guide_suffix is None else re.compile(f"(?:{guide_suffix})$")
     except re.error as error:
         raise InputError(f"guide_suffix={guide_suffix!r} is no regular expression: {error}.") from error
+    names = list(names)
+    check_texts(names, "names of conditions", InputError)
     none = _NO_TARGET | {control.lower()}
     mark = next((mark for mark in between if mark in control), None)
     halves = {part.strip().lower() for part in control.split(mark)} if mark else set()

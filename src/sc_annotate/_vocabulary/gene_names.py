@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from sc_annotate.errors import InputError
+from sc_annotate._core.codec import check_texts
+from sc_annotate.errors import GeneError, InputError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -152,6 +153,8 @@ def named(
         have = ", ".join(map(repr, [] if var is None else var.columns)) or "none"
         raise InputError(f"{what}.var has no column {gene_symbols!r} (gene_symbols); there are: {have}.")
     lists = {"var_names": names}
+    if var is not None and gene_symbols is not None:
+        check_texts(var[gene_symbols].tolist(), f"{what}.var[{gene_symbols!r}] (gene_symbols)", GeneError)
     if var is not None:
         lists |= {f"var[{column!r}]": values for values, column in _alternatives(var, gene_symbols)}
     return lists

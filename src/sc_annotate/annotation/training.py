@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 
 from sc_annotate._core.arrays import in_memory
+from sc_annotate._core.codec import check_texts
 from sc_annotate._core.schema import Count, Keys, Name, Storable, Text
 from sc_annotate._core.version import __version__
 from sc_annotate._data import transform as scales
@@ -15,6 +16,7 @@ from sc_annotate._data.obs import no_type_notes, read_batches, read_labels, usab
 from sc_annotate._data.read import open_counts, read_rows, total_counts
 from sc_annotate.annotation.requests import MAX_CELLS
 from sc_annotate.annotation.streaming import FullReference, streams
+from sc_annotate.errors import InputError
 from sc_annotate.evaluation.allocation import sample
 
 if TYPE_CHECKING:
@@ -226,11 +228,13 @@ def read_training(
     if found.source.is_embedding:
         wanted = "embedding"
     counts = open_counts(adata, found, what=what)
+    names = adata.obs_names[cells.rows]
+    check_texts(names.tolist(), f"the index of {what}.obs", InputError)
     return Training(
         X=read_rows(found.source, scale, used, cells.rows, progress=f"reading {what}"),
         y=cells.y,
         batch=cells.batch,
-        cells=np.asarray(adata.obs_names[cells.rows], dtype=str),
+        cells=np.asarray(names, dtype=str),
         names={k: v[used] for k, v in found.names.items()},
         input=wanted,
         panel=None if panel is None else {k: v[panel] for k, v in found.names.items()},

@@ -9,6 +9,7 @@ from scipy.sparse import csr_array, issparse
 
 from sc_annotate._core.arguments import public
 from sc_annotate._core.arrays import as_csr_array
+from sc_annotate._core.codec import check_texts
 from sc_annotate.errors import GeneError, InputError, LabelError, MatrixError, MethodError
 
 if TYPE_CHECKING:
@@ -122,6 +123,7 @@ def as_labels(y: Any) -> NDArray[np.str_]:
         raise LabelError(f"y must have one dimension, one label a cell, not {values.ndim}.")
     if missing := int(pd.isna(values).sum()):
         raise LabelError(f"y has {missing} missing labels of {len(values)}. Train on the labelled cells only.")
+    check_texts(values.tolist(), "y", LabelError)
     return values.astype(str)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sc_annotate._core.codec import check_texts
 from sc_annotate.errors import InputError, LabelError
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def encode(values: ArrayLike, name: str, *, missing: bool = False) -> tuple[NDAr
     # A dictionary is about ten times as fast as np.unique on a million strings.
     seen: dict[Any, int] = {}
     first = np.fromiter((seen.setdefault(value, len(seen)) for value in array.tolist()), np.intp, array.size)
+    check_texts(seen, name, LabelError)
     names = [None if _is_missing(value) else str(value) for value in seen]
     present = sorted({value for value in names if value is not None})
     position = {value: code for code, value in enumerate(present)}

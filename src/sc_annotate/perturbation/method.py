@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sc_annotate._core import registry
+from sc_annotate._core.codec import check_texts
 from sc_annotate.errors import InputError, MethodError
 from sc_annotate.perturbation.screen import check_profiles, is_profiles, screen_of
 from sc_annotate.predictors import Embedding, Screen, read_gmt, screen_embedding
@@ -174,6 +175,7 @@ def embedding_of(table: Any, *, argument: str) -> Embedding | None:
             f"{argument} must be a DataFrame (genes or targets x dimensions) or a pair (adata, key of varm), not "
             f"{type(table).__name__}."
         )
+    check_texts(table.index.tolist(), argument, InputError)
     names = np.asarray(table.index.astype(str), dtype=np.str_)
     try:
         values = table.to_numpy(dtype=np.float64)

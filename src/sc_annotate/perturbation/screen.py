@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sc_annotate._core.arguments import whole
+from sc_annotate._core.codec import check_texts
 from sc_annotate._data import read
 from sc_annotate._data.obs import check_column, check_tables
 from sc_annotate._vocabulary.conditions import targets_of
@@ -74,6 +75,7 @@ def check_profiles(profiles: Any, *, what: str = "profiles") -> AnnData:
             "`sca.pp.profiles_from_lfc` from log fold changes."
         )
     check_tables(profiles, what=what)
+    check_texts(profiles.obs_names.tolist(), f"the index of {what}.obs", InputError)
     stored = profiles.uns[PROFILES]
     if not isinstance(stored, dict) or stored.get("schema") != 1:
         raise InputError(f"{what} holds profiles of another version of sc_annotate. Make them again.")

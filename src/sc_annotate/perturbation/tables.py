@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sc_annotate._core.arrays import rows
+from sc_annotate._core.codec import check_texts
 from sc_annotate._data.matrix import check_adata
 from sc_annotate._data.obs import check_column
 from sc_annotate._vocabulary import conditions
@@ -68,6 +69,7 @@ def read_table(
         values = np.asarray(block.toarray() if hasattr(block, "toarray") else block, dtype=np.float64)
     else:
         raise InputError(f"{what} must be an AnnData or a DataFrame, conditions x genes, not {type(source).__name__}.")
+    check_texts(named, what, InputError)
     if twice := [gene for gene, n in Counter(genes.tolist()).items() if n > 1]:
         raise GeneError(f"{len(twice)} genes occur more than once in {what} (such as {twice[0]}). Sum or drop them.")
     if np.isinf(values).any():
@@ -112,6 +114,7 @@ def _from_frame(frame: Any, what: str, key: str | None) -> tuple[list[Any], NDAr
         raise InputError(
             f"{what} has columns that hold no numbers: {error}. Name the one with the conditions with perturbation_key."
         ) from error
+    check_texts(frame.columns.tolist(), what, GeneError)
     return names, np.asarray(frame.columns.astype(str), dtype=str), values
 
 

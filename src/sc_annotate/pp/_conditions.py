@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sc_annotate._core.arguments import public
+from sc_annotate._core.codec import check_texts
 from sc_annotate._vocabulary import conditions as parsing
 from sc_annotate.errors import InputError
 
@@ -56,6 +57,8 @@ def parse_conditions(
     flat = not isinstance(names, str) and hasattr(names, "__iter__") and getattr(names, "ndim", 1) == 1
     if not flat or not all(isinstance(name, Hashable) for name in names):
         raise InputError(f"names must be a list such as ['ctrl', 'KLF1+ctrl'], not {names!r}.")
+    # pandas compares up to a zero byte, and would take two names for one.
+    check_texts(names, "names", InputError)
     found = parsing.parse(
         pd.unique(pd.Series(list(names), dtype=object)), control=control, separator=separator, guide_suffix=guide_suffix
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sc_annotate._core.arguments import public
+from sc_annotate._core.codec import check_texts
 from sc_annotate.errors import GeneError, InputError, MatrixError
 
 if TYPE_CHECKING:
@@ -168,6 +169,7 @@ class Screen:
     cells: Cells | None = None
 
     def __post_init__(self) -> None:
+        check_texts(np.asarray(self.genes, dtype=object).ravel().tolist(), "genes", GeneError)
         genes = np.asarray(self.genes, dtype=np.str_)
         if genes.ndim != 1 or genes.size == 0:
             raise GeneError("genes must be a list of at least one gene name.")

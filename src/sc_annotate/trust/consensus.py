@@ -9,6 +9,7 @@ import numpy as np
 from scipy.special import entr
 
 from sc_annotate._core.arguments import one_of, public
+from sc_annotate._core.codec import check_texts
 from sc_annotate.errors import InputError, LabelError
 from sc_annotate.trust._probabilities import as_probabilities
 
@@ -117,6 +118,8 @@ def consensus(
     w = np.ones(len(found)) if weights is None else np.asarray(weights, dtype=np.float64)
     if w.shape != (len(found),) or not np.isfinite(w).all() or w.min() < 0 or w.sum() == 0:
         raise InputError(f"weights must be {len(found)} numbers of 0 or more, one a method, and not all 0.")
+    for c in classes:
+        check_texts(np.asarray(c, dtype=object).ravel().tolist(), "classes", LabelError)
     names = [np.asarray(c).astype(np.str_) for c in classes]
     for i, (p, c) in enumerate(zip(found, names, strict=True)):
         if c.shape != (p.shape[1],) or np.unique(c).size != c.size:

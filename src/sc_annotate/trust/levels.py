@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sc_annotate._core.arguments import public
-from sc_annotate.errors import InputError
+from sc_annotate._core.codec import check_texts
+from sc_annotate.errors import InputError, LabelError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,6 +56,7 @@ class Levels:
         labels = np.asarray(self.labels)
         if not len(self.names) or any(label is None or label != label for label in labels.ravel().tolist()):
             raise InputError("levels need at least one name, and a label for each type.")
+        check_texts([*self.names, *labels.ravel().tolist()], "levels", LabelError)
         object.__setattr__(self, "names", tuple(self.names))
         object.__setattr__(self, "labels", labels.astype(str))
         if self.labels.ndim != 2 or self.labels.shape[1] != len(self.names) or len(set(self.names)) < len(self.names):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from sc_annotate._core import text_tables
+from sc_annotate._core.codec import check_texts
 from sc_annotate._vocabulary.gene_ids.mapping import listed
 from sc_annotate._vocabulary.gene_names import look, strip_version
 from sc_annotate.errors import GeneError, InputError
@@ -55,6 +56,8 @@ def read_table(table: Any, names: NDArray[np.str_]) -> pd.DataFrame:
             f"the table of genes has {frame.shape[0]} rows and {frame.shape[1]} columns ({', '.join(map(str, frame))}); at "
             "least two columns are needed, old names and new ones."
         )
+    for column in frame:
+        check_texts([column, *frame[column].tolist()], "the table of genes", GeneError)
     frame = frame.apply(lambda column: column.str.strip())
     return frame.set_axis([str(c).strip() for c in frame], axis=1)
 

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from sc_annotate._core.codec import check_texts
 from sc_annotate._vocabulary.marker_lists.marker_tables import from_table, read_table
 from sc_annotate._vocabulary.marker_lists.packaged import LISTS, packaged
-from sc_annotate.errors import InputError, LabelError
+from sc_annotate.errors import GeneError, InputError, LabelError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -104,6 +105,8 @@ def _lists(table: pd.DataFrame, source: str, min_support: int, notes: list[str])
     """Joins the rows of each type and gene."""
     if not len(table):
         raise InputError(f"{source} holds no markers: give at least two types with genes.")
+    check_texts(table["type"].tolist(), source, LabelError)
+    check_texts(table["gene"].tolist(), source, GeneError)
     table = table[table["weight"] != 0]
     if not len(table):
         raise InputError(f"all weights of {source} are 0: give those of markers that speak for or against a type.")

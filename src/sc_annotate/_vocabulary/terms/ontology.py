@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sc_annotate._core.codec import check_texts
 from sc_annotate._vocabulary.terms import sources
 from sc_annotate._vocabulary.terms.graph import TermGraph
 from sc_annotate._vocabulary.terms.sources import some
@@ -72,6 +73,7 @@ class Ontology:
 
     def __post_init__(self) -> None:
         for name, plain in (("ids", self.ids), ("names", self.names)):
+            check_texts(np.asarray(plain, dtype=object).ravel().tolist(), f"{name} of an ontology", InputError)
             object.__setattr__(self, name, np.asarray(plain, dtype=str))
         object.__setattr__(self, "parents", [np.asarray(p, dtype=np.intp) for p in self.parents])
         if not len(self.ids) or not len(self.ids) == len(self.names) == len(self.parents):
@@ -161,6 +163,7 @@ class Ontology:
         if lost := sorted({p for t in living for p in t.parents if p not in place}):
             raise InputError(f"{found.where} names parents that it does not hold: {some(lost)}. Take the whole file.")
         retired = {t.id: t.replaced_by for t in found.terms if t.obsolete}
+        check_texts([text for t in living for text in (t.id, t.name)], found.where, InputError)
         retired |= {old: t.id for t in living for old in t.alternatives if old not in place}
         return cls(
             ids=np.array([t.id for t in living], dtype=str),
