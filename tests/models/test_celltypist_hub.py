@@ -186,6 +186,10 @@ def test_unknown_names(hub: Hub, pickles: list[bytes], pbmc: AnnData) -> None:
         sca.tl.annotate(pbmc, "celltypist:immune_all_lo")
     with pytest.raises(InputError, match=r"sca.models.available\(\)` lists its 3 models"):
         sca.load("celltypist:")
+    # A name is no path.
+    (download.cache_folder() / "x.pkl.json").write_text(json.dumps({"sha256": "0" * 64}))
+    with pytest.raises(InputError, match="CellTypist has no model"):
+        sca.load("celltypist:/../x.pkl")
     # A model that was published since the list was downloaded is found.
     hub.listed.append(hub.listed[0] | {"filename": "New.pkl", "url": "New.pkl"})
     hub.write()

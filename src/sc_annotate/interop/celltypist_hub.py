@@ -154,6 +154,8 @@ def _note(name: str) -> Path:
 
 def kept_model(name: str, sha256: str | None = None) -> KeptModel | None:
     """The converted model of a name, or of a checksum; None where it is not kept."""
+    if not _NAME.fullmatch(name):
+        return None
     try:
         found = sha256 or json.loads(_note(name).read_text(encoding="utf-8"))["sha256"]
     except (OSError, ValueError, KeyError, TypeError):
