@@ -61,7 +61,11 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         def log_message(self, *_: Any) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
+    class Quiet(ThreadingHTTPServer):
+        def handle_error(self, *_: Any) -> None:
+            pass  # the other side went away
+
+    with Quiet(("127.0.0.1", 0), Handler) as running:
         running.daemon_threads = True
         made.url = f"http://127.0.0.1:{running.server_address[1]}/file.bin"
         thread = threading.Thread(target=lambda: running.serve_forever(0.02), daemon=True)
