@@ -101,6 +101,7 @@ WRONG: list[tuple[tuple[Any, ...], Any, str]] = [
     (("scores", "columns", "score"), [1, "x"], "text among its numbers"),
     (("scores", "columns", "score"), [1, 1e300], "usual size"),
     (("scores", "columns", "method"), ["a", "\ud800"], "lone surrogate"),
+    (("scores", "columns", "method"), ["a", None], "not a text"),
     (("scores", "columns"), {"method": [], "score": [], "n": []}, "0 rows"),
     (("other",), None, "not a table"),
     (("params",), {}, "'kwargs'"),

@@ -53,9 +53,9 @@ def test_from_file_to_file(screen: Path, tmp_path: Path, capsys: pytest.CaptureF
     [
         (["--control", "contrl"], "Did you mean 'control'"),
         (["--method", "linaer"], "Did you mean 'linear'"),
-        (["--output", "out.csv"], "is an .h5ad file"),
-        (["--output", "nowhere/out.h5ad"], "folder that does not exist"),
-        (["--scores", "nowhere/scores.csv"], "folder that does not exist"),
+        (["--output", "out.csv"], "ends in .h5ad, not 'out.csv'"),
+        (["--output", "nowhere/out.h5ad"], "does not exist; make it first"),
+        (["--scores", "nowhere/scores.csv"], "does not exist; make it first"),
         (["--scores", "scores.csv", "--no-scores"], "leave out one of them"),
         (["--predict", "A+"], "a part of the name is empty"),
         (["--param", "n_components"], "such as --param n_components=5"),

@@ -217,7 +217,7 @@ def _frame(columns: Columns, value: Any, where: str) -> Any:
         raise ValueError(f"{where} has {len(frame)} rows")
     for name, kind in columns.of.items():
         for i, each in enumerate(frame[name]):
-            if kind == "text" and each is not None:
+            if kind == "text":
                 _text(each, f"{where}[{name!r}][{i}]")
             elif kind == "float" and math.isfinite(each) or kind == "int":
                 _float(float(each), f"{where}[{name!r}][{i}]")

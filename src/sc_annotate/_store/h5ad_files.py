@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sc_annotate._core.files import one_line, usual_rights
+from sc_annotate._core.files import not_written, one_line, usual_rights
 from sc_annotate._store.slots import Slots
 from sc_annotate.errors import InputError
 
@@ -62,7 +62,11 @@ def _temporary(output: Path) -> Iterator[Path]:
     """A file beside `output` that takes its place once it is written."""
     import anndata as ad
 
-    handle, name = tempfile.mkstemp(dir=output.parent, prefix=f".{output.stem}-", suffix=".h5ad")
+    try:
+        # Of a name that is not longer than the file's own.
+        handle, name = tempfile.mkstemp(dir=output.parent, prefix=".", suffix=".h5ad")
+    except OSError as error:
+        raise InputError(not_written(output, error)) from error
     os.close(handle)
     temporary = Path(name)
     try:
@@ -71,8 +75,8 @@ def _temporary(output: Path) -> Iterator[Path]:
             yield temporary
         usual_rights(temporary)
         temporary.replace(output)
-    except (OSError, KeyboardInterrupt):
-        raise
+    except OSError as error:
+        raise InputError(not_written(output, error)) from error
     except Exception as error:
         raise InputError(f"the result cannot be written as h5ad: {one_line(error)[:300]}") from error
     finally:

@@ -114,7 +114,7 @@ def read(meta: Any, arrays: Mapping[str, NDArray[Any]]) -> ModelInFile:
     found: ModelInFile = decode(ModelInFile, meta, "the model")
     classes, counts, names, panel = found["classes"], found["counts"], found["names"], found["panel"]
     n_genes = len(names.get("var_names", ()))
-    _require(len(set(classes)) == len(classes), "the classes repeat")
+    _require(classes == sorted(set(classes)), "the classes are not sorted, or repeat")
     _require(len(counts) == len(classes), "counts and classes differ")
     _require(n_genes > 0 and len(set(names["var_names"])) == n_genes, "there are no gene names, or some repeat")
     _require(all(len(v) == n_genes for v in names.values()), "the lists of gene names differ in length")

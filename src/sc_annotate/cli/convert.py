@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sc_annotate.errors import InputError
 
 if TYPE_CHECKING:
     import argparse
+
+    from sc_annotate.cli.output import Outputs
 
 
 def add(commands: Any) -> None:
@@ -26,13 +27,11 @@ def add(commands: Any) -> None:
     convert.set_defaults(run=_convert)
 
 
-def _convert(args: argparse.Namespace) -> None:
+def _convert(args: argparse.Namespace, outputs: Outputs) -> None:
     from sc_annotate import tl
 
-    if not args.model.endswith(".safetensors"):
-        raise InputError(f"a model file ends in .safetensors, not {args.model!r}.")
-    if Path(args.model).exists() and not args.force:
-        raise InputError(f"{args.model!r} exists already; choose another name, or pass --force to replace it.")
+    outputs.inputs = (args.source,)
+    path = outputs.file(args.model, ".safetensors", "a model file")
     if not args.trust_pickle:
         raise InputError(
             f"{args.source!r} must be a pickle, as CellTypist's models are; pass --trust-pickle if you trust its source. "
@@ -42,6 +41,6 @@ def _convert(args: argparse.Namespace) -> None:
         # The card repeats it.
         warnings.simplefilter("ignore", UserWarning)
         model = tl.convert_celltypist(args.source, trust_pickle=True)
-    model.save(args.model, overwrite=args.force)
+    model.save(path, overwrite=args.force)
     print(model)
-    print(f"written to {args.model}")
+    outputs.wrote(args.model)

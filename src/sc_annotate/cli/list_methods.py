@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
+    from sc_annotate.cli.output import Outputs
+
 _WORDS = {"true": True, "false": False, "none": None, "null": None}
 
 
@@ -61,7 +63,7 @@ def _value(text: str) -> Any:
         return text
 
 
-def run(args: argparse.Namespace) -> None:
+def run(args: argparse.Namespace, _: Outputs) -> None:
     """Print the methods of one task, or of all."""
     from sc_annotate import tl
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +18,8 @@ if TYPE_CHECKING:
     import argparse
 
     from anndata import AnnData
+
+    from sc_annotate.cli.output import Outputs
 
 
 def add(commands: Any) -> None:
@@ -57,17 +58,15 @@ def add(commands: Any) -> None:
     perturb.set_defaults(run=run)
 
 
-def run(args: argparse.Namespace) -> None:
+def run(args: argparse.Namespace, outputs: Outputs) -> None:
     """Predict, print what was found, write it to the files that were named."""
     from sc_annotate import get, tl
 
-    output = None if args.output is None else Path(args.output)
-    if output is not None:
-        _check_output(output, Path(args.screen), force=args.force)
+    outputs.inputs = (args.screen,)
+    output = None if args.output is None else outputs.file(args.output, ".h5ad", "the output")
     if args.scores is not None and args.no_scores:
         raise InputError("--scores names a file for scores, and --no-scores makes none; leave out one of them.")
-    if args.scores is not None and not Path(args.scores).parent.is_dir():
-        raise InputError(f"{args.scores!r} is in a folder that does not exist.")
+    scores = None if args.scores is None else outputs.file(args.scores, ".csv", "the table of scores")
     if args.lfc:
         refuse(
             _written(args, tuple(name for name in AVERAGING if name not in ("perturbation_key", "layer"))),
@@ -98,12 +97,11 @@ def run(args: argparse.Namespace) -> None:
         print(f"{name}: " + ", ".join(f"{found.var_names[i]} {delta[i]:+.2f}" for i in top))
     if found.uns["verdict"]:
         print(found.uns["verdict"])
-    if args.scores is not None:
-        get.leaderboard(adata, "sc_annotate_perturb").to_csv(args.scores, index=False)
-        print(f"written to {args.scores}")
+    if scores is not None:
+        outputs.table(scores, get.leaderboard(adata, "sc_annotate_perturb"), index=False)
     if output is not None:
         write_h5ad(found, output)
-        print(f"written to {output}")
+        outputs.wrote(args.output)
 
 
 def _written(args: argparse.Namespace, names: tuple[str, ...]) -> dict[str, Any]:
@@ -145,14 +143,3 @@ def _not_lfc(path: str, adata: AnnData, args: argparse.Namespace) -> None:
             f"{path!r} has negative values and one row for each condition, as log fold changes have: pass --lfc for those "
             "(sca.pp.profiles_from_lfc in Python)."
         )
-
-
-def _check_output(output: Path, screen: Path, *, force: bool) -> None:
-    if output.suffix != ".h5ad":
-        raise InputError(f"the output is an .h5ad file, not {str(output)!r}.")
-    if output.is_dir() or not output.parent.is_dir():
-        raise InputError(f"{str(output)!r} is a folder, or in a folder that does not exist; name a file.")
-    if output.exists() and screen.exists() and output.samefile(screen):
-        raise InputError(f"the output {str(output)!r} is the screen; choose another name.")
-    if output.exists() and not force:
-        raise InputError(f"{str(output)!r} exists already; choose another name, or pass --force to replace it.")

@@ -1,0 +1,99 @@
+"""What can be done with an annotated object: vote, roll up, look at the evidence, draw, tabulate.
+
+``annotate`` does these after labelling the cells, the commands of these names with a file that was annotated before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sc_annotate.cli import pictures
+from sc_annotate.cli.options import Option, add, value, written
+from sc_annotate.errors import InputError
+
+if TYPE_CHECKING:
+    import argparse
+    from pathlib import Path
+
+    from anndata import AnnData
+
+    from sc_annotate.cli.output import Outputs
+
+VOTE = (
+    Option("--min-share", "min_share", "smallest share of the winner of a cluster (default: 0)", float, more=value("SHARE")),
+    Option("--guard", "guard", "share that keeps a type without a cluster (default: 0.5)", float, more=value("SHARE")),
+    Option("--min-confidence", "min_confidence", "of a protected type's cells (default: 0.5)", float, more=value("SHARE")),
+)  # fmt: skip
+ROLLUP = (
+    Option(
+        "--ontology", "ontology", "OBO file (default: levels, else the installed Cell Ontology)", more=value("FILE")
+    ),
+)
+EVIDENCE = (
+    Option("--n-genes", "n_genes", "genes in each direction (default: 10)", int, more=value("N")),
+    Option("--evidence-groupby", "groupby", "column of obs: evidence by label and group", more=value("COLUMN")),
+)
+
+
+@dataclass(frozen=True)
+class Files:
+    """Where what was made beside the h5ad file goes; None for what was not requested."""
+
+    table: Path | None
+    evidence: Path | None
+    figures: Path | None
+
+
+def add_steps(parser: Any) -> None:
+    """Options of what follows the labels."""
+    group = parser.add_argument_group("after labelling")
+    group.add_argument("--vote", metavar="COLUMN", help="let the cells of each cluster vote on one label")
+    group.add_argument("--rollup", action="store_true", help="broader labels where the type is uncertain")
+    add(group, ROLLUP)
+    add_files(group)
+
+
+def add_files(group: Any) -> None:
+    """Options of files beside the h5ad file."""
+    group.add_argument("--evidence", metavar="FILE.csv", help="table to write: the genes for and against the labels")
+    add(group, EVIDENCE)
+    group.add_argument("--table", metavar="FILE.csv", help="table to write: label, confidence and status of each cell")
+    group.add_argument("--figures", metavar="FOLDER", help="folder to write pictures to (PNG)")
+
+
+def check_files(args: argparse.Namespace, outputs: Outputs) -> Files:
+    """Refuse files that cannot be written, and options without what they belong to."""
+    if args.evidence is None and written(args, EVIDENCE):
+        raise InputError("--n-genes and --evidence-groupby say what is in --evidence FILE.csv; name that too.")
+    if not getattr(args, "rollup", True) and written(args, ROLLUP):
+        raise InputError("--ontology says how to roll up; pass --rollup too.")
+    return Files(
+        None if args.table is None else outputs.file(args.table, ".csv", "the table"),
+        None if args.evidence is None else outputs.file(args.evidence, ".csv", "the table of evidence"),
+        None if args.figures is None else outputs.folder(args.figures, pictures.names()),
+    )
+
+
+def compute(adata: AnnData, key: str, args: argparse.Namespace, *, model: str | None = None) -> None:
+    """Vote, roll up and find the evidence, as requested."""
+    from sc_annotate import tl
+
+    if getattr(args, "vote", None) is not None:
+        tl.vote(adata, args.vote, key=key, **written(args, VOTE))
+    if getattr(args, "rollup", False):
+        tl.rollup(adata, key, **written(args, ROLLUP))
+    if args.evidence is not None:
+        tl.evidence(adata, key, model=model, **written(args, EVIDENCE))
+
+
+def write_files(adata: AnnData, key: str, files: Files, outputs: Outputs) -> None:
+    """Write the tables and pictures."""
+    from sc_annotate import get
+
+    if files.table is not None:
+        outputs.table(files.table, get.annotation(adata, key), index=True)
+    if files.evidence is not None:
+        outputs.table(files.evidence, get.evidence(adata, key), index=False)
+    if files.figures is not None:
+        pictures.draw(adata, key, files.figures, outputs)
