@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sc_annotate._core.codec import record, to_json
+from sc_annotate._core.codec import to_json
+from sc_annotate._core.decode import decode
 from sc_annotate._vocabulary import gene_names
 from sc_annotate.errors import InputError
 
@@ -49,6 +50,54 @@ def test_look(names: np.ndarray, id_type: str, species: str):
     assert report.other_column is None
 
 
+MOUSE_ONLY = np.array(
+    [
+        "0610007P14Rik",
+        "1110004F10Rik",
+        "A230050P20Rik",
+        "Gm10076",
+        "Gm42418",
+        "H2-K1",
+        "H2-Ab1",
+        "Ly6c2",
+        "Lyz2",
+        "Klra4",
+        "Trp53inp1",
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("names", "species"),
+    [
+        (np.char.upper(MOUSE_ONLY), "mouse"),
+        (np.char.upper(np.concatenate([MOUSE_ONLY[:2], np.tile(HUMAN[[0, 1, 3, 4]], 20)])), "mouse"),
+        (np.char.upper(MOUSE), "mouse"),
+        (np.append(HUMAN, "ZFP161"), "human"),
+        (np.append(HUMAN, ["ZFP161", "LYZ2", "HLA-DRB1", "LINC00115"]), "human"),
+        (
+            np.array(
+                ["GM2A", "GMNN", "H2AC6", "H2BC4", "H2AZ1", "LY6E", "LY6D", "ZFP36", "ZFP36L1", "RP11-34P13.7", "LYZ"]
+            ),
+            "human",
+        ),
+        (np.array([f"G{i}A" for i in range(60)] + [f"G{i}a" for i in range(60)]), gene_names.BOTH),
+        (np.concatenate([_ensembl(50), _ensembl(50, "ENSMUSG")]), gene_names.BOTH),
+        (np.concatenate([_ensembl(98), _ensembl(2, "ENSMUSG")]), "human"),
+    ],
+)
+def test_species(names: np.ndarray, species: str):
+    assert gene_names.species_of(names) == species
+    assert gene_names.look(names).species == species
+
+
+def test_every_second_name_is_seen():
+    """Of a long list some names are looked at: not only those of one of two tables that were joined row by row."""
+    names = _ensembl(32_000)
+    names[::2] = [f"S{i}A" for i in range(16_000)]
+    assert gene_names.look(names).id_type == "mixed"
+
+
 def test_look_counts_duplicates():
     report = gene_names.look(np.array(["B", "A", "B", "C", "A", "A", "D"]))
     assert (report.n_duplicated, report.duplicated) == (2, ["A", "B"])
@@ -59,7 +108,7 @@ def test_look_counts_duplicates():
 
 def test_report_as_plain_values():
     report = gene_names.look(HUMAN)
-    assert record(gene_names.GeneReport, to_json(report)) == report
+    assert decode(gene_names.GeneReport, to_json(report)) == report
 
 
 @pytest.fixture

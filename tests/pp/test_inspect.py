@@ -127,6 +127,65 @@ def test_what_may_need_renaming(counts: ad.AnnData, change: Any, advice: list[st
     assert report.to_dict()["gene_advice"] == advice
 
 
+@pytest.mark.parametrize(
+    ("change", "lines"),
+    [
+        (
+            lambda i: f"hg19_GENE{i}A",
+            ["prefix 'hg19_' on 200 names (100%), no part of the names of genes: sca.pp.map_genes(adata) removes it"],
+        ),
+        (
+            lambda i: f"GENE{i}A-1" if i % 2 else f"GENE{i}A",
+            ["suffix '-1' on 100 names (50%), no part of the names of genes: sca.pp.map_genes(adata) removes it"],
+        ),
+        (
+            lambda i: f"b'GENE{i}A'",
+            [
+                'prefix "b\'" and suffix "\'" on 200 names (100%), no part of the names of genes: sca.pp.map_genes(adata) removes it'
+            ],
+        ),
+        (
+            lambda i: f"GENE{i}A " if i == 7 else f"GENE{i}A",
+            ["suffix ' ' on 1 names (0%), no part of the names of genes: sca.pp.map_genes(adata) removes it"],
+        ),
+    ],
+    ids=["prefix", "half", "bytes", "blank"],
+)
+def test_prefixes_and_suffixes(counts: ad.AnnData, change: Any, lines: list[str]):
+    counts.var_names = [change(i) for i in range(200)]
+    report = sca.pp.inspect(counts)
+    assert report.gene_advice == lines
+    assert report.genes is not None
+    assert (report.genes.id_type, report.genes.species) == ("symbol", "human")
+    mapped = sca.pp.map_genes(counts)
+    assert mapped.var_names.tolist() == [f"GENE{i}A" for i in range(200)]
+    assert sca.pp.inspect(mapped).gene_advice == []
+
+
+def test_two_genomes(counts: ad.AnnData):
+    counts.var_names = [f"hg19_GENE{i}A" if i % 2 else f"mm10_Gene{i}b" for i in range(200)]
+    report = sca.pp.inspect(counts)
+    assert report.genes is not None
+    assert report.genes.species == "human and mouse"
+    assert [line.partition(":")[0] for line in report.gene_advice] == [
+        "prefix 'mm10_' on 100 names (50%), prefix 'hg19_' on 100 names (50%), no part of the names of genes",
+        "genes of several genomes (100 of mouse, 100 of human)",
+    ]
+    counts.var_names = [f"GENE{i}A" if i % 2 else f"Gene{i}b" for i in range(200)]
+    assert sca.pp.inspect(counts).gene_advice == [
+        "genes of human and mouse: keep the cells and the genes of one species before annotating"
+    ]
+
+
+def test_mouse_symbols_in_capitals(counts: ad.AnnData):
+    counts.var_names = [f"GENE{i}A" if i % 20 else f"GM{10_000 + i}" for i in range(200)]
+    report = sca.pp.inspect(counts)
+    assert "symbol, mouse" in repr(report)
+    assert report.gene_advice == [
+        "genes of mouse; for a human reference: sca.pp.map_genes(adata, orthologs, kind='orthologs')"
+    ]
+
+
 def test_a_column_of_symbols_is_named(counts: ad.AnnData):
     counts.var["feature_name"] = counts.var_names
     counts.var_names = [f"ENSG{i:011d}" for i in range(200)]

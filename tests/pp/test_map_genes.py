@@ -358,6 +358,68 @@ def test_few_orthologs_are_an_error():
     assert sca.pp.map_genes(mouse, pairs, kind="orthologs").n_vars == 10
 
 
+# ---- prefixes and suffixes
+
+
+def _named(names: list[str]) -> ad.AnnData:
+    X = np.arange(3 * len(names), dtype=np.float32).reshape(3, -1)
+    return ad.AnnData(X, var=pd.DataFrame(index=names))
+
+
+SOME = [f"{a}{b}{c}" for a in "ABCDE" for b in "KLMNO" for c in "QRS"]
+
+
+def test_affixes_are_removed_and_the_report_says_so():
+    adata = _named([f"hg19_{name}" if i % 3 else name for i, name in enumerate(SOME)])
+    adata.raw = adata
+    mapped = sca.pp.map_genes(adata)
+    assert mapped.var_names.tolist() == SOME
+    assert mapped.raw.var_names.tolist() == SOME
+    np.testing.assert_array_equal(mapped.X, adata.X)
+    entry = mapped.uns["gene_mapping"]
+    assert (entry["how"], entry["n_renamed"], entry["n_kept"]) == ("taking off prefix 'hg19_'", 50, 25)
+    table = sca.get.gene_mapping(mapped)
+    assert table["from"].tolist() == adata.var_names.tolist()
+    assert table["to"].tolist() == SOME
+    assert set(table["reason"]) == {"", "without prefix 'hg19_'"}
+
+
+def test_affixes_and_ids_joined_with_symbols():
+    adata = _named([f"rna_{name}_ENSG{i:011d}" for i, name in enumerate(SOME)])
+    assert sca.pp.map_genes(adata).var_names.tolist() == SOME
+
+
+def test_two_genes_never_get_one_name_by_that():
+    names = [*(f"{name}-1" for name in SOME), *SOME[:5], "NKX2-1", "AC000001.1", "RP11-34P13.7", "HLA-DRB1"]
+    mapped = sca.pp.map_genes(_named(names))
+    assert mapped.n_vars == len(names)
+    assert mapped.var_names.tolist() == [*(f"{name}-1" for name in SOME[:5]), *SOME[5:], *SOME[:5], *names[-4:]]
+    assert mapped.uns["gene_mapping"]["n_merged"] == 0
+
+
+def test_a_table_is_asked_for_what_is_inside():
+    """A gene that the table does not know keeps its name without the affix; an ortholog has to be known."""
+    adata = _named([f"hg19_{name}" for name in SOME])
+    mapped = sca.pp.map_genes(adata, {SOME[0]: "NEW"})
+    assert mapped.var_names.tolist() == ["NEW", *SOME[1:]]
+    table = sca.get.gene_mapping(mapped)
+    assert table["reason"][:2].tolist() == ["without prefix 'hg19_'", "without prefix 'hg19_'; not in the table"]
+    hgnc = pd.DataFrame({"symbol": ["NEW", SOME[1]], "prev_symbol": [SOME[0], ""], "alias_symbol": ""})
+    assert sca.pp.map_genes(adata, hgnc, kind="aliases").var_names.tolist() == ["NEW", *SOME[1:]]
+    assert sca.pp.map_genes(adata, {SOME[0]: "NEW"}, drop_unknown=True).var_names.tolist() == ["NEW"]
+    pairs = pd.DataFrame({"mouse": SOME[:20], "human": [f"{name}2" for name in SOME[:20]]})
+    orthologs = sca.pp.map_genes(adata, pairs, kind="orthologs")
+    assert orthologs.var_names.tolist() == [f"{name}2" for name in SOME[:20]]
+    with pytest.raises(GeneError, match="knows none of the 75 genes"):
+        sca.pp.map_genes(adata, {"XX": "YY"})
+
+
+def test_a_column_with_affixes():
+    adata = _named([f"ENSG{i:011d}" for i in range(len(SOME))])
+    adata.var["features"] = [f"GRCh38_{name} " for name in SOME]
+    assert sca.pp.map_genes(adata, column="features").var_names.tolist() == SOME
+
+
 # ---- with annotate
 
 

@@ -318,12 +318,64 @@ def test_settings_of_matplotlib_stay() -> None:
 
 
 def test_other_names_of_genes(pbmc: AnnData) -> None:
+    """A column of any name is found where the markers are in it, and not where they are in two that differ."""
+    expected = pbmc.copy()
+    sca.tl.annotate_markers(expected, LISTS)
     pbmc.var["symbol_here"] = pbmc.var_names.to_numpy()
     pbmc.var_names = [f"ENSG{i:011d}" for i in range(pbmc.n_vars)]
-    with pytest.raises(GeneError, match="Ensembl"):
-        sca.tl.annotate_markers(pbmc, LISTS)
-    sca.tl.annotate_markers(pbmc, LISTS, gene_symbols="symbol_here")
-    assert "symbol_here" in pbmc.uns["annotation"]["input"]["matched_by"]
+    named = pbmc.copy()
+    for adata, kwargs in ((pbmc, {}), (named, {"gene_symbols": "symbol_here"})):
+        sca.tl.annotate_markers(adata, LISTS, **kwargs)
+        assert adata.uns["annotation"]["input"]["matched_by"] == "var['symbol_here'] of adata"
+        assert adata.obs["annotation"].tolist() == expected.obs["annotation"].tolist()
+    assert any("matched by its var['symbol_here']" in note for note in pbmc.uns["annotation"]["input"]["notes"])
+    pbmc.var["shifted"] = np.roll(pbmc.var["symbol_here"].to_numpy(), 1)
+    with pytest.raises(
+        GeneError, match=r"by var\['symbol_here'\] of adata.*by var\['shifted'\] of adata.*gene_symbols="
+    ):
+        sca.tl.annotate_markers(pbmc, LISTS, key_added="again")
+    with pytest.raises(GeneError, match="Ensembl ids"):
+        sca.tl.annotate_markers(
+            pbmc[:, :].copy(), {"A": ["XX1", "XX2", "XX3"], "B": ["XX4", "XX5", "XX6"]}, key_added="again"
+        )
+
+
+@pytest.mark.parametrize("of", ["adata", "lists", "half"])
+def test_decorated_names_of_genes(pbmc: AnnData, of: str) -> None:
+    expected = pbmc.copy()
+    markers = "pbmc"
+    sca.tl.annotate_markers(expected, markers)
+    if of == "lists":
+        table = sca.datasets.marker_lists("pbmc")
+        markers = {
+            name: [f"rna_{gene}" for gene in rows["gene"][rows["weight"] > 0]] for name, rows in table.groupby("type")
+        }
+        plain = {name: [gene[4:] for gene in genes] for name, genes in markers.items()}
+        sca.tl.annotate_markers(expected, plain)
+    else:
+        pbmc.var_names = [n if of == "half" and i % 2 else f"hg19_{n}" for i, n in enumerate(pbmc.var_names)]
+    sca.tl.annotate_markers(pbmc, markers)
+    found = pbmc.uns["annotation"]["input"]
+    assert found["n_genes_shared"] == expected.uns["annotation"]["input"]["n_genes_shared"]
+    assert any("without their prefix" in note for note in found["notes"])
+    assert pbmc.obs["annotation"].tolist() == expected.obs["annotation"].tolist()
+
+
+def test_markers_in_the_case_of_another_species(pbmc: AnnData) -> None:
+    title = {name: [gene.capitalize() for gene in genes] for name, genes in LISTS.items()}
+    with pytest.raises(
+        GeneError,
+        match=r"in another case \(Cd79a in the lists, CD79A in adata\), as symbols of mouse and human.*gene\.upper\(\)",
+    ) as caught:
+        sca.tl.annotate_markers(pbmc, title)
+    assert "orthologs" in str(caught.value)
+    mouse = pbmc.copy()
+    mouse.var_names = mouse.var_names.str.capitalize()
+    with pytest.raises(GeneError, match=r"in another case \(CD3D in the lists, Cd3d in adata\).*gene\.capitalize\(\)"):
+        sca.tl.annotate_markers(mouse, LISTS)
+    some = title | {"B": LISTS[next(iter(LISTS))], "C": LISTS[next(iter(LISTS))][:1]}
+    sca.tl.annotate_markers(pbmc, some)
+    assert any("in another case" in problem for problem in pbmc.uns["annotation"]["input"]["problems"])
 
 
 @pytest.mark.parametrize("by", ["ulm", "mlm"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sc_annotate._vocabulary.gene_ids.releases import dates, old_symbols
+from sc_annotate._vocabulary.gene_ids.releases import dates, may_become_date, old_symbols
 
 
 @pytest.mark.parametrize(
@@ -37,9 +37,60 @@ def test_of_today(name: str):
     assert old_symbols(np.array([name])) == []
 
 
-def test_dates_of_spreadsheets():
-    assert dates(np.array(["1-Mar", "02-Sep", "1-DEC", "SEPT2", "11-34P13.7", "1-Mar-2"])) == [
+@pytest.mark.parametrize(
+    "name",
+    [
         "1-Mar",
         "02-Sep",
         "1-DEC",
-    ]
+        "Mar-01",
+        "Sep-2",
+        "9-Sept",
+        "2021-03-01",
+        "2021-09-02 00:00:00",
+        "1-Mar-21",
+        "1-Mar-2021",
+        "3/1/2021",
+    ],
+)
+def test_dates_of_spreadsheets(name: str):
+    assert dates(np.array(["CD4", name])) == [name]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "SEPT2",
+        "MARCH1",
+        "MARC1",
+        "DEC1",
+        "11-34P13.7",
+        "Mar1",
+        "NKX2-1",
+        "HLA-DRB1",
+        "MAR-AS1",
+        "1-Mar-",
+        "2021",
+        "H2-K1",
+        "12-34",
+    ],
+)
+def test_no_dates(name: str):
+    assert dates(np.array([name])) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "may"),
+    [
+        ("MARCH1", True),
+        ("MARCHF11", True),
+        ("Sept2", True),
+        ("SEPTIN9", True),
+        ("DEC1", True),
+        ("MARCKS", False),
+        ("SEPTIN", False),
+        ("CD4", False),
+    ],
+)
+def test_may_become_a_date(name: str, may: bool):
+    assert may_become_date(name) is may

@@ -45,11 +45,13 @@ def marker_names(lists: MarkerLists, found: Input, *, gene_symbols: str | None) 
         return usual
     from sc_annotate._data.other_names import other_names
 
-    # A column that shares a few words with the lists by chance is none of genes.
-    least = max(2 * n + 1, int(np.ceil(FEW * smaller))) if n < FEW * smaller else n
-    table = found.source.var if gene_symbols is None else None
-    whose = {"names of the markers": genes}
-    other = other_names(found.names, whose, (table, None), what=("adata", "the markers"), n_shared=n, least=least)
+    whose, what = {"names of the markers": genes}, ("adata", "the markers")
+    other = other_names(found.names, whose, (None, None), what=what, n_shared=n, least=n)
+    if not other.notes and n < FEW * smaller:
+        # A column that shares a few words with the lists by chance is none of genes.
+        least = max(2 * n + 1, int(np.ceil(FEW * smaller)))
+        table = found.source.var if gene_symbols is None else None
+        other = other_names(found.names, whose, (table, None), what=what, n_shared=n, least=least)
     for note in other.notes:
         logger.info(note)
     if not other.notes:
