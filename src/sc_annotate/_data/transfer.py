@@ -10,6 +10,7 @@ import queue
 import threading
 import zlib
 from dataclasses import dataclass
+from importlib import import_module
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
@@ -63,6 +64,8 @@ class Transfer:
         self._limits = limits
         self._blocks: queue.Queue[Any] = queue.Queue(maxsize=8)
         self._ended = threading.Event()
+        # Here, as the time that its import takes is not the server's.
+        import_module("requests")
         work = threading.Thread(target=self._work, args=(url, dict(headers), checked), daemon=True)
         work.start()
         try:
