@@ -55,6 +55,7 @@ ANNOTATE: dict[str, Entry] = {
     **FIT,
     **MATRIX,
     "reference_layer": Changes("shuffled"),
+    "vote": Changes("louvain"),
     "store_proba": Changes(False),
     "key_added": Changes("mine"),
 }

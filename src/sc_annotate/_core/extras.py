@@ -9,6 +9,7 @@ from sc_annotate.errors import MissingExtraError
 
 EXTRAS: Final[dict[str, tuple[str, ...]]] = {
     "dask": ("dask[array,distributed]>=2025.1", "xarray>=2024.6", "zarr>=3"),
+    "leiden": ("igraph>=0.10.8",),
     "markers": ("decoupler>=2",),
     "ontology": ("cellxgene-ontology-guide>=1.11",),
     "perturb": ("filelock>=3; python_version<'3.12'", "pertpy>=1", "statsmodels<0.15; python_version<'3.12'"),

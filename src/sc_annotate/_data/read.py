@@ -109,8 +109,18 @@ def _check_numbers(source: Source, what: str) -> None:
 def open_on_common_scale(adata: AnnData, matrix: MatrixRequest, *, what: str = "adata") -> tuple[Input, Transform]:
     """The matrix that is meant, and how blocks of it become log1p of counts per 10,000."""
     found = open_input(adata, matrix, what=what)
+    return found, _common_scale(adata, matrix, found, what)
+
+
+def open_quietly(adata: AnnData, matrix: MatrixRequest) -> tuple[Input, Transform]:
+    """The same once more, without repeating in the log what was found."""
+    found = _open(adata, matrix, what="adata")
+    return found, _common_scale(adata, matrix, found, "adata")
+
+
+def _common_scale(adata: AnnData, matrix: MatrixRequest, found: Input, what: str) -> Transform:
     totals = total_counts(adata, matrix.total_counts_key, what=what)
-    return found, plan(
+    return plan(
         found.values,
         what=what,
         stated=matrix.values,

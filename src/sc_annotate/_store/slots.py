@@ -124,6 +124,10 @@ class Slots:
         return f"{self.key}_voted_share"
 
     @property
+    def clusters(self) -> str:
+        return f"{self.key}_clusters"
+
+    @property
     def markers_agree(self) -> str:
         return f"{self.key}_markers_agree"
 
@@ -152,6 +156,7 @@ class Slots:
             self.disagreement,
             self.voted,
             self.voted_share,
+            self.clusters,
             self.markers_agree,
             self.rollup,
             self.rollup_confidence,

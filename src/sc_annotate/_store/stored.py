@@ -32,6 +32,7 @@ def read_annotation(adata: AnnData, key: str) -> pd.DataFrame:
         slots.disagreement: "disagreement",
         slots.voted: "voted",
         slots.voted_share: "voted_share",
+        slots.clusters: "clusters",
         slots.rollup: "rollup",
         slots.rollup_confidence: "rollup_confidence",
         slots.rollup_id: "rollup_ontology_term_id",

@@ -48,11 +48,19 @@ def annotate(adata: AnnData, reference: Any, request: AnnotateRequest) -> None:
     target, adata = adata, with_tables(adata)
     if hasattr(reference, "obs"):
         reference = adata if reference is target else with_tables(reference)
+    if request.vote is not None:
+        from sc_annotate.annotation.vote import check_vote
+
+        check_vote(adata, request.vote, key)
     source = _reference(adata, reference, request)
     if methods is None:
         results = {key: _annotate(adata, source, request).result}
     else:
         results = _annotate_by_several(adata, source, request, methods, coarser)
+    if request.vote is not None:
+        from sc_annotate.annotation.vote import add_votes
+
+        add_votes(results, adata, request.vote, request.matrix, request.ask.rng)
     keep = request.ask.store_proba
     for result in results.values():
         if isinstance(result.proba, np.ndarray) and keep != "all":

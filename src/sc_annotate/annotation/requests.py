@@ -136,6 +136,8 @@ class AnnotateRequest:
     reference_matrix: MatrixRequest
     """Of the reference; its genes and totals are named with those of the query."""
     key: str
+    vote: str | None = None
+    """``"leiden"``, or a column of ``obs`` whose groups vote on one label."""
 
     def of_no_other_object(self, found: str) -> None:
         """Refuse what says how to read a separate reference, where there is none."""

@@ -152,6 +152,7 @@ def _params(query: Query, model: FittedModel, request: AnnotateRequest) -> dict[
         **model.provenance.params,
         **request.matrix.to_uns(),
         "reference_layer": sanitize(request.reference_matrix.layer),
+        "vote": request.vote,
         "coverage": float(ask.coverage),
         **{
             name: sanitize(getattr(ask.trust, name)) for name in ("false_positive_rate", "check_quality", "min_overlap")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sc_annotate._core.arguments import default
+from sc_annotate._core.arguments import default, value_of
 from sc_annotate._core.docs import documented
 from sc_annotate._data.matrix import MatrixRequest
 from sc_annotate._store.slots import DEFAULT_KEY
@@ -47,6 +47,7 @@ def annotate(
     gene_symbols: str | None = default(None),
     total_counts_key: str | None = default(None),
     values: Stated | None = default(None),
+    vote: str | None = default(None),
     store_proba: Keep = default("all"),
     key_added: str = DEFAULT_KEY,
     rng: int = default(0),
@@ -100,6 +101,11 @@ def annotate(
     values
         What the matrix of `adata` holds, where you know it: ``"counts"``, ``"log1p"``, ``"log2"``, ``"log10"``,
         ``"linear"``. By default it is detected; what contradicts the values is an error.
+    vote
+        ``"leiden"``: the cells are over-clustered, and each cluster votes on one label, as :func:`vote` does with its
+        defaults: Leiden communities of nearest neighbours, in principal components of the common-scale values (or in the
+        representation), with a resolution of 5 to 30 by the number of cells. Needs the extra ``[leiden]``. Or the name of
+        a column of ``adata.obs`` whose groups vote. The labels themselves stay as they are.
     %(store_proba)s
     %(key_added)s
     %(rng)s
@@ -125,6 +131,10 @@ def annotate(
     ``obs[f"{key_added}_low_quality"]`` : categorical
         Why a cell is of low quality: ``"empty"``, ``"doublet"`` or ``"ambient"``, missing for all others. Only where
         quality was checked.
+    ``obs[f"{key_added}_voted"]``, ``obs[f"{key_added}_voted_share"]`` : categorical, float32
+        With `vote`: the label of the group, and its share of the cells. ``uns[key_added]["vote"]`` says the rest.
+    ``obs[f"{key_added}_clusters"]`` : categorical
+        With ``vote="leiden"``: the clusters.
     ``obs[f"{key_added}_model"]`` : categorical
         Short id of the model that labelled the cell.
     ``obs[f"{key_added}_{level}"]``, ``obs[f"{key_added}_{level}_confidence"]`` : categorical, float32
@@ -187,5 +197,6 @@ def annotate(
         ),
         reference_matrix=MatrixRequest(layer=reference_layer, use_rep=use_rep),
         key=key_added,
+        vote=value_of(vote),
     )
     annotate_cells(adata, reference, request)
