@@ -69,10 +69,10 @@ def check_other_format(X: Any, what: str) -> None:
             raise MatrixError(f"{what} is a broken sparse matrix (BSR): {one_line(error)}. {_REPAIR}") from error
 
 
-def unreadable(X: Any, error: Exception) -> Exception:
-    """The error for a matrix in a file that cannot be read; what this package or the memory says stays as it is."""
+def unreadable(X: Any, error: Exception) -> MatrixError:
+    """The error for a matrix in a file that cannot be read; what this package or the memory says is raised as it is."""
     if isinstance(error, ScAnnotateError | MemoryError):
-        return error
+        raise error
     return MatrixError(
         f"a matrix cannot be read from {file_of(X) or 'its file'}: {one_line(error)[:300]} The file was moved, cut short or "
         "damaged, or closed or changed by another program. Open it again, or restore it from a copy."
@@ -86,5 +86,6 @@ def file_of(X: Any) -> str | None:
             # A closed file says nothing of itself.
             with suppress(Exception):
                 found = getattr(each, name)
-                return str(found.filename if name == "file" else found).removeprefix("file://")
+                found = found.filename if name == "file" else found
+                return str(found).removeprefix("file://") if found is not None else None
     return None

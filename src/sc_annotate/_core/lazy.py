@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,6 +34,7 @@ def read(X: Any, where: Any, check: Check) -> Any:
             block = X[where]
         except Exception as error:
             raise unreadable(X, error) from error
+    check_whole(X)
     n = len(range(*where.indices(X.shape[0]))) if isinstance(where, slice) else len(where)
     if block.shape != (n, X.shape[1]):
         raise MatrixError(
@@ -45,9 +48,23 @@ def read(X: Any, where: Any, check: Check) -> Any:
 def read_whole(X: Any) -> Any:
     """A matrix in a file, in memory."""
     try:
-        return X.to_memory()
+        block = X.to_memory()
     except Exception as error:
         raise unreadable(X, error) from error
+    check_whole(X)
+    return block
+
+
+def check_whole(X: Any) -> None:
+    """Refuse what was read from an HDF5 file that was cut short since it was opened: there it reads as zeros."""
+    size, expected = 0, 0
+    # Only a file on a local disk has a number and a size, and only one that nobody writes to has all it should.
+    with suppress(Exception):
+        file = getattr(X, "group", X).file
+        if file.mode == "r":
+            size, expected = os.fstat(file.id.get_vfd_handle()).st_size, file.id.get_filesize()
+    if size < expected:
+        raise unreadable(X, OSError(f"{size:,} bytes of {expected:,} are there."))
 
 
 def checked(X: Any, check: Check) -> Any:

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from sc_annotate._core.arguments import Request, boolean, default
-from sc_annotate._core.arrays import with_columns
+from sc_annotate._core.arrays import check_layout, with_columns
 from sc_annotate._core.codec import check_texts
 from sc_annotate._data.obs import check_tables
 from sc_annotate.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas as pd
     from anndata import AnnData
     from numpy.typing import NDArray
@@ -135,15 +137,28 @@ def find(
         if layer not in adata.layers:
             have = ", ".join(repr(name) for name in adata.layers if name is not None) or "none"
             raise InputError(f"{what}.layers has no {layer!r}; there are: {have}.")
-        return _of_genes(adata, adata.layers[layer], f"layers[{layer!r}]", adata.var, what)
+        return _of_genes(adata, _held(adata, lambda x: x.layers[layer], what), f"layers[{layer!r}]", adata.var, what)
     if use_raw:
         if adata.raw is None:
             raise InputError(f"{what}.raw is empty, so use_raw=True cannot be met. Leave it out, or name a layer.")
-        return _of_genes(adata, adata.raw.X, "raw.X", adata.raw.var, f"{what}.raw")
-    if adata.X is None:
+        return _of_genes(adata, _held(adata, lambda x: x.raw.X, what), "raw.X", adata.raw.var, f"{what}.raw")
+    X = _held(adata, lambda x: x.X, what)
+    if X is None:
         have = ", ".join(repr(name) for name in adata.layers if name is not None) or "none"
         raise InputError(f"{what}.X is empty; name a layer (there are: {have}).")
-    return _of_genes(adata, adata.X, "X", adata.var, what)
+    return _of_genes(adata, X, "X", adata.var, what)
+
+
+def _held(adata: AnnData, take: Callable[[AnnData], Any], what: str) -> Any:
+    """What an object holds; of a view the parent's is checked first, since compiled code of scipy cuts the view out of it."""
+    try:
+        if adata.is_view:
+            check_layout(take(adata._adata_ref), f"what {what} is a view of")
+        return take(adata)
+    except Exception as error:
+        from sc_annotate._core.broken import unreadable
+
+        raise unreadable(adata, error) from error
 
 
 def _of_genes(adata: AnnData, X: Any, where: str, var: pd.DataFrame, what: str) -> Source:
@@ -171,7 +186,7 @@ def resolve_rep(adata: AnnData, name: str, *, what: str = "adata") -> str:
 
 def _representation(adata: AnnData, name: str, what: str) -> Source:
     key = resolve_rep(adata, name, what=what)
-    X = adata.obsm[key]
+    X = _held(adata, lambda x: x.obsm[key], what)
     columns = [str(c) for c in X.columns] if hasattr(X, "columns") else None
     if hasattr(X, "to_numpy"):
         X = X.to_numpy()

@@ -125,5 +125,10 @@ def as_dask(X: Any, size: int) -> Any:
         return from_array(X, chunks=(size, -1), asarray=False)
     from anndata.experimental import read_elem_lazy
 
-    # Backed sparse matrices stand for a group, backed dense ones are the dataset.
-    return read_elem_lazy(getattr(X, "group", X), chunks=(size, X.shape[1]))
+    from sc_annotate._core.broken import unreadable
+
+    try:
+        # Backed sparse matrices stand for a group, backed dense ones are the dataset.
+        return read_elem_lazy(getattr(X, "group", X), chunks=(size, X.shape[1]))
+    except Exception as error:
+        raise unreadable(X, error) from error
