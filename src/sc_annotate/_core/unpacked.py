@@ -53,7 +53,7 @@ def _kind(start: bytes | bytearray) -> str | None:
 
 
 def _larger(most: int) -> str:
-    return f"it holds more than {most // 2**20} MiB of text"
+    return f"it holds more than {most // 2**20} MiB of text; keep only the rows and columns that are needed"
 
 
 def _read(packed: IO[bytes], most: int) -> bytearray:
