@@ -67,7 +67,7 @@ def test_a_coarser_label_of_one_cell_is_left_out(
     relabel(reference, "cell_type_broad", 0, "rare")
     sca.tl.annotate(query, reference, LEVELS, **FAST)
     (said,) = said_of(caplog, "'rare'")
-    assert said.startswith("1 cell was left out: fewer than min_cells=2 cells of reference have the label 'rare'")
+    assert said.startswith("left out, 1 cell: fewer than min_cells=2 cells of reference have the label 'rare'")
     assert query.uns["annotation"]["reference"]["n_cells"] == 399
     with pytest.raises(LabelError, match="lies under more than one label"):
         sca.tl.annotate(query, reference, LEVELS, min_cells=1, **FAST)

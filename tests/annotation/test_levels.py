@@ -189,7 +189,7 @@ def test_a_missing_coarser_label_is_that_of_the_type(two: tuple[AnnData, AnnData
     reference.obs.loc[reference.obs_names[::5], "lineage"] = None
     holed = sca.tl.fit_annotator(reference, THREE, **FAST)
     np.testing.assert_array_equal(full.levels.labels, holed.levels.labels)
-    assert any("no label in obs['lineage']" in note for note in holed.provenance.notes)
+    assert any("without a label in obs['lineage']" in note for note in holed.provenance.notes)
     reference.obs.loc[reference.obs["cell_type"] == "CD19+ B", "lineage"] = None
     with pytest.raises(LabelError, match=r"CD19\+ B"):
         sca.tl.fit_annotator(reference, THREE, **FAST)

@@ -171,7 +171,7 @@ def test_guides_of_papalexi() -> None:
 
 def test_pertpy_is_named_where_it_is_missing(screen: AnnData, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "pertpy.tools", None)
-    with pytest.raises(MissingExtraError, match=r"sc-annotate\[perturb\]"):
+    with pytest.raises(MissingExtraError, match=r"which is not installed\. Run: pip install .*pertpy"):
         sca.pp.perturbation_profiles(screen, efficacy="mixscape")
 
 

@@ -76,7 +76,7 @@ def test_bad_input(query: AnnData) -> None:
     with pytest.raises(InputError, match="must be a number between 0 and 1"):
         sca.tl.vote(query, "louvain", min_share=2)
     query.obs["gaps"] = [None, *["a"] * 199]
-    with pytest.raises(InputError, match="missing for 1 cells"):
+    with pytest.raises(InputError, match="missing for 1 cell\\."):
         sca.tl.vote(query, "gaps")
     query.obs["annotation_voted"] = "mine"
     with pytest.raises(StorageError, match="not written by sc_annotate"):

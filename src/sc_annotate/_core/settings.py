@@ -150,6 +150,18 @@ DELAY = 2.0
 
 logger = logging.getLogger("sc_annotate")
 
+
+def counted(n: int, what: str) -> str:
+    """A number and what it counts, for messages.
+
+    Examples
+    --------
+    >>> counted(1, "cell"), counted(2000, "cell")
+    ('1 cell', '2,000 cells')
+    """
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
+
+
 _said: ContextVar[set[str] | None] = ContextVar("said", default=None)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from sc_annotate._core.arguments import whole
 from sc_annotate._core.codec import check_texts
+from sc_annotate._core.settings import counted
 from sc_annotate.errors import GeneError, InputError, LabelError
 
 if TYPE_CHECKING:
@@ -159,7 +160,7 @@ def read_batches(adata: AnnData, key: str | None, *, what: str) -> NDArray[np.st
     column = check_column(adata, key, argument="batch_key", what=what)
     if column.isna().any():
         raise InputError(
-            f"{what}.obs[{key!r}] (batch_key) is missing for {int(column.isna().sum())} cells. Fill or drop them."
+            f"{what}.obs[{key!r}] (batch_key) is missing for {counted(int(column.isna().sum()), 'cell')}. Fill or drop them."
         )
     return np.asarray(column.astype(str), dtype=str)
 

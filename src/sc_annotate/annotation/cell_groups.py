@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sc_annotate._core.settings import counted
 from sc_annotate._data.obs import check_column
 from sc_annotate.errors import InputError
 
@@ -28,7 +29,7 @@ def read_groups(adata: AnnData, groupby: str) -> Groups:
     column = check_column(adata, groupby, argument="groupby")
     if column.isna().any():
         raise InputError(
-            f"adata.obs[{groupby!r}] (groupby) is missing for {int(column.isna().sum())} cells. Give them a group, or leave "
+            f"adata.obs[{groupby!r}] (groupby) is missing for {counted(int(column.isna().sum()), 'cell')}. Give them a group, or leave "
             "them out."
         )
     names, code = np.unique(np.asarray(column.astype(str), dtype=str), return_inverse=True)

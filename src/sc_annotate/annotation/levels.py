@@ -8,6 +8,7 @@ import numpy as np
 
 from sc_annotate import metrics
 from sc_annotate._core.codec import from_json, table
+from sc_annotate._core.settings import counted
 from sc_annotate._data.obs import read_labels
 from sc_annotate._store.slots import Slots
 from sc_annotate.errors import InputError, LabelError
@@ -111,10 +112,12 @@ def read_levels(
         labels_of[:, level] = _above(types, codes[both], coarse[present][both], name, names, what)
         if n := int((~both).sum()):
             notes.append(
-                f"{n:,} cells of {what} have no label in obs[{name!r}]; they took that of the other cells of their type"
+                f"{counted(n, 'cell')} of {what} without a label in obs[{name!r}] took that of the other cells of their type"
             )
     if what == "reference" and (n := int(without.sum())):
-        notes.append(f"{n:,} cells of {what} have a coarser label but none in obs[{names[-1]!r}]; they teach nothing")
+        notes.append(
+            f"{counted(n, 'cell')} of {what} with a coarser label but none in obs[{names[-1]!r}] could not be learned from"
+        )
     try:
         return Levels(names, labels_of.astype(str)), notes
     except InputError as error:
@@ -150,7 +153,7 @@ def stray_cells(
         if n := len(some):
             rare = ", ".join(map(repr, np.unique(coarse[some]).tolist()[:MOST_NAMED]))
             notes.append(
-                f"{n:,} cell{' was' if n == 1 else 's were'} left out: fewer than min_cells={min_cells} cells of {what} have the "
+                f"left out, {counted(n, 'cell')}: fewer than min_cells={min_cells} cells of {what} have the "
                 f"label {rare} in obs[{name!r}], and other cells of the same type lie under another"
             )
     return strays, notes
@@ -173,7 +176,9 @@ def _above(
         wrong = np.flatnonzero(found > 1)
         named = [
             f"{str(types[i])!r} under "
-            + " and ".join(f"{str(above[j])!r} ({counts[i, j]:,} cells)" for j in np.flatnonzero(counts[i]))
+            + " and ".join(
+                f"{str(above[j])!r} ({counted(int(counts[i, j]), 'cell')})" for j in np.flatnonzero(counts[i])
+            )
             for i in wrong[:MOST_NAMED]
         ]
         more = f", and {len(wrong) - MOST_NAMED} more types" if len(wrong) > MOST_NAMED else ""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from sc_annotate._core.arguments import Request, default
-from sc_annotate._core.settings import logger
+from sc_annotate._core.settings import counted, logger
 from sc_annotate._data.obs import check_column
 from sc_annotate._store.slots import GIVEN, Slots
 from sc_annotate._store.storage import add_columns, read_uns
@@ -100,7 +100,7 @@ def _groups(adata: AnnData, groupby: str, argument: str, key: str, own: set[str]
     groups = check_column(adata, groupby, argument=argument)
     if groups.isna().any():
         raise InputError(
-            f"adata.obs[{groupby!r}] ({argument}) is missing for {int(groups.isna().sum())} cells. Fill it or drop them."
+            f"adata.obs[{groupby!r}] ({argument}) is missing for {counted(int(groups.isna().sum()), 'cell')}. Fill it or drop them."
         )
     return np.asarray(groups.astype(str), dtype=str)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sc_annotate._core.settings import counted
 from sc_annotate.annotation.markers.marker_names import marker_names, other_case, why_few
 from sc_annotate.errors import GeneError
 
@@ -113,7 +114,7 @@ def _signed(lists: MarkerLists, rows: NDArray[np.intp]) -> list[str]:
 def _too_few(by: MarkerNames, found: Input, n_types: int, n_shared: int, min_genes: int) -> str:
     lists, names = by.lists, by.names
     return (
-        f"{n_types} types of {lists.source} have {min_genes} genes or more in adata; at least two are needed. Of "
+        f"{lists.source} has {counted(n_types, 'type')} with {counted(min_genes, 'gene')} or more in adata; at least two are needed. Of "
         f"{len(lists.genes):,} markers such as {', '.join(lists.genes[:3])}, {n_shared:,} are among the {len(names):,} genes "
         f"of adata, such as {', '.join(names[:3])}. {why_few(by, found, n_shared)}"
     )

@@ -36,7 +36,7 @@ def tree_of(
         more = f" and {len(lost) - 8} more" if len(lost) > 8 else ""
         own = "Add them to the tree, or say" if isinstance(request.ontology, Mapping) else "Say"
         raise LabelError(
-            f"{len(lost)} of the {len(classes)} types of {key!r} have no term in {found!r}: {shown}{more}. {own} which they are: "
+            f"{len(lost)} of the {len(classes)} types of {key!r} {'has' if len(lost) == 1 else 'have'} no term in {found!r}: {shown}{more}. {own} which they are: "
             f"overrides={{{lost[0].label!r}: ...}}, with the id or the name of a term."
         )
     return type_tree(classes, [m.id for m in mapped], found), found, repr(found)
