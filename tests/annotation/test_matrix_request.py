@@ -9,7 +9,7 @@ import pytest
 
 import sc_annotate as sca
 from sc_annotate._data.matrix import MatrixRequest
-from sc_annotate.annotation.evidence.reread import matrix_request
+from sc_annotate._store.expression import matrix_request
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -326,6 +326,7 @@ def _drawable(_agreed: AnnData, _pbmc: AnnData) -> AnnData:
     ]
     sca.tl.annotate(adata, reference, ["branch", "cell_type"], key_added="layered", cv=0)
     sca.tl.rollup(adata, "layered")
+    sca.tl.vote(adata, "louvain")
     sca.tl.evidence(adata)
     sca.tl.markers_agree(adata, markers={"CD19+ B": ["CD79A", "CD79B", "MS4A1"], "CD56+ NK": ["NKG7", "GNLY", "GZMB"]})
     return adata

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -173,3 +174,51 @@ def test_refusals_of_what_is_stored(annotated: AnnData) -> None:
 def test_refuses_truth_of_given_cells_only(partly_given: AnnData) -> None:
     with pytest.raises(LabelError, match="500 pre-labelled, 200 without a true type"):
         sca.pl.confusion(partly_given, truth="known")
+
+
+@pytest.mark.parametrize(
+    ("key", "prediction", "column"),
+    [
+        ("annotation", "voted", "annotation_voted"),
+        ("annotation", "annotation_voted", "annotation_voted"),
+        ("layered", "rollup", "layered_rollup"),
+        ("layered", "branch", "layered_branch"),
+        ("layered", "layered", "layered"),
+    ],
+)
+def test_other_predictions(drawable: AnnData, legible: Any, key: str, prediction: str, column: str) -> None:
+    ax = sca.pl.confusion(drawable, key, truth="cell_type", prediction=prediction, normalize=None)
+    expected = pd.crosstab(drawable.obs["cell_type"].astype(str), drawable.obs[column].astype(str))
+    rows = [t.get_text().rpartition("  (n=")[0] for t in ax.get_yticklabels()]
+    columns = [t.get_text() for t in ax.get_xticklabels()]
+    drawn = pd.DataFrame(np.ma.filled(ax.images[0].get_array(), 0), index=rows, columns=columns)
+    for name, row in expected.iterrows():
+        np.testing.assert_array_equal(drawn.loc[name, row.index], row)
+    part = prediction.removeprefix(f"{key}_") if prediction != key else "label"
+    assert ax.get_xlabel() == f"predicted: {part}"
+    legible(ax.figure)
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [
+        ({"prediction": "voted"}, "needs truth"),
+        (
+            {"truth": "truth", "prediction": "confidence"},
+            "prediction must be one of 'label', 'voted'.*not 'confidence'",
+        ),
+        ({"truth": "truth", "prediction": "status"}, "prediction must be one of"),
+        ({"truth": "truth", "prediction": "rollup"}, r"Run sca\.tl\.rollup first"),
+        ({"truth": "truth", "prediction": "agreed_rollup", "key": "agreed"}, r"Run sca\.tl\.rollup first"),
+    ],
+)
+def test_predictions_that_are_not_there(drawable: AnnData, kwargs: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        sca.pl.confusion(drawable, **kwargs)
+
+
+def test_types_stand_in_natural_order(annotated: AnnData) -> None:
+    annotated.obs["annotation"] = pd.Categorical([f"type {i % 12 + 1}" for i in range(annotated.n_obs)])
+    annotated.obs["same"] = annotated.obs["annotation"].astype(str)
+    ax = sca.pl.confusion(annotated, truth="same")
+    assert [t.get_text() for t in ax.get_xticklabels()] == [f"type {i}" for i in range(1, 13)]

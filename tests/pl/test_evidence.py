@@ -85,7 +85,7 @@ def test_colours_are_those_of_the_types(named: AnnData) -> None:
 @pytest.mark.slow
 def test_bars_are_signed_and_share_a_scale(named: AnnData, frozen: Any, legible: Any) -> None:
     with frozen(named):
-        axes = sca.pl.evidence(named, style="bars", n_genes=3)
+        axes = sca.pl.evidence(named, style="bars", n_genes=3, mito_ribo=True)
     table = sca.get.evidence(named)
     assert sorted(axes) == sorted(table["type"].unique())
     assert len({ax.get_xlim() for ax in axes.values()}) == 1

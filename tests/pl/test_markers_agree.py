@@ -11,6 +11,7 @@ import pytest
 from matplotlib.colors import to_hex
 
 import sc_annotate as sca
+from sc_annotate._core.order import natural_key
 from sc_annotate.errors import StorageError
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def test_fields_frames_and_crosses(trusted: Any, frozen: Any, legible: Any, k: i
     frames = [(round(p.get_x() + 0.5), round(p.get_y() + 0.5)) for p in ax.patches]
     assert frames == [(i, i) for i in range(len(found["labels"]))]
     own = dict(zip(found["labels"], found["list_of_label"], strict=True))
-    order = sorted(found["labels"], key=lambda label: (list(found["lists"]).index(own[label]), label))
+    order = sorted(found["labels"], key=lambda label: (natural_key(own[label]), natural_key(label)))
     position = {label: i for i, label in enumerate(found["labels"])}
     for i, label in enumerate(order):
         j = list(found["lists"]).index(own[label])

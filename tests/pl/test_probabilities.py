@@ -12,6 +12,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 import sc_annotate as sca
+from sc_annotate._core.order import natural
 from sc_annotate.errors import InputError, StorageError
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ def test_groups(annotated: AnnData, frozen: Any, legible: Any) -> None:
         ax = sca.pl.probabilities(annotated, groupby="cluster")
     expected = sca.get.probabilities(annotated).groupby(annotated.obs["cluster"]).mean()
     names = [t.get_text().split("  (n=") for t in ax.get_xticklabels()]
+    expected = expected.loc[natural(expected.index)]
     assert [name for name, _ in names] == list(expected.index)
     sizes = annotated.obs["cluster"].value_counts()
     assert [n for _, n in names] == [f"{sizes[name]})" for name, _ in names]
@@ -107,6 +109,7 @@ def test_means_are_those_of_the_cells_with_probabilities(partly_given: AnnData) 
     ax = sca.pl.probabilities(partly_given, groupby="louvain")
     named = partly_given[500:]
     expected = sca.get.probabilities(named).groupby(named.obs["louvain"], observed=True).mean()
+    expected = expected.loc[natural(expected.index)]
     np.testing.assert_allclose(np.asarray(ax.images[0].get_array()), expected[rows(ax)].to_numpy().T, rtol=1e-5)
     assert [t.get_text().split("  ")[0] for t in ax.get_xticklabels()] == list(expected.index)
 

@@ -228,6 +228,13 @@ def obs_of(adata: AnnData) -> pd.DataFrame:
     return table
 
 
+def var_of(adata: AnnData) -> pd.DataFrame:
+    """``var`` as a table in memory."""
+    var: Any = adata.var
+    table: pd.DataFrame = var.to_memory() if hasattr(var, "to_memory") else var
+    return table
+
+
 def in_memory(value: Any) -> Any:
     """An entry of ``uns`` whose arrays and tables were read lazily, with all of them in memory; others as they are."""
     if isinstance(value, dict):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sc_annotate._data.matrix import check_adata, resolve_rep
-from sc_annotate._data.obs import check_column, in_memory, obs_of, read_labels
+from sc_annotate._data.obs import check_column, in_memory, obs_of, read_labels, var_of
 from sc_annotate._vocabulary.conditions import SEPARATOR, as_targets, names_of
 
 __all__ = [
@@ -16,4 +16,5 @@ __all__ = [
     "obs_of",
     "read_labels",
     "resolve_rep",
+    "var_of",
 ]

@@ -3,6 +3,7 @@
 from sc_annotate.pl._annotation import annotation
 from sc_annotate.pl._confusion import confusion
 from sc_annotate.pl._consensus import consensus
+from sc_annotate.pl._dotplot import dotplot
 from sc_annotate.pl._effects import effects
 from sc_annotate.pl._evidence import evidence
 from sc_annotate.pl._interactions import interactions
@@ -25,6 +26,7 @@ __all__ = [
     "annotation",
     "confusion",
     "consensus",
+    "dotplot",
     "effects",
     "evidence",
     "interactions",

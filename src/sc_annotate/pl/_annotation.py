@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from numbers import Real
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from sc_annotate._core.arguments import columns, one_of
 from sc_annotate._core.docs import documented
-from sc_annotate._store.slots import DEFAULT_KEY, GIVEN
+from sc_annotate._store.reading import in_memory
+from sc_annotate._store.slots import DEFAULT_KEY
 from sc_annotate._store.stored import read_annotation
 from sc_annotate.errors import InputError
-from sc_annotate.pl import _style as style
-from sc_annotate.pl._embedding import Panel, axes_for, basis_of, coordinates, write_names
+from sc_annotate.pl._embedding import axes_for, basis_of, coordinates, write_names
 from sc_annotate.pl._figure import check_save, finish
+from sc_annotate.pl._panels import how_sure, panel_of
+from sc_annotate.pl._parts import Part, find_part
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from sc_annotate.pl._embedding import Panel
+
 
 @documented()
 def annotation(
@@ -33,6 +38,8 @@ def annotation(
     basis: str | None = None,
     color: str | Sequence[str] = ("label", "confidence"),
     size: float | None = None,
+    legend_loc: Literal["right margin", "on data"] | None = "right margin",
+    shade: Literal["confidence", "status"] | None = None,
     ax: Axes | Sequence[Axes] | None = None,
     show: bool | None = None,
     save: str | PathLike[str] | None = None,
@@ -40,9 +47,11 @@ def annotation(
 ) -> Axes | dict[str, Axes] | Figure:
     """Draw labels and confidence on an embedding.
 
-    Colours of the types are those in ``adata.uns[f"{key}_colors"]`` where they exist; otherwise the defaults of scanpy,
-    which are not written. Cells are drawn in random order (the same in each panel, and every time), so that no type hides
-    another. Cells without a value, such as the confidence of a pre-labelled cell, lie below in grey.
+    Colours of the types are those in ``adata.uns[f"{key}_colors"]`` where they exist; otherwise those of the matplotlib
+    style, and for more types than it has our own, of which 60 can be told apart. With more types colours repeat with
+    another marker. They are not written. Numbers are bright where a label can be trusted. Cells are drawn in random order
+    (the same in each panel, and every time), so that no type hides another. Cells without a value, such as the confidence
+    of a pre-labelled cell, lie below in grey.
 
     Parameters
     ----------
@@ -50,9 +59,16 @@ def annotation(
     %(key)s
     %(basis)s
     color
-        One or more of ``"label"``, ``"confidence"``, and, where they were stored, ``"status"``, ``"set_size"``,
-        ``"unfamiliarity"``, ``"model"``.
+        One or more parts of the result: ``"label"``, ``"confidence"``, and, where they were stored, ``"status"``,
+        ``"set_size"``, ``"unfamiliarity"``, ``"voted"``, ``"rollup"``, levels by their name, and the others that
+        :func:`sc_annotate.get.annotation` returns. Or columns of ``adata.obs``: those of any result
+        (``"annotation_voted"``), and others, such as clusters.
     %(size)s
+    legend_loc
+        ``"right margin"``, ``"on data"`` (the names stand on the cells, none on top of another) or None, as in scanpy.
+    shade
+        Make uncertain labels pale: by the ``"confidence"`` of each cell, or by its ``"status"``. By default all are drawn
+        in full colour.
     ax
         Axes to draw on, one for each entry of `color`; a new figure otherwise.
     %(show)s
@@ -61,7 +77,8 @@ def annotation(
 
     Returns
     -------
-    The Axes for one colour, a dict of Axes by colour for several, or the figure.
+    The Axes for one colour, a dict of Axes by colour for several, or the figure. Columns of other results have their own
+    name in the dict, parts of this one theirs.
 
     Raises
     ------
@@ -81,25 +98,39 @@ def annotation(
     """
     check_save(save)
     frame = read_annotation(adata, key)
-    colors = _colors(color, frame, key)
+    parts = [find_part(adata, key, frame, name) for name in _names(color, frame, key)]
     rep = basis_of(adata, basis)
     places = coordinates(adata, rep)
     if size is not None and (isinstance(size, bool) or not isinstance(size, Real) or not size > 0):
         raise InputError(f"size must be an area in square points above 0, not {size!r}.")
+    panels = [panel_of(adata, part) for part in parts]
+    _legends(panels, legend_loc)
+    _shades(panels, parts, Part(key, "label", frame["label"], frame), shade)
     order = np.random.default_rng(0).permutation(len(places))
-    panels = [_panel(adata, key, frame, one) for one in colors]
-    drawn = dict(zip(colors, axes_for(ax, panels), strict=True))
-    for (name, axes), panel in zip(drawn.items(), panels, strict=True):
+    words = [part.name if part.key == key else part.column for part in parts]
+    drawn = dict(zip(words, axes_for(ax, panels), strict=True))
+    for axes, panel, part in zip(drawn.values(), panels, parts, strict=True):
         panel.draw(axes, places, order, size)
-        write_names(
-            axes, rep, _headline(adata, key) if name == "label" else f"{key}: {name.replace('_', ' ')}", panel, places
-        )
-    return finish(drawn if len(drawn) > 1 else drawn[colors[0]], show=show, save=save, return_fig=return_fig)
+        write_names(axes, rep, _title(adata, part), panel, places)
+    return finish(drawn if len(drawn) > 1 else drawn[words[0]], show=show, save=save, return_fig=return_fig)
+
+
+def _names(color: Any, frame: pd.DataFrame, key: str) -> list[str]:
+    names = list(dict.fromkeys(columns(color, "color", of="names of parts of a result or of columns of obs")))
+    if not names:
+        raise InputError(f"color is empty; name one or more of {', '.join(map(repr, frame))} of the result {key!r}.")
+    return names
+
+
+def _title(adata: AnnData, part: Part) -> str:
+    if part.key is None:
+        return part.name
+    return _headline(adata, part.key) if part.name == "label" else f"{part.key}: {part.name.replace('_', ' ')}"
 
 
 def _headline(adata: AnnData, key: str) -> str:
     """The result's name, and how its method did on held-out cells, where that is known."""
-    stored = adata.uns.get(key)
+    stored = in_memory(adata.uns.get(key))
     scores = stored["baseline"].get("scores") if isinstance(stored, dict) and "baseline" in stored else None
     if scores is None:
         return key
@@ -107,34 +138,29 @@ def _headline(adata: AnnData, key: str) -> str:
     return f"{key}: {row['method']}, held-out macro-F1 {row['macro_f1']:.2f} [{row['macro_f1_low']:.2f}, {row['macro_f1_high']:.2f}]"
 
 
-def _colors(color: str | Sequence[str], frame: pd.DataFrame, key: str) -> list[str]:
-    colors = [color] if isinstance(color, str) else list(dict.fromkeys(color))
-    if not colors or any(c not in frame for c in colors):
+def _legends(panels: list[Panel], legend_loc: str | None) -> None:
+    """Where the names of types stand; refused where no panel has any."""
+    one_of(legend_loc, "legend_loc", ("right margin", "on data", None))
+    if legend_loc != "right margin" and all(panel.colors is None for panel in panels):
         raise InputError(
-            f"color must be one or more of {', '.join(map(repr, frame))} for the result {key!r}, not {color!r}."
+            f"legend_loc={legend_loc!r} says where the names of types stand, and color names numbers only. Leave it out, or "
+            "draw 'label' too."
         )
-    return colors
+    for panel in panels:
+        panel.legend_loc = legend_loc
 
 
-def _panel(adata: AnnData, key: str, frame: pd.DataFrame, name: str) -> Panel:
-    column = frame[name]
-    if name in ("label", "status", "model"):
-        column = column.astype("category")
-        used = column.cat.remove_unused_categories().cat.categories
-        if name == "label":
-            found = style.type_colors(adata, key, column)
-        elif name == "status" and set(used) <= set(style.STATUS_COLORS):
-            found = style.STATUS_COLORS
-        else:
-            found = dict(zip(map(str, used), style.palette(len(used)), strict=True))
-        panel = Panel.of_types(column, found)
-    else:
-        panel = Panel.of_numbers(column, (0.0, 1.0) if name == "confidence" else None)
-    missing = ~panel.known
-    if missing.any():
-        given = (
-            np.asarray(frame["status"] == GIVEN, dtype=bool) if "status" in frame else np.zeros(len(frame), dtype=bool)
-        )
-        why = "pre-labelled cells" if given[missing].all() else "cells without a value"
-        panel.notes.append(f"grey: {int(missing.sum()):,} {why}")
-    return panel
+def _shades(panels: list[Panel], parts: list[Part], own: Part, shade: str | None) -> None:
+    """Make cells whose labels are uncertain pale, in the panels of labels."""
+    one_of(shade, "shade", ("confidence", "status", None))
+    if shade is None:
+        return
+    shaded = [
+        panel for panel, part in zip(panels, parts, strict=True) if panel.colors is not None and part.name != shade
+    ]
+    if not shaded:
+        raise InputError(f"shade={shade!r} makes uncertain labels pale, and color names no labels. Leave it out.")
+    for panel, part in zip(panels, parts, strict=True):
+        if any(panel is one for one in shaded):
+            panel.sure = how_sure(part if part.frame is not None else own, shade)
+            panel.notes.append("pale: low confidence" if shade == "confidence" else "pale: not confident")

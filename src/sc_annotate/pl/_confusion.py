@@ -16,7 +16,8 @@ from sc_annotate.errors import InputError, LabelError, StorageError
 from sc_annotate.pl import _heatmap as heatmap
 from sc_annotate.pl import _style as style
 from sc_annotate.pl._figure import check_save, finish, one_axes
-from sc_annotate.pl._order import by_similarity
+from sc_annotate.pl._order import by_similarity, in_natural_order
+from sc_annotate.pl._parts import part_of_labels
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -34,6 +35,7 @@ class Table:
     counts: NDArray[np.int64]
     types: NDArray[np.str_]
     title: list[str]
+    prediction: str = "label"
 
 
 @documented()
@@ -42,6 +44,7 @@ def confusion(
     key: str = DEFAULT_KEY,
     *,
     truth: str | None = None,
+    prediction: str | None = None,
     normalize: Literal["true"] | None = "true",
     ax: Axes | None = None,
     show: bool | None = None,
@@ -61,6 +64,9 @@ def confusion(
     truth
         Column of ``adata.obs`` with the true types. Without it, the confusion of held-out reference cells is drawn, as
         stored when the model was scored.
+    prediction
+        What to compare with `truth` instead of the label: ``"voted"``, ``"rollup"`` or a level, by the name of the level or
+        of the column (``"annotation_voted"``). Not for held-out cells, of which only the labels were kept.
     normalize
         ``"true"`` for the share of each true type, None for numbers of cells.
     %(ax)s
@@ -94,8 +100,14 @@ def confusion(
     check_save(save)
     if normalize not in ("true", None):
         raise InputError(f"normalize must be 'true' (share of each true type) or None (cells), not {normalize!r}.")
-    table = _held_out(adata, key) if truth is None else _against(adata, key, truth)
-    counts, types = table.counts, table.types
+    if truth is None and prediction is not None:
+        raise InputError(
+            f"prediction={prediction!r} needs truth, a column of adata.obs with the true types: of held-out reference cells only "
+            "the labels were kept. Name truth too, or leave prediction out."
+        )
+    table = _held_out(adata, key) if truth is None else _against(adata, key, truth, prediction)
+    natural = in_natural_order(table.types)
+    counts, types = table.counts[np.ix_(natural, natural)], table.types[natural]
     with np.errstate(invalid="ignore"):
         shares = counts / counts.sum(axis=1, keepdims=True)
     order = by_similarity(shares)
@@ -107,7 +119,8 @@ def confusion(
     values[counts[rows].sum(axis=1) == 0] = np.nan
     ax = _draw(ax, values, counts[np.ix_(rows, columns)], types[rows], types[columns], normalize)
     style.title(ax, table.title)
-    style.axis_names(ax, "predicted type", "true type (held out)" if truth is None else truth)
+    words = "predicted type" if prediction is None else f"predicted: {table.prediction}"
+    style.axis_names(ax, words, "true type (held out)" if truth is None else truth)
     return finish(ax, show=show, save=save, return_fig=return_fig)
 
 
@@ -123,14 +136,15 @@ def _held_out(adata: AnnData, key: str) -> Table:
     return Table(counts, types, [f"{stored['method']} on {n:,} held-out reference cells", str(baseline["split"])])
 
 
-def _against(adata: AnnData, key: str, truth: str) -> Table:
+def _against(adata: AnnData, key: str, truth: str, prediction: str | None) -> Table:
     frame = read_annotation(adata, key)
+    part = "label" if prediction is None else part_of_labels(frame, key, prediction, argument="prediction")
     if check_column(adata, truth, argument="truth").isna().all():
         raise LabelError(
             f"adata.obs[{truth!r}] (truth) holds no true type. Name another column, or None for held-out cells."
         )
     true, known = read_labels(adata, truth, what="adata")
-    predicted = np.asarray(frame["label"].notna(), dtype=bool)
+    predicted = np.asarray(frame[part].notna(), dtype=bool)
     given = np.asarray(frame["status"] == GIVEN, dtype=bool) if "status" in frame else np.zeros(len(frame), dtype=bool)
     used = known & predicted & ~given
     if not used.any():
@@ -138,13 +152,14 @@ def _against(adata: AnnData, key: str, truth: str) -> Table:
             f"no cell has both a type in adata.obs[{truth!r}] and a prediction of {key!r}: "
             f"{_left_out(known, predicted, given)}. Name another column of true types."
         )
-    labels = np.asarray(frame["label"].astype(str), dtype=str)[used]
+    labels = np.asarray(frame[part].astype(str), dtype=str)[used]
     types = np.union1d(true[used], labels)
     codes = np.searchsorted(types, true[used]) * len(types) + np.searchsorted(types, labels)
     counts = np.bincount(codes, minlength=len(types) ** 2).reshape(len(types), len(types))
     left = _left_out(known, predicted, given)
-    title = [f"{key} against {truth}, {int(used.sum()):,} cells", *([f"left out: {left}"] if left else [])]
-    return Table(counts, types, title)
+    drawn = key if part == "label" else f"{key} ({part})"
+    title = [f"{drawn} against {truth}, {int(used.sum()):,} cells", *([f"left out: {left}"] if left else [])]
+    return Table(counts, types, title, part)
 
 
 def _left_out(known: NDArray[np.bool_], predicted: NDArray[np.bool_], given: NDArray[np.bool_]) -> str:

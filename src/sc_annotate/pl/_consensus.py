@@ -14,6 +14,7 @@ from sc_annotate.errors import StorageError
 from sc_annotate.pl import _heatmap as heatmap
 from sc_annotate.pl import _style as style
 from sc_annotate.pl._figure import check_save, finish, one_axes
+from sc_annotate.pl._order import natural_ranks
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -86,7 +87,7 @@ def consensus(
     types, codes = np.unique(np.asarray(frame["label"].astype(str), dtype=str)[labelled], return_inverse=True)
     sizes = np.bincount(codes)
     shares = np.stack([np.bincount(codes, weights=column) for column in values.T], axis=1) / sizes[:, None]
-    order = np.lexsort((-sizes, -shares[:, -1]))
+    order = np.lexsort((natural_ranks(types), -sizes, -shares[:, -1]))
     shares = np.vstack([values.mean(axis=0), shares[order]])
     counts = [len(values), *sizes[order]]
     y = [f"{n}  (n={c:,})" for n, c in zip([ALL, *style.shorten(types[order])], counts, strict=True)]

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sc_annotate._core.order import shown_order
 from sc_annotate._store.reading import resolve_rep
 from sc_annotate.errors import InputError
 from sc_annotate.pl import _style as style
 from sc_annotate.pl._figure import PAD, color_bar, given_axes
+from sc_annotate.pl._on_data import names_on_cells, side_for
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,17 +59,25 @@ class Panel:
     notes: list[str] = field(default_factory=list)
     height: float = SIDE
     """Inches, to fill with a legend."""
+    high: bool = True
+    """Whether high numbers are the ones to trust."""
+    sure: NDArray[np.float64] | None = None
+    """How much of its colour each cell keeps, 0 to 1; None for all of it."""
+    legend_loc: str | None = "right margin"
 
     @classmethod
     def of_types(cls, column: pd.Series, colors: dict[str, str]) -> Panel:
-        """Types that occur, in the order of the categories."""
+        """Types that occur, in natural order or in that of the categories, if someone chose it."""
         used = column.cat.remove_unused_categories().cat
-        codes = np.asarray(used.codes, dtype=np.float64)
-        return cls(np.where(codes < 0, np.nan, codes), {str(c): colors[str(c)] for c in used.categories})
+        names = [str(c) for c in used.categories]
+        shown = shown_order(names)
+        place = {name: i for i, name in enumerate(shown)}
+        codes = np.array([*(place[name] for name in names), np.nan])[np.asarray(used.codes)]
+        return cls(codes, {name: colors[name] for name in shown})
 
     @classmethod
-    def of_numbers(cls, column: pd.Series, limits: tuple[float, float] | None) -> Panel:
-        return cls(column.to_numpy(dtype=np.float64, na_value=np.nan), limits=limits)
+    def of_numbers(cls, column: pd.Series, limits: tuple[float, float] | None, *, high: bool = True) -> Panel:
+        return cls(column.to_numpy(dtype=np.float64, na_value=np.nan), limits=limits, high=high)
 
     @property
     def known(self) -> NDArray[np.bool_]:
@@ -75,7 +85,9 @@ class Panel:
 
     @property
     def wanted(self) -> float:
-        """Inches of the side that suits the legend."""
+        """Inches of the side that suits the legend, or the names on the cells."""
+        if self.colors is not None and self.legend_loc == "on data":
+            return side_for(self.colors, SIDE)
         return TALL if self.colors is not None and len(self.colors) * ROW > 3 * SIDE else SIDE
 
     @property
@@ -83,6 +95,8 @@ class Panel:
         """Inches to the right of the points."""
         if self.colors is None:
             return BAR
+        if self.legend_loc != "right margin":
+            return 0.1
         return self.columns * (style.width_of(style.shorten(self.colors), style.FONT) + MARK) + 0.1
 
     @property
@@ -95,15 +109,13 @@ class Panel:
         figure = ax.figure.figure
         extent = ax.get_window_extent()
         self.height = extent.height / figure.dpi
-        if self.colors is not None and figure.get_layout_engine() is None:
+        if self.colors is not None and self.legend_loc == "right margin" and figure.get_layout_engine() is None:
             left, bottom, width, height = ax.get_position().bounds
             share = min((self.beside - GAP) / (extent.width / figure.dpi), 0.6)
             ax.set_position((left, bottom, width * (1 - share), height))
 
     def draw(self, ax: Axes, places: NDArray[np.float64], order: NDArray[np.intp], size: float | None) -> None:
         """Points in this order, those without a value below, and the legend of their colours."""
-        from matplotlib.colors import to_rgba_array
-
         n = len(places)
         look: dict[str, Any] = {
             # Scanpy's rule, within visible limits.
@@ -119,9 +131,29 @@ class Panel:
         if self.colors is None:
             self._numbers(ax, places[above], self.values[above], look)
         else:
-            colors = to_rgba_array(list(self.colors.values()))[self.values[above].astype(np.intp)]
-            ax.scatter(*places[above].T, **{**look, "c": colors})
-            self._legend(ax, self.colors)
+            self._types(ax, places, above, self.colors, look)
+            if self.legend_loc == "right margin":
+                self._legend(ax, self.colors)
+
+    def _types(
+        self,
+        ax: Axes,
+        places: NDArray[np.float64],
+        rows: NDArray[np.intp],
+        colors: dict[str, str],
+        look: dict[str, Any],
+    ) -> None:
+        """Points in the colours of their types; another marker where a colour repeats."""
+        from matplotlib.colors import to_rgba_array
+
+        codes = self.values[rows].astype(np.intp)
+        shades = to_rgba_array(list(colors.values()))[codes]
+        if self.sure is not None:
+            shades = style.paler(shades, self.sure[rows])
+        markers = np.array(style.marker_of(colors.values()))
+        for marker in dict.fromkeys(markers.tolist()):
+            own = markers[codes] == marker
+            ax.scatter(*places[rows[own]].T, **{**look, "c": shades[own], "marker": marker})
 
     def _numbers(
         self, ax: Axes, places: NDArray[np.float64], values: NDArray[np.float64], look: dict[str, Any]
@@ -129,14 +161,17 @@ class Panel:
         low, high = self.limits or (None, None)
         if not len(values):
             return
-        shades = {"c": values, "cmap": style.confidence_map(), "vmin": low, "vmax": high}
+        shades = {"c": values, "cmap": style.bright(high=self.high), "vmin": low, "vmax": high}
         points = ax.scatter(*places.T, **{**look, **shades})
         color_bar(ax, points, aspect=20)
 
     def _legend(self, ax: Axes, colors: dict[str, str]) -> None:
         from matplotlib.lines import Line2D
 
-        marks = [Line2D([], [], ls="", marker="o", ms=5.5, mew=0, color=color) for color in colors.values()]
+        marks = [
+            Line2D([], [], ls="", marker=marker, ms=5.5, mew=0, color=color)
+            for marker, color in zip(style.marker_of(colors.values()), colors.values(), strict=True)
+        ]
         legend = ax.legend(
             marks,
             [""] * len(colors),
@@ -226,3 +261,5 @@ def write_names(ax: Axes, rep: str, title: str, panel: Panel, places: NDArray[np
     ax.set_yticks([])
     ax.grid(visible=False)
     ax.spines[:].set_color("#b0b0b0")
+    if panel.colors is not None and panel.legend_loc == "on data":
+        names_on_cells(ax, places, panel.values, list(panel.colors))

@@ -10,7 +10,7 @@ from sc_annotate._store.stored import read_annotation, read_evidence
 from sc_annotate.errors import InputError
 from sc_annotate.pl._evidence_bars import bars
 from sc_annotate.pl._evidence_dots import dots
-from sc_annotate.pl._evidence_rows import chosen_rows
+from sc_annotate.pl._evidence_rows import chosen_rows, symbols_of
 from sc_annotate.pl._figure import check_save, finish
 from sc_annotate.pl._style import type_colors
 
@@ -32,6 +32,7 @@ def evidence(
     groups: str | Sequence[str] | None = None,
     n_genes: int | None = None,
     gene_symbols: str | None = None,
+    mito_ribo: bool = False,
     ax: Any = None,
     show: bool | None = None,
     save: str | PathLike[str] | None = None,
@@ -61,6 +62,10 @@ def evidence(
         dots; 5 for bars.
     gene_symbols
         Column of ``adata.var`` with names of the genes to write.
+    mito_ribo
+        Draw mitochondrial genes (``MT-``) and ribosomal proteins (``RPL``, ``RPS``) too. They are left out by default, of
+        human and mouse, and the title counts them: they follow the state of a cell more than its type. Without symbols,
+        such as with Ensembl ids and no `gene_symbols`, they cannot be recognised.
     ax
         Axes to draw on; for bars of several groups, as many. A new figure otherwise.
     %(show)s
@@ -96,16 +101,7 @@ def evidence(
         raise InputError(f"style must be 'dots' or 'bars', not {style!r}.")
     if n_genes is not None and (isinstance(n_genes, bool) or not isinstance(n_genes, int) or n_genes < 1):
         raise InputError(f"n_genes must be a whole number, 1 or more, not {n_genes!r}.")
-    symbols: dict[str, str] = {}
-    if gene_symbols is not None:
-        if gene_symbols not in adata.var:
-            raise InputError(
-                f"adata.var has no column {gene_symbols!r} (gene_symbols); there are: "
-                f"{', '.join(map(repr, adata.var)) or 'none'}."
-            )
-        column = adata.var[gene_symbols]
-        symbols = {str(g): str(s) for g, s in column.dropna().items()}
-    found = chosen_rows(stored, groups, symbols)
+    found = chosen_rows(stored, groups, symbols_of(adata, gene_symbols), mito_ribo=mito_ribo)
     colors = type_colors(adata, key, labels) if hasattr(labels, "cat") else {}
     drawn: Any
     if style == "dots":

@@ -30,7 +30,7 @@ def bars(ax: Any, found: Rows, colors: dict[str, str], key: str, n_genes: int) -
     titles = [narrow([one], CHARACTERS) for one in style.shorten(names)]
     drawn = [float(c) for two in tables for table in two for c in table["contribution"]]
     ends = min([0.0, *drawn]), max([0.0, *drawn])
-    axes = _grid(ax, len(names), 2 * n_genes, max(map(len, titles)), key)
+    axes = _grid(ax, len(names), 2 * n_genes, max(map(len, titles)), key, found.note)
     across = _abreast(len(names))
     for i, (panel, pair, two) in enumerate(zip(axes, found.pairs, tables, strict=True)):
         _panel(panel, found, two, n_genes, colors.get(pair[1], style.palette(1)[0]), ends)
@@ -65,7 +65,7 @@ def _abreast(n: int) -> int:
     return n if n <= 3 else 4 if n <= 12 else 5
 
 
-def _grid(ax: Any, n: int, rows: int, title_rows: int, key: str) -> list[Axes]:
+def _grid(ax: Any, n: int, rows: int, title_rows: int, key: str, note: list[str]) -> list[Axes]:
     """The caller's Axes, one a group, or those of a new figure."""
     from matplotlib import pyplot as plt
     from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -74,7 +74,7 @@ def _grid(ax: Any, n: int, rows: int, title_rows: int, key: str) -> list[Axes]:
         return given_axes(ax, n, "one for each group")
     across = _abreast(n)
     down = -(-n // across)
-    words = narrow([f"{key}: genes for (coloured) and against (grey) each label"], CHARACTERS * across)
+    words = narrow([f"{key}: genes for (coloured) and against (grey) each label", *note], CHARACTERS * across)
     engine = ConstrainedLayoutEngine(w_pad=PAD, h_pad=PAD)
     figure, made = plt.subplots(
         down, across, squeeze=False, layout=engine,

@@ -16,6 +16,7 @@ from sc_annotate.errors import StorageError
 from sc_annotate.pl import _style as style
 from sc_annotate.pl._figure import check_save, finish, one_axes
 from sc_annotate.pl._heatmap import font_for, pitch
+from sc_annotate.pl._order import natural_ranks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -160,7 +161,7 @@ def _forest(table: pd.DataFrame, sure: list[pd.Series], level: int, rows: Any) -
     found = []
     names, codes = np.unique(table[level].to_numpy()[rows].astype(str), return_inverse=True)
     counts = np.bincount(codes)
-    for i in np.argsort(-counts, kind="stable"):
+    for i in np.lexsort((natural_ranks(names), -counts)):
         own = rows[codes == i]
         parts = _forest(table, sure, level + 1, own) if level + 1 < table.shape[1] else []
         found.append(Node(str(names[i]), int(counts[i]), float(sure[level].iloc[own].mean()), level, parts))

@@ -15,6 +15,7 @@ from sc_annotate.pl import _heatmap as heatmap
 from sc_annotate.pl import _style as style
 from sc_annotate.pl._figure import check_save, color_bar, finish, one_axes
 from sc_annotate.pl._frame import RED, narrow
+from sc_annotate.pl._order import natural_ranks
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -91,7 +92,7 @@ def markers_agree(
     scores = np.atleast_2d(np.asarray(found["scores"], dtype=float))
     own = np.array([lists.index(name) for name in _texts(found["list_of_label"])], dtype=np.intp)
     # Labels of one list next to each other, so that agreement runs along the diagonal.
-    rows = np.lexsort((np.array(labels), own))
+    rows = np.lexsort((natural_ranks(labels), natural_ranks(lists)[own]))
     columns = [*dict.fromkeys(own[rows].tolist())]
     columns += [j for j in np.argsort(-scores.max(axis=0), kind="stable").tolist() if j not in columns]
     place = {j: x for x, j in enumerate(columns)}

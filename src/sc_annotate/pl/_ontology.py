@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sc_annotate._core.docs import documented
+from sc_annotate._core.order import natural
 from sc_annotate._store.reading import check_column
 from sc_annotate._store.slots import DEFAULT_KEY
 from sc_annotate._store.storage import read_uns
@@ -146,7 +147,7 @@ def _cells(adata: AnnData, groupby: str | None, group: str | None, cell: str | N
     values = check_column(adata, groupby, argument="groupby").astype(object)
     inside = np.asarray(values.notna() & (values.astype(str) == str(group)), dtype=bool)
     if not inside.any():
-        have = sorted({str(v) for v in values.dropna()})
+        have = natural({str(v) for v in values.dropna()})
         raise InputError(f"adata.obs[{groupby!r}] has no {group!r} (group). There are: {', '.join(have[:10])}.")
     return inside, f"{groupby} {group}"
 

@@ -1,4 +1,4 @@
-"""Put similar types next to each other."""
+"""Put similar types next to each other, and all others in natural order."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial.distance import squareform
 
+from sc_annotate._core.order import natural_key
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
 MOST_OPTIMAL = 200
@@ -18,6 +22,19 @@ MOST_OPTIMAL = 200
 
 LEAST = 0.02
 """Share of two types in each other below which they count as not confused."""
+
+
+def natural_ranks(names: Iterable[str]) -> NDArray[np.intp]:
+    """Where each name stands in natural order: "type 2" before "type 10"."""
+    keys = [natural_key(str(name)) for name in names]
+    ranks = np.empty(len(keys), dtype=np.intp)
+    ranks[sorted(range(len(keys)), key=keys.__getitem__)] = np.arange(len(keys))
+    return ranks
+
+
+def in_natural_order(names: Iterable[str]) -> NDArray[np.intp]:
+    """Positions that put names into natural order."""
+    return np.argsort(natural_ranks(names))
 
 
 def by_similarity(shares: NDArray[np.floating]) -> NDArray[np.intp]:
@@ -50,5 +67,5 @@ def _chain(members: NDArray[np.intp], similar: NDArray[np.float64]) -> NDArray[n
     distance = squareform(1 - inside / np.max(inside), checks=False)
     tree = linkage(distance, "average")
     leaves = leaves_list(optimal_leaf_ordering(tree, distance) if len(members) <= MOST_OPTIMAL else tree)
-    # An order and its reverse are equally good; take the one that starts earlier in the alphabet.
+    # An order and its reverse are equally good; take the one that starts with the earlier type.
     return members[leaves if leaves[0] < leaves[-1] else leaves[::-1]]

@@ -9,6 +9,7 @@ import numpy as np
 
 from sc_annotate._core.arguments import Unset, default, value_of
 from sc_annotate._core.docs import documented
+from sc_annotate._core.order import shown_order
 from sc_annotate._store.reading import check_column
 from sc_annotate._store.slots import DEFAULT_KEY
 from sc_annotate._store.stored import read_annotation, read_probabilities
@@ -16,7 +17,7 @@ from sc_annotate.errors import InputError, StorageError
 from sc_annotate.pl import _heatmap as heatmap
 from sc_annotate.pl import _style as style
 from sc_annotate.pl._figure import check_save, finish, one_axes
-from sc_annotate.pl._order import by_similarity
+from sc_annotate.pl._order import by_similarity, in_natural_order
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -101,6 +102,7 @@ def probabilities(
     if isinstance(max_cells, bool) or not isinstance(max_cells, int | np.integer) or max_cells < 1:
         raise InputError(f"max_cells must be a whole number of at least 1, not {max_cells!r}.")
     frame = read_probabilities(adata, key)
+    frame = frame.iloc[:, in_natural_order(frame.columns)]
     proba, types = frame.to_numpy(), np.asarray(frame.columns, dtype=str)
     known = np.isfinite(proba).all(axis=1)
     if not known.any():
@@ -166,14 +168,16 @@ def _groups(adata: AnnData, key: str, table: Table, groupby: str, ax: Any) -> Ax
     if ungrouped := int((known & (codes < 0)).sum()):
         left = [*left, f"{ungrouped:,} cells without a {groupby}"]
     sizes = np.array([(known & (codes == i)).sum() for i in range(len(column.cat.categories))], dtype=np.intp)
-    drawn = np.flatnonzero(sizes)
+    names = [str(c) for c in column.cat.categories]
+    place = {name: i for i, name in enumerate(shown_order(names))}
+    drawn = np.array([i for i in np.argsort([place[name] for name in names]) if sizes[i]], dtype=np.intp)
     if not len(drawn):
         raise InputError(
             f"no cell with probabilities has a value in adata.obs[{groupby!r}] (groupby). Name another column."
         )
     means = np.stack([table.proba[known & (codes == i)].mean(axis=0, dtype=np.float64) for i in drawn], axis=1)
-    names = style.shorten(map(str, column.cat.categories[drawn]))
-    x = [f"{name}  (n={size:,})" for name, size in zip(names, sizes[drawn], strict=True)]
+    tops = style.shorten(names[i] for i in drawn)
+    x = [f"{name}  (n={size:,})" for name, size in zip(tops, sizes[drawn], strict=True)]
     y = style.shorten(table.types)
     written = max(means.shape) <= heatmap.MOST_NUMBERS
     across, down = (0.42, 0.3) if written else (heatmap.pitch(len(x)), heatmap.pitch(len(y)))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sc_annotate._core.docs import documented
+from sc_annotate._core.order import natural
 from sc_annotate._store.slots import DEFAULT_KEY, GIVEN
 from sc_annotate._store.stored import read_annotation, read_calibration, read_sets
 from sc_annotate.errors import StorageError
@@ -15,6 +16,7 @@ from sc_annotate.pl import _style as style
 from sc_annotate.pl._figure import check_save, finish, pair
 from sc_annotate.pl._frame import RED, beside, legend, narrow, percent, rows
 from sc_annotate.pl._heatmap import font_for, pitch
+from sc_annotate.pl._order import natural_ranks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -160,8 +162,8 @@ def _sizes(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _order(checked: Checked, predicted: list[str]) -> list[str]:
     """Types from the worst covered to the best, of equal ones the more numerous first; unchecked ones last."""
-    worst = np.lexsort((-checked.values[:, 3], checked.values[:, 0]))
-    return [*checked.types[worst].tolist(), *(t for t in predicted if t not in set(checked.types.tolist()))]
+    worst = np.lexsort((natural_ranks(checked.types), -checked.values[:, 3], checked.values[:, 0]))
+    return [*checked.types[worst].tolist(), *natural(set(predicted) - set(checked.types.tolist()))]
 
 
 def _coverage(ax: Axes, checked: Checked, types: list[str]) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from sc_annotate._store.reading import in_memory
 from sc_annotate._store.slots import AMBIGUOUS, CONFIDENT, GIVEN, LOW_QUALITY, UNFAMILIAR, Slots
+from sc_annotate.pl._palette import PALETTE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.colors import Colormap
     from matplotlib.text import Text
+    from numpy.typing import NDArray
 
 TITLE, FONT, SMALL = 9.0, 8.0, 7.0
 """Font sizes in points."""
@@ -42,6 +44,12 @@ HEAT = "Blues"
 
 LONGEST = 40
 """Characters of a label that are always shown in full."""
+
+PALEST = 0.22
+"""Share of its colour that the least certain cell keeps."""
+
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+"""Of types whose colour has been used before, in this order."""
 
 PALE = 0.7
 """Relative luminance above which a colour is lost on white."""
@@ -103,31 +111,34 @@ def ink_on(color: Any) -> str:
     return INK if luminance(color) > 0.22 else "white"
 
 
-def confidence_map() -> Colormap:
-    """Viridis without its palest end, which is lost on white."""
+def bright(*, high: bool = True) -> Colormap:
+    """Viridis without its palest end, which is lost on white; bright where numbers are high, or where they are low.
+
+    Bright is always what can be trusted: a high confidence, a short distance from the reference.
+    """
     from matplotlib import colormaps
     from matplotlib.colors import ListedColormap
 
-    return ListedColormap(colormaps["viridis_r"](np.linspace(0.08, 1, 256)), name="confidence")
+    shades = colormaps["viridis"](np.linspace(0, 0.9, 256))
+    return ListedColormap(shades if high else shades[::-1], name="bright" if high else "dark")
+
+
+def paler(colors: NDArray[np.float64], share: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Colours (n, 4) of which only a share remains, mixed with white."""
+    out = colors.copy()
+    kept = PALEST + (1 - PALEST) * np.clip(np.nan_to_num(share, nan=0.0), 0, 1)[:, None]
+    out[:, :3] = kept * colors[:, :3] + (1 - kept)
+    return out
 
 
 def palette(n: int) -> list[str]:
-    """Colours for n types: those that scanpy would take up to 28, and its longest palette without the pale ones above.
-
-    Above about 90 types colours repeat.
-    """
+    """Colours for n types: those of the style in use where they are enough, else our own, which repeat after 60."""
     from matplotlib import rcParams
     from matplotlib.colors import to_hex
 
-    cycle = rcParams["axes.prop_cycle"].by_key().get("color", [])
-    if n <= len(cycle):
-        return [to_hex(c) for c in cycle[:n]]
-    from scanpy.pl import palettes
-
-    if n <= len(palettes.default_28):
-        return list(palettes.default_20 if n <= len(palettes.default_20) else palettes.default_28)[:n]
-    readable = [c for c in palettes.default_102 if luminance(c) < PALE]
-    return [readable[i % len(readable)] for i in range(n)]
+    cycle = [to_hex(c) for c in rcParams["axes.prop_cycle"].by_key().get("color", [])]
+    own = cycle if n <= len(cycle) else PALETTE
+    return [own[i % len(own)] for i in range(n)]
 
 
 def type_colors(adata: AnnData, key: str, column: pd.Series) -> dict[str, str]:
@@ -138,4 +149,27 @@ def type_colors(adata: AnnData, key: str, column: pd.Series) -> dict[str, str]:
     stored = in_memory(adata.uns.get(Slots(key).colors))
     own = list(stored) if isinstance(stored, Sequence | np.ndarray) else []
     usable = len(own) >= len(names) and all(is_color_like(c) for c in own)
-    return dict(zip(names, map(to_hex, own) if usable else palette(len(names)), strict=False))
+    own = [to_hex(c) for c in own] if usable else []
+    # Scanpy makes all types grey where they are more than its colours.
+    usable = usable and (len(names) < 2 or len(set(own[: len(names)])) > 1)
+    return dict(zip(names, own if usable else palette(len(names)), strict=False))
+
+
+def kept_apart(names: Iterable[str], known: dict[str, str]) -> dict[str, str]:
+    """The known colour of each name, and for the others colours that none of these has, as far as there are any."""
+    wanted = list(names)
+    others = [name for name in wanted if name not in known]
+    taken = {known[name] for name in wanted if name in known}
+    free = [c for c in (palette(len(wanted)) if len(wanted) > len(PALETTE) else PALETTE) if c not in taken] or PALETTE
+    fresh = {name: free[i % len(free)] for i, name in enumerate(others)}
+    return {name: known.get(name) or fresh[name] for name in wanted}
+
+
+def marker_of(colors: Iterable[str]) -> list[str]:
+    """A marker for each colour: another one where the colour has been used before."""
+    seen: dict[str, int] = {}
+    found = []
+    for color in colors:
+        found.append(MARKERS[seen.get(color, 0) % len(MARKERS)])
+        seen[color] = seen.get(color, 0) + 1
+    return found

@@ -14,6 +14,7 @@ from sc_annotate.errors import InputError, StorageError
 from sc_annotate.pl import _style as style
 from sc_annotate.pl._figure import check_save, finish, one_axes
 from sc_annotate.pl._frame import beside, percent, rows
+from sc_annotate.pl._order import natural_ranks
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -153,7 +154,8 @@ def _groups(
     own = {i: scores[known & (codes == i)] for i in range(len(types)) if (known & (codes == i)).any()}
     if not own:
         raise InputError(f"no cell with a score has a value in adata.obs[{groupby!r}] (groupby). Name another column.")
-    order = sorted(own, key=lambda i: (-(own[i] > threshold).mean(), -np.median(own[i])))
+    rank = natural_ranks(types)
+    order = sorted(own, key=lambda i: (-(own[i] > threshold).mean(), -np.median(own[i]), rank[i]))
     names = style.shorten(types[i] for i in order)
     return [(name, own[i], colors[types[i]]) for name, i in zip(names, order, strict=True)], left
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from sc_annotate._data.gene_match import MIN_SHARED_FRACTION
-from sc_annotate._data.matrix import MatrixRequest
 from sc_annotate._data.read import open_input
+from sc_annotate._store.expression import matrix_request
 from sc_annotate.annotation.fitted import Query
 from sc_annotate.annotation.predict import align
 
@@ -32,15 +32,6 @@ class OpenedMatrix:
     columns: NDArray[np.intp]
 
 
-def matrix_request(params: Mapping[str, Any]) -> MatrixRequest:
-    """The request that ``uns[key]["params"]`` records, as read from memory or from a file."""
-    text = {
-        name: _text(params.get(name)) for name in ("layer", "use_rep", "gene_symbols", "total_counts_key", "values")
-    }
-    use_raw = params.get("use_raw")
-    return MatrixRequest(use_raw=None if use_raw is None else bool(use_raw), **cast("Any", text))
-
-
 def open_again(adata: AnnData, params: Mapping[str, Any], model: EvidenceModel) -> OpenedMatrix:
     """The matrix that the stored parameters name, aligned to the genes of the model."""
     matrix = matrix_request(params)
@@ -52,7 +43,3 @@ def open_again(adata: AnnData, params: Mapping[str, Any], model: EvidenceModel) 
     aligned = align(query, model, float(params.get("min_overlap", MIN_SHARED_FRACTION)))
     source = query.found.source
     return OpenedMatrix(source.X, source.names, aligned.scale, aligned.columns)
-
-
-def _text(value: Any) -> str | None:
-    return None if value is None else str(value)
