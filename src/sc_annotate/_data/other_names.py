@@ -77,9 +77,11 @@ def other_names(
     bare: list[dict[str, Undecorated]] = [{}, {}]
     problems: list[str] = []
     for i, side in enumerate(sides):
-        known = frozenset(name for names in sides[1 - i].values() for name in names.tolist())
         for label, names in list(side.items()):
-            found = undecorated(names, known)
+            found = undecorated(names)
+            if found is not None:
+                # Names that the other side has as they are stay so.
+                found = undecorated(names, frozenset().union(*(own.tolist() for own in sides[1 - i].values())))
             if found is not None:
                 problems += mixed_genomes(found, what[i])
                 found = found.of_species(_species(sides[1 - i]), names)

@@ -25,6 +25,7 @@ _SAMPLE = 2000
 _ROUNDS = 4
 
 _WRAPPED = re.compile(r"""(\s*)(?:(b?(?P<quote>['"]))(?P<inside>.+)(?P=quote)|(?P<bare>\S|\S.*\S))(\s*)""", re.DOTALL)
+_MAY_BE_WRAPPED = re.compile(r"""^(\s|b?['"])|\s$""", re.MULTILINE)
 _BEFORE = re.compile(r"[^\W_]*(?:[^\w]|_)+")
 _AFTER = re.compile(r"(?:[^\w]|_)+[^\W_]*$")
 _NUMBER = re.compile(r"[\W_]+\d+")
@@ -125,8 +126,12 @@ def undecorated(names: NDArray[np.str_], known: frozenset[str] = frozenset()) ->
     that is `known`, as it is one of those that it is compared with.
     """
     every = names.tolist()
-    bounds = [_unwrapped(name) for name in every]
     chosen = np.random.default_rng(0).permutation(len(every))[:_SAMPLE].tolist()
+    # Most lists have none, which is to be known soon.
+    wrapped = _MAY_BE_WRAPPED.search("\n".join(every)) is not None
+    if not wrapped and _most_frequent([every[i] for i in chosen]) is None:
+        return None
+    bounds = [_unwrapped(name) if wrapped else (0, len(name)) for name in every]
     for _ in range(_ROUNDS):
         cores = [every[i][bounds[i][0] : bounds[i][1]] for i in chosen]
         found = _most_frequent(cores)
