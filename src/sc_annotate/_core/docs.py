@@ -89,7 +89,8 @@ PARAMETERS: dict[str, str] = {
         """,
     "gene_symbols": """
         gene_symbols
-            Column of ``var`` with other names of the genes.
+            Column of ``var`` with other names of the genes. By default customary columns are compared too and, where these share
+            too few genes, any text column.
         """,
     "total_counts_key": """
         total_counts_key

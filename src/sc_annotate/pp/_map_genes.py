@@ -46,7 +46,9 @@ def map_genes(
 
     A current symbol is never replaced, whatever it is an alias of. A previous symbol comes before an alias. An alias is
     followed only where it belongs to one gene, and no other gene of `adata` claims that gene's name. Ids match with or
-    without their Ensembl versions, and a symbol joined with an id by either.
+    without their Ensembl versions, and a symbol joined with an id by either. A constant prefix or suffix (``hg19_``, ``-1``,
+    ``b'...'``, blanks), as :func:`sc_annotate.pp.inspect` reports it, is removed first; where two genes would then have one
+    name, both keep it.
 
     Parameters
     ----------
@@ -60,7 +62,8 @@ def map_genes(
         genes of two species, one pair a row, as BioMart exports them.
     column
         Column of ``adata.var`` with the new names, in place of a table. Without either, a customary column of symbols is
-        taken where the genes are Ensembl ids, and symbols joined with ids (``CD79A_ENSG00000105369``) lose the ids.
+        taken where the genes are Ensembl ids, symbols joined with ids (``CD79A_ENSG00000105369``) lose the ids, and names
+        their prefix or suffix.
     from_column, to_column
         Columns of the table with old and new names. By default ``from`` and ``to`` where it has these; else the only one
         that shares names with `adata`, and the only other one of the right kind.

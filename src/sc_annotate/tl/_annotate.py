@@ -94,7 +94,8 @@ def annotate(
     reference_layer
         Layer of the reference.
     gene_symbols
-        Column of ``var`` (of `adata`, the reference, or both) with other names of the genes.
+        Column of ``var`` (of `adata`, the reference, or both) with other names of the genes. By default customary columns are
+        compared too and, where these share too few genes, any text column; ``uns[key]["input"]["matched_by"]`` says which.
     total_counts_key
         Column of ``adata.obs`` (and, where it has one, of the reference) with the true total counts of each cell, for
         counts of some genes only.
