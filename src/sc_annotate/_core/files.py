@@ -41,6 +41,8 @@ def output_file(
             raise InputError(f"{what} ends in {suffix}, not {target.name!r}.")
         # A link stays, and the file that it names is written.
         target = target.resolve()
+        if target.is_symlink():
+            raise InputError(f"{str(path)!r} is a link that leads back to itself; choose another name.")
         if not target.parent.is_dir():
             raise InputError(f"the folder {str(target.parent)!r} does not exist; make it first.")
         if target.exists() and not overwrite:
