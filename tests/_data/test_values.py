@@ -12,7 +12,6 @@ from scipy import sparse
 
 from matrices import format_of
 from sc_annotate._core.codec import to_json
-from sc_annotate._core.decode import decode
 from sc_annotate._data import values
 from sc_annotate._data.matrix import Source, find
 
@@ -143,7 +142,7 @@ def test_nothing_is_changed(kind: Any, build: Callable[..., ad.AnnData], make_co
 
 def test_report_as_plain_values():
     report = values.look(_source(np.ones((3, 3))))
-    assert decode(values.ValueReport, to_json(report)) == report
+    assert values.ValueReport(**to_json(report)) == report
 
 
 # ---- real data
