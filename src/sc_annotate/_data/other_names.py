@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from sc_annotate._data.gene_match import CLEARLY_MORE
 from sc_annotate._vocabulary.gene_ids.affixes import shares, undecorated
 from sc_annotate._vocabulary.gene_names import BOTH, species_of, strip_version, texts
 
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
 
     Lists = dict[str, NDArray[np.str_]]
 
-CLEARLY_MORE = 1.1
 WORTH = 1.01
 WITHOUT = " without "
+MARKERS = "markers"
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def other_names(
     candidates = [] if nothing_new else _candidates(sides, usual)
     hints = [_hint(each, what) for each in candidates[:4] if few and len(each.pairs) > max(n_shared, 2)]
     affixes = [
-        f"{found.n:,} of the {len(found.of):,} names of {name} have the {found}: {mapped(name)} removes it"
+        f"{found.n:,} of the {len(found.of):,} names of {name} have the {found}: {_removes(name)}"
         for side, name in zip(bare, what, strict=True)
         for label, found in side.items()
         if label.startswith("var_names")
@@ -115,7 +116,7 @@ def other_names(
             n, total = bare[i][label].n, len(bare[i][label].of)
             notes.append(
                 f"{n:,} of the {total:,} names of {what[i]} were compared without their {bare[i][label]}: {len(best.pairs):,} genes "
-                f"are shared, {n_shared:,} otherwise. {mapped(what[i])} removes it from the names"
+                f"are shared, {n_shared:,} otherwise. {_removes(what[i])}"
             )
         elif new[-1]:
             notes.append(
@@ -178,9 +179,14 @@ def _hint(each: Candidate, what: tuple[str, str]) -> str:
     return f"{len(each.pairs):,} by {each.labels[0]} of {what[0]} and {each.labels[1]} of {what[1]}"
 
 
-def mapped(name: str) -> str:
-    """The call that renames the genes of an object, as its owner would write it."""
-    return f"sca.pp.map_genes({name if name.isidentifier() else 'adata'})"
+def _removes(name: str) -> str:
+    """What removes the affixes of an object for good, as its owner would write it."""
+    known = name.removeprefix("the ")
+    return (
+        f"sca.pp.map_genes({known}) removes it"
+        if known.isidentifier() and known != MARKERS
+        else f"Remove it from {name}"
+    )
 
 
 def mixed_genomes(found: Undecorated, name: str) -> list[str]:

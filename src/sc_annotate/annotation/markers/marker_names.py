@@ -43,9 +43,9 @@ def marker_names(lists: MarkerLists, found: Input, *, gene_symbols: str | None) 
     smaller, n = min(len(genes), found.source.n_columns), shared[how]
     if n >= MOST * smaller:
         return usual
-    from sc_annotate._data.other_names import other_names
+    from sc_annotate._data.other_names import MARKERS, other_names
 
-    whose, what = {"names of the markers": genes}, ("adata", "the markers")
+    whose, what = {"names": genes}, ("adata", f"the {MARKERS}")
     other = other_names(found.names, whose, (None, None), what=what, n_shared=n, least=n)
     if not other.notes and n < FEW * smaller:
         # A column that shares a few words with the lists by chance is none of genes.
