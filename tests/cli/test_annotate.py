@@ -133,7 +133,7 @@ def test_every_option_is_an_argument_of_its_function() -> None:
     options = {f.name for f in sca.trust.Options.__dataclass_fields__.values()}
     functions = {
         sca.tl.fit_annotator: (known.OF_TRAIN, {"method_kwargs"}),
-        sca.tl.annotate: (known.OF_ANNOTATE, {"method_kwargs", "trust", "vote"}),
+        sca.tl.annotate: (known.OF_ANNOTATE, {"method_kwargs", "trust"}),
         sca.tl.annotate_markers: (known.OF_MARKERS, set()),
     }
     for function, (declared, otherwise) in functions.items():
@@ -151,8 +151,7 @@ def test_all_that_follows_the_labels(here: Path, capsys: pytest.CaptureFixture[s
     model = ("--model", "m.safetensors")
     assert run("annotate", "query.h5ad", "out.h5ad", *model, *steps, *files) == 0
     query = ad.read_h5ad("query.h5ad")
-    sca.tl.annotate(query, "m.safetensors")
-    sca.tl.vote(query, "clusters")
+    sca.tl.annotate(query, "m.safetensors", vote="clusters")
     sca.tl.rollup(query, ontology="small.obo")
     sca.tl.evidence(query, n_genes=3)
     out = ad.read_h5ad("out.h5ad")
@@ -211,10 +210,11 @@ def test_commands_on_an_annotated_file(here: Path, capsys: pytest.CaptureFixture
 
 
 def test_marker_lists(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    options = ("--groupby", "clusters", "--min-genes", 2, "--values", "counts", "--table", "t.csv")
+    options = ("--min-genes", 2, "--values", "counts", "--table", "t.csv", "--vote", "clusters")
     assert run("annotate", "query.h5ad", "out.h5ad", "--markers", "markers.csv", *options) == 0
     query = ad.read_h5ad("query.h5ad")
-    sca.tl.annotate_markers(query, "markers.csv", "clusters", min_genes=2, values="counts")
+    sca.tl.annotate_markers(query, "markers.csv", min_genes=2, values="counts")
+    sca.tl.vote(query, "clusters")
     out = ad.read_h5ad("out.h5ad")
     pd.testing.assert_frame_equal(sca.get.annotation(out), sca.get.annotation(query), check_categorical=False)
     for option in (("--method", "knn"), ("--coverage", 0.8), ("--calibration", "isotonic"), ("--param", "a=1")):

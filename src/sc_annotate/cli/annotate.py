@@ -52,7 +52,7 @@ def add_commands(commands: Any) -> None:
     add(annotate, (*known.MATRIX, *known.REPRESENTATION, *known.REFERENCE), heading="matrix")
     add(annotate, known.MARKERS, heading="with --markers")
     add(annotate, known.RESULT, heading="result")
-    steps.add_steps(annotate)
+    steps.add_steps(annotate, known.VOTE)
     options = (*known.OF_ANNOTATE, *known.MARKERS, *steps.ROLLUP, *steps.EVIDENCE)
     annotate.set_defaults(run=_annotate, options=options)
 
@@ -101,11 +101,13 @@ def _labelled(args: argparse.Namespace) -> AnnData:
     every = (*known.OF_ANNOTATE, *known.MARKERS)
     if args.markers is not None:
         why = "has no meaning for marker lists (--markers)"
-        refuse_others(args, every, known.OF_MARKERS, why=why)
+        refuse_others(args, every, (*known.OF_MARKERS, *known.VOTE), why=why)
         if args.param:
             raise InputError(f"--param: {why}. Leave it out.")
         adata = read_h5ad(args.query, backed=args.backed)
         tl.annotate_markers(adata, args.markers, **known.arguments(args, known.OF_MARKERS))
+        if args.vote is not None:
+            tl.vote(adata, args.vote, key=args.key_added or DEFAULT_KEY)
         return adata
     refuse_others(args, every, known.OF_ANNOTATE, why="says how marker lists are used, and there are none (--markers)")
     stated = known.arguments(args, known.OF_ANNOTATE)

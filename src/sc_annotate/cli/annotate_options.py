@@ -89,6 +89,14 @@ RESULT = (
     Option("--store-proba", "store_proba", "probabilities that are stored (default: all)",
            more=choice("all", "topk", "none")),
 )  # fmt: skip
+VOTE = (
+    Option(
+        "--vote",
+        "vote",
+        "let clusters vote on one label: leiden (over-clustering), or a column of obs",
+        more=value("leiden|COLUMN"),
+    ),
+)
 REFERENCE = (Option("--reference-layer", "reference_layer", "layer of the reference", more=value("NAME")),)
 MARKERS = (
     Option("--groupby", "groupby", "column of obs with clusters, each of which gets one label", more=COLUMN),
@@ -105,7 +113,7 @@ MARKERS = (
 OF_TRAIN = (*LABELS, METHOD, *FIT, *FITTED_TRUST, *COVERAGE, *MATRIX, *REPRESENTATION)
 OF_ANNOTATE = (
     *(*LABELS, METHODS, *FIT, *FITTED_TRUST, *PREDICTED_TRUST, *COVERAGE),
-    *(*MATRIX, *REPRESENTATION, *REFERENCE, *RESULT),
+    *(*MATRIX, *REPRESENTATION, *REFERENCE, *RESULT, *VOTE),
 )
 OF_MARKERS = (*MARKERS, *MATRIX, *RESULT)
 

@@ -14,6 +14,7 @@ from sc_annotate.errors import InputError
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
     from pathlib import Path
 
     from anndata import AnnData
@@ -45,10 +46,10 @@ class Files:
     figures: Path | None
 
 
-def add_steps(parser: Any) -> None:
-    """Options of what follows the labels."""
+def add_steps(parser: Any, first: Sequence[Option]) -> None:
+    """Options of what follows the labels; `first` are those of the function itself."""
     group = parser.add_argument_group("after labelling")
-    group.add_argument("--vote", metavar="COLUMN", help="let the cells of each cluster vote on one label")
+    add(group, first)
     group.add_argument("--rollup", action="store_true", help="broader labels where the type is uncertain")
     add(group, ROLLUP)
     add_files(group)
@@ -76,11 +77,9 @@ def check_files(args: argparse.Namespace, outputs: Outputs) -> Files:
 
 
 def compute(adata: AnnData, key: str, args: argparse.Namespace, *, model: str | None = None) -> None:
-    """Vote, roll up and find the evidence, as requested."""
+    """Roll up and find the evidence, as requested."""
     from sc_annotate import tl
 
-    if getattr(args, "vote", None) is not None:
-        tl.vote(adata, args.vote, key=key, **written(args, VOTE))
     if getattr(args, "rollup", False):
         tl.rollup(adata, key, **written(args, ROLLUP))
     if args.evidence is not None:
