@@ -31,6 +31,7 @@ NAMESPACES = (
     "annotators",
     "predictors",
     "testing",
+    "models",
 )
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     f"{space}.{name}": getattr(getattr(sca, space), name)

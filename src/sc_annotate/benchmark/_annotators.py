@@ -66,7 +66,7 @@ def annotators(
     cv
         1, one hold-out of about 20 %; k > 1, k folds.
     rng
-        Seed, an integer.
+        Seed: an integer or a :class:`numpy.random.Generator`, see :func:`sc_annotate.tl.annotate`.
 
     Returns
     -------
