@@ -48,7 +48,7 @@ HONOURED: dict[tuple[str, str], list[tuple[dict[str, Any], dict[str, Any]]]] = {
     ("dotplot", "groups"): [({}, {"groups": ["Dendritic", "CD19+ B"]})],
     ("dotplot", "n_genes"): [({}, {"n_genes": 1})],
     ("dotplot", "gene_symbols"): [({}, {"gene_symbols": "other"})],
-    ("dotplot", "mito_ribo"): [({}, {"mito_ribo": True})],
+    ("dotplot", "mito_ribo"): [({"n_genes": 9}, {"n_genes": 9, "mito_ribo": True})],
     ("effects", "layer"): [({}, {"layer": "lower"})],
     ("effects", "n_genes"): [({}, {"n_genes": 5})],
     ("effects", "conditions"): [({}, {"conditions": condition_names(10)[3:7]})],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
@@ -222,3 +223,14 @@ def test_types_stand_in_natural_order(annotated: AnnData) -> None:
     annotated.obs["same"] = annotated.obs["annotation"].astype(str)
     ax = sca.pl.confusion(annotated, truth="same")
     assert [t.get_text() for t in ax.get_xticklabels()] == [f"type {i}" for i in range(1, 13)]
+
+
+@pytest.mark.parametrize("name", ["branch", "layered_branch"])
+def test_levels_whose_metadata_was_lost(drawable: AnnData, name: str) -> None:
+    both = ad.concat([drawable[:100], drawable[100:]])
+    with pytest.raises(InputError, match=r"ad\.concat.*uns_merge='same'"):
+        sca.pl.confusion(both, "layered", truth="cell_type", prediction=name)
+    with pytest.raises(InputError, match=r"ad\.concat.*uns_merge='same'"):
+        sca.pl.annotation(both, "layered", color="branch")
+    kept = ad.concat([drawable[:100], drawable[100:]], uns_merge="same")
+    assert sca.pl.confusion(kept, "layered", truth="cell_type", prediction=name)

@@ -160,3 +160,20 @@ def test_an_error_of_the_disk_is_ours(annotated: AnnData, tmp_path: Path, monkey
     monkeypatch.setattr(mpl.figure.Figure, "savefig", full)
     with pytest.raises(InputError, match=r"could not be written.*No space left"):
         sca.pl.status(annotated, save=tmp_path / "a.png")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["backed", "lazy"])
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_of_files_that_stay_on_disk(written: Path, call: Any, how: str) -> None:
+    import anndata as ad
+
+    if how == "lazy":
+        pytest.importorskip("xarray")
+        adata = ad.experimental.read_lazy(written)
+    else:
+        adata = ad.read_h5ad(written, backed="r")
+    adata.obs["truth"] = (
+        ad.read_h5ad(written).obs["cell_type"].to_numpy() if how == "backed" else adata.obs["cell_type"]
+    )
+    assert call(adata)

@@ -138,7 +138,7 @@ def _held_out(adata: AnnData, key: str) -> Table:
 
 def _against(adata: AnnData, key: str, truth: str, prediction: str | None) -> Table:
     frame = read_annotation(adata, key)
-    part = "label" if prediction is None else part_of_labels(frame, key, prediction, argument="prediction")
+    part = "label" if prediction is None else part_of_labels(adata, frame, key, prediction, argument="prediction")
     if check_column(adata, truth, argument="truth").isna().all():
         raise LabelError(
             f"adata.obs[{truth!r}] (truth) holds no true type. Name another column, or None for held-out cells."

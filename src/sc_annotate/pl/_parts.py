@@ -42,7 +42,18 @@ def is_label(name: str, values: pd.Series) -> bool:
     return name not in OTHERS and values.dtype.kind not in "fiub"
 
 
-def part_of_labels(frame: pd.DataFrame, key: str, name: str, *, argument: str) -> str:
+def without_uns(adata: AnnData, key: str, name: str) -> str:
+    """What to do where a level is no part of the result any more, because its metadata was lost."""
+    column = name if str(name).startswith(f"{key}_") else f"{key}_{name}"
+    if key in adata.uns or column not in adata.obs:
+        return ""
+    return (
+        f" adata.uns[{key!r}] is gone, as `ad.concat` leaves it, and with it which columns are its levels. Concatenate with "
+        "uns_merge='same', or annotate again."
+    )
+
+
+def part_of_labels(adata: AnnData, frame: pd.DataFrame, key: str, name: str, *, argument: str) -> str:
     """The part of a result that holds labels of this name, or in the column of this name."""
     known = [part for part in frame if is_label(str(part), frame[part])]
     for part in known:
@@ -50,7 +61,7 @@ def part_of_labels(frame: pd.DataFrame, key: str, name: str, *, argument: str) -
             return str(part)
     missing = {"voted": "sca.tl.vote", "rollup": "sca.tl.rollup"}
     word = str(name).removeprefix(f"{key}_")
-    fix = f" Run {missing[word]} first." if word in missing else ""
+    fix = f" Run {missing[word]} first." if word in missing else without_uns(adata, key, name)
     raise InputError(
         f"{argument} must be one of {', '.join(map(repr, known))} for the result {key!r}, not {name!r}.{fix}"
     )
@@ -73,5 +84,5 @@ def find_part(adata: AnnData, key: str, frame: pd.DataFrame, name: str) -> Part:
     hint = f" Did you mean {near[0]!r}?" if near else ""
     raise InputError(
         f"color must be one or more of {', '.join(map(repr, frame))} for the result {key!r}, or columns of adata.obs, not "
-        f"{name!r}.{hint}"
+        f"{name!r}.{without_uns(adata, key, name) or hint}"
     )
