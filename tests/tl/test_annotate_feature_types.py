@@ -12,7 +12,7 @@ from scipy import sparse
 
 import sc_annotate as sca
 from comparing import same, snapshot
-from sc_annotate.errors import MatrixError
+from sc_annotate.errors import GeneError, MatrixError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -211,3 +211,16 @@ def test_perturbations(tmp_path: Path):
     more.write_h5ad(tmp_path / "a.h5ad")
     assert sca.get.perturbation(ad.read_h5ad(tmp_path / "a.h5ad")).shape == b.shape
     sca.pl.effects(more, show=False)
+
+
+@pytest.mark.filterwarnings("ignore:(Variable|Observation) names are not unique")
+def test_mapping_genes(cells: AnnData):
+    """Proteins are never added to the RNA of their genes."""
+    more = with_proteins(cells)
+    table = {name: f"new{i}" for i, name in enumerate(cells.var_names)}
+    with pytest.raises(
+        GeneError, match=r"3 genes would be merged with features that are no genes \(new0, new1, new2\)"
+    ):
+        sca.pp.map_genes(more, table)
+    genes = more[:, more.var["feature_types"] == "Gene Expression"].copy()
+    assert sca.pp.map_genes(genes, table).n_vars == cells.n_vars

@@ -9,7 +9,8 @@ import numpy as np
 from sc_annotate._core.codec import sanitize
 from sc_annotate._core.codec import table as table_of
 from sc_annotate._core.settings import logger
-from sc_annotate._data.matrix import check_adata
+from sc_annotate._data.features import features
+from sc_annotate._data.matrix import FEATURE_COLUMNS, check_adata
 from sc_annotate._data.new_gene_names import new_names
 from sc_annotate._data.obs import with_tables
 from sc_annotate._data.renamed_genes import mapped
@@ -46,6 +47,7 @@ def with_mapped_genes(adata: AnnData, table: Any, request: GeneMapRequest) -> An
     found = source.of(names, adata.var, drop=drop)
     mapping = assign(names, found, merge=request.merge, drop_unknown=drop, absent=source.absent)
     _check_found(mapping, source, request.kind)
+    _check_features(adata.var, mapping)
     out, notes = mapped(adata, mapping, _raw(adata, source, merge=request.merge, drop=drop))
     entry = {
         "schema": SCHEMA,
@@ -63,6 +65,22 @@ def with_mapped_genes(adata: AnnData, table: Any, request: GeneMapRequest) -> An
     counts = ", ".join(f"{n:,} {status.removeprefix('n_')}" for status, n in mapping.counts.items() if n)
     logger.info(f"map_genes: {len(names):,} genes became {out.n_vars:,} by {source.how}: {counts}")
     return out
+
+
+def _check_features(var: pd.DataFrame, mapping: GeneMapping) -> None:
+    """Refuse to merge a gene with an antibody, or another feature that is none, of the same name."""
+    columns = [name for name in FEATURE_COLUMNS if name in var.columns]
+    found = features(var, columns, what="adata") if columns else None
+    if found is None:
+        return
+    is_gene = np.zeros(len(mapping.names), dtype=bool)
+    is_gene[found.columns] = True
+    both = np.intersect1d(mapping.code[is_gene & (mapping.code >= 0)], mapping.code[~is_gene & (mapping.code >= 0)])
+    if both.size:
+        raise GeneError(
+            f"{both.size} genes would be merged with features that are no genes ({listed(mapping.genes[both].tolist())}): "
+            f"{found}. Map the genes alone: take those out with var[{found.column!r}] first."
+        )
 
 
 def _check_found(mapping: GeneMapping, source: NewNames, kind: Kind) -> None:
