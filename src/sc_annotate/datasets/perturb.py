@@ -109,7 +109,7 @@ def simulate_perturb_seq(
         How many times as many cells the largest condition has as the smallest; those between are spaced evenly on a log
         scale.
     rng
-        Seed; equal arguments give equal cells.
+        Seed, an integer or a :class:`numpy.random.Generator`; equal arguments give equal cells.
 
     Returns
     -------

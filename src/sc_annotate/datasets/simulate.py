@@ -73,7 +73,7 @@ def simulate_reference(
         Share of cells that hold a second cell's molecules as well, of a type drawn by frequency. They keep the first
         type as label.
     rng
-        Seed; equal arguments give equal cells.
+        Seed, an integer or a :class:`numpy.random.Generator`; equal arguments give equal cells.
 
     Returns
     -------

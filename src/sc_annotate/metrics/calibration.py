@@ -112,7 +112,7 @@ def expected_calibration_error_if_calibrated(
     n_simulations
         How many times the outcomes are drawn.
     rng
-        Seed.
+        Seed, an integer or a :class:`numpy.random.Generator`.
 
     Returns
     -------

@@ -90,7 +90,7 @@ def deletion_curve(
     n_random
         Draws of random genes, whose drops are averaged.
     rng
-        Seed.
+        Seed, an integer or a :class:`numpy.random.Generator`.
 
     Returns
     -------

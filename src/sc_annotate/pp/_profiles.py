@@ -80,7 +80,7 @@ def perturbation_profiles(
     min_cells
         Conditions with fewer cells are left out, and listed.
     rng
-        Seed of the halves; equal seeds give equal halves.
+        Seed of the halves, an integer or a :class:`numpy.random.Generator`; equal seeds give equal halves.
 
     Returns
     -------
