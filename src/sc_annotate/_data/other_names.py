@@ -6,7 +6,6 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from sc_annotate._data.gene_match import CLEARLY_MORE
 from sc_annotate._vocabulary.gene_ids.affixes import shares, undecorated
 from sc_annotate._vocabulary.gene_names import BOTH, species_of, strip_version, texts
 
@@ -21,7 +20,10 @@ if TYPE_CHECKING:
 
     Lists = dict[str, NDArray[np.str_]]
 
+APART = 1.1
+"""A pair of lists is meant if it shares this much more than any other that says something else."""
 WORTH = 1.01
+"""Names without affixes are taken if they share this much more than the usual ones."""
 WITHOUT = " without "
 MARKERS = "markers"
 
@@ -106,7 +108,7 @@ def other_names(
         return nothing
     best = candidates[0]
     rest = next((each for each in candidates[1:] if not each.same_genes(best)), None)
-    if few and rest is not None and len(rest.pairs) * CLEARLY_MORE > len(best.pairs):
+    if few and rest is not None and len(rest.pairs) * APART > len(best.pairs):
         return nothing
     notes: list[str] = []
     new: list[Lists] = []
