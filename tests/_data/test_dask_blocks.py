@@ -10,7 +10,7 @@ from scipy import sparse
 
 from sc_annotate._core.arrays import check_layout, rows
 from sc_annotate._data.stream import each_block
-from sc_annotate.errors import MatrixError
+from sc_annotate.errors import InputError, MatrixError
 
 da = pytest.importorskip("dask.array")
 
@@ -136,3 +136,85 @@ def test_an_error_of_the_function_is_its_own() -> None:
 
     with pytest.raises(ZeroDivisionError, match="mine"):
         list(each_block(fails, [da.from_array(values(), chunks=(10, -1))], progress="x"))
+
+
+@pytest.fixture
+def own_cluster() -> Any:
+    """A cluster of two processes that a test may break."""
+    distributed = pytest.importorskip("distributed")
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0", memory_limit=0
+        ) as local,
+        distributed.Client(local) as client,
+    ):
+        yield local, client
+
+
+def slow_cells(n: int, seconds: float) -> tuple[Any, Any, Any]:
+    """A query in chunks that take their time, the same in memory, and a model."""
+    import sc_annotate as sca
+
+    cells = sca.datasets.simulate_reference(n + 200, 60, 3)
+    model = sca.tl.fit_annotator(cells[n:].copy(), "cell_type", method="nearest_centroid", cv=0)
+    query = cells[:n].copy()
+    lazy = query.copy()
+
+    def late(block: Any) -> Any:
+        import time
+
+        time.sleep(seconds)
+        return block
+
+    chunk = -(-n // 40)
+    lazy.X = da.from_array(query.X.toarray(), chunks=(chunk, -1)).map_blocks(
+        late, dtype="f4", meta=np.zeros((0, 0), "f4")
+    )
+    return lazy, query, model
+
+
+def half_way(monkeypatch: pytest.MonkeyPatch, happen: Any) -> list[int]:
+    """Has something happen when results of some chunks are there; what was waited for is counted."""
+    from sc_annotate._data import dask_blocks
+
+    result, seen = dask_blocks._result, []
+
+    def counted(client: Any, future: Any) -> Any:
+        seen.append(1)
+        if len(seen) == 8:
+            happen()
+        return result(client, future)
+
+    monkeypatch.setattr(dask_blocks, "_result", counted)
+    return seen
+
+
+@pytest.mark.slow
+def test_a_worker_killed_half_way(own_cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``SC_ANNOTATE_KILLED_CELLS=100000`` for the full size."""
+    import os
+    import signal
+
+    import sc_annotate as sca
+
+    lazy, query, model = slow_cells(int(os.environ.get("SC_ANNOTATE_KILLED_CELLS", "2000")), 0.02)
+    sca.tl.annotate(query, model)
+    first = next(iter(own_cluster[0].workers.values())).pid
+    seen = half_way(monkeypatch, lambda: os.kill(first, signal.SIGKILL))
+    sca.tl.annotate(lazy, model)
+    assert len(seen) >= 40
+    assert list(lazy.obs["annotation"]) == list(query.obs["annotation"])
+    np.testing.assert_allclose(lazy.obs["annotation_confidence"], query.obs["annotation_confidence"], atol=1e-5)
+
+
+@pytest.mark.slow
+def test_a_cluster_that_goes_away(own_cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    import sc_annotate as sca
+
+    lazy, _, model = slow_cells(400, 0.02)
+    columns = list(lazy.obs)
+    half_way(monkeypatch, own_cluster[0].close)
+    with pytest.raises(InputError, match="the Dask cluster was closed or lost its workers"):
+        sca.tl.annotate(lazy, model)
+    assert list(lazy.obs) == columns
+    assert "annotation" not in lazy.uns
