@@ -197,13 +197,13 @@ def test_signature(name: str):
     assert all(p.annotation is not p.empty for p in parameters)
     names = {p.name for p in parameters}
     # `rng` is the name that SPEC 7 gives; these are its older ones, and scanpy's flags on their way out.
-    assert not names & {"random_state", "seed", "copy", "inplace", "save"}
+    assert not names & {"random_state", "seed", "copy", "inplace"}
     if name.startswith(("pl.", "get.")):
-        assert parameters[1].name == "key"
+        assert parameters[1].name == ("keys" if name == "get.annotations" else "key")
         assert parameters[1].kind is parameters[1].POSITIONAL_OR_KEYWORD
     if name.startswith("pl."):
-        assert {"ax", "show", "return_fig"} <= names
-        assert all(p.kind is p.KEYWORD_ONLY for p in parameters if p.name in {"ax", "show", "return_fig"})
+        assert {"ax", "show", "save", "return_fig"} <= names
+        assert all(p.kind is p.KEYWORD_ONLY for p in parameters if p.name in {"ax", "show", "save", "return_fig"})
 
 
 @pytest.mark.parametrize("name", PUBLIC)

@@ -20,6 +20,7 @@ def test_slots(key: str):
         f"{key}_disagreement",
         f"{key}_voted",
         f"{key}_voted_share",
+        f"{key}_clusters",
         f"{key}_markers_agree",
         f"{key}_rollup",
         f"{key}_rollup_confidence",

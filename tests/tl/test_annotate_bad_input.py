@@ -386,8 +386,8 @@ def empty_key_added(c: Call) -> None:
 
 
 @case(InputError, "rng must be an integer")
-def rng_is_a_generator(c: Call) -> None:
-    c.kwargs["rng"] = np.random.default_rng(0)
+def rng_is_an_old_random_state(c: Call) -> None:
+    c.kwargs["rng"] = np.random.RandomState(0)  # noqa: NPY002
 
 
 @case(InputError, "number of folds")

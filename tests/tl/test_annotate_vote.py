@@ -145,7 +145,7 @@ def test_few_cells(pair: tuple[AnnData, AnnData], pair_model: AnnotationModel, n
     [
         (True, "vote must be 'leiden', the name of a column"),
         ("no such", r"no column 'no such' \(vote\)"),
-        ("gaps", r"\(vote\) is missing for 1 cells"),
+        ("gaps", r"\(vote\) is missing for 1 cell"),
         ("annotation_voted", "is part of the result"),
     ],
 )

@@ -300,7 +300,7 @@ def test_bad_arguments(query: AnnData) -> None:
     with pytest.raises(InputError, match="fitted model, the path"):
         sca.tl.evidence(query, model=3)
     query.obs["gaps"] = [None, *["a"] * (query.n_obs - 1)]
-    with pytest.raises(InputError, match="missing for 1 cells"):
+    with pytest.raises(InputError, match="missing for 1 cell"):
         sca.tl.evidence(query, groupby="gaps")
     with pytest.raises(StorageError, match="no annotation 'other'"):
         sca.tl.evidence(query, "other")

@@ -100,7 +100,7 @@ def _groups(adata: AnnData, groupby: str, argument: str, key: str, own: set[str]
     groups = check_column(adata, groupby, argument=argument)
     if groups.isna().any():
         raise InputError(
-            f"adata.obs[{groupby!r}] ({argument}) is missing for {counted(int(groups.isna().sum()), 'cell')}. Fill it or drop them."
+            f"adata.obs[{groupby!r}] ({argument}) is missing for {counted(int(groups.isna().sum()), 'cell')}. Fill or drop them."
         )
     return np.asarray(groups.astype(str), dtype=str)
 
