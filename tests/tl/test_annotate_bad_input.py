@@ -387,7 +387,7 @@ def empty_key_added(c: Call) -> None:
 
 @case(InputError, "rng must be an integer")
 def rng_is_an_old_random_state(c: Call) -> None:
-    c.kwargs["rng"] = np.random.RandomState(0)  # noqa: NPY002
+    c.kwargs["rng"] = np.random.RandomState(0)
 
 
 @case(InputError, "number of folds")
