@@ -189,7 +189,11 @@ def test_default_basis(annotated: AnnData) -> None:
     del annotated.obsm["tsne"]
     assert sca.pl.annotation(annotated, color="label").get_xlabel() == "PC1"
     del annotated.obsm["X_pca"]
-    with pytest.raises(InputError, match=r"no umap, tsne or pca.*'annotation_proba'.*sc\.tl\.umap"):
+    annotated.obsm["spatial"] = np.zeros((annotated.n_obs, 2))
+    assert sca.pl.annotation(annotated, color="label").get_xlabel() == "spatial1"
+    annotated.obsm["harmony"] = annotated.obsm.pop("spatial")
+    # What a result holds itself is no place to draw on.
+    with pytest.raises(InputError, match=r"no umap, tsne, pca or spatial.*there are: 'harmony'\).*sc\.tl\.umap"):
         sca.pl.annotation(annotated)
 
 

@@ -139,7 +139,7 @@ PARAMETERS: dict[str, str] = {
     "basis": """
         basis
             Name in ``adata.obsm``, with or without ``X_``; its first two columns are drawn. By default the first there is
-            of ``umap``, ``tsne`` and ``pca``.
+            of ``umap``, ``tsne``, ``pca`` and ``spatial``.
         """,
     "size": """
         size

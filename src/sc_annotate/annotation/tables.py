@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,12 +22,13 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 
-def clusters(adata: AnnData, key: str, groupby: str, top: int | None) -> pd.DataFrame:
+def clusters(adata: AnnData, key: str, groupby: str | None, top: int | None) -> pd.DataFrame:
     """A row for each cluster and label in it; see :func:`sc_annotate.get.clusters`."""
     import pandas as pd
 
     most = None if top is None else whole(top, "top", least=1)
     frame = read_annotation(adata, key)
+    groupby = _of_vote(adata, key) if groupby is None else groupby
     group = check_column(adata, groupby, argument="groupby").astype("category").cat.remove_unused_categories()
     if not len(group.cat.categories):
         raise InputError(f"adata.obs[{groupby!r}] (groupby) has no value in any cell. Name another column.")
@@ -54,6 +56,18 @@ def clusters(adata: AnnData, key: str, groupby: str, top: int | None) -> pd.Data
         table = table[table["rank"] <= most].reset_index(drop=True)
     first = ["cluster", "cluster_size", "rank", "label", "n_cells", "share", "confidence"]
     return table[[*first, *(c for c in whole_cluster if c != "cluster_size")]]
+
+
+def _of_vote(adata: AnnData, key: str) -> str:
+    """The groups that voted."""
+    entry = adata.uns.get(key)
+    vote = entry.get("vote") if isinstance(entry, Mapping) else None
+    groupby = vote.get("groupby") if isinstance(vote, Mapping) else None
+    if groupby is None:
+        raise InputError(
+            f"groupby is needed, as no vote of groups is stored with {key!r}: name a column of adata.obs, such as your clusters."
+        )
+    return str(groupby)
 
 
 def _of_clusters(cells: pd.DataFrame) -> pd.DataFrame:

@@ -81,7 +81,9 @@ def annotation(adata: AnnData, key: str = DEFAULT_KEY) -> pd.DataFrame:
 
 
 @documented()
-def clusters(adata: AnnData, key: str = DEFAULT_KEY, *, groupby: str, top: int | None = None) -> pd.DataFrame:
+def clusters(
+    adata: AnnData, key: str = DEFAULT_KEY, *, groupby: str | None = None, top: int | None = None
+) -> pd.DataFrame:
     """Which cluster is what: the labels in each cluster, the most common first.
 
     Parameters
@@ -90,7 +92,8 @@ def clusters(adata: AnnData, key: str = DEFAULT_KEY, *, groupby: str, top: int |
         An annotated object.
     %(key)s
     groupby
-        Column of ``adata.obs`` with the clusters, or any other groups. Cells without a group are left out.
+        Column of ``adata.obs`` with the clusters, or any other groups. Cells without a group are left out. By default the
+        groups that voted (``annotate(..., vote=)``, :func:`sc_annotate.tl.vote`); needed where none did.
     top
         Number of labels of each cluster, the most common; by default all. ``top=1`` is one row a cluster.
 

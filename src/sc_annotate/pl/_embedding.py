@@ -10,6 +10,8 @@ import numpy as np
 
 from sc_annotate._core.order import shown_order
 from sc_annotate._store.reading import resolve_rep
+from sc_annotate._store.slots import Slots
+from sc_annotate._store.stored import result_keys
 from sc_annotate.errors import InputError
 from sc_annotate.pl import _style as style
 from sc_annotate.pl._figure import PAD, color_bar, given_axes
@@ -39,8 +41,8 @@ BAR = 0.7
 GAP = 0.3
 """Inches that matplotlib leaves beside a panel anyway."""
 
-BASES = ("umap", "tsne", "pca")
-"""Embeddings to draw on, the first that there is."""
+BASES = ("umap", "tsne", "pca", "spatial")
+"""Where to draw the cells: the first that there is. Places in a tissue come last, as they are no embedding."""
 
 ABREAST = 2
 """Panels in a row."""
@@ -221,7 +223,8 @@ def basis_of(adata: AnnData, basis: str | None) -> str:
     for name in BASES:
         if name in adata.obsm or f"X_{name}" in adata.obsm:
             return resolve_rep(adata, name)
-    have = ", ".join(map(repr, adata.obsm)) or "none"
+    ours = {name for key in result_keys(adata) for name in Slots(key).obsm}
+    have = ", ".join(repr(name) for name in adata.obsm if name not in ours) or "none"
     raise InputError(
         f"adata.obsm has no {', '.join(BASES[:-1])} or {BASES[-1]} to draw on (there are: {have}). Name one with basis=, or "
         "compute one: sc.pp.pca(adata), sc.pp.neighbors(adata), sc.tl.umap(adata)."
