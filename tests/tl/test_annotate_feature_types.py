@@ -224,3 +224,26 @@ def test_mapping_genes(cells: AnnData):
         sca.pp.map_genes(more, table)
     genes = more[:, more.var["feature_types"] == "Gene Expression"].copy()
     assert sca.pp.map_genes(genes, table).n_vars == cells.n_vars
+
+
+@pytest.mark.filterwarnings("ignore:(Variable|Observation) names are not unique")
+@pytest.mark.parametrize("proteins_first", [False, True])
+def test_the_gene_is_kept_of_a_gene_and_its_protein(cells: AnnData, proteins_first: bool):
+    """Whichever stands first, in X and in raw."""
+    more = with_proteins(cells)
+    is_gene = np.asarray(more.var["feature_types"] == "Gene Expression")
+    if proteins_first:
+        more = more[:, np.argsort(is_gene, kind="stable")].copy()
+        is_gene = np.sort(is_gene)
+    more.raw = more
+    table = {name: f"new{i}" for i, name in enumerate(cells.var_names)}
+    out = sca.pp.map_genes(more, table, merge="first")
+    assert out.var_names.is_unique
+    for one in (out, out.raw):
+        assert (one.var["feature_types"] == "Gene Expression").sum() == is_gene.sum() == cells.n_vars
+        assert set(one.var_names[one.var["feature_types"] == "Gene Expression"]) == set(table.values())
+    del more.raw
+    more.raw = more
+    genes = more[:, is_gene].copy()
+    with pytest.raises(GeneError, match=r"merged with features that are no genes .*: adata.raw.var\['feature_types'\]"):
+        sca.pp.map_genes(genes, table)

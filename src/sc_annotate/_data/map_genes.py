@@ -21,7 +21,9 @@ from sc_annotate.errors import GeneError, InputError, StorageError
 if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData
+    from numpy.typing import NDArray
 
+    from sc_annotate._data.features import Features
     from sc_annotate._data.new_gene_names import GeneMapRequest, NewNames
     from sc_annotate._vocabulary.gene_ids.gene_tables import Kind
 
@@ -45,9 +47,17 @@ def with_mapped_genes(adata: AnnData, table: Any, request: GeneMapRequest) -> An
     source = new_names(adata, names, table, request)
     drop = request.drop_unknown or request.kind == "orthologs"
     found = source.of(names, adata.var, drop=drop)
-    mapping = assign(names, found, merge=request.merge, drop_unknown=drop, absent=source.absent)
+    genes = _features(adata.var, "adata")
+    mapping = assign(
+        names,
+        found,
+        merge=request.merge,
+        drop_unknown=drop,
+        absent=source.absent,
+        is_gene=_is_gene(genes, len(names)),
+    )
     _check_found(mapping, source, request.kind)
-    _check_features(adata.var, mapping)
+    _check_features(genes, mapping)
     out, notes = mapped(adata, mapping, _raw(adata, source, merge=request.merge, drop=drop))
     entry = {
         "schema": SCHEMA,
@@ -67,19 +77,30 @@ def with_mapped_genes(adata: AnnData, table: Any, request: GeneMapRequest) -> An
     return out
 
 
-def _check_features(var: pd.DataFrame, mapping: GeneMapping) -> None:
-    """Refuse to merge a gene with an antibody, or another feature that is none, of the same name."""
+def _features(var: pd.DataFrame, what: str) -> Features | None:
     columns = [name for name in FEATURE_COLUMNS if name in var.columns]
-    found = features(var, columns, what="adata") if columns else None
+    return features(var, columns, what=what) if columns else None
+
+
+def _is_gene(found: Features | None, n: int) -> NDArray[np.bool_] | None:
+    """Which of `n` features are genes; None where all are."""
     if found is None:
-        return
-    is_gene = np.zeros(len(mapping.names), dtype=bool)
+        return None
+    is_gene = np.zeros(n, dtype=bool)
     is_gene[found.columns] = True
+    return is_gene
+
+
+def _check_features(found: Features | None, mapping: GeneMapping) -> None:
+    """Refuse to merge a gene with an antibody, or another feature that is none, of the same name."""
+    is_gene = _is_gene(found, len(mapping.names))
+    if found is None or is_gene is None:
+        return
     both = np.intersect1d(mapping.code[is_gene & (mapping.code >= 0)], mapping.code[~is_gene & (mapping.code >= 0)])
     if both.size:
         raise GeneError(
             f"{both.size} genes would be merged with features that are no genes ({listed(mapping.genes[both].tolist())}): "
-            f"{found}. Map the genes alone: take those out with var[{found.column!r}] first."
+            f"{found}. Map the genes alone: take those out with var[{found.column!r}] first; or merge='first' keeps the genes."
         )
 
 
@@ -102,10 +123,17 @@ def _raw(adata: AnnData, source: NewNames, *, merge: Merge, drop: bool) -> GeneM
     """New names of the genes of ``raw``, which may be others than those of ``X``."""
     if adata.raw is None:
         return None
-    names = texts(adata.raw.var_names)
-    return assign(
-        names, source.of(names, adata.raw.var, drop=drop), merge=merge, drop_unknown=drop, absent=source.absent
+    names, genes = texts(adata.raw.var_names), _features(adata.raw.var, "adata.raw")
+    mapping = assign(
+        names,
+        source.of(names, adata.raw.var, drop=drop),
+        merge=merge,
+        drop_unknown=drop,
+        absent=source.absent,
+        is_gene=_is_gene(genes, len(names)),
     )
+    _check_features(genes, mapping)
+    return mapping
 
 
 def _table(mapping: GeneMapping) -> pd.DataFrame:

@@ -72,7 +72,8 @@ def map_genes(
         merged, and of several orthologs the one with the same name in capitals is taken.
     merge
         Of genes that get one name. ``"sum"`` adds their counts; logarithms are undone before and taken again after.
-        ``"first"`` keeps the one that has the name already, else the first, and leaves out the others.
+        ``"first"`` keeps the one that has the name already, else the first, and leaves out the others; a gene before an
+        antibody or another feature that is none (``var["feature_types"]``).
     drop_unknown
         Leave out genes that the table does not have.
 

@@ -73,10 +73,12 @@ def assign(
     merge: Merge = "sum",
     drop_unknown: bool = False,
     absent: str = "not in the table",
+    is_gene: NDArray[np.bool_] | None = None,
 ) -> GeneMapping:
     """Give every gene its new name by what was `found`; genes that share one are merged, or all but the first are lost.
 
-    A gene that the table does not know keeps its name, unless `drop_unknown`; `absent` says why.
+    A gene that the table does not know keeps its name, unless `drop_unknown`; `absent` says why. What `is_gene` says to be
+    an antibody or the like stands for a new gene only where no gene does.
     """
     wanted = Counter(a.to for a in found if a.to)
     strong = Counter(a.to for a in found if a.to and not a.weak)
@@ -93,11 +95,16 @@ def assign(
             to.append("" if drop_unknown else name)
             reason.append(absent)
     known = np.array([bool(a.to) and a.to == t for a, t in zip(found, to, strict=True)], dtype=bool)
-    return _settle(names, np.array(to, dtype=str), np.array(reason, dtype=object), known, merge)
+    return _settle(names, np.array(to, dtype=str), np.array(reason, dtype=object), known, merge, is_gene)
 
 
 def _settle(
-    names: NDArray[np.str_], to: NDArray[np.str_], reason: NDArray[np.object_], known: NDArray[np.bool_], merge: Merge
+    names: NDArray[np.str_],
+    to: NDArray[np.str_],
+    reason: NDArray[np.object_],
+    known: NDArray[np.bool_],
+    merge: Merge,
+    is_gene: NDArray[np.bool_] | None,
 ) -> GeneMapping:
     """Number the new genes, and say what became of each old one."""
     status = np.where(to == "", LOST, np.where(~known, UNKNOWN, np.where(to == names, KEPT, RENAMED))).astype(object)
@@ -108,7 +115,8 @@ def _settle(
     code, first = np.full(len(names), -1, dtype=np.intp), np.empty(len(old), dtype=np.intp)
     for number, (name, those) in enumerate(old.items()):
         # The gene that has the name already lends its row of var, and is the one that stays.
-        first[number] = best = next((i for i in those if names[i] == name), those[0])
+        genes = those if is_gene is None else [i for i in those if is_gene[i]] or those
+        first[number] = best = next((i for i in genes if names[i] == name), genes[0])
         if len(those) == 1:
             code[best] = number
         elif merge == "sum":
