@@ -48,6 +48,18 @@ def test_file_holds_all_of_it(model: AnnotationModel, tmp_path: Path) -> None:
     assert to_json(back.evaluation) == to_json(model.evaluation)
 
 
+@pytest.mark.filterwarnings("ignore:Variable names are not unique")
+def test_symbols_that_repeat_beside_ids(pbmc: AnnData, tmp_path: Path) -> None:
+    """As 10x writes them: a model of them can be kept, and finds its genes by the ids."""
+    pbmc.var["gene_ids"] = [f"ENSG{i:011d}" for i in range(pbmc.n_vars)]
+    query = pbmc.copy()
+    query.var_names = query.var["gene_ids"].to_numpy()
+    pbmc.var_names = [f"GENE{i // 2}" for i in range(pbmc.n_vars)]
+    model = sca.tl.fit_annotator(pbmc, "cell_type", method="nearest_centroid", cv=0, trust=None)
+    back = sca.load(model.save(tmp_path / "m.safetensors"))
+    assert model.predict(query)["label"].tolist() == back.predict(query)["label"].tolist()
+
+
 @pytest.mark.slow
 def test_id_tells_models_apart(pbmc: AnnData, model: AnnotationModel) -> None:
     same = sca.tl.fit_annotator(pbmc, "cell_type", method="nearest_centroid")

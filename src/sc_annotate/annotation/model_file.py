@@ -116,7 +116,9 @@ def read(meta: Any, arrays: Mapping[str, NDArray[Any]]) -> ModelInFile:
     n_genes = len(names.get("var_names", ()))
     _require(classes == sorted(set(classes)), "the classes are not sorted, or repeat")
     _require(len(counts) == len(classes), "counts and classes differ")
-    _require(n_genes > 0 and len(set(names["var_names"])) == n_genes, "there are no gene names, or some repeat")
+    _require(n_genes > 0, "there are no gene names")
+    # A reference whose var_names repeat may be matched by another list, its ids.
+    _require(any(len(set(v)) == n_genes for v in names.values()), "no list of gene names is without repeats")
     _require(all(len(v) == n_genes for v in names.values()), "the lists of gene names differ in length")
     _require(panel is None or "var_names" in panel, "the panel has no names")
     _require(panel is None or len({len(v) for v in panel.values()}) == 1, "the lists of the panel differ in length")
