@@ -401,3 +401,16 @@ def test_more_types_than_colours(trusted: Any, legible: Any) -> None:
     # Scanpy makes so many types grey.
     adata.uns["annotation_colors"] = ["#808080"] * 90
     assert len(set(legend(sca.pl.annotation(adata, color="label")).values())) == 60
+
+
+def test_colour_bar_is_beside_its_panel(forty: AnnData, legible: Any) -> None:
+    """Not beyond the wide legend of the panel above it."""
+    forty.obs["depth"] = np.arange(forty.n_obs, dtype=float)
+    figure = sca.pl.annotation(forty, color=["truth", "label", "confidence", "depth"], return_fig=True)
+    legible(figure)
+    panels = [ax for ax in figure.axes if ax.child_axes]
+    assert len(panels) == 2
+    for panel in panels:
+        (bar,) = [child for child in panel.child_axes if child.get_label() == "<colorbar>"]
+        own, box = panel.get_window_extent(), bar.get_window_extent()
+        assert own.x1 < box.x0 < own.x1 + 0.1 * own.width

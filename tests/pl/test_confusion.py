@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from sklearn.metrics import confusion_matrix
 
 import sc_annotate as sca
+from sc_annotate._core.order import natural
 from sc_annotate.errors import InputError, LabelError, StorageError
 
 if TYPE_CHECKING:
@@ -234,3 +235,12 @@ def test_levels_whose_metadata_was_lost(drawable: AnnData, name: str) -> None:
         sca.pl.annotation(both, "layered", color="branch")
     kept = ad.concat([drawable[:100], drawable[100:]], uns_merge="same")
     assert sca.pl.confusion(kept, "layered", truth="cell_type", prediction=name)
+
+
+def test_coarse_terms_of_a_roll_up_do_not_order_the_types(drawable: AnnData) -> None:
+    """They hold cells of many types, which are not confused with one another for that."""
+    types = drawable.obs["cell_type"].astype(str)
+    rolled = np.where(np.arange(len(types)) % 3 == 0, "any type", types)
+    drawable.obs["layered_rollup"] = pd.Categorical(rolled)
+    ax = sca.pl.confusion(drawable, "layered", truth="cell_type", prediction="rollup")
+    assert [t.get_text() for t in ax.get_xticklabels()] == [*natural(set(types)), "any type"]

@@ -74,7 +74,7 @@ def test_bars_are_as_high_as_they_have_cells() -> None:
     texts = [t.get_text() for t in ax.texts]
     name = counts[1].index[0]
     sure = adata.obs.loc[adata.obs["annotation_group"] == name, "annotation_group_confidence"].mean()
-    assert f"{name}  {counts[1].iloc[0]:,} · {sure:.2f}" in texts
+    assert f"{name}  (n={counts[1].iloc[0]:,}) · {sure:.2f}" in texts
 
 
 def test_no_two_bars_of_a_level_overlap() -> None:

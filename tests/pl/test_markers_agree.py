@@ -82,6 +82,10 @@ def test_fields_frames_and_crosses(trusted: Any, frozen: Any, legible: Any, k: i
     assert f"{len(bad)} of {len(order)} labels contradicted" in ax.get_title()
     assert "without a list: one/other" in ax.get_title()
     legible(ax.figure)
+    adata.uns["annotation"]["markers_agree"]["unmatched"] = np.array([f"type, {i}" for i in range(3)])
+    assert "without a list: type, 0; type, 1; type, 2" in sca.pl.markers_agree(adata).get_title().replace("\n", " ")
+    adata.uns["annotation"]["markers_agree"]["unmatched"] = np.array([f"type, {i}" for i in range(4)])
+    assert sca.pl.markers_agree(adata).get_title().endswith("4 more labels without a list")
 
 
 def test_calls_have_their_colours(trusted: Any) -> None:

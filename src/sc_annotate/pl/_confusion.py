@@ -110,8 +110,11 @@ def confusion(
     counts, types = table.counts[np.ix_(natural, natural)], table.types[natural]
     with np.errstate(invalid="ignore"):
         shares = counts / counts.sum(axis=1, keepdims=True)
-    order = by_similarity(shares)
     is_true, is_predicted = counts.sum(axis=1) > 0, counts.sum(axis=0) > 0
+    order = by_similarity(shares)
+    if table.prediction == "rollup":  # a coarse term holds cells of many types, which are not confused with one another
+        own = np.flatnonzero(is_true)
+        order = np.concatenate([own[by_similarity(shares[np.ix_(own, own)])], np.flatnonzero(~is_true)])
     disjoint = not (is_true & is_predicted).any()
     rows = order[is_true[order]] if disjoint else order
     columns = order[is_predicted[order]] if disjoint else order

@@ -77,6 +77,8 @@ def consensus(
     >>> [text.get_text() for text in ax.get_xticklabels()]
     ['nearest_centroid', 'naive_bayes', 'any method']
     """
+    from matplotlib.ticker import PercentFormatter
+
     check_save(save)
     differs, frame = read_disagreements(adata, key), read_annotation(adata, key)
     labelled = np.isfinite(frame["confidence"].to_numpy(dtype=float))
@@ -108,6 +110,7 @@ def consensus(
         name="share of cells that disagree",
         aspect="auto",
     )
+    image.colorbar.ax.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
     percent = 100 * shares
     fields = [(int(i), int(j)) for i, j in np.argwhere(shares > 0)]
     heatmap.numbers(ax, image, fields, lambda i, j: f"{percent[i, j]:.0f}" if percent[i, j] >= 0.5 else "<1")

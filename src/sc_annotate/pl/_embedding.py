@@ -66,6 +66,8 @@ class Panel:
     sure: NDArray[np.float64] | None = None
     """How much of its colour each cell keeps, 0 to 1; None for all of it."""
     legend_loc: str | None = "right margin"
+    close: bool = False
+    """Whether the colour bar stands where legends do: a layout puts it beyond those of the panels above and below."""
 
     @classmethod
     def of_types(cls, column: pd.Series, colors: dict[str, str]) -> Panel:
@@ -165,7 +167,7 @@ class Panel:
             return
         shades = {"c": values, "cmap": style.bright(high=self.high), "vmin": low, "vmax": high}
         points = ax.scatter(*places.T, **{**look, **shades})
-        color_bar(ax, points, aspect=20)
+        color_bar(ax, points, aspect=20, close=self.close)
 
     def _legend(self, ax: Axes, colors: dict[str, str]) -> None:
         from matplotlib.lines import Line2D
@@ -203,6 +205,7 @@ def grid(panels: list[Panel]) -> list[Axes]:
     side = max(panel.wanted for panel in panels)
     for panel in panels:
         panel.height = side
+        panel.close = len(panels) > ABREAST
     across = min(len(panels), ABREAST)
     down = math.ceil(len(panels) / across)
     spaces = [max(p.beside for p in panels[i::across]) for i in range(across)]

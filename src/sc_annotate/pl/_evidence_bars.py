@@ -62,7 +62,7 @@ def _panel(ax: Axes, found: Rows, two: list[Any], n_genes: int, color: str, ends
 
 
 def _abreast(n: int) -> int:
-    return n if n <= 3 else 4 if n <= 12 else 5
+    return n if n <= 3 else 4 if n <= 12 else 5 if n <= 40 else 8
 
 
 def _grid(ax: Any, n: int, rows: int, title_rows: int, key: str, note: list[str]) -> list[Axes]:

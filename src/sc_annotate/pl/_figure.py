@@ -125,10 +125,16 @@ def _write(figure: Figure, path: Path) -> None:
         raise InputError(f"save={str(path)!r}: the picture could not be written ({error}).") from error
 
 
-def color_bar(ax: Axes, shades: Any, name: str = "", *, aspect: float = 25) -> None:
-    """A colour bar beside the Axes, of limited length."""
+def color_bar(ax: Axes, shades: Any, name: str = "", *, aspect: float = 25, close: bool = False) -> None:
+    """A colour bar beside the Axes, of limited length; `close` to them whatever stands beside others of the figure."""
     long = ax.get_window_extent().height / ax.figure.figure.dpi
-    bar = ax.figure.colorbar(shades, ax=ax, shrink=min(0.6, LONGEST_BAR / long), aspect=aspect, pad=0.02)
+    share = min(0.6, LONGEST_BAR / long)
+    if close:
+        place = ax.inset_axes((1.03, (1 - share) / 2, share / aspect, share))
+        place.set_label("<colorbar>")
+        bar = ax.figure.colorbar(shades, cax=place)
+    else:
+        bar = ax.figure.colorbar(shades, ax=ax, shrink=share, aspect=aspect, pad=0.02)
     bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=style.SMALL, length=2)
     bar.set_label(name, fontsize=style.FONT, color=style.INK)

@@ -54,7 +54,7 @@ class Node:
     @property
     def text(self) -> str:
         sure = "" if np.isnan(self.confidence) else f" · {self.confidence:.2f}"
-        return f"{self.shown}  {self.n:,}{sure}"
+        return f"{self.shown}  (n={self.n:,}){sure}"
 
 
 @documented()
@@ -129,7 +129,7 @@ def levels(
         _ribbons(drawn, node, steps, scale, colors)
         _bar(drawn, node, steps, scale, colors, last=node.level == len(names) - 1, size=size)
     n_given = int(sure[-1].isna().sum())
-    head = [f"{key}: {len(table):,} cells; cells · mean confidence"]
+    head = [f"{key}: {len(table):,} cells; n · mean confidence"]
     style.title(drawn, [*head, *([f"{n_given:,} pre-labelled"] if n_given else [])])
     return finish(drawn, show=show, save=save, return_fig=return_fig)
 

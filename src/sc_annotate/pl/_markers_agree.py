@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 SCALE = "PuOr_r"
 """Orange: the list scores above the cell's other genes. No red, which marks contradictions."""
+MOST_NAMED = 3
+"""Labels without a list up to which the title names them."""
 MOST = 6.0
 """Score from which the colour stays the same, beside one list that fits far better than all others."""
 
@@ -117,7 +119,8 @@ def markers_agree(
     style.axis_names(ax, "marker lists", f"label of {key}")
     head = [f"markers against {key}", f"{sum(against)} of {len(labels)} labels contradicted (red)"]
     left = _texts(found.get("unmatched", []))
-    without = f"without a list: {', '.join(style.shorten(left[:5]))}{', ...' if len(left) > 5 else ''}"
+    few = len(left) <= MOST_NAMED
+    without = f"without a list: {'; '.join(style.shorten(left))}" if few else f"{len(left)} more labels without a list"
     style.title(ax, narrow([*head, *([without] if left else [])], 46))
     return finish(ax, show=show, save=save, return_fig=return_fig)
 

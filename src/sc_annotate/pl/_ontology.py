@@ -91,7 +91,7 @@ def ontology(
     >>> sca.tl.rollup(query, ontology=tree)
     >>> ax = sca.pl.ontology(query, show=False)
     >>> ax.get_xlabel()
-    'mean probability at or under the term'
+    'mean probability at or under the term (dashed: 0.9 requested)'
     """
     check_save(save)
     stored = read_uns(adata, key)
@@ -122,14 +122,16 @@ def ontology(
     drawn = one_axes(ax, wide + BARS + TEXT, max(pitch(len(order)) * len(order), 0.8) + 1.0)
     _bars(drawn, [(mass[i], shades[i], n[i]) for i in order])
     _tree(drawn, order, steps, names, table["parent"].to_numpy(dtype=int), wide, size)
+    requested = ""
     if found.get("by") == "probability":
+        requested = f" (dashed: {float(found['coverage']):g} requested)"
         drawn.axvline(float(found["coverage"]), color="#555555", lw=0.9, ls=(0, (4, 3)), zorder=3)
     fine = float(n[table["is_type"].to_numpy(dtype=bool)].sum() / n.sum())
     head = [f"{key}, rolled up: {words}" if cell is None else f"{key}, rolled up: {cell}"]
     if cell is None:
         head.append(f"{int(chosen.sum()):,} cells, {percent(fine)} of them stay at a type")
     style.title(drawn, narrow(head, 50))
-    style.axis_names(drawn, "mean probability at or under the term" if cell is None else "probability")
+    style.axis_names(drawn, ("mean probability at or under the term" if cell is None else "probability") + requested)
     return finish(drawn, show=show, save=save, return_fig=return_fig)
 
 
