@@ -59,18 +59,18 @@ class Transform:
             # Same entries, so it need not be looked at again.
             out.has_canonical_format = True
         values = out.data if sparse.issparse(out) else out
-        with np.errstate(invalid="ignore", over="ignore"):
-            # A sum takes a fraction of the time; one that is not finite may only have run over.
-            finite = np.isfinite(values.sum()) or np.isfinite(values).all()
+        with np.errstate(invalid="ignore"):
+            # NaN is the smallest and the largest of any values that it is among.
+            low, high = (values.min(), values.max()) if values.size else (0.0, 0.0)
         # Only a sample was looked at before.
         largest = LARGEST if self.unlog is None else MAX_LOG
-        if not finite or (values.size and values.max() > largest):
+        if not (low > -np.inf and high <= largest):
             from sc_annotate._data.faults import fault
 
             raise MatrixError(fault(block, where, self.place, largest, logged=self.unlog is not None))
         if self.identity:
             return out
-        if values.size and values.min() < 0:
+        if low < 0:
             raise MatrixError(
                 "some values are negative, so they are neither counts nor their logarithms. "
                 "Name the layer that holds those, or drop these cells."
