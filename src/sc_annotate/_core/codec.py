@@ -50,7 +50,9 @@ def sanitize(value: Any, *, where: str = "params") -> Any:
         return value
     # Subclasses (numpy's float64 and str_ among them) are not always writable: make them plain.
     if isinstance(value, str):
-        check_texts([value], where)
+        # Most texts are plain, and there are thousands of them.
+        if not value.isascii() or "\0" in value:
+            check_texts([value], where)
         return str(value)
     if isinstance(value, float | np.floating):
         return float(value)
@@ -103,8 +105,12 @@ def check_texts(texts: Iterable[Any], where: str, error: type[Exception] = Stora
     --------
     >>> check_texts(["B", "naïve B", None], "adata.obs['cell_type']")
     """
-    found = [text for text in texts if isinstance(text, str)]
-    joined = "\n".join(found)
+    found = list(texts)
+    try:
+        joined = "\n".join(found)
+    except TypeError:
+        found = [text for text in found if isinstance(text, str)]
+        joined = "\n".join(found)
     if "\0" not in joined and (joined.isascii() or _encodes(joined)):
         return
     wrong = next(text for text in found if "\0" in text or not _encodes(text))
@@ -230,7 +236,8 @@ def _sorted(values: Set[Any]) -> list[Any]:
 
 def _key(key: Any, where: str) -> str:
     text = str(key.value if isinstance(key, Enum) else key)
-    check_texts([text], f"a key of {where}")
+    if not text.isascii() or "\0" in text:
+        check_texts([text], f"a key of {where}")
     if not text or text == "." or "/" in text:
         raise StorageError(f"{where} has the key {text!r}; h5ad cannot hold '/' in a key, nor an empty one. Rename it.")
     return text

@@ -131,6 +131,8 @@ def _lost_to_dates(best: _Pair, what: tuple[str, str]) -> list[str]:
     out = []
     sides = [(what[0], best.query, what[1], best.reference), (what[1], best.reference, what[0], best.query)]
     for one, names, other, wanted in sides:
+        if len(best.shared) == len(wanted):
+            continue
         lost = [name for name in wanted.tolist() if name not in best.shared and may_become_date(name)]
         if lost and (wrong := [name for name in dates(names) if name not in best.shared]):
             out.append(
