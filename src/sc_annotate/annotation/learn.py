@@ -18,6 +18,7 @@ from sc_annotate.annotation.learn_trust import N_FOLDS, learn_trust
 from sc_annotate.annotation.model import AnnotationModel
 from sc_annotate.annotation.streaming import fit_on_full_reference
 from sc_annotate.annotation.training import Provenance
+from sc_annotate.annotators.checks import MANY_TYPES
 from sc_annotate.errors import LabelError, MethodError
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class _HeldOut:
     evaluation: Evaluation | None = None
     rows: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, dtype=np.intp))
     problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def learn(training: Training, fit: FitRequest) -> AnnotationModel:
@@ -64,7 +66,8 @@ def learn(training: Training, fit: FitRequest) -> AnnotationModel:
     level_scores = None
     if seen.scored is not None and training.levels is not None:
         level_scores = scores_of_levels(training, training.levels.at(seen.scored.classes), seen.scored, trust, fit.rng)
-    say(training.notes, INFO)
+    notes = [*training.notes, *seen.notes, *getattr(fitted.annotator, "notes_", ())]
+    say(notes, INFO)
     say(seen.problems)
     full = training.full_reference
     _, counts = np.unique(training.y if full is None else full.codes[full.codes >= 0], return_counts=True)
@@ -76,7 +79,7 @@ def learn(training: Training, fit: FitRequest) -> AnnotationModel:
         means=(np.asarray(X.sum(axis=0, dtype=np.float64)).ravel() / X.shape[0]).astype(np.float32),
         input=training.input,
         panel=training.panel,
-        provenance=_provenance(training, fit, fitted.annotator, params, int(counts.sum()), seen.problems),
+        provenance=_provenance(training, fit, fitted.annotator, params, int(counts.sum()), [*seen.problems, *notes]),
         evaluation=seen.evaluation,
         annotator=fitted.annotator,
         trust=trust,
@@ -90,6 +93,11 @@ def _hold_out(training: Training, candidate: Candidate, fit: FitRequest) -> _Hel
     seen = _HeldOut(rows=np.arange(len(training.y)), problems=list(training.problems))
     try:
         learned_on = trust_splits(training, fit)
+        if learned_on is not None and few_splits(training, fit):
+            seen.notes.append(
+                f"{len(np.unique(training.y)):,} types (more than {MANY_TYPES:,}): confidence was learned on one held-out "
+                f"part of the cells, not on {N_FOLDS} folds; cv={N_FOLDS} asks for them"
+            )
         if learned_on is not None:
             seen.own = seen.scored = held_out(training, candidate, learned_on[0], fit.rng)
         if fit.cv:
@@ -145,7 +153,7 @@ def _learn_trust(training: Training, fitted: OnVariableGenes, X: Any, fit: FitRe
 
 
 def _provenance(
-    training: Training, fit: FitRequest, annotator: Any, params: dict[str, Any], n_cells: int, problems: list[str]
+    training: Training, fit: FitRequest, annotator: Any, params: dict[str, Any], n_cells: int, notes: list[str]
 ) -> Provenance:
     chosen = {name: getattr(fit, name) for name in ("batch_key", "n_top_genes", "cv", "max_cells", "rng")}
     trust = {name: getattr(fit.trust, name) for name in ("calibration", "scheme", "set_score", "sets_by")}
@@ -156,7 +164,7 @@ def _provenance(
         n_genes=len(training.genes),
         values=to_json(training.found.values),
         genes=to_json(training.found.genes),
-        notes=[*problems, *training.notes],
+        notes=notes,
         sparse=bool(sparse.issparse(training.X)),
     )
 
@@ -192,9 +200,15 @@ def trust_splits(training: Training, fit: FitRequest) -> tuple[list[Split], str]
     """On which cells trust is learned: those of each fold in turn, or of one split that the model never sees."""
     if fit.trust.calibration is None:
         return None
-    if fit.trust.scheme == "split":
+    if fit.trust.scheme == "split" or few_splits(training, fit):
         return one_holdout(training, fit.rng)
     return folds(training, fit.cv if fit.cv > 1 else N_FOLDS, fit.rng)
+
+
+def few_splits(training: Training, fit: FitRequest) -> bool:
+    """Whether trust is learned on one hold-out in place of folds, as fits and probabilities of so many types cost much."""
+    wanted = "scheme" in fit.trust.written or fit.trust.scheme != "folds" or fit.cv > 1
+    return not wanted and len(np.unique(training.y)) > MANY_TYPES
 
 
 def _resolved(annotator: Any, params: dict[str, Any]) -> dict[str, Any]:

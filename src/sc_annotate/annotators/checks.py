@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+MANY_TYPES = 500
+"""With more types than this, a fit takes shorter ways that are said in its notes: all else would take hours."""
+
+
 class Training(NamedTuple):
     """Checked training data, as :func:`check_fit` returns it.
 

@@ -18,7 +18,7 @@ from sc_annotate.annotators._linear import COEFFICIENTS, LinearAnnotator
 from sc_annotate.annotators._moments import class_weights, inverse_or_zero, mean_and_sd
 from sc_annotate.annotators._stored import rebuild
 from sc_annotate.annotators._tree import common_ancestors
-from sc_annotate.annotators.checks import check_fit
+from sc_annotate.annotators.checks import MANY_TYPES, check_fit
 from sc_annotate.errors import ScAnnotateWarning
 
 if TYPE_CHECKING:
@@ -48,12 +48,14 @@ class LogReg(LinearAnnotator):
     C
         Inverse strength of the L2 penalty, as in scikit-learn; smaller is smoother. None: 0.2 for up to 5,000 cells; for
         more, the one of 0.2, 0.04, ..., 0.000064 with the best calibrated log loss on a held-out fifth of 5,000 random
-        cells (whole batches, where there are several).
+        cells (whole batches, where there are several). With more than 500 types always 0.2.
     class_weight
         ``"balanced"``: weight of a cell proportional to 1 / (size of its type); ``"sqrt"``: to the inverse square
         root of it; None: equal weights. Weights have mean 1. Balanced weights favour rare types.
     max_iter
-        Steps of the solver (L-BFGS). A :class:`~sc_annotate.errors.ScAnnotateWarning` says when they were too few.
+        Steps of the solver (L-BFGS). A :class:`~sc_annotate.errors.ScAnnotateWarning` says when they were too few. None:
+        1,000; with more than 500 types, as many as about 1.2e12 products of a value and a coefficient allow, and 5 at
+        least; ``notes_`` says how many were taken. From coefficients of 0, few steps give a smoother model.
     tol
         The solver stops when the largest entry of the gradient is below this.
     tree
@@ -82,13 +84,14 @@ class LogReg(LinearAnnotator):
 
     C: float | None = None
     class_weight: Literal["balanced", "sqrt"] | None = "balanced"
-    max_iter: int = 1000
+    max_iter: int | None = None
     tol: float = 1e-4
     tree: Mapping[str, Sequence[str]] | None = None
     tree_weight: float = 0.25
 
     if TYPE_CHECKING:
         C_: float = field(init=False)  # the one that was used
+        notes_: list[str] = field(init=False)  # where the fit was made shorter, how; of a model just fitted only
 
     def fit(
         self,
@@ -101,12 +104,15 @@ class LogReg(LinearAnnotator):
     ) -> Self:
         """Learn coefficients; `rng` and `batch` serve the choice of `C` alone."""
         need_positive(self, *(["C"] if self.C is not None else []), "tol")
-        need_count(self, "max_iter")
+        need_count(self, *(["max_iter"] if self.max_iter is not None else []))
         need_choice(self, "class_weight", ("balanced", "sqrt", None))
         need_positive(self, "tree_weight")
         matrix, codes, classes = check_fit(X, y, genes, batch)
         above = None if self.tree is None else self.tree_weight * common_ancestors(self.tree, classes)
-        if not issparse(matrix) and np.count_nonzero(matrix) < _SPARSE * matrix.size:
+        many = len(classes) > MANY_TYPES
+        if many:
+            matrix = for_many_types(matrix)
+        elif not issparse(matrix) and np.count_nonzero(matrix) < _SPARSE * matrix.size:
             matrix = csr_array(matrix)
         mean, sd = mean_and_sd(matrix)
         scale = inverse_or_zero(sd)
@@ -114,19 +120,27 @@ class LogReg(LinearAnnotator):
         if (chosen := class_weights(codes, self.class_weight)) is not None:
             weights = np.array(list(chosen.values()))
         columns = Columns(scale, mean)
-        self.C_ = self.C or choose_C(matrix, codes, columns=columns, weights=weights, batch=batch, rng=rng)
+        if many:
+            self.C_ = self.C or USUAL
+        else:
+            self.C_ = self.C or choose_C(matrix, codes, columns=columns, weights=weights, batch=batch, rng=rng)
         k = len(classes)
+        steps = self.max_iter or (affordable_steps(matrix, k) if many else STEPS)
         model = softmax_regression(
             matrix,
             codes,
             k,
             Loss(penalty(self.C_, k), weights, above if above is not None and len(above) else None),
             columns=columns,
-            solver=Solver(self.max_iter, self.tol),
+            solver=Solver(steps, self.tol),
         )
-        if model.n_iter >= self.max_iter:
+        stopped = model.n_iter >= steps
+        self.notes_ = []
+        if many and (self.C is None or self.max_iter is None):
+            self.notes_.append(_words(self, k, model.n_iter, stopped))
+        if stopped and not (many and self.max_iter is None):
             warnings.warn(
-                f"logreg stopped after max_iter={self.max_iter} steps before it converged; the model is usable. "
+                f"logreg stopped after max_iter={steps} steps before it converged; the model is usable. "
                 "Give more steps, or a smaller C.",
                 ScAnnotateWarning,
                 stacklevel=2,
@@ -155,7 +169,41 @@ USUAL = 0.2
 """C for small references, where a choice would be mostly luck; see ``docs/benchmarks_annotators.md``."""
 FEW = 5_000
 """Up to this many cells are a small reference; of a larger one, so many are looked at."""
+STEPS = 1000
+"""Of the solver; far fewer are usually taken."""
 GRID = (USUAL / 3125, USUAL / 625, USUAL / 125, USUAL / 25, USUAL / 5, USUAL)
+
+
+_PRODUCTS = 1.2e12  # values times coefficients in all steps together: some minutes of one core
+_LEAST_STEPS = 5
+_DENSE = 100_000_000  # values of a dense matrix, 400 MB
+_FILLED = 0.1  # with a larger share of values other than 0, dense products are faster
+
+
+def for_many_types(matrix: Any) -> Any:
+    """The matrix as it is multiplied fastest by the coefficients of hundreds of types."""
+    size = matrix.shape[0] * matrix.shape[1]
+    filled = (matrix.nnz if issparse(matrix) else np.count_nonzero(matrix)) / max(1, size)
+    if issparse(matrix):
+        return matrix.toarray() if filled > _FILLED and size <= _DENSE else matrix
+    return matrix if filled > _FILLED else csr_array(matrix)
+
+
+def affordable_steps(matrix: Any, n_classes: int) -> int:
+    """Steps of the solver that take some minutes in all."""
+    stored = matrix.nnz if issparse(matrix) else matrix.size
+    return int(min(STEPS, max(_LEAST_STEPS, _PRODUCTS // max(1, stored * n_classes))))
+
+
+def _words(model: LogReg, n_classes: int, n_iter: int, stopped: bool) -> str:
+    """How a fit of many types differs from others."""
+    said = []
+    if model.C is None:
+        said.append(f"C={model.C_:g} was not chosen on held-out cells")
+    if model.max_iter is None:
+        end = "before it converged" if stopped else "when it converged"
+        said.append(f"the solver stopped after {n_iter} steps, {end}")
+    return f"logreg, {n_classes:,} types (more than {MANY_TYPES:,}): {'; '.join(said)}"
 
 
 def penalty(C: float, n_classes: int) -> float:
