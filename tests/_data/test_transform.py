@@ -107,7 +107,7 @@ def test_panel(kwargs: dict[str, Any]):
     assert chosen.columns is panel
     assert not chosen.keep_totals
     assert chosen.unlog == {None: None, "e": np.e, "2": 2.0}[kwargs.get("base")]
-    assert "70 genes" in chosen.notes[-1]
+    assert "70 shared genes" in chosen.notes[-1]
 
 
 def test_counts_wanted():

@@ -143,7 +143,7 @@ def test_few_cells(pair: tuple[AnnData, AnnData], pair_model: AnnotationModel, n
 @pytest.mark.parametrize(
     ("vote", "match"),
     [
-        (True, "vote must be 'leiden', the name of a column"),
+        (True, "vote must be 'leiden' for a majority vote of small clusters, the name of a column"),
         ("no such", r"no column 'no such' \(vote\)"),
         ("gaps", r"\(vote\) is missing for 1 cell"),
         ("annotation_voted", "is part of the result"),

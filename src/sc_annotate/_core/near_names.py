@@ -28,7 +28,8 @@ _ARGUMENTS: Final[dict[str, tuple[tuple[str, ...], str]]] = {
     **dict.fromkeys(("mode", "prob_match"), ((), _THRESHOLD)),
     **dict.fromkeys(("inplace", "copy"), ((), _IN_PLACE)),
     **dict.fromkeys(("verbose", "progress", "progress_bar"), ((), "set sca.settings.progress instead")),
-    **dict.fromkeys(("labels", "label", "label_key", "cell_type_key", "celltype_key", "cell_type"), (("labels_key",), "")),
+    **dict.fromkeys(("labels", "label", "label_key", "cell_type_key", "celltype_key", "cell_type"), (("labels_key", "truth"), "")),
+    **dict.fromkeys(("labels_key", "true_labels", "ground_truth", "y_true"), (("truth", "labels_key"), "")),
     **dict.fromkeys(("batch", "batches", "donor_key", "sample_key"), (("batch_key", "replicate_key"), "")),
     **dict.fromkeys(("ref", "ref_adata", "reference_adata", "adata_ref", "model", "train"), (("reference", "model"), "")),
     **dict.fromkeys(("query", "adata_query", "query_adata", "data", "test"), (("adata",), "")),
@@ -112,9 +113,7 @@ def _unknown(name: str, own: Collection[str]) -> str:
     candidates, instead = _ARGUMENTS.get(name.lower(), ((), ""))
     meant = [each for each in candidates if each in own][:1]
     if not meant and instead:
-        return (
-            f"{start} Instead, {instead}." if not instead.startswith("it ") else f"has no argument {name}: {instead}."
-        )
+        return f"has no argument {name}: {instead}."
     near = meant or difflib.get_close_matches(name.lower(), own, n=3, cutoff=0.6)
     near = near or [each for each in own if len(name) > 3 and (name.lower() in each or each in name.lower())]
     return start + (f" Did you mean {' or '.join(near)}?" if near else "")

@@ -49,7 +49,8 @@ def too_few(
     if same_but_case >= least:
         return text + (
             f"{same_but_case} differ in case only, as mouse (Cd4) and human (CD4) symbols do: "
-            f"map the genes to the reference's species first, with `{mapped}, orthologs, kind='orthologs')`."
+            f"map the genes to the reference's species first, with `{mapped}, orthologs, kind='orthologs')`, where "
+            "orthologs is a table of the gene pairs, such as an export of Ensembl BioMart."
         )
     if by_others:
         return text + by_others
@@ -68,7 +69,8 @@ def too_few(
     if q_report.species != r_report.species and "unknown" not in (q_report.species, r_report.species):
         return text + (
             f"{what[0]} has genes of {q_report.species}, {what[1]} of {r_report.species}: map them to the reference's species "
-            f"first, with `{mapped}, orthologs, kind='orthologs')`."
+            f"first, with `{mapped}, orthologs, kind='orthologs')`, where "
+            "orthologs is a table of the gene pairs, such as an export of Ensembl BioMart."
         )
     joined, old = n_joined(q), old_symbols(q)
     if joined >= 0.1 * len(q):

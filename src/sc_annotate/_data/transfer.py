@@ -148,7 +148,7 @@ class Transfer:
             self._put(error)
         # Some of what urllib3 says of an address comes through as it is.
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
-            self._put(Failed(f"{type(error).__name__}: {str(error)[:200]}", broken=True))
+            self._put(Failed(f"{type(error).__name__}: {_plainly(error)[:200]}", broken=True))
         except BaseException as error:  # noqa: BLE001  (raised again where the blocks are taken)
             self._put(error)
 
@@ -202,3 +202,10 @@ def _unpacked(blocks: Iterator[bytes], bits: int) -> Iterator[bytes]:
         raise Failed(f"what it sends is not packed as it says ({error})") from error
     if not unpacker.eof:
         raise Failed("the connection ended before what is packed did", broken=True)
+
+
+def _plainly(error: BaseException) -> str:
+    """What happened, without the pools and retries that requests wraps around it."""
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    text = str(error if reason is None else reason)
+    return text.partition("): ")[2] or text if reason is not None else text

@@ -172,7 +172,12 @@ def plan(
         return Transform(totals=totals, notes=[*notes, "normalised by total_counts_key"])
     if panel is not None:
         return Transform(
-            unlog=unlog, columns=panel, notes=[*notes, f"normalised over {len(panel):,} genes: not all genes are there"]
+            unlog=unlog,
+            columns=panel,
+            notes=[
+                *notes,
+                f"each cell normalised to its sum over the {len(panel):,} shared genes, as not all genes were measured",
+            ],
         )
     if kind == "log1p":
         return _from_log(report, unlog, base, notes, ignored=totals is not None)

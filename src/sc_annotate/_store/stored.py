@@ -152,8 +152,8 @@ def refuse_uncalibrated(adata: AnnData, key: str) -> None:
     note = calibration.get("note") if isinstance(calibration, dict) else None
     if note is not None:
         raise StorageError(
-            f"adata.uns[{key!r}] has nothing from held-out cells: {note}. For that, annotate with labelled cells as the "
-            "reference, or with a model that `sca.tl.fit_annotator` fitted on them."
+            f"adata.uns[{key!r}] has nothing from held-out cells: {note}. To have it, annotate with labelled cells as "
+            "the reference, or with a model that `sca.tl.fit_annotator` fitted on them."
         )
 
 

@@ -56,7 +56,9 @@ def store_vote(adata: AnnData, groupby: str, key: str, request: VoteRequest) -> 
 def check_vote(adata: AnnData, vote: Any, key: str) -> None:
     """Refuse what names no groups, before any work is done."""
     if not isinstance(vote, str):
-        raise InputError(f"vote must be 'leiden', the name of a column of adata.obs, or None, not {vote!r}.")
+        raise InputError(
+            f"vote must be 'leiden' for a majority vote of small clusters, the name of a column of adata.obs, or None, not {vote!r}."
+        )
     if vote != LEIDEN:
         _groups(adata, vote, "vote", key, set(Slots(key).obs))
         return

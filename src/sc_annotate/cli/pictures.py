@@ -35,13 +35,16 @@ def draw(adata: AnnData, key: str, folder: Path, outputs: Outputs) -> None:
         matplotlib.use("agg")
         import matplotlib.pyplot as plt
 
+        missing: dict[str, list[str]] = {}
         for name in PICTURES:
             path = folder / f"{name}.png"
             try:
                 getattr(pl, name)(adata, key, show=False, save=path)
             except InputError as error:
-                print(f"not drawn: {name} ({' '.join(str(error).split())})")
+                missing.setdefault(" ".join(str(error).split()), []).append(name)
             else:
                 outputs.wrote(path)
             finally:
                 plt.close("all")
+    for reason, lacking in missing.items():
+        print(f"not drawn: {', '.join(lacking)} ({reason})")
