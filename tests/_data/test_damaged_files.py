@@ -131,3 +131,44 @@ def test_a_view_of_a_broken_matrix(simulated: tuple[ad.AnnData, Any]) -> None:
     for view in (broken[:100], broken[:, :60], broken[::2, ::-1]):
         with pytest.raises(MatrixError, match="what adata is a view of is a broken sparse matrix"):
             sca.tl.annotate(view, model)
+
+
+@pytest.fixture
+def held_open(simulated: tuple[ad.AnnData, Any], tmp_path: Path) -> Any:
+    """A file that another process can open for writing, and a function that has it do so."""
+    import subprocess
+    import sys
+
+    path = tmp_path / "cells.h5ad"
+    ad.AnnData(simulated[0].X, obs=simulated[0].obs, var=simulated[0].var).write_h5ad(path)
+    holding = []
+
+    def hold() -> None:
+        code = "import h5py, sys; f = h5py.File(sys.argv[1], 'r+'); print('open', flush=True); sys.stdin.read()"
+        process = subprocess.Popen(
+            [sys.executable, "-c", code, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        holding.append(process)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "open\n"
+
+    yield path, hold
+    for process in holding:
+        process.communicate()
+
+
+def test_a_file_open_for_writing_in_another_process(
+    held_open: Any, simulated: tuple[ad.AnnData, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    from sc_annotate.cli import main
+
+    path, hold = held_open
+    adata = ad.read_h5ad(path, backed="r")
+    columns = list(adata.obs)
+    adata.file.close()
+    hold()
+    with pytest.raises(MatrixError, match=rf"{path}.*lock file"):
+        sca.tl.annotate(adata, simulated[1])
+    assert list(adata.obs) == columns
+    assert main(["inspect", str(path)]) == 1
+    assert f"'{path}' is open for writing in another program" in capsys.readouterr().err

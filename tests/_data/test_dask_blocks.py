@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -11,6 +11,9 @@ from scipy import sparse
 from sc_annotate._core.arrays import check_layout, rows
 from sc_annotate._data.stream import each_block
 from sc_annotate.errors import InputError, MatrixError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 da = pytest.importorskip("dask.array")
 
@@ -151,8 +154,11 @@ def own_cluster() -> Any:
         yield local, client
 
 
-def slow_cells(n: int, seconds: float) -> tuple[Any, Any, Any]:
-    """A query in chunks that take their time, the same in memory, and a model."""
+def slow_cells(n: int, seconds: float, folder: Path) -> tuple[Any, Any, Any]:
+    """A query in chunks that take their time, the same in memory, and a model.
+
+    The chunks are in a file: as a part of the graph, large ones would be sent to the scheduler with each task.
+    """
     import sc_annotate as sca
 
     cells = sca.datasets.simulate_reference(n + 200, 60, 3)
@@ -160,16 +166,19 @@ def slow_cells(n: int, seconds: float) -> tuple[Any, Any, Any]:
     query = cells[:n].copy()
     lazy = query.copy()
 
-    def late(block: Any) -> Any:
+    path = str(folder / "X.npy")
+    np.save(path, query.X.toarray().astype(np.float32))
+
+    def late(block_info: Any = None) -> Any:
         import time
 
         time.sleep(seconds)
-        return block
+        (low, high), _ = block_info[None]["array-location"]
+        return np.array(np.load(path, mmap_mode="r")[low:high])
 
     chunk = -(-n // 40)
-    lazy.X = da.from_array(query.X.toarray(), chunks=(chunk, -1)).map_blocks(
-        late, dtype="f4", meta=np.zeros((0, 0), "f4")
-    )
+    lengths = tuple(min(chunk, n - low) for low in range(0, n, chunk))
+    lazy.X = da.map_blocks(late, chunks=(lengths, (query.n_vars,)), dtype="f4", meta=np.zeros((0, 0), "f4"))
     return lazy, query, model
 
 
@@ -190,14 +199,14 @@ def half_way(monkeypatch: pytest.MonkeyPatch, happen: Any) -> list[int]:
 
 
 @pytest.mark.slow
-def test_a_worker_killed_half_way(own_cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_killed_half_way(own_cluster: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """``SC_ANNOTATE_KILLED_CELLS=100000`` for the full size."""
     import os
     import signal
 
     import sc_annotate as sca
 
-    lazy, query, model = slow_cells(int(os.environ.get("SC_ANNOTATE_KILLED_CELLS", "2000")), 0.02)
+    lazy, query, model = slow_cells(int(os.environ.get("SC_ANNOTATE_KILLED_CELLS", "2000")), 0.02, tmp_path)
     sca.tl.annotate(query, model)
     first = next(iter(own_cluster[0].workers.values())).pid
     seen = half_way(monkeypatch, lambda: os.kill(first, signal.SIGKILL))
@@ -208,13 +217,45 @@ def test_a_worker_killed_half_way(own_cluster: Any, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.slow
-def test_a_cluster_that_goes_away(own_cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cluster_that_goes_away(own_cluster: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     import sc_annotate as sca
 
-    lazy, _, model = slow_cells(400, 0.02)
+    lazy, _, model = slow_cells(400, 0.02, tmp_path)
     columns = list(lazy.obs)
     half_way(monkeypatch, own_cluster[0].close)
     with pytest.raises(InputError, match="the Dask cluster was closed or lost its workers"):
         sca.tl.annotate(lazy, model)
     assert list(lazy.obs) == columns
     assert "annotation" not in lazy.uns
+
+
+@pytest.mark.slow
+def test_all_workers_lost_half_way(own_cluster: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The scheduler lives on; a call ends after as long without workers as Dask is set to wait."""
+    import time
+
+    import dask
+
+    import sc_annotate as sca
+
+    lazy, _, model = slow_cells(400, 0.02, tmp_path)
+    columns, (local, client), lost = list(lazy.obs), own_cluster, []
+
+    def lose() -> None:
+        local.scale(0)
+        while client.scheduler_info()["workers"]:
+            time.sleep(0.05)
+        lost.append(time.monotonic())
+
+    half_way(monkeypatch, lose)
+    with (
+        dask.config.set({"distributed.scheduler.no-workers-timeout": "3s"}),
+        pytest.raises(
+            InputError, match="the Dask cluster (has had no worker for 3 seconds|was closed or lost its workers)"
+        ),
+    ):
+        sca.tl.annotate(lazy, model)
+    assert time.monotonic() - lost[0] < 60
+    assert list(lazy.obs) == columns
+    assert "annotation" not in lazy.uns
+    assert not lazy.obsm

@@ -154,7 +154,12 @@ def _held(adata: AnnData, take: Callable[[AnnData], Any], what: str) -> Any:
     try:
         if adata.is_view:
             check_layout(take(adata._adata_ref), f"what {what} is a view of")
-        return take(adata)
+        X = take(adata)
+        if hasattr(X, "dask") or hasattr(X, "store") or hasattr(X, "group"):
+            from sc_annotate._core.zarr_chunks import check_stored
+
+            check_stored(X)
+        return X
     except Exception as error:
         from sc_annotate._core.broken import unreadable
 

@@ -29,6 +29,11 @@ def read_h5ad(path: str, *, backed: bool = False) -> AnnData:
     try:
         return ad.read_h5ad(file, backed="r" if backed else None)
     except Exception as error:
+        if isinstance(error, BlockingIOError) or "unable to lock file" in str(error):
+            raise InputError(
+                f"{path!r} is open for writing in another program or notebook. Close it there (`adata.file.close()`), or use "
+                "a copy of the file."
+            ) from error
         raise InputError(f"{path!r} cannot be read as h5ad: {one_line(error)[:300]}") from error
 
 
