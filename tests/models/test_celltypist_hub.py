@@ -126,6 +126,18 @@ def test_available_lists_what_is_published(hub: Hub) -> None:
     assert len(sca.models.available("celltypist", refresh=True)) == 1
 
 
+def test_a_list_of_another_machine_does_not_lead_to_this_one(
+    hub: Hub, pickles: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.put(NAMES[0], pickles[0])
+    known = celltypist_hub.listed(refresh=False)
+    monkeypatch.setattr(celltypist_hub, "listed", lambda **_: known)
+    monkeypatch.setenv(celltypist_hub.INDEX_VARIABLE, "https://models.example.org/models.json")
+    with pytest.raises(InputError, match="address of this machine"):
+        sca.load(LOW)
+    assert hub.asked == ["models.json"]
+
+
 def test_a_name_is_a_reference(
     hub: Hub, pickles: list[bytes], pbmc: AnnData, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -16,6 +16,8 @@ from sc_annotate.errors import InputError, StorageError
 from sc_annotate.pl._evidence_rows import is_mito_ribo
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from anndata import AnnData
     from matplotlib.axes import Axes
 
@@ -56,6 +58,16 @@ def test_counts_are_normalised_by_all_genes(pair: tuple[AnnData, AnnData]) -> No
     names = [str(query.var_names[i]) for i in (30, 3, 30)]
     expected = pd.DataFrame(whole, columns=query.var_names)[names]
     np.testing.assert_allclose(read_expression(query, "annotation", names), expected, rtol=1e-4)
+
+
+def test_dollar_signs_are_no_formulas(pair: tuple[AnnData, AnnData], tmp_path: Path) -> None:
+    reference, query = pair
+    types = reference.obs["cell_type"].astype(str)
+    reference.obs["cell_type"] = types.replace({types.iloc[0]: r"$\frac{$"})
+    sca.tl.annotate(query, reference, "cell_type", method="nearest_centroid", cv=0)
+    sca.tl.evidence(query)
+    sca.pl.dotplot(query, save=tmp_path / "dots.png")
+    assert (tmp_path / "dots.png").stat().st_size > 0
 
 
 def test_symbols_are_written(drawable: AnnData) -> None:

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sc_annotate._data.addresses import is_url
+from sc_annotate._data.addresses import check_url, is_url
 from sc_annotate._data.download import MODEL, check_sha256, fetch, sha256_of
 from sc_annotate.annotation.read_model import read_model
 from sc_annotate.errors import InputError, ModelFileError
@@ -42,6 +42,9 @@ def load(
                 "keeps the registry."
             )
         wanted, where = shared.sha256, shared.where
+        if is_url(where):
+            # A list from another machine may not lead to this one.
+            check_url(where, checked=True, after=str(registry) if is_url(registry) else None)
     if is_url(where):
         return read_model(fetch(str(where), sha256=wanted, refresh=refresh, check=read_model, kind=MODEL))
     if refresh:

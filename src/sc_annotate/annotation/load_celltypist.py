@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sc_annotate._core.settings import logger
+from sc_annotate._data.addresses import check_url
 from sc_annotate._data.download import downloaded
 from sc_annotate.annotation.convert_celltypist import convert_parts
 from sc_annotate.annotation.read_model import read_model
@@ -41,6 +42,8 @@ def _download(listed: hub.Listed, sha256: str | None, before: str | None) -> Ann
     def check(path: Path) -> None:
         parts[:] = [from_file(path)]
 
+    # A list from another machine may not lead to this one.
+    check_url(listed.url, checked=sha256 is not None, after=hub.index_address())
     # The pickle itself is not kept.
     with downloaded(listed.url, sha256=sha256, check=check, kind=hub.HUB_MODEL, before=before) as (_, found):
         origin = {"url": listed.url, "sha256": found, "version": listed.version, "published": listed.date}

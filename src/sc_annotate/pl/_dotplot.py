@@ -139,6 +139,7 @@ def _small_copy(adata: AnnData, key: str, genes: list[str], found: Rows) -> AnnD
 
 
 def _draw(ax: Axes | None, key: str, table: AnnData, genes: dict[str, list[str]], found: Rows) -> Axes:
+    from matplotlib.text import Text
     from scanpy.pl import dotplot as scanpy_dotplot
 
     with warnings.catch_warnings():
@@ -152,7 +153,8 @@ def _draw(ax: Axes | None, key: str, table: AnnData, genes: dict[str, list[str]]
     for text in texts:
         text.set_text(found.symbol(text.get_text()))
     main.set_xticks(main.get_xticks(), [text.get_text() for text in texts])
-    style.plain([*main.get_xticklabels(), *main.get_yticklabels()])
+    # Names of labels stand on the brackets above the genes too.
+    style.plain(text for each in axes.values() for text in each.findobj(Text))
     # Below the names of the genes: above stand those of the labels, of any length.
     words = [f"{key}: expression of the genes with the largest contributions", *found.note]
     style.axis_names(main, "\n".join(style.broken(words)))
