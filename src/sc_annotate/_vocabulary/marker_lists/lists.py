@@ -96,6 +96,9 @@ def _from_mapping(markers: Mapping[Any, Any]) -> pd.DataFrame:
                 raise InputError(f"the weight of {gene!r} for {name!r} must be a finite number, not {weight!r}.")
             text = gene.strip()
             rows.append((name, text.removeprefix("-"), -float(weight) if text.startswith("-") else float(weight), ""))
+    # Strings of pandas 3 cannot hold half of a character either.
+    check_texts((row[0] for row in rows), "a dict", LabelError)
+    check_texts((row[1] for row in rows), "a dict", GeneError)
     table = pd.DataFrame(rows, columns=["type", "gene", "weight", "term_id"])
     # A dict is written by hand: a gene that is there twice is no second source.
     return table.drop_duplicates()
