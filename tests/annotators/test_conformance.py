@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -58,6 +59,7 @@ def test_a_gene_that_never_varies_changes_nothing(name):
 
 
 READ_BACK = """
+import json
 import sys
 import numpy as np
 from sc_annotate._core import registry
@@ -66,7 +68,7 @@ stored = np.load(sys.argv[1])
 for name in ("logreg", "linear_svm", "lda", "nearest_centroid", "naive_bayes", "correlation", "knn", "mlp"):
     arrays = {k.split("|")[1]: stored[k] for k in stored.files if k.startswith(name + "|")}
     cls = registry.load(registry.get("annotation", name))
-    model = cls.from_arrays(arrays, {"params": cls().params()}, stored["classes"])
+    model = cls.from_arrays(arrays, json.loads(str(stored["state_" + name])), stored["classes"])
     assert np.array_equal(model.predict_proba(stored["X"]), stored["proba_" + name]), name
 loaded = {"sklearn", "pandas", "anndata"} & set(sys.modules)
 assert not loaded, loaded
@@ -79,7 +81,9 @@ def test_models_read_back_predict_without_sklearn(tmp_path):
     out = {"X": task.test_X, "classes": np.unique(task.y)}
     for name in ("logreg", "linear_svm", "lda", "nearest_centroid", "naive_bayes", "correlation", "knn", "mlp"):
         model = make(name).fit(task.X, task.y, genes=task.genes)
-        out |= {f"{name}|{key}": array for key, array in model.to_arrays()[0].items()}
+        arrays, state = model.to_arrays()
+        out |= {f"{name}|{key}": array for key, array in arrays.items()}
+        out[f"state_{name}"] = np.array(json.dumps(state))
         out[f"proba_{name}"] = model.predict_proba(task.test_X)
     np.savez(tmp_path / "models.npz", **out)
     subprocess.run([sys.executable, "-c", READ_BACK, str(tmp_path / "models.npz")], check=True)

@@ -71,6 +71,21 @@ class _Sent:
 
     function: Any
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # On its own, distributed sees where it was written: functions of a notebook, and of modules that the workers lack, go by
+        # value.
+        from distributed.protocol import pickle
+
+        untyped: Any = pickle
+        return _received, (untyped.dumps(self.function),)
+
+
+def _received(pickled: bytes) -> _Sent:
+    from distributed.protocol import pickle
+
+    untyped: Any = pickle
+    return _Sent(untyped.loads(pickled))
+
 
 @dataclass(frozen=True)
 class _Raised:
