@@ -80,12 +80,12 @@ def test_an_archive_of_several_files_is_refused(tmp_path: Path):
 
 @pytest.mark.parametrize("name", ["a.csv", "a.csv.gz"])
 def test_no_more_than_the_limit_is_unpacked(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(text_tables, "MOST_BYTES", 2**20)
-    text = b"a,b\n" * 2**18
+    monkeypatch.setattr(text_tables, "MOST_BYTES", 10**6)
+    text = b"a,b\n" * 250_000
     (tmp_path / name).write_bytes(gzip.compress(text) if name.endswith("gz") else text)
-    assert len(read_text(tmp_path / name, what="a table")) == 2**20
+    assert len(read_text(tmp_path / name, what="a table")) == 10**6
     (tmp_path / name).write_bytes(gzip.compress(text + b"1") if name.endswith("gz") else text + b"1")
-    with pytest.raises(InputError, match="more than 1 MiB of text"):
+    with pytest.raises(InputError, match="more than 1 MB of text"):
         read_text(tmp_path / name, what="a table")
 
 

@@ -199,6 +199,23 @@ def half_way(monkeypatch: pytest.MonkeyPatch, happen: Any) -> list[int]:
 
 
 @pytest.mark.slow
+def test_warnings_of_dask_are_no_errors_of_the_array(own_cluster: Any) -> None:
+    """Warnings are errors here, and an array from memory is sent as part of the graph, which Dask advises against."""
+    import warnings
+
+    import dask
+
+    X = da.from_array(values(), chunks=(10, -1))
+    before = list(warnings.filters)
+    with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 kB"}):
+        with pytest.raises(UserWarning, match="large graph"):
+            own_cluster[1].compute(X.sum())
+        sums = [found for _, found in each_block(summed, [X], progress="x")]
+    np.testing.assert_allclose(np.concatenate(sums), values().sum(axis=1))
+    assert list(warnings.filters) == before
+
+
+@pytest.mark.slow
 def test_a_worker_killed_half_way(own_cluster: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """``SC_ANNOTATE_KILLED_CELLS=100000`` for the full size."""
     import os

@@ -77,10 +77,9 @@ def whole(value: Any, name: str, *, least: int, most: int | None = None) -> int:
 
 def number(value: Any, name: str, *, low: float = -np.inf, high: float = np.inf, ends: Ends = "both") -> float:
     """A finite number between `low` and `high`; `ends` says which of the two are allowed."""
-    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
-        raise InputError(f"{name} must be {_between(low, high, ends)}, not {value!r}.")
-    above = value >= low if ends in ("both", "low") else value > low
-    below = value <= high if ends in ("both", "high") else value < high
+    plain = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    above = plain and (value >= low if ends in ("both", "low") else value > low)
+    below = plain and (value <= high if ends in ("both", "high") else value < high)
     if not (above and below and np.isfinite(value)):
         raise InputError(f"{name} must be {_between(low, high, ends)}, not {value!r}.")
     return float(value)
@@ -163,10 +162,7 @@ def need_positive(model: Any, *names: str) -> None:
         ...
     sc_annotate.errors.MethodError: KNN: n_neighbors must be a positive number, not 0.
     """
-    for name in names:
-        value = getattr(model, name)
-        if not isinstance(value, int | float | np.number) or isinstance(value, bool) or not value > 0:
-            raise MethodError(f"{type(model).__name__}: {name} must be a positive number, not {value!r}.")
+    _need(model, names, "a positive number", lambda value: isinstance(value, int | float | np.number) and value > 0)
 
 
 @public
@@ -186,10 +182,14 @@ def need_count(model: Any, *names: str) -> None:
         ...
     sc_annotate.errors.MethodError: KNN: n_neighbors must be a whole number from 1, not 2.5.
     """
+    _need(model, names, "a whole number from 1", lambda value: isinstance(value, int | np.integer) and value >= 1)
+
+
+def _need(model: Any, names: tuple[str, ...], what: str, fits: Callable[[Any], Any]) -> None:
     for name in names:
         value = getattr(model, name)
-        if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
-            raise MethodError(f"{type(model).__name__}: {name} must be a whole number from 1, not {value!r}.")
+        if isinstance(value, bool) or not fits(value):
+            raise MethodError(f"{type(model).__name__}: {name} must be {what}, not {value!r}.")
 
 
 @public

@@ -15,7 +15,7 @@ import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast, get_args, get_origin
 
 from sc_annotate._core.codec import sanitize
 from sc_annotate._core.frames import frame_from_json
@@ -77,8 +77,7 @@ def decode(kind: Any, value: Any, where: str = "value") -> Any:
         item = get_args(kind)[1]
         return {_text(key, f"a key of {where}"): decode(item, each, f"{where}[{key!r}]") for key, each in value.items()}
     if is_dataclass(kind):
-        make: Callable[..., Any] = kind  # type: ignore[assignment]
-        return make(**_members(kind, value, where))
+        return cast("Callable[..., Any]", kind)(**_members(kind, value, where))
     if typing.is_typeddict(kind):
         return _members(kind, value, where)
     raise TypeError(f"{kind!r} is no type that a schema can have")

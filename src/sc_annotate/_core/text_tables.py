@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-MOST_BYTES = 100 * 2**20
+MOST_BYTES = 100 * 10**6
 """Of uncompressed text: a small file can unpack to more than the memory holds. The largest ontologies have half of it."""
 MOST_FIELDS = 10_000_000
 """Lines and fields: each becomes an object, which is larger than its text."""

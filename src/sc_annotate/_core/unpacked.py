@@ -10,13 +10,14 @@ import zipfile
 from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 _BLOCK = 2**16
 _COMPRESSED = {".gz": b"\x1f\x8b", ".bz2": b"BZh", ".xz": b"\xfd7zXZ", ".zip": b"PK\x03\x04"}
 """Endings of compressed files, and how these begin."""
 _XZ_MEMORY = 2**27
-"""For the dictionary, whose size a file of xz chooses; its highest preset needs 65 MiB."""
+"""For the dictionary, whose size a file of xz chooses; its highest preset needs 68 MB."""
 
 
 class TooLarge(ValueError):
@@ -41,10 +42,10 @@ def unpacked(file: Path, most: int) -> bytearray:
         kind = _kind(start) or file.suffix.lower()
         if kind == ".zip":
             return _of_zip(opened, most)
-        readers = {".gz": gzip.open, ".bz2": bz2.open, ".xz": _Xz}
+        readers: dict[str, Callable[[IO[bytes]], io.IOBase]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": _Xz}
         if kind not in readers:
             return _read(opened, most)
-        with readers[kind](opened) as packed:  # type: ignore[operator]
+        with readers[kind](opened) as packed:
             return _once(_read(packed, most))
 
 
@@ -53,11 +54,11 @@ def _kind(start: bytes | bytearray) -> str | None:
 
 
 def _larger(most: int) -> str:
-    return f"it holds more than {most // 2**20} MiB of text; keep only the rows and columns that are needed"
+    return f"it holds more than {most // 10**6} MB of text; keep only the rows and columns that are needed"
 
 
-def _read(packed: IO[bytes], most: int) -> bytearray:
-    """All bytes, a little at a time: there may be any number of them."""
+def _read(packed: IO[bytes] | io.IOBase, most: int) -> bytearray:
+    """All bytes, block by block, as their number is unknown."""
     found = bytearray()
     while block := packed.read(_BLOCK):
         found += block
@@ -77,12 +78,12 @@ def _of_zip(opened: IO[bytes], most: int) -> bytearray:
         files = archive.infolist()
         if len(files) != 1:
             raise ValueError(f"the archive holds {len(files)} files, not one")
-        # The size that it states may be a lie; that it is too large is not worth reading for.
+        # The stated size may be wrong; where it is too large, nothing is read.
         if files[0].file_size > most:
             raise TooLarge(_larger(most))
         # The other kinds unpack whole blocks at a time, of any size.
         if files[0].compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise ValueError("the archive is compressed in an unusual way; make it anew with zip")
+            raise ValueError("the archive is compressed in an unusual way; compress it again with zip")
         with archive.open(files[0]) as member:
             return _once(_read(member, most))
 

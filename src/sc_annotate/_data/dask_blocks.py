@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+import warnings
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,10 +20,10 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
-PATIENCE = 60.0
+WORKER_TIMEOUT = 60.0
 """Seconds without a worker after which a call ends, unless Dask's ``distributed.scheduler.no-workers-timeout`` is set."""
-_LOOK = 2.0
-"""Seconds between two looks at whether there are workers."""
+_POLL = 2.0
+"""Seconds between two checks for workers."""
 
 
 def dask_blocks(
@@ -46,7 +47,7 @@ def dask_blocks(
         done = on_threads(tasks, n_threads() if parallel else 1)
     else:
         with _lost_cluster():
-            client.wait_for_workers(1, timeout=_patience())
+            client.wait_for_workers(1, timeout=_worker_timeout())
             sent = client.scatter(_Sent(function), broadcast=True, hash=False)
         lazy = (delayed(_on_worker)(sent, s, size, *c) for s, c in zip(starts, chunks, strict=True))
         done = _on_cluster(client, lazy)
@@ -89,7 +90,7 @@ def _received(pickled: bytes) -> _Sent:
 
 @dataclass(frozen=True)
 class _Raised:
-    """An error of the function itself, told apart from those of the cluster and of the user's array."""
+    """An error of the function itself, distinguished from those of the cluster and of the user's array."""
 
     error: Exception
 
@@ -102,41 +103,41 @@ def _on_worker(sent: _Sent, start: int, size: int, *chunks: Any) -> Any:
 
 
 def _on_cluster(client: Any, lazy: Iterator[Any]) -> Iterator[Any]:
-    """Results in order; as many chunks under way as keep all workers busy."""
+    """Results in order; twice as many chunks in progress as there are threads, so that no worker waits."""
     with _lost_cluster():
         most = 2 * max(1, sum(client.nthreads().values()))
-    under_way: deque[Any] = deque()
+    in_progress: deque[Any] = deque()
     try:
         for task in lazy:
-            with _lost_cluster():
-                under_way.append(client.compute(task))
-            if len(under_way) >= most:
-                yield _result(client, under_way.popleft())
-        while under_way:
-            yield _result(client, under_way.popleft())
+            with _lost_cluster(), _dask_may_warn():
+                in_progress.append(client.compute(task))
+            if len(in_progress) >= most:
+                yield _result(client, in_progress.popleft())
+        while in_progress:
+            yield _result(client, in_progress.popleft())
     finally:
-        if under_way:
-            # Of a cluster that is gone nothing is under way.
+        if in_progress:
+            # A closed cluster has nothing to cancel.
             with contextlib.suppress(Exception):
-                client.cancel(list(under_way))
+                client.cancel(list(in_progress))
 
 
 def _result(client: Any, future: Any) -> Any:
-    """The result of a chunk, as soon as it is there; an error where nobody is left to work on it."""
+    """The result of a chunk as soon as it is computed; an error where no worker is left."""
     from distributed import wait
 
     waiting: Any = wait
-    alone_since = None
+    without_since = None
     with _lost_cluster():
         while not future.done():
             try:
-                waiting(future, timeout=_LOOK)
+                waiting(future, timeout=_POLL)
             except TimeoutError:
                 if sum(client.nthreads().values()):
-                    alone_since = None
+                    without_since = None
                     continue
-                alone_since = alone_since or time.monotonic()
-                if time.monotonic() - alone_since > _patience():
+                without_since = without_since or time.monotonic()
+                if time.monotonic() - without_since > _worker_timeout():
                     raise
         result = future.result()
     if isinstance(result, _Raised):
@@ -144,17 +145,25 @@ def _result(client: Any, future: Any) -> Any:
     return result
 
 
-def _patience() -> float:
+@contextlib.contextmanager
+def _dask_may_warn() -> Iterator[None]:
+    """Where warnings are errors, Dask's advice on the size of a graph would end the call as if its array could not be computed."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"(dask|distributed)\b")
+        yield
+
+
+def _worker_timeout() -> float:
     import dask
     from dask.utils import parse_timedelta
 
     wanted = dask.config.get("distributed.scheduler.no-workers-timeout", None)
-    return PATIENCE if wanted is None else float(parse_timedelta(wanted))
+    return WORKER_TIMEOUT if wanted is None else float(parse_timedelta(wanted))
 
 
 @contextlib.contextmanager
 def _lost_cluster() -> Iterator[None]:
-    """Errors of the cluster and of the user's array in our words."""
+    """Errors of the cluster and of the user's array, as errors of this package."""
     from concurrent.futures import CancelledError
 
     from distributed import KilledWorker
@@ -166,13 +175,13 @@ def _lost_cluster() -> Iterator[None]:
         raise
     except TimeoutError as error:
         raise InputError(
-            f"the Dask cluster has had no worker for {_patience():g} seconds. Start workers and wait for them "
+            f"the Dask cluster has had no worker for {_worker_timeout():g} seconds. Start workers and wait for them "
             "(`client.wait_for_workers(1)`), or close the client to work on this machine."
         ) from error
     except KilledWorker as error:
         raise InputError(
-            f"workers of the Dask cluster died over one chunk again and again, as they do without enough memory: "
-            f"{one_line(error)[:200]} Give them more, or make the chunks smaller."
+            f"workers of the Dask cluster died repeatedly while computing one chunk, usually for lack of memory: "
+            f"{one_line(error)[:200]} Give them more memory, or make the chunks smaller."
         ) from error
     except (CancelledError, CommClosedError, AttributeError) as error:
         raise InputError(

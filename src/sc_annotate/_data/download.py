@@ -27,7 +27,7 @@ CACHE_VARIABLE = "SC_ANNOTATE_CACHE"
 """Environment variable with another folder for downloaded files."""
 MOST_BYTES = 500 * 10**6
 MOST_BYTES_OF_A_MODEL = 250 * 10**6
-MOST_BYTES_OF_A_LIST = 4 * 2**20
+MOST_BYTES_OF_A_LIST = 4 * 10**6
 ELSEWHERE = "Check the address and the connection; or download it on another machine and pass its path."
 
 

@@ -107,7 +107,7 @@ class Transfer:
             yield block
 
     def _raw(self) -> Iterator[bytes]:
-        got, slow = 0, f"less than {BLOCK // 1024} KB in {PACE:g} seconds"
+        got, slow = 0, f"less than {BLOCK // 1000} KB in {PACE:g} seconds"
         while block := self._next(PACE, slow):
             got += len(block)
             yield block
