@@ -62,7 +62,7 @@ def rows(X: Any, where: slice | NDArray[np.intp]) -> sparse.csr_matrix | NDArray
         block = block.astype(block.dtype.newbyteorder("="))
     if not sparse.issparse(block):
         return block
-    csr = sparse.csr_matrix(block)
+    csr = block if isinstance(block, sparse.csr_matrix) else sparse.csr_matrix(block)
     if not csr.has_canonical_format:
         # A value may be stored as a sum of several entries; a logarithm must see the sum.
         csr = csr.copy()
@@ -80,18 +80,18 @@ def _view(X: Any, where: slice | NDArray[np.intp]) -> Any:
         if step == 1 and start < stop:
             low, high = int(X.indptr[start]), int(X.indptr[stop])
             parts = X.data[low:high], X.indices[low:high], X.indptr[start : stop + 1] - X.indptr[start]
-            if low < 0 or not fits(*parts, (stop - start, X.shape[1])):
-                raise _broken(X)
-            return type(X)(parts, shape=(stop - start, X.shape[1]), copy=False)
-        where = np.arange(start, stop, step)
-    if len(where):
-        low, high = X.indptr[where], X.indptr[where + 1]
-        if low.min() < 0 or (low > high).any() or high.max() > X.indices.size:
+            if low >= 0 and _sizes_fit(*parts, stop - start):
+                block = type(X)(parts, shape=(stop - start, X.shape[1]), copy=False)
+                if _ordered_inside(block):
+                    return block
             raise _broken(X)
-    block = X[where]
-    if not _inside(block.indices, X.shape[1]):
-        raise _broken(X)
-    return block
+        where = np.arange(start, stop, step)
+    low, high = X.indptr[where], X.indptr[where + 1]
+    if not len(where) or (low.min() >= 0 and (low <= high).all() and high.max() <= X.indices.size):
+        block = X[where]
+        if _inside(block.indices, X.shape[1]):
+            return block
+    raise _broken(X)
 
 
 def check_layout(X: Any, what: str = "the matrix") -> None:
@@ -118,12 +118,24 @@ def check_layout(X: Any, what: str = "the matrix") -> None:
 
 def fits(data: NDArray[Any], indices: NDArray[Any], indptr: NDArray[Any], shape: tuple[int, int]) -> bool:
     """Whether these are the parts of a compressed matrix, along whose first axis it is compressed."""
+    return _sizes_fit(data, indices, indptr, shape[0]) and _inside(indices[: int(indptr[-1])], shape[1])
+
+
+def _sizes_fit(data: NDArray[Any], indices: NDArray[Any], indptr: NDArray[Any], n: int) -> bool:
+    """As :func:`fits`, whatever the indices are."""
     if not data.ndim == indices.ndim == indptr.ndim == 1 or indptr.dtype.kind not in "iu":
         return False
-    if len(indptr) != shape[0] + 1 or indptr[0] != 0 or len(data) != len(indices):
-        return False
-    used = int(indptr[-1])
-    return used <= len(indices) and bool((indptr[:-1] <= indptr[1:]).all()) and _inside(indices[:used], shape[1])
+    right = len(indptr) == n + 1 and indptr[0] == 0 and len(data) == len(indices)
+    return right and int(indptr[-1]) <= len(indices) and bool((indptr[:-1] <= indptr[1:]).all())
+
+
+def _ordered_inside(block: Any) -> bool:
+    """Whether all indices of a CSR just made of checked sizes are columns; where they ascend, the ends of each row say so."""
+    if not block.has_canonical_format:
+        return _inside(block.indices, block.shape[1])
+    filled = np.diff(block.indptr) > 0
+    ends = block.indices[np.concatenate([block.indptr[:-1][filled], block.indptr[1:][filled] - 1])]
+    return _inside(ends, block.shape[1])
 
 
 def _inside(indices: NDArray[Any], n: int) -> bool:

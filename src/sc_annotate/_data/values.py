@@ -132,12 +132,25 @@ def _constant_total(sample: sparse.csr_matrix) -> tuple[Scale, float] | None:
     best: tuple[Scale, float] | None = None
     # Of small values the logarithm is nearly the value itself, so that both may add up.
     least = 2e-3
+    few = sample[:64] if sample.shape[0] > 64 else None
     for base in SCALES:
-        total = _totals(sample, base)
-        total = total[total > 0]
-        if len(total) >= 3 and (spread := float(np.ptp(total) / np.median(total))) < least:
-            best, least = (base, float(np.median(total))), spread
+        # What differs among some cells differs among all; looking at some is quicker.
+        if few is not None and _spread(few, base)[0] > 2 * least:
+            continue
+        spread, median = _spread(sample, base)
+        if spread < least:
+            best, least = (base, median), spread
     return best
+
+
+def _spread(sample: sparse.csr_matrix, base: Scale) -> tuple[float, float]:
+    """Range of the totals of cells over their median, and that median; NaN with fewer than three cells of values."""
+    total = _totals(sample, base)
+    total = total[total > 0]
+    if len(total) < 3:
+        return float("nan"), float("nan")
+    median = float(np.median(total))
+    return float(np.ptp(total)) / median, median
 
 
 def _ladder_of_cells(sample: sparse.csr_matrix, base: Scale) -> NDArray[np.float64]:
