@@ -70,7 +70,7 @@ def test_several_columns():
 def test_words():
     found = _of([GENE, OTHER, OTHER, "Peaks", GENE])
     assert str(found) == (
-        "adata.var['feature_types'] tells features apart: 2 of gene expression are used, and left out are "
+        "adata.var['feature_types'] distinguishes features: 2 of gene expression are used, and left out are "
         "Antibody Capture (2), Peaks (1)"
     )
     assert found.to_uns() == {

@@ -189,7 +189,7 @@ def test_a_pinned_file(hub: Hub, pickles: list[bytes], caplog: pytest.LogCapture
     caplog.clear()
     assert sca.load(LOW, refresh=True).id == one.id
     assert f"another file than before: its sha256 is {first}, and was {second}" in caplog.text
-    with pytest.raises(DownloadError, match=f"cannot be had.*its sha256 is {first}, not {'0' * 64}"):
+    with pytest.raises(DownloadError, match=f"is not available.*its sha256 is {first}, not {'0' * 64}"):
         sca.load(LOW, sha256="0" * 64)
 
 
@@ -218,13 +218,13 @@ def test_without_a_connection(hub: Hub, pbmc: AnnData, monkeypatch: pytest.Monke
     with pytest.raises(InputError, match="CellTypist has no model 'Other.pkl'"):
         sca.load("celltypist:Other")
     sentence = (
-        r"the model 'celltypist:Immune_All_Low.pkl' cannot be had: 'http://127.*Immune_All_Low.pkl' cannot be downloaded .* no copy "
+        r"the model 'celltypist:Immune_All_Low.pkl' is not available: 'http://127.*Immune_All_Low.pkl' cannot be downloaded .* no copy "
         r"of it is kept here. Without a connection: download the model on another machine .*convert_celltypist\(path"
     )
     with pytest.raises(DownloadError, match=sentence):
         sca.tl.annotate(pbmc, LOW)
     monkeypatch.setenv(celltypist_hub.INDEX_VARIABLE, "http://127.0.0.1:9/models.json")
-    with pytest.raises(DownloadError, match=r"cannot be had: 'http://127.0.0.1:9/models.json' cannot be downloaded"):
+    with pytest.raises(DownloadError, match=r"is not available: 'http://127.0.0.1:9/models.json' cannot be downloaded"):
         sca.tl.annotate(pbmc, LOW)
     assert "annotation" not in pbmc.uns
 

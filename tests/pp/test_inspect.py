@@ -112,8 +112,8 @@ def test_as_values_that_can_be_stored(counts: ad.AnnData, tmp_path: Path):
         (
             lambda i: "1-Mar" if i == 3 else f"GENE{i}",
             [
-                "names that a spreadsheet turned into dates, 1 (1-Mar): read the genes again from the file that came before; "
-                "no table says which gene a date was"
+                "names that a spreadsheet turned into dates, 1 (1-Mar): read the genes again from the original file; "
+                "a date does not tell which gene it was"
             ],
         ),
         (lambda i: f"GENE{i}", []),

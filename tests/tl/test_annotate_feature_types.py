@@ -164,7 +164,7 @@ def test_inspect(cells: AnnData):
     assert report.features.left_out == {"Antibody Capture": 5}
     assert report.genes is not None
     assert report.genes.n_duplicated == 0
-    assert "note        adata.var['feature_types'] tells features apart: 400 of gene expression" in repr(report)
+    assert "note        adata.var['feature_types'] distinguishes features: 400 of gene expression" in repr(report)
     assert report.to_dict()["features"]["n_left_out"] == [5]
     assert sca.pp.inspect(cells).features is None
 

@@ -83,7 +83,7 @@ def file_of(X: Any) -> str | None:
     """The file or folder that a matrix, or its group, is in."""
     for each in (X, getattr(X, "group", None)):
         for name in ("file", "store_path", "store"):
-            # A closed file says nothing of itself.
+            # A closed file has no name.
             with suppress(Exception):
                 found = getattr(each, name)
                 found = found.filename if name == "file" else found

@@ -84,7 +84,7 @@ def decode(kind: Any, value: Any, where: str = "value") -> Any:
 
 
 def _all_fit(kind: Any, values: list[Any]) -> bool:
-    """Whether many texts or numbers are as they should be, seen at once; if not, one by one says which is wrong."""
+    """Whether many texts or numbers are all valid; if not, they are decoded one by one to name the wrong one."""
     inner, *narrower = get_args(kind) if get_origin(kind) is Annotated else (kind,)
     if inner not in (int, str) or set(map(type, values)) != {inner}:
         return False

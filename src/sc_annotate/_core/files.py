@@ -52,7 +52,7 @@ def output_file(
     except (OSError, ValueError, RuntimeError) as error:
         if isinstance(error, InputError):
             raise
-        # Links that go round in circles, zero bytes, names too long to be looked for.
+        # Circular links, zero bytes, names that are too long.
         raise InputError(not_written(path, error)) from error
     return target
 

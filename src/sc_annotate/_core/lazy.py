@@ -17,14 +17,14 @@ from sc_annotate.errors import MatrixError, ScAnnotateError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_FIX = "Make the array again with chunks as they are (`map_blocks(..., chunks=...)` says what a function returns)."
+_FIX = "Create the array with its actual chunk sizes (`map_blocks(..., chunks=...)` declares what a function returns)."
 
 
 Check = Callable[[Any, str], None]
 
 
 def read(X: Any, where: Any, check: Check) -> Any:
-    """Rows of a matrix, a slice or an array of numbers, as they are there; looked at by `check` if they are sparse."""
+    """Rows of a matrix, a slice or an array of numbers, in memory; sparse ones are checked by `check`."""
     if hasattr(X, "dask"):
         block = computed(checked(X, check)[where])
     elif type(X).__module__.partition(".")[0] in ("cupy", "cupyx"):
@@ -58,7 +58,7 @@ def read_whole(X: Any) -> Any:
 def check_whole(X: Any) -> None:
     """Refuse what was read from an HDF5 file that was cut short since it was opened: there it reads as zeros."""
     size, expected = 0, 0
-    # Only a file on a local disk has a number and a size, and only one that nobody writes to has all it should.
+    # Only a local file has a descriptor, whose size can be read; a file that is being written may be incomplete.
     with suppress(Exception):
         file = getattr(X, "group", X).file
         if file.mode == "r":
@@ -74,10 +74,10 @@ def checked(X: Any, check: Check) -> Any:
 
 
 def check_sizes(X: Any, what: str) -> None:
-    """Refuse an array that does not know how large it is."""
+    """Refuse an array of unknown shape."""
     if np.isnan(X.shape).any():
         raise MatrixError(
-            f"{what} is a Dask array that does not know the sizes of its chunks. Call `X.compute_chunk_sizes()` on it before "
+            f"{what} is a Dask array whose chunk sizes are unknown. Call `X.compute_chunk_sizes()` on it before "
             "this call."
         )
 

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 else:
 
     class Frame:
-        """Stands for a table in annotations, so that reading them imports no pandas."""
+        """Placeholder for a table in annotations, so that reading them imports no pandas."""
 
 
 LARGEST = 1e12
-"""Largest number of any kind that a file states; nothing that is counted or measured here comes near it."""
+"""Largest number of any kind that a file states; no count or measurement here is as large."""
 
 
 @dataclass(frozen=True)

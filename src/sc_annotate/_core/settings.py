@@ -1,4 +1,4 @@
-"""Package-wide settings: progress bars, how many cells are worked on at once and by how many threads, limits of downloads."""
+"""Package-wide settings: progress bars, cells per block, threads, limits of downloads."""
 
 from __future__ import annotations
 
@@ -213,7 +213,7 @@ def track(
 
 
 def on_threads(tasks: Iterator[Callable[[], T]], n: int) -> Iterator[T]:
-    """Results in the order of the tasks, with no more than twice as many under way as there are threads."""
+    """Results in the order of the tasks, with at most twice as many in progress as there are threads."""
     if n == 1:
         for task in tasks:
             yield task()

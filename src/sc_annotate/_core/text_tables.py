@@ -63,7 +63,7 @@ def lines(text: str) -> Iterator[str]:
 
 @contextmanager
 def enough_memory(path: str | os.PathLike[str], *, what: str) -> Iterator[None]:
-    """Have the lack of memory while a text is taken apart reported as the file that it is of."""
+    """Report a lack of memory while a text is parsed as an error of its file."""
     try:
         yield
     except MemoryError as error:

@@ -1,4 +1,4 @@
-"""Zarr arrays of which a part is not there: zarr reads it as zeros. Imported where a matrix is not in memory."""
+"""Zarr arrays with missing chunks, which zarr reads as zeros. Imported where a matrix is not in memory."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _REPAIR = "Restore the store from a copy, or write it again."
 
 
 def check_stored(X: Any) -> None:
-    """Refuse a matrix in a zarr store, or a Dask array that reads one, of which something is missing.
+    """Refuse a matrix in a zarr store, or a Dask array that reads one, with missing chunks.
 
     Chunks that hold zeros alone are not written by zarr, so of a dense array only one without any chunk is refused. Of a
     sparse matrix no chunk is zeros alone, but for indices of rows (or columns) with one entry each.
@@ -84,7 +84,7 @@ def _opened(store: Any, path: str) -> Any:
 
 
 def _n_missing(array: Any) -> int:
-    # A store that cannot list what it holds cannot be asked.
+    # A store that cannot be listed is not checked.
     with suppress(Exception):
         return max(0, int(array.nchunks) - int(array.nchunks_initialized))
     return 0
@@ -93,7 +93,7 @@ def _n_missing(array: Any) -> int:
 def _check_array(array: Any) -> None:
     array = _opened(array.store, array.path)
     if array.nchunks and _n_missing(array) == array.nchunks:
-        raise MatrixError(f"not one chunk of the array {array.path!r} is in {_place(array)}. {_REPAIR}")
+        raise MatrixError(f"no chunk of the array {array.path!r} is in {_place(array)}. {_REPAIR}")
 
 
 def _check_group(group: Any, shape: tuple[int, int], form: str) -> None:

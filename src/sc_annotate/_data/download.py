@@ -1,4 +1,4 @@
-"""Files from the web, kept on this machine and held to their checksum: every download of the package."""
+"""Files from the web, cached and verified by checksum: every download of the package."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CACHE_VARIABLE = "SC_ANNOTATE_CACHE"
 MOST_BYTES = 500 * 10**6
 MOST_BYTES_OF_A_MODEL = 250 * 10**6
 MOST_BYTES_OF_A_LIST = 4 * 10**6
-ELSEWHERE = "Check the address and the connection; or download it on another machine and pass its path."
+OFFLINE_FIX = "Check the address and the connection; or download it on another machine and pass its path."
 
 
 def check_sha256(sha256: object) -> str | None:
@@ -84,12 +84,12 @@ def kept(url: str) -> Kept:
 
 @dataclass(frozen=True)
 class Kind:
-    """What is downloaded: how large it may be and how long it may take, and what to do without a connection."""
+    """What is downloaded: its largest size, its longest duration, and what to do without a connection."""
 
     max_bytes: int = MOST_BYTES
     seconds: float = 3600
     is_list: bool = False
-    elsewhere: str = ELSEWHERE
+    offline_fix: str = OFFLINE_FIX
 
     def limits(self) -> Limits:
         """The limits of a download that begins now."""
@@ -115,9 +115,9 @@ def fetch(
 ) -> Path:
     """The file of an address, from the folder of downloads where it is kept.
 
-    What is kept is taken again, whatever the address holds by now: it changes only with `refresh`, or where another
-    `sha256` is required. `check` raises where the content is not what was wanted; such a file is not kept. Of a file that
-    `may_change`, nothing is said where it did.
+    A cached file is used whatever the address holds by now: it is replaced only with `refresh`, or where another `sha256` is
+    required. `check` raises where the content is wrong; such a file is not cached. Of a file that `may_change`, no warning says
+    that it did.
     """
     check_url(url, checked=sha256 is not None)
     place = kept(url)
@@ -140,7 +140,7 @@ def fetch(
 def downloaded(
     url: str, *, sha256: str | None, check: Callable[[Path], Any], kind: Kind, before: str | None = None
 ) -> Iterator[tuple[Path, str]]:
-    """A file as its address has it now, and its checksum; gone afterwards unless it is moved away.
+    """A file as its address has it now, and its checksum; deleted at the end of the block unless it was moved.
 
     `before` is the checksum of the copy that is kept, for messages.
     """
@@ -153,7 +153,7 @@ def downloaded(
         yield part.data, _receive(url, part, limits, sha256, check)
     except Failed as error:
         have = "and no copy of it is kept here" if before is None else f"and the copy kept here has sha256 {before}"
-        raise DownloadError(f"{url!r} cannot be downloaded ({error}), {have}. {kind.elsewhere}") from error
+        raise DownloadError(f"{url!r} cannot be downloaded ({error}), {have}. {kind.offline_fix}") from error
     except OSError as error:
         raise InputError(
             f"downloads cannot be kept in {str(folder)!r} ({error}). Name another folder in the environment variable "
@@ -167,7 +167,7 @@ def downloaded(
 def _receive(
     url: str, part: Partial, limits: Limits, sha256: str | None, check: Callable[[Path], Any], *, again: bool = False
 ) -> str:
-    """The checksum of the whole file, which is the requested one and what was wanted."""
+    """The checksum of the whole file, after both the checksum and the content were checked."""
     logger.info(f"downloading {url!r}")
     try:
         part.receive(url, limits, checked=sha256 is not None)
@@ -185,7 +185,7 @@ def _receive(
         if sha256 is not None and found != sha256:
             raise DownloadError(
                 f"{url!r} holds another file than the requested one: its sha256 is {found}, not {sha256}. It was not kept. Ask "
-                "whoever shares it which one is right."
+                "its provider which one is right."
             )
         try:
             check(part.data)
@@ -195,7 +195,7 @@ def _receive(
     except InputError:
         if not part.resumed or again:
             raise
-        # Pieces of two versions, from a server that does not say so.
+        # Parts of two versions, from a server that does not report a change.
         part.restart()
         return _receive(url, part, limits, sha256, check, again=True)
     return found

@@ -1,4 +1,4 @@
-"""Tell genes from antibodies, peaks, guides and hashtags that were measured beside them and stand in the same matrix."""
+"""Distinguish genes from antibodies, peaks, guides and hashtags in the same matrix."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _GENES = frozenset(("gene expression", "gene", "genes", "gex", "rna", "mrna"))
-# Only words that are known to be no gene count: CELLxGENE keeps biotypes of genes ("lncRNA") in a column of the same name.
+# Only words that are known to name other features: CELLxGENE has biotypes of genes ("lncRNA") in a column of the same name.
 _OTHERS = frozenset(
     (
         "antibody capture",
@@ -58,7 +58,7 @@ _OTHERS = frozenset(
 class Features:
     """Which columns of a matrix are genes, where a column of ``var`` says that others are not.
 
-    `columns` is a slice where genes stand together, which makes cutting them out cheap; `left_out` has the number of
+    `columns` is a slice where genes are adjacent, which makes selecting them cheap; `left_out` has the number of
     features of each other type.
     """
 
@@ -72,7 +72,7 @@ class Features:
     def __str__(self) -> str:
         others = ", ".join(f"{name} ({n:,})" for name, n in self.left_out.items())
         return (
-            f"{self.what}.var[{self.column!r}] tells features apart: {self.n_used:,} of gene expression are used, and left out "
+            f"{self.what}.var[{self.column!r}] distinguishes features: {self.n_used:,} of gene expression are used, and left out "
             f"are {others}"
         )
 
@@ -92,10 +92,10 @@ class Features:
 def features(var: pd.DataFrame, columns: Sequence[str], *, what: str) -> Features | None:
     """The genes among the features of `var`; None where no column says that there are others.
 
-    `columns` are those that may say so, the first of which that does is taken.
+    `columns` are those that may say so; the first that does is used.
 
     Where some features are called gene expression, these are used, with those of no type. Else those are left out whose
-    type is known to be none of genes.
+    type is known to be of other features.
 
     Raises
     ------
@@ -121,7 +121,7 @@ def _of_column(values: pd.Series, column: str, what: str) -> Features | None:
         genes = np.array([word not in _OTHERS for word in words], dtype=bool)
     if genes.all():
         return None
-    # A missing type, which joining objects leaves, says nothing against a feature.
+    # Concatenation leaves missing types; such features are used.
     kept = np.append(genes, True)[codes]
     counts = np.bincount(codes[codes >= 0], minlength=len(names))
     left_out = {str(names[i]): int(counts[i]) for i in np.flatnonzero(~genes)}

@@ -138,7 +138,7 @@ def _lost_to_dates(best: _Pair, what: tuple[str, str]) -> list[str]:
             out.append(
                 f"{len(wrong):,} names of {one} were turned into dates by a spreadsheet ({', '.join(wrong[:3])}); "
                 f"{len(lost):,} genes of {other} ({', '.join(lost[:3])}) are not found and may be among them. Read the genes of "
-                f"{one} again from the file that came before the spreadsheet: map_genes cannot tell which gene a date was"
+                f"{one} again from the original file: map_genes cannot determine which gene a date was"
             )
     return out
 

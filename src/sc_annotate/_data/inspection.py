@@ -158,6 +158,6 @@ def _advice(genes: GeneReport, names: NDArray[np.str_], *, mixed: bool) -> list[
     if wrong := dates(names):
         out.append(
             f"names that a spreadsheet turned into dates, {len(wrong):,} ({listed(wrong)}): read the genes again from the "
-            "file that came before; no table says which gene a date was"
+            "original file; a date does not tell which gene it was"
         )
     return out

@@ -150,7 +150,7 @@ def find(
 
 
 def _held(adata: AnnData, take: Callable[[AnnData], Any], what: str) -> Any:
-    """What an object holds; of a view the parent's is checked first, since compiled code of scipy cuts the view out of it."""
+    """A matrix of an object; of a view the parent's is checked first, since compiled code of scipy subsets it."""
     try:
         if adata.is_view:
             check_layout(take(adata._adata_ref), f"what {what} is a view of")
@@ -167,7 +167,7 @@ def _held(adata: AnnData, take: Callable[[AnnData], Any], what: str) -> Any:
 
 
 def _of_genes(adata: AnnData, X: Any, where: str, var: pd.DataFrame, what: str) -> Source:
-    """A matrix of genes; other features that stand beside them are left out."""
+    """A matrix of genes; other features are left out."""
     columns = [name for name in FEATURE_COLUMNS if name in var.columns]
     if not columns:
         return Source(X, where, _strings(var.index), var, cells=adata.obs_names)

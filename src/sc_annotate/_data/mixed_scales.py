@@ -1,4 +1,4 @@
-"""Cells on two scales in one matrix: logged ones beside others that are not, as joining two studies leaves them."""
+"""Cells on two scales in one matrix: some logged, others not, as when two studies are concatenated."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 UNKNOWN, PLAIN, LOGGED = 0, 1, 2
 LEAST_SHARE = 0.02
-"""Below this share of the sampled cells a few odd ones are no second scale."""
+"""Below this share of the sampled cells, outliers are not taken for a second scale."""
 LEAST_CELLS = 3
 FEWEST_VALUES = 5
-"""Cells with fewer values say nothing of their scale."""
+"""Cells with fewer values are too sparse to infer their scale."""
 
 
 def scales_of_cells(signs: Signs) -> NDArray[np.int8]:
-    """Whether each cell is logged or not, by signs that one cell shows alone; 0 where it shows none.
+    """Whether each cell is logged or not, by its own values alone; 0 where they do not show it.
 
     Whole numbers, values too large for a logarithm and values that are multiples of one step are not logged. Those that
     become multiples of one step, or add up to the total of others, when a logarithm is undone, are.
@@ -76,7 +76,7 @@ def in_words(signs: Signs) -> str | None:
 
 
 def separating_column(adata: AnnData, chosen: NDArray[np.intp], signs: Signs) -> str:
-    """Which column of ``obs`` tells logged cells from the others, in words; empty where none does.
+    """Which column of ``obs`` separates logged cells from the others, in words; empty where none does.
 
     `signs` are those of the chosen cells.
     """

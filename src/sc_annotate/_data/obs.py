@@ -38,7 +38,7 @@ NO_TYPES = frozenset(
         *("empty", "empty droplet", "excluded", "filtered", "removed"),
     )
 )
-"""What people write for want of a type, or of cells that are none; see `is_no_type`."""
+"""Labels in use for missing types, doublets and debris; see `is_no_type`."""
 
 FEW_CELLS = 10
 """Types with fewer labelled cells than this are reported: little can be learned or checked from them."""
@@ -84,7 +84,7 @@ def usable(
     types, counts = np.unique(labels[present], return_counts=True)
     notes = []
     kept = present.copy()
-    # Who asks for more cells a type has seen that there are small ones.
+    # Whoever sets min_cells knows that there are small types.
     if min_cells <= 2 and len(types) > max(NAMES, 0.5 * counts.sum()):
         raise LabelError(_names(types, counts, key, what))
     single = types[counts == 1].tolist()

@@ -1,4 +1,4 @@
-"""Names under which two objects share more genes: in other columns of ``var``, and without what was put around them."""
+"""Names under which two objects share more genes: in other columns of ``var``, or without prefixes and suffixes."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     Lists = dict[str, NDArray[np.str_]]
 
 APART = 1.1
-"""A pair of lists is meant if it shares this much more than any other that says something else."""
+"""A pair of lists is used if it shares this many times more genes than any other that maps genes differently."""
 WORTH = 1.01
-"""Names without affixes are taken if they share this much more than the usual ones."""
+"""Names without affixes are used if they share this many times more genes than the usual ones."""
 WITHOUT = " without "
 MARKERS = "markers"
 
@@ -36,7 +36,7 @@ class Candidate:
     pairs: dict[int, int]
 
     def same_genes(self, other: Candidate) -> bool:
-        """Whether both say the same of nearly every gene, so that it makes no difference which is taken."""
+        """Whether both map nearly every gene alike, so that it does not matter which is used."""
         both = self.pairs.items() & other.pairs.items()
         return len(both) >= 0.99 * max(len(self.pairs), len(other.pairs))
 
@@ -68,8 +68,8 @@ def other_names(
 ) -> Other:
     """The pair of lists by which the most genes are shared, where it is clear which.
 
-    Columns are looked at only where fewer than `least` genes are shared; names without their affixes wherever more could
-    be. `notes` say what was taken, `hints` what is not clear.
+    Columns are read only where fewer than `least` genes are shared; names without their affixes wherever more could
+    be. `notes` say what was used, `hints` what is not clear.
     """
     few = n_shared < least
     usual = query, reference
@@ -128,7 +128,7 @@ def other_names(
 
 
 def text_columns(table: pd.DataFrame | None) -> Iterator[tuple[str, NDArray[np.str_]]]:
-    """Columns of ``var`` that hold text, of whatever type; several columns of one name are none, as no one could name them."""
+    """Columns of ``var`` that hold text, of whatever type, and have a unique name."""
     if table is None:
         return
     for place, name in enumerate(table.columns):
@@ -153,7 +153,7 @@ def _are_genes(names: NDArray[np.str_]) -> bool:
 
 
 def _species(side: Lists) -> str:
-    """What the lists of one side say of its species."""
+    """The species of one side, by its lists."""
     found = (species_of(names) for names in side.values())
     return next((species for species in found if species not in ("unknown", BOTH)), "unknown")
 

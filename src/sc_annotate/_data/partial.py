@@ -1,4 +1,4 @@
-"""What has come of a file so far, kept so that a broken transfer can go on, and never for long."""
+"""Partial downloads, kept for a few days so that an interrupted transfer can be resumed."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ DAYS_KEPT = 3
 
 
 class Partial:
-    """A folder that this process alone writes in: the bytes so far, and what says that they are of the same file still.
+    """A folder of this process: the bytes received so far, and the validator of the version that they belong to.
 
-    It begins as the rest of an earlier transfer of `name`, if there is one. Renaming a folder is one step, so that of several
-    processes one gets it.
+    It takes over the folder of an earlier, interrupted transfer of `name`, if there is one. Renaming a folder is atomic, so
+    only one process gets it.
     """
 
     def __init__(self, cache: Path, name: str) -> None:
@@ -51,7 +51,7 @@ class Partial:
 
     @property
     def validator(self) -> str | None:
-        """The tag of the version that the bytes are of, for If-Range; None where they cannot be gone on with."""
+        """The tag of the version that the bytes belong to, for If-Range; None where the transfer cannot be resumed."""
         try:
             found = json.loads(self._note.read_text(encoding="utf-8"))["validator"]
         except (OSError, ValueError, KeyError, TypeError):
@@ -59,23 +59,23 @@ class Partial:
         return found if isinstance(found, str) and re.fullmatch(r"[\x20-\x7e]{1,300}", found) else None
 
     def restart(self, validator: str | None = None) -> None:
-        """Forget the bytes; those that come are of the version of this tag."""
+        """Drop the bytes; the next ones are of the version with this tag."""
         self.data.unlink(missing_ok=True)
         self._note.write_text(json.dumps({"validator": validator}), encoding="utf-8")
         self.resumed = False
 
     def keep(self) -> None:
-        """Leave the bytes for a later call, if it can go on with them."""
+        """Keep the bytes for a later call, if it can resume the transfer."""
         if self.size and self.validator is not None:
-            with contextlib.suppress(OSError):  # another process left its own
+            with contextlib.suppress(OSError):  # another process kept its own
                 self._folder.rename(self._kept)
 
     def discard(self) -> None:
-        """Remove all that is not kept or moved away."""
+        """Delete the folder, unless it was kept."""
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def receive(self, url: str, limits: Limits, *, checked: bool) -> None:
-        """Have all bytes of an address; a transfer that breaks is gone on with where the server can do that."""
+        """Download all bytes of an address; an interrupted transfer is resumed where the server supports it."""
         for attempt in range(1, ATTEMPTS + 1):
             before = self.size
             try:
@@ -83,7 +83,7 @@ class Partial:
             except Failed as failed:
                 if not failed.broken or attempt == ATTEMPTS or self.size <= before:
                     raise
-                logger.info(f"the download of {url!r} broke and is gone on with: {failed}")
+                logger.info(f"the download of {url!r} was interrupted and is resumed: {failed}")
 
     def _receive(self, url: str, limits: Limits, *, checked: bool) -> None:
         have, validator = self.size, self.validator
@@ -93,10 +93,10 @@ class Partial:
             headers |= {"Range": f"bytes={have}-", "If-Range": str(validator)}
         with Transfer(url, headers, limits, checked=checked) as transfer:
             if resumes and transfer.status == HTTPStatus.PARTIAL_CONTENT and not transfer.encoding:
-                goes_on = _goes_on(transfer.headers, have, str(validator))
+                continues = _continues(transfer.headers, have, str(validator))
             else:
-                goes_on = False
-            if goes_on:
+                continues = False
+            if continues:
                 self.resumed = True
             elif transfer.status == HTTPStatus.OK:
                 have = 0
@@ -105,10 +105,10 @@ class Partial:
                 self.restart()
             else:
                 raise Failed(f"HTTPError: {transfer.status} {_phrase(transfer.status)}")
-            if goes_on or transfer.status == HTTPStatus.OK:
+            if continues or transfer.status == HTTPStatus.OK:
                 total = None if transfer.encoding else transfer.length
                 blocks = track(transfer.blocks(have), what="downloading", total=total, size=len)
-                with self.data.open("ab" if goes_on else "wb") as out:
+                with self.data.open("ab" if continues else "wb") as out:
                     for block in blocks:
                         out.write(block)
                 return
@@ -116,15 +116,15 @@ class Partial:
 
 
 def _validator(headers: Mapping[str, str], *, checked: bool) -> str | None:
-    """What names the version of a file: a strong tag; its date too, where a checksum decides in the end."""
+    """Identifies the version of a file: a strong tag; or its date, where a checksum is compared at the end."""
     tag = headers.get("etag", "").strip()
     if tag and not tag.startswith("W/"):
         return tag
     return headers.get("last-modified") if checked else None
 
 
-def _goes_on(headers: Mapping[str, str], have: int, validator: str) -> bool:
-    """Whether the bytes to come are the next ones, of the same version."""
+def _continues(headers: Mapping[str, str], have: int, validator: str) -> bool:
+    """Whether the response continues the same version at the next byte."""
     tag = headers.get("etag", "").strip()
     same = not tag or tag == validator or not validator.startswith('"')
     return same and re.match(rf"bytes {have}-\d+/", headers.get("content-range", "")) is not None
@@ -138,7 +138,7 @@ def _phrase(status: int) -> str:
 
 
 def _clean(cache: Path) -> None:
-    """Remove what transfers left that nobody went on with, or that were killed."""
+    """Remove what interrupted or killed transfers left behind."""
     found = []
     for folder in [*cache.glob(".*.part"), *cache.glob(".download-*")]:
         with contextlib.suppress(OSError):  # another process removed it

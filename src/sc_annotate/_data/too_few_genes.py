@@ -64,7 +64,7 @@ def too_few(
         return text + (
             f"One side uses {q_report.id_type.replace('_', ' ')} names, the other {r_report.id_type.replace('_', ' ')}: "
             f"name the var column that holds the other kind with gene_symbols=, or rename them with `{mapped}, table)`, where "
-            "table leads from ids to symbols."
+            "table maps ids to symbols."
         )
     if q_report.species != r_report.species and "unknown" not in (q_report.species, r_report.species):
         return text + (
@@ -74,9 +74,7 @@ def too_few(
         )
     joined, old = n_joined(q), old_symbols(q)
     if joined >= 0.1 * len(q):
-        return (
-            text + f"{joined:,} names of {what[0]} join a symbol with an Ensembl id: take them apart with `{mapped})`."
-        )
+        return text + f"{joined:,} names of {what[0]} join a symbol with an Ensembl id: split them with `{mapped})`."
     outdated = (
         f"Some symbols of {what[0]} are of an older release ({', '.join(old[:3])})" if old else "Where symbols are old"
     )

@@ -1,7 +1,7 @@
-"""One transfer over http, which no server can make longer, larger or slower than the limits.
+"""One transfer over http, with limits of time, size and pace that hold for any server.
 
-requests makes the connections; what it has no limit for is here. A thread of its own reads, as a blocked read can be waited for
-but not ended; the caller takes the blocks from a queue, and gives up when none comes in time.
+requests makes the connections, but lacks these limits. A separate thread reads, as a blocked read cannot be ended; the
+caller takes the blocks from a queue, with a timeout.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
     import requests
 
 BLOCK = 2**14
-"""Bytes that have to come within `PACE` seconds, but for the last ones."""
+"""Bytes that must arrive within `PACE` seconds, except the last ones."""
 PACE = 15.0
 ANSWER = 20.0
-"""Seconds until a server begins to answer."""
+"""Seconds until a server begins to respond."""
 REDIRECTS = 5
 
 
 class Failed(Exception):
-    """Why an address gave nothing; `broken` where the rest may come with another attempt."""
+    """Why a download failed; `broken` where another attempt may succeed."""
 
     def __init__(self, reason: str, *, broken: bool = False, too_large: bool = False) -> None:
         super().__init__(reason)
@@ -42,7 +42,7 @@ class Failed(Exception):
 
 @dataclass(frozen=True)
 class Limits:
-    """Bytes of the file, decoded; and the time of :func:`time.monotonic` at which the whole download has to be done."""
+    """Bytes of the file, decoded; and the time of :func:`time.monotonic` by which the download must be complete."""
 
     bytes: int
     deadline: float
@@ -55,16 +55,16 @@ class Limits:
 
 
 class Transfer:
-    """An answer of a server: its status and headers, then its bytes.
+    """The response of a server: its status and headers, then its bytes.
 
-    Used in a ``with`` block, at whose end the reading thread is told to stop.
+    Used in a ``with`` block, at whose end the reading thread stops.
     """
 
     def __init__(self, url: str, headers: Mapping[str, str], limits: Limits, *, checked: bool) -> None:
         self._limits = limits
         self._blocks: queue.Queue[Any] = queue.Queue(maxsize=8)
         self._ended = threading.Event()
-        # Here, as the time that its import takes is not the server's.
+        # Imported here, so that the import does not count as the server's time.
         import_module("requests")
         work = threading.Thread(target=self._work, args=(url, dict(headers), checked), daemon=True)
         work.start()
@@ -82,20 +82,20 @@ class Transfer:
 
     @property
     def length(self) -> int | None:
-        """Bytes to come, as the server has it."""
+        """The number of bytes that the server states."""
         text = self.headers.get("content-length", "")
         return int(text) if text.isdecimal() and text.isascii() else None
 
     @property
     def encoding(self) -> str:
-        """How the bytes are packed for the way, "" where they are not."""
+        """The content encoding of the response, "" where it has none."""
         return str(self.headers.get("content-encoding", "")).strip().lower().replace("identity", "")
 
     def blocks(self, have: int) -> Iterator[bytes]:
-        """The bytes, unpacked; never more than the limit, `have` included that are there already."""
+        """The decoded bytes; never more than the limit, which includes the `have` bytes received before."""
         encoding = self.encoding
         if encoding not in ("", "gzip", "x-gzip", "deflate"):
-            raise Failed(f"it is packed as {encoding[:30]!r}, which is not read")
+            raise Failed(f"its encoding {encoding[:30]!r} is not supported")
         if self.length is not None:
             self._limits.check(have + self.length)
         blocks: Iterator[bytes] = self._raw()
@@ -117,7 +117,7 @@ class Transfer:
     def _next(self, seconds: float, slow: str) -> Any:
         left = self._limits.deadline - monotonic()
         try:
-            # Blocks that are there already do not extend the time.
+            # Blocks in the queue do not extend the deadline.
             found = self._blocks.get(timeout=min(seconds, left)) if left > 0 else self._late()
         except queue.Empty:
             if left > seconds:
@@ -131,7 +131,7 @@ class Transfer:
     def _late() -> Any:
         raise Failed("it took longer than settings.max_download_seconds")
 
-    # ---- in the thread
+    # ---- in the reading thread
 
     def _work(self, url: str, headers: dict[str, str], checked: bool) -> None:
         import requests
@@ -146,14 +146,14 @@ class Transfer:
                 self._put(b"")
         except (Failed, InputError) as error:
             self._put(error)
-        # Some of what urllib3 says of an address comes through as it is.
+        # requests does not wrap every error of urllib3.
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
             self._put(Failed(f"{type(error).__name__}: {_plainly(error)[:200]}", broken=True))
-        except BaseException as error:  # noqa: BLE001  (raised again where the blocks are taken)
+        except BaseException as error:  # noqa: BLE001  (raised again in the thread of the caller)
             self._put(error)
 
     def _put(self, found: Any) -> bool:
-        """Whether it is still wanted."""
+        """Whether the caller still waits for it."""
         while not self._ended.is_set():
             try:
                 self._blocks.put(found, timeout=0.2)
@@ -164,26 +164,26 @@ class Transfer:
 
 
 def _answer(session: requests.Session, url: str, headers: dict[str, str], *, checked: bool) -> requests.Response:
-    """The answer at the end of a few redirects; the text that comes with these is not read."""
+    """The response after at most a few redirects, whose bodies are not read."""
     import requests
 
     for _ in range(REDIRECTS + 1):
         request = session.prepare_request(requests.Request("GET", url, headers=headers))
         around = session.merge_environment_settings(url, {}, True, None, None)
-        # Not by `session.get`, which reads the text of a redirect, of any length.
+        # Not by `session.get`, which reads the body of a redirect, of any length.
         response = session.get_adapter(str(request.url)).send(request, timeout=(10, ANSWER), **around)
         target = session.get_redirect_target(response)
         if target is None:
             return response
         response.close()
         before, url = url, urljoin(response.url, target)
-        # An https address may lead on to another one, which is refused before it is opened.
+        # A redirect from https to http is refused before it is opened.
         check_url(url, checked=checked, after=before)
     raise Failed(f"more than {REDIRECTS} redirects")
 
 
 def _unpacked(blocks: Iterator[bytes], bits: int) -> Iterator[bytes]:
-    """What gzip or deflate packed, a little at a time: a block can hold a thousand times its size."""
+    """Decompress gzip or deflate in small blocks: one block can hold a thousand times its size."""
     unpacker = zlib.decompressobj(bits)
     try:
         for packed in blocks:
@@ -192,20 +192,20 @@ def _unpacked(blocks: Iterator[bytes], bits: int) -> Iterator[bytes]:
                 yield unpacker.decompress(block, 2**16)
                 block = unpacker.unconsumed_tail
             if unpacker.unused_data:
-                raise Failed("there is more behind the end of what is packed")
+                raise Failed("there are bytes after the end of the compressed data")
             if unpacker.eof:
                 break
-        # Small rests may still be inside.
+        # The decompressor may hold a small rest.
         while rest := unpacker.decompress(unpacker.unconsumed_tail, 2**16):
             yield rest
     except zlib.error as error:
-        raise Failed(f"what it sends is not packed as it says ({error})") from error
+        raise Failed(f"its content does not match its encoding ({error})") from error
     if not unpacker.eof:
-        raise Failed("the connection ended before what is packed did", broken=True)
+        raise Failed("the connection ended before the compressed data did", broken=True)
 
 
 def _plainly(error: BaseException) -> str:
-    """What happened, without the pools and retries that requests wraps around it."""
+    """The reason, without the pools and retries that requests wraps around it."""
     reason = getattr(error.args[0], "reason", None) if error.args else None
     text = str(error if reason is None else reason)
     return text.partition("): ")[2] or text if reason is not None else text

@@ -95,7 +95,7 @@ def signs_of(sample: sparse.csr_matrix) -> Signs:
 
 
 def _may_be_mixed(signs: Signs) -> bool:
-    """Whether single cells show signs of different scales: a quick look, which is right where it finds none."""
+    """A fast check whether single cells show different scales, without false negatives."""
     if (signs.largest > MAX_LOG).any() and (signs.largest <= MAX_NATURAL).any():
         return True
     if (signs.whole & (signs.largest > 1)).any():

@@ -1,4 +1,4 @@
-"""The matrix that an annotation was made of, opened again: what its parameters record, and values of some genes."""
+"""The matrix that was annotated, reopened by the recorded parameters: values of some genes."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def _temporary(output: Path) -> Iterator[Path]:
     import anndata as ad
 
     try:
-        # Of a name that is not longer than the file's own.
+        # Its name must not be longer than that of the file.
         handle, name = tempfile.mkstemp(dir=output.parent, prefix=".", suffix=".h5ad")
     except OSError as error:
         raise InputError(not_written(output, error)) from error

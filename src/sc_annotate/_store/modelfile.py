@@ -59,7 +59,7 @@ def save(
         )
     temporary: Path | None = None
     try:
-        # Of a name that is not longer than the file's own.
+        # Its name must not be longer than that of the file.
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=".", suffix=SUFFIX)
         os.close(handle)
         temporary = Path(name)
@@ -155,7 +155,7 @@ def _refuse_other_formats(file: Path) -> None:
         )
     length = int.from_bytes(start[:8], "little")
     if start[8:] == b"{" and (length > LONGEST + MOST_TENSORS or length > size - 8):
-        # Before memory is taken for it.
+        # Checked before memory is allocated.
         raise ModelFileError(
             f"{str(file)!r} claims a header of {length:,} bytes, which no model has. Get or save it again."
         )

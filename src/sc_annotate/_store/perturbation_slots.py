@@ -62,7 +62,7 @@ def write(
 ) -> None:
     """Store predictions, conditions (or contexts) x genes by part; earlier ones under the same key go.
 
-    `genes` says which features of `adata` the predictions are of, where others stand beside them; those get NaN.
+    `genes` says which features of `adata` the predictions are of, where there are others, which get NaN.
     """
     check_writable(adata, key)
     if genes is not None:

@@ -36,7 +36,7 @@ REASONS: Final = ("empty", "doublet", "ambient")
 
 
 _LOCKS: dict[int, Any] = {}
-"""Of each process: one that is forked while a thread writes would wait forever for its parent's."""
+"""One for each process: after a fork during a write, the parent's lock would never be released."""
 
 
 def lock() -> Any:

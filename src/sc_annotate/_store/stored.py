@@ -116,7 +116,7 @@ def read_baseline(adata: AnnData, key: str) -> dict[str, Any]:
         if names := method_names(adata, key):
             raise StorageError(
                 f"adata.uns[{key!r}] is a consensus without held-out scores: the methods were fitted with cv=0, or their "
-                "results were combined afterwards (sca.tl.consensus), when their held-out predictions are gone. Annotate with "
+                "results were combined afterwards (sca.tl.consensus), when their held-out predictions are no longer available. Annotate with "
                 f"method=[...] and cv=1 or more, or look at one of its methods, such as key={names[0]!r}."
             )
         raise StorageError(

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Query:
-    """An AnnData whose cells are to be labelled, its matrix found and looked at.
+    """An AnnData whose cells are to be labelled, its matrix found and checked.
 
     `cells` says which of them are labelled already, where an object is its own reference; `problems` is what looked wrong
     beside the reference, and `matched_by` by which names of both the genes were found, where all of a reference were looked at.
@@ -43,7 +43,7 @@ class Query:
 
     @property
     def labelled(self) -> NDArray[np.bool_] | None:
-        """Cells that are labelled already; None where none was looked for."""
+        """Cells that are already labelled; None where that was not checked."""
         return None if self.cells is None else self.cells.labelled
 
     @property

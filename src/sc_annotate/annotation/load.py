@@ -43,7 +43,7 @@ def load(
             )
         wanted, where = shared.sha256, shared.where
         if is_url(where):
-            # A list from another machine may not lead to this one.
+            # A list from another machine must not redirect to this one.
             check_url(where, checked=True, after=str(registry) if is_url(registry) else None)
     if is_url(where):
         return read_model(fetch(str(where), sha256=wanted, refresh=refresh, check=read_model, kind=MODEL))

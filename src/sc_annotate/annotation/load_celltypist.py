@@ -21,19 +21,19 @@ if TYPE_CHECKING:
 
 
 def load_celltypist(source: str, *, sha256: str | None, refresh: bool) -> AnnotationModel:
-    """The model of a name, ``celltypist:NAME``; from what is kept where that is what is asked for."""
+    """The model of a name, ``celltypist:NAME``; the cached one, unless `refresh` or another `sha256` is requested."""
     name = hub.file_name(source.removeprefix(hub.PREFIX))
     before = hub.kept_model(name, sha256)
     if before is not None and not refresh:
         try:
             return read_model(before.path)
         except ModelFileError as error:
-            logger.info(f"the model that is kept is converted anew: {error}")
+            logger.info(f"the cached model is converted again: {error}")
     try:
         listed = hub.find(name, refresh=refresh)
         return _download(listed, sha256, None if before is None else before.sha256)
     except DownloadError as error:
-        raise DownloadError(f"the model {hub.PREFIX + name!r} cannot be had: {error}") from error
+        raise DownloadError(f"the model {hub.PREFIX + name!r} is not available: {error}") from error
 
 
 def _download(listed: hub.Listed, sha256: str | None, before: str | None) -> AnnotationModel:
@@ -42,7 +42,7 @@ def _download(listed: hub.Listed, sha256: str | None, before: str | None) -> Ann
     def check(path: Path) -> None:
         parts[:] = [from_file(path)]
 
-    # A list from another machine may not lead to this one.
+    # A list from another machine must not redirect to this one.
     check_url(listed.url, checked=sha256 is not None, after=hub.index_address())
     # The pickle itself is not kept.
     with downloaded(listed.url, sha256=sha256, check=check, kind=hub.HUB_MODEL, before=before) as (_, found):

@@ -1,4 +1,4 @@
-"""What a model file states about a model: the schema that it is read by, and that what is written is held against."""
+"""What a model file states about a model: the schema that it is read by, and validated against before it is written."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class SetsReport(TypedDict):
 
 
 class TrustReport(TypedDict):
-    """What was learned on held-out cells, as it is copied into each result."""
+    """What was learned on held-out cells; copied into each result."""
 
     method: Calibration
     scheme: Scheme
@@ -129,7 +129,7 @@ def read(meta: Any, arrays: Mapping[str, NDArray[Any]]) -> ModelInFile:
     check_arrays(means, {"means": Stored("f4", ("genes",), low=-1e9, high=1e9)}, genes=n_genes)
     stated = ["means", "annotator", *(part for part in _PARTS if part in (found["trust"] or {}))]
     unknown = [name for name in arrays if name.partition(".")[0] not in stated]
-    _require(not unknown, f"nothing is said of the arrays {', '.join(map(repr, unknown[:5]))}")
+    _require(not unknown, f"unknown arrays: {', '.join(map(repr, unknown[:5]))}")
     return found
 
 

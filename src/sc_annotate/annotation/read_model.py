@@ -53,7 +53,7 @@ def _rebuild(arrays: dict[str, NDArray[Any]], stated: ModelInFile, cls: Any, inp
     # What is far out of range shows in the results.
     with np.errstate(all="ignore"):
         annotator = cls.from_arrays(parts, stated["state"], classes)
-        # Whatever the arrays claim to be, they must give probabilities for cells of these genes.
+        # The arrays must give probabilities for cells of these genes.
         cells = _cells(means, stated["input"])
         proba = np.asarray(annotator.predict_proba(cells))
         _require(proba.shape == (len(cells), len(classes)), "the arrays do not fit the genes and classes")

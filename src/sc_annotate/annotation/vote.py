@@ -72,7 +72,7 @@ def check_vote(adata: AnnData, vote: Any, key: str) -> None:
 
 
 def add_votes(results: dict[str, Annotation], adata: AnnData, vote: str, matrix: MatrixRequest, rng: int) -> None:
-    """Add to results that are not stored yet what their groups vote for, and the groups where they were made here."""
+    """Add the votes of the groups to results that are not stored yet, and the groups if they were made here."""
     more: dict[str, Any] = {}
     if vote == LEIDEN:
         from sc_annotate.annotation.over_clusters import over_clusters
@@ -96,8 +96,8 @@ def _groups(adata: AnnData, groupby: str, argument: str, key: str, own: set[str]
     """The group of each cell; `own` are columns that are results themselves."""
     if isinstance(groupby, str) and groupby in own and groupby in adata.obs:
         raise InputError(
-            f"adata.obs[{groupby!r}] ({argument}) is part of the result {key!r} itself, so a vote in its groups would tell "
-            "nothing. Name a column of clusters, such as 'leiden'."
+            f"adata.obs[{groupby!r}] ({argument}) is part of the result {key!r} itself, so a vote in its groups would "
+            "change nothing. Name a column of clusters, such as 'leiden'."
         )
     groups = check_column(adata, groupby, argument=argument)
     if groups.isna().any():

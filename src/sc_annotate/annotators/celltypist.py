@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from sc_annotate.annotators._base import Arrays, Matrix
 
-# The ranges leave room for products of them in float32.
+# Within these ranges products do not overflow in float32.
 _ARRAYS = {
     "weights": Stored("f8", ("types", "genes"), low=-1e9, high=1e9),
     "offset": Stored("f8", ("types",)),
@@ -119,9 +119,9 @@ class CellTypist(LinearAnnotator):
     def given(
         self, classes: NDArray[np.str_], weights: Any, offset: Any, mean: Any, scale: Any, *, joint: bool = False
     ) -> Self:
-        """Become a model that was fitted before: one row of weights a type, or one alone for two types."""
+        """Take over the weights of a fitted model: one row for each type, or a single one for two types."""
         if joint:
-            # One object differs from its class here, as its file came so.
+            # Set on the object: it differs between files, not between classes.
             vars(self).update(joint=True, link="softmax")
         weights, offset = two_columns(
             np.asarray(weights, dtype=np.float64), np.asarray(offset, dtype=np.float64), link="sigmoid"

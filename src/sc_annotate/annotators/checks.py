@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 MANY_TYPES = 500
-"""With more types than this, a fit takes shorter ways that are said in its notes: all else would take hours."""
+"""With more types than this, fits use faster settings, which their notes record: the usual ones would take hours."""
 
 
 class Training(NamedTuple):

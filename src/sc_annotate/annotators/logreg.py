@@ -170,7 +170,7 @@ USUAL = 0.2
 FEW = 5_000
 """Up to this many cells are a small reference; of a larger one, so many are looked at."""
 STEPS = 1000
-"""Of the solver; far fewer are usually taken."""
+"""Of the solver; it usually needs far fewer."""
 GRID = (USUAL / 3125, USUAL / 625, USUAL / 125, USUAL / 25, USUAL / 5, USUAL)
 
 

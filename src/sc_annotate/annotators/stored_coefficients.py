@@ -81,7 +81,7 @@ def stored_coefficients(
     kind: Any = StoredSigmoids if link == "sigmoid" else StoredSoftmax
     model: LinearAnnotator = kind()
     if limits is not None:
-        # One object differs from its class here.
+        # Set on the object: it differs between models, not between classes.
         vars(model).update(most_=np.asarray(limits, dtype=np.float32))
     model.classes_ = np.asarray(classes).astype(str)
     model.coef_ = np.ascontiguousarray(coef, dtype=np.float32)

@@ -73,10 +73,10 @@ PREDICTED_TRUST = (
     Option(
         "--false-positive-rate",
         "trust.false_positive_rate",
-        "share of cells of known types that may be called unfamiliar (default: 0.05; none: not looked for)",
+        "share of cells of known types that may be called unfamiliar (default: 0.05; none: not detected)",
         more=value("SHARE"),
     ),
-    Option("--check-quality", "trust.check_quality", "look for low quality (default: where there are counts)",
+    Option("--check-quality", "trust.check_quality", "detect low quality (default: where there are counts)",
            more=choice("yes", "no")),
     Option("--min-overlap", "trust.min_overlap", "least share of genes in common (default: 0.1)", float,
            more=value("SHARE")),

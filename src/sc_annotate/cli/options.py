@@ -62,7 +62,7 @@ def refuse_others(args: argparse.Namespace, options: Sequence[Option], kept: Seq
 def spoken(text: str, options: Sequence[Option]) -> str:
     """A message of a function with the names of its arguments as options.
 
-    Plain words, such as "method", are names only where a message starts with them, or goes on with "=" or "must".
+    Plain words, such as "method", are names only at the start of a message, or before "=" or "must".
 
     Examples
     --------

@@ -25,7 +25,7 @@ def names() -> list[str]:
 
 
 def draw(adata: AnnData, key: str, folder: Path, outputs: Outputs) -> None:
-    """Draw each picture that the result has the numbers for, and say what the others lack."""
+    """Draw each picture that the result has values for, and say what the others need."""
     import matplotlib
 
     from sc_annotate import pl

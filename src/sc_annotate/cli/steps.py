@@ -1,4 +1,4 @@
-"""What can be done with an annotated object: vote, roll up, look at the evidence, draw, tabulate.
+"""What can be done with an annotated object: vote, roll up, find the evidence, draw, tabulate.
 
 ``annotate`` does these after labelling the cells, the commands of these names with a file that was annotated before.
 """
@@ -39,7 +39,7 @@ EVIDENCE = (
 
 @dataclass(frozen=True)
 class Files:
-    """Where what was made beside the h5ad file goes; None for what was not requested."""
+    """Paths of the other files to write; None for those that were not requested."""
 
     table: Path | None
     evidence: Path | None

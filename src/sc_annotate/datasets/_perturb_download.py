@@ -19,7 +19,7 @@ ADDRESS = "https://exampledata.scverse.org/pertpy"
 _SCREEN = Kind(
     max_bytes=20 * 10**9,
     seconds=12 * 3600,
-    elsewhere="Check the connection; or download it on another machine and read it with `anndata.read_h5ad(path)`.",
+    offline_fix="Check the connection; or download it on another machine and read it with `anndata.read_h5ad(path)`.",
 )
 _ADAMSON = ("pilot", "upr_epistasis", "upr_perturb_seq")
 _REPLOGLE = ("k562_essential", "k562_gwps", "rpe1")

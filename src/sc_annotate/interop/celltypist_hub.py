@@ -1,4 +1,4 @@
-"""Models that CellTypist publishes: their list, and where the converted ones are kept."""
+"""Models that CellTypist publishes: their list, and where converted ones are cached."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ INDEX_VARIABLE = "SC_ANNOTATE_CELLTYPIST_INDEX"
 PREFIX = "celltypist:"
 MOST_MODELS = 10_000
 _NAME = re.compile(r"[\w][\w .+-]{0,150}\.pkl", flags=re.ASCII)
-_ELSEWHERE = (
+_OFFLINE_FIX = (
     "Without a connection: download the model on another machine from https://www.celltypist.org/models, and convert it here with "
     "`sca.tl.convert_celltypist(path, trust_pickle=True)`."
 )
-HUB_LIST, HUB_MODEL = replace(LIST, elsewhere=_ELSEWHERE), replace(MODEL, elsewhere=_ELSEWHERE)
+HUB_LIST, HUB_MODEL = replace(LIST, offline_fix=_OFFLINE_FIX), replace(MODEL, offline_fix=_OFFLINE_FIX)
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def file_name(name: str) -> str:
 
 
 def listed(*, refresh: bool) -> dict[str, Listed]:
-    """The models by name: of the copy of the list that is kept, if there is one and no other is asked for."""
+    """The models by name, from the cached list if there is one, unless `refresh` is requested."""
     address = index_address()
     path = fetch(
         address,
@@ -82,13 +82,13 @@ def listed(*, refresh: bool) -> dict[str, Listed]:
 
 
 def find(name: str, *, refresh: bool) -> Listed:
-    """The model of a name; an unknown one lists the near ones, of the newest list that can be had."""
+    """The model of a name; an unknown one lists the near ones, of the newest list that is available."""
     found = listed(refresh=refresh)
     if name not in found and not refresh:
         try:
             found = listed(refresh=True)
         except DownloadError as error:
-            logger.warning(f"the list of models that is kept is used: {error}")
+            logger.warning(f"the cached list of models is used: {error}")
     if name in found:
         return found[name]
     lower = {known.lower(): known for known in found}
@@ -147,7 +147,7 @@ def converted(sha256: str) -> Path:
 
 
 def _note(name: str) -> Path:
-    """Names the checksum that a name had when it was downloaded, for each list."""
+    """The file that records the checksum of a name, one for each list."""
     hub = hashlib.sha256(index_address().encode()).hexdigest()[:16]
     return cache_folder() / f"celltypist-{hub}-{name}.json"
 
@@ -166,5 +166,5 @@ def kept_model(name: str, sha256: str | None = None) -> KeptModel | None:
 
 
 def note_model(name: str, sha256: str, url: str) -> None:
-    """Remember which pickle a name stood for."""
+    """Record which pickle a name referred to."""
     write_note(_note(name), {"url": url, "sha256": sha256})

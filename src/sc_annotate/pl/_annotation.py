@@ -65,7 +65,7 @@ def annotation(
         (``"annotation_voted"``), and others, such as clusters.
     %(size)s
     legend_loc
-        ``"right margin"``, ``"on data"`` (the names stand on the cells, none on top of another) or None, as in scanpy.
+        ``"right margin"``, ``"on data"`` (the names are drawn on the cells, without overlap) or None, as in scanpy.
     shade
         Make uncertain labels pale: by the ``"confidence"`` of each cell, or by its ``"status"``. By default all are drawn
         in full colour.
@@ -139,11 +139,11 @@ def _headline(adata: AnnData, key: str) -> str:
 
 
 def _legends(panels: list[Panel], legend_loc: str | None) -> None:
-    """Where the names of types stand; refused where no panel has any."""
+    """Where the names of types are drawn; refused where no panel has any."""
     one_of(legend_loc, "legend_loc", ("right margin", "on data", None))
     if legend_loc != "right margin" and all(panel.colors is None for panel in panels):
         raise InputError(
-            f"legend_loc={legend_loc!r} says where the names of types stand, and color names numbers only. Leave it out, or "
+            f"legend_loc={legend_loc!r} says where the names of types are drawn, and color names numbers only. Leave it out, or "
             "draw 'label' too."
         )
     for panel in panels:

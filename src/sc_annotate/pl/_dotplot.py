@@ -143,7 +143,7 @@ def _draw(ax: Axes | None, key: str, table: AnnData, genes: dict[str, list[str]]
     from scanpy.pl import dotplot as scanpy_dotplot
 
     with warnings.catch_warnings():
-        # What scanpy says of pandas and matplotlib is no business of the caller.
+        # Warnings of scanpy about pandas and matplotlib do not concern the caller.
         warnings.simplefilter("ignore")
         plot: Any = scanpy_dotplot(table, genes, groupby="label", ax=ax, show=False, return_fig=True)
         plot.legend(colorbar_title="mean expression\n(log1p, per 10,000)", size_title="cells that\nexpress it (%)")
@@ -153,9 +153,9 @@ def _draw(ax: Axes | None, key: str, table: AnnData, genes: dict[str, list[str]]
     for text in texts:
         text.set_text(found.symbol(text.get_text()))
     main.set_xticks(main.get_xticks(), [text.get_text() for text in texts])
-    # Names of labels stand on the brackets above the genes too.
+    # The brackets above the genes have names of labels too.
     style.plain(text for each in axes.values() for text in each.findobj(Text))
-    # Below the names of the genes: above stand those of the labels, of any length.
+    # Below the names of the genes: those of the labels, of any length, are above.
     words = [f"{key}: expression of the genes with the largest contributions", *found.note]
     style.axis_names(main, "\n".join(style.broken(words)))
     return main if ax is None else ax

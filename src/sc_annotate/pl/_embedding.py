@@ -42,7 +42,7 @@ GAP = 0.3
 """Inches that matplotlib leaves beside a panel anyway."""
 
 BASES = ("umap", "tsne", "pca", "spatial")
-"""Where to draw the cells: the first that there is. Places in a tissue come last, as they are no embedding."""
+"""Where to draw the cells: the first that exists. Spatial coordinates come last, as they are no embedding."""
 
 ABREAST = 2
 """Panels in a row."""
@@ -64,10 +64,10 @@ class Panel:
     high: bool = True
     """Whether high numbers are the ones to trust."""
     sure: NDArray[np.float64] | None = None
-    """How much of its colour each cell keeps, 0 to 1; None for all of it."""
+    """Saturation of each cell, 0 to 1; None for 1."""
     legend_loc: str | None = "right margin"
     close: bool = False
-    """Whether the colour bar stands where legends do: a layout puts it beyond those of the panels above and below."""
+    """Whether the colour bar is placed as legends are: a layout puts it beyond those of the panels above and below."""
 
     @classmethod
     def of_types(cls, column: pd.Series, colors: dict[str, str]) -> Panel:

@@ -23,7 +23,7 @@ LONGEST_BAR = 3.0
 """Inches of a colour bar."""
 
 DPI = 300
-"""Pixels an inch of written pictures, where the settings of matplotlib do not say."""
+"""Resolution of saved pictures (dots per inch) where the settings of matplotlib have none."""
 
 Drawn = TypeVar("Drawn", bound="Axes | dict[str, Axes]")
 
@@ -115,7 +115,7 @@ def finish(drawn: Drawn, *, show: bool | None, save: Any, return_fig: bool) -> D
 
 
 def _write(figure: Figure, path: Path) -> None:
-    """Write all of the figure: legends that leave the page of the caller's figure too."""
+    """Write all of the figure, also legends outside the page of the caller's figure."""
     import matplotlib as mpl
 
     dpi = mpl.rcParams["savefig.dpi"]
@@ -126,7 +126,7 @@ def _write(figure: Figure, path: Path) -> None:
 
 
 def color_bar(ax: Axes, shades: Any, name: str = "", *, aspect: float = 25, close: bool = False) -> None:
-    """A colour bar beside the Axes, of limited length; `close` to them whatever stands beside others of the figure."""
+    """A colour bar beside the Axes, of limited length; `close` to them, whatever is beside other Axes of the figure."""
     long = ax.get_window_extent().height / ax.figure.figure.dpi
     share = min(0.6, LONGEST_BAR / long)
     if close:

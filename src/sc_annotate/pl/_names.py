@@ -99,6 +99,6 @@ def _write(
         place = {"xytext": tuple(near), "textcoords": "offset points"}
         texts.append(ax.annotate("", point, arrowprops=line, zorder=5, **place))
     for text in texts:
-        # Chosen on the page as it is laid out now; counted in, names would move the page.
+        # The layout ignores them: it would move the Axes, and with them the places that were chosen.
         text.set_in_layout(False)
     style.plain(texts)

@@ -1,4 +1,4 @@
-"""Names of types on their cells, none on top of another."""
+"""Names of types on their cells, without overlap."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 CHARACTERS = 18
-"""Of a line of a name: names of more take two lines."""
+"""Longest line of a name: longer names take two lines."""
 
 LINE = 1.25 * style.SMALL
-"""Points that a line is high."""
+"""Height of a line in points."""
 
 FILLED = 0.3
-"""Share of a panel that names may cover: in a fuller one no free places are left to move to."""
+"""Share of a panel that names may cover: beyond it there is no space to move them to."""
 
 WIDEST = 12.0
 """Inches of the largest panel."""
@@ -32,7 +32,7 @@ GAP = 1.0
 """Points between two names."""
 
 LED = 10.0
-"""Points from which on a line leads from the middle of the cells to their name."""
+"""Distance in points from which on a line connects the middle of the cells with their name."""
 
 STEP, TURNS = 4.0, 16
 """Points between the circles on which places are tried, and places on each."""
@@ -59,7 +59,7 @@ def side_for(names: Iterable[str], least: float) -> float:
 
 
 def names_on_cells(ax: Axes, places: NDArray[np.float64], codes: NDArray[np.float64], names: Sequence[str]) -> None:
-    """Write the name of each type amid its cells, moved no further than needed to be legible.
+    """Write the name of each type on its cells, moved no further than needed to be legible.
 
     Limits and size of the Axes must be final: places are chosen on the page.
     """
@@ -73,14 +73,14 @@ def names_on_cells(ax: Axes, places: NDArray[np.float64], codes: NDArray[np.floa
     bounds = np.array([page.x0, page.y0, page.x1, page.y1]) / scale
     reach = math.hypot(bounds[2] - bounds[0], bounds[3] - bounds[1])
     taken = np.empty((0, 4))
-    # Those of the most cells choose first: they stay amid them.
+    # Types with the most cells are placed first, so that their names stay on the cells.
     for i in sorted(drawn, key=lambda i: -int((here & (codes == i)).sum())):
         at = ax.transData.transform(middles[i]) / scale
-        boxes, away = _around(at, size_of(shown[i]), reach)
+        boxes, distance = _around(at, size_of(shown[i]), reach)
         outside = ((boxes[:, :2] < bounds[:2] + GAP) | (boxes[:, 2:] > bounds[2:] - GAP)).any(axis=1)
-        best = int(np.argmin(away + 1e4 * outside + 1e3 * _overlap(boxes, taken)))
+        best = int(np.argmin(distance + 1e4 * outside + 1e3 * _overlap(boxes, taken)))
         taken = np.vstack([taken, boxes[best]])
-        _write(ax, middles[i], at, boxes[best], shown[i], led=bool(away[best] >= LED))
+        _write(ax, middles[i], at, boxes[best], shown[i], led=bool(distance[best] >= LED))
 
 
 def _around(
@@ -89,14 +89,14 @@ def _around(
     """Boxes of a size around a point, and how far the middle of each is from it."""
     radii = np.arange(STEP, reach, STEP)
     angles = 2 * np.pi * np.arange(TURNS) / TURNS
-    away, angle = (grid.ravel() for grid in np.meshgrid(radii, angles, indexing="ij"))
-    middle = np.vstack([at[None], at + away[:, None] * np.column_stack([np.cos(angle), np.sin(angle)])])
+    distance, angle = (grid.ravel() for grid in np.meshgrid(radii, angles, indexing="ij"))
+    middle = np.vstack([at[None], at + distance[:, None] * np.column_stack([np.cos(angle), np.sin(angle)])])
     half = np.array(size) / 2
-    return np.hstack([middle - half, middle + half]), np.concatenate([[0.0], away])
+    return np.hstack([middle - half, middle + half]), np.concatenate([[0.0], distance])
 
 
 def _overlap(boxes: NDArray[np.float64], taken: NDArray[np.float64]) -> NDArray[np.float64]:
-    """With how many names each box would overlap."""
+    """The number of names that each box would overlap."""
     width = np.minimum(boxes[:, None, 2], taken[None, :, 2]) - np.maximum(boxes[:, None, 0], taken[None, :, 0])
     height = np.minimum(boxes[:, None, 3], taken[None, :, 3]) - np.maximum(boxes[:, None, 1], taken[None, :, 1])
     return np.asarray(((width > -GAP) & (height > -GAP)).sum(axis=1), dtype=np.float64)
@@ -119,6 +119,6 @@ def _write(
         name, tuple(point), fontsize=style.SMALL, color=style.INK, ha="center", va="center", zorder=6,
         linespacing=1.05, path_effects=rim, **place,
     )  # fmt: skip
-    # Chosen on the page as it is laid out now; counted in, names would move the page.
+    # The layout ignores them: it would move the Axes, and with them the places that were chosen.
     text.set_in_layout(False)
     style.plain([text])

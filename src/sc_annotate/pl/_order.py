@@ -25,7 +25,7 @@ LEAST = 0.02
 
 
 def natural_ranks(names: Iterable[str]) -> NDArray[np.intp]:
-    """Where each name stands in natural order: "type 2" before "type 10"."""
+    """The position of each name in natural order: "type 2" before "type 10"."""
     keys = [natural_key(str(name)) for name in names]
     ranks = np.empty(len(keys), dtype=np.intp)
     ranks[sorted(range(len(keys)), key=keys.__getitem__)] = np.arange(len(keys))

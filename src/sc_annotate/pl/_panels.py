@@ -26,7 +26,7 @@ LOW_IS_GOOD = ("unfamiliarity", "set_size", "disagreement")
 MOST_TYPES = 400
 
 SURE = {CONFIDENT: 1.0, GIVEN: 1.0, AMBIGUOUS: 0.35, UNFAMILIAR: 0.1, LOW_QUALITY: 0.1}
-"""How much of its colour a cell of this status keeps."""
+"""Saturation of a cell of this status."""
 
 
 def panel_of(adata: AnnData, part: Part) -> Panel:
@@ -52,7 +52,7 @@ def panel_of(adata: AnnData, part: Part) -> Panel:
 
 
 def how_sure(part: Part, shade: str) -> NDArray[np.float64]:
-    """How much of its colour each cell keeps, 0 to 1; pre-labelled cells keep all of it."""
+    """Saturation of each cell, 0 to 1; pre-labelled cells have 1."""
     frame = part.frame
     if frame is None or shade not in frame:
         raise StorageError(

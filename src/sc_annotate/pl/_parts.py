@@ -48,7 +48,7 @@ def without_uns(adata: AnnData, key: str, name: str) -> str:
     if key in adata.uns or column not in adata.obs:
         return ""
     return (
-        f" adata.uns[{key!r}] is gone, as `ad.concat` leaves it, and with it which columns are its levels. Concatenate with "
+        f" adata.uns[{key!r}] is missing, as after `ad.concat`, and with it which columns are its levels. Concatenate with "
         "uns_merge='same', or annotate again."
     )
 

@@ -46,7 +46,7 @@ LONGEST = 40
 """Characters of a label that are always shown in full."""
 
 PALEST = 0.22
-"""Share of its colour that the least certain cell keeps."""
+"""Saturation of the least certain cell."""
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 """Of types whose colour has been used before, in this order."""

@@ -1,4 +1,4 @@
-"""Texts that a program has put before or after gene names: ``hg19_CD4``, ``CD4-1``, ``b'CD4'``, a blank at the end."""
+"""Prefixes and suffixes that programs add to gene names: ``hg19_CD4``, ``CD4-1``, ``b'CD4'``, a blank at the end."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _MAY_BE_WRAPPED = re.compile(r"""^(\s|b?['"])|\s$""", re.MULTILINE)
 _BEFORE = re.compile(r"[^\W_]*(?:[^\w]|_)+")
 _AFTER = re.compile(r"(?:[^\w]|_)+[^\W_]*$")
 _NUMBER = re.compile(r"[\W_]+\d+")
-# What is left of a name without its affix must itself be like a symbol or an id.
+# Without its affix a name must itself look like a symbol or an id.
 _GENE = re.compile(r"[A-Za-z][\w.:@/-]*[\w)*@]|\d{7}[A-Z]\d\dRik[\w.-]*", re.IGNORECASE)
 # What families of genes begin or end with in every release; these are parts of their names.
 _OF_FAMILIES = re.compile(r"(HLA|H-?2|MT|RT1|ERCC|SI|ZGC|IM|WU|LOC|TRNA|RNU\d+|KRTAP\d+|NKX\d)[-_.:]+", re.IGNORECASE)
@@ -52,7 +52,7 @@ _GENOMES = (
 
 @dataclass(frozen=True)
 class Affix:
-    """What stands before and after `n` of the names; `species` is that of the genes, by the affix or by their names."""
+    """The prefix and suffix of `n` names; `species` is that of the genes, by the affix or by their names."""
 
     prefix: str
     suffix: str
@@ -127,7 +127,7 @@ def undecorated(names: NDArray[np.str_], known: frozenset[str] = frozenset()) ->
     """
     every = names.tolist()
     chosen = np.random.default_rng(0).permutation(len(every))[:_SAMPLE].tolist()
-    # Most lists have none, which is to be known soon.
+    # Most lists have none, so this comes first.
     wrapped = _MAY_BE_WRAPPED.search("\n".join(every)) is not None
     if not wrapped and _most_frequent([every[i] for i in chosen]) is None:
         return None
@@ -222,7 +222,7 @@ def _least(n: int) -> float:
 
 
 def _is_affix(names: list[str], n: int, prefix: str, suffix: str, after: Counter[str]) -> _Takes | None:
-    """What takes it off, where names that have it are genes without it, and it is no part of the names of a family."""
+    """What removes it, where names that have it are genes without it, and it is no part of the names of a family."""
     if _OF_FAMILIES.fullmatch(prefix) or _OF_KINDS.fullmatch(suffix):
         return None
     have = [name for name in names if name.startswith(prefix) and name.endswith(suffix)]
@@ -241,7 +241,7 @@ def _is_affix(names: list[str], n: int, prefix: str, suffix: str, after: Counter
 
 
 def _joined(names: list[str]) -> tuple[str, str, _Takes] | None:
-    """A text of three characters or more that all names begin or end with, and after or before which anything may stand."""
+    """A text of three characters or more that all names begin or end with, whatever follows or precedes it."""
     if len(names) < 2 * FEWEST:
         return None
     prefix, suffix = commonprefix(names), commonprefix([name[::-1] for name in names])[::-1]

@@ -1,4 +1,4 @@
-"""What is kept of a linear model beside its labels, so that evidence needs no model."""
+"""The coefficients of a linear model, stored with its labels, so that evidence needs no model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sc_annotate.annotation.fitted import FittedModel
 
 MOST_NUMBERS = 4_000_000
-"""Coefficients that are stored with a result: 16 MB."""
+"""Coefficients that are stored with a result at most: 16 MB."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,6 @@ def kept_coefficients(model: FittedModel) -> dict[str, Any]:
 
 
 def _lists(names: dict[str, NDArray[np.str_]]) -> dict[str, Any]:
-    """Lists of names beside their own names: a column may have a name that cannot be a key of a file."""
+    """Lists of names, numbered, and the names of the lists: these may not be valid keys of a file."""
     lists = {f"list_{i}": values.astype(object) for i, values in enumerate(names.values())}
     return {"list_names": np.array(list(names), dtype=object)} | lists

@@ -25,7 +25,7 @@ MAX_BYTES = 2**28
 MAX_STEPS = 3_000_000
 """Instructions in one file: a model needs a few for each of its genes and types."""
 MAX_MEMORY = 2**30
-"""Bytes that what is in a file may take, whatever its size."""
+"""Bytes of memory that the content of a file may take, whatever its size."""
 
 
 def read(data: bytes, permit: Permit, *, what: str) -> Any:

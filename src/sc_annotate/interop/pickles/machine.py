@@ -21,7 +21,7 @@ _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
 _FRESH: dict[str, Callable[[], Any]] = {"EMPTY_LIST": list, "EMPTY_TUPLE": tuple, "EMPTY_DICT": dict}
 _TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 _IGNORED = {"PROTO", "FRAME"}
-# Bytes that things take, or more: they are counted before they are made.
+# Upper bounds of the bytes that objects take, charged before these are made.
 _STEP, _CONTAINER, _ENTRY, _OBJECT = 8, 72, 112, 320
 
 

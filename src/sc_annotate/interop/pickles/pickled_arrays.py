@@ -22,7 +22,7 @@ MAX_NAME = 500
 """Longer names of genes and types are refused."""
 MAX_NAMES = 1_000_000
 MAX_TEXT = 2**28
-"""Bytes of an array of names: there is room for the longest of them in each place."""
+"""Bytes of an array of names: each takes the space of the longest."""
 _CORE = re.compile(r"numpy\.(_core|core)\.(multiarray|numeric)")
 
 
@@ -72,8 +72,7 @@ def _numbers(raw: Any, dtype: np.dtype[Any], shape: Any, *, fortran: bool = Fals
     if dtype.kind == "O":
         if type(raw) is not list or len(raw) != size:
             raise ValueError("an array whose length is not its shape")
-        # Arrays in arrays could lead to each other, and a few bytes to as many items as one likes. What is there several times
-        # is made once.
+        # Arrays may refer to each other, and a few bytes to any number of items. An item that occurs several times is made once.
         made = {id(item): _scalar(item) for item in raw if type(item) is Thing}
         out = np.empty(size, dtype=object)
         out[:] = [made[id(item)] if type(item) is Thing else _scalar(item) for item in raw]
