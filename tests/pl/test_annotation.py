@@ -295,6 +295,34 @@ def test_a_type_has_one_colour(voted: AnnData) -> None:
     assert len(set(terms.values())) == len(terms)
 
 
+@pytest.mark.parametrize("stated", [(), ("annotation",), ("cell_type",), ("cell_type", "annotation"), ("annotation_voted",)])
+def test_a_type_has_one_colour_in_columns_of_other_names(annotated: AnnData, stated: tuple[str, ...]) -> None:
+    sca.tl.vote(annotated, "louvain")
+    # The types of the columns differ, so that the same places in two palettes are different types.
+    annotated.obs["annotation_voted"] = annotated.obs["annotation_voted"].cat.remove_unused_categories()
+    truth = annotated.obs["cell_type"].astype(str)
+    truth[truth == truth.iloc[0]] = "AAA"
+    annotated.obs["cell_type"] = truth.astype("category")
+    for name in ("cell_type", "annotation", "annotation_voted"):
+        annotated.uns.pop(f"{name}_colors", None)
+    for i, name in enumerate(stated):
+        n = len(annotated.obs[name].cat.categories)
+        annotated.uns[f"{name}_colors"] = [to_hex((k / n, 0.1, 0.2 + 0.6 * i)) for k in range(n)]
+    names = ["annotation_voted", "cell_type", "label", "louvain"]
+    axes = sca.pl.annotation(annotated, color=names)
+    voted, true, labels, clusters = (legend(ax) for ax in axes.values())
+    assert "AAA" in true
+    seen = true | labels | voted
+    for one in (voted, true, labels):
+        assert all(seen[name] == color for name, color in one.items())
+    assert len(set(seen.values())) == len(seen)
+    for name in stated[-1:] if len(stated) == 1 else ():
+        own = dict(zip(annotated.obs[name].cat.categories, annotated.uns[f"{name}_colors"], strict=True))
+        assert all(seen[kind] == color for kind, color in own.items() if kind in seen)
+    # Nothing in common with types: as when drawn alone.
+    assert clusters == legend(sca.pl.annotation(annotated, color="louvain"))
+
+
 def test_other_columns_of_obs(voted: AnnData) -> None:
     voted.obs["n_counts"] = np.arange(voted.n_obs)
     axes = sca.pl.annotation(voted, color=["label", "cell_type", "n_counts", "cluster"])

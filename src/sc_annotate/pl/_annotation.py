@@ -17,6 +17,7 @@ from sc_annotate.pl._embedding import axes_for, basis_of, coordinates, write_nam
 from sc_annotate.pl._figure import check_save, finish
 from sc_annotate.pl._panels import how_sure, panel_of
 from sc_annotate.pl._parts import Part, find_part
+from sc_annotate.pl._same_colors import share_colors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,7 +50,8 @@ def annotation(
 
     Colours of the types are those in ``adata.uns[f"{key}_colors"]`` where they exist; otherwise those of the matplotlib
     style, and for more types than it has our own, of which 60 can be told apart. With more types colours repeat with
-    another marker. They are not written. Numbers are bright where a label can be trusted. Cells are drawn in random order
+    another marker. They are not written. A type has the same colour in all panels that show it: that of the object, if it
+    has one, else one that no other type has. Numbers are bright where a label can be trusted. Cells are drawn in random order
     (the same in each panel, and every time), so that no type hides another. Cells without a value, such as the confidence
     of a pre-labelled cell, lie below in grey.
 
@@ -104,6 +106,7 @@ def annotation(
     if size is not None and (isinstance(size, bool) or not isinstance(size, Real) or not size > 0):
         raise InputError(f"size must be an area in square points above 0, not {size!r}.")
     panels = [panel_of(adata, part) for part in parts]
+    share_colors(adata, panels, parts)
     _legends(panels, legend_loc)
     _shades(panels, parts, Part(key, "label", frame["label"], frame), shade)
     order = np.random.default_rng(0).permutation(len(places))

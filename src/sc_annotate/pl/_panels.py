@@ -39,8 +39,6 @@ def panel_of(adata: AnnData, part: Part) -> Panel:
     else:
         column = _categories(column, part.column)
         panel = Panel.of_types(column, _colors(adata, part, column))
-        if len(set((panel.colors or {}).values())) < len(panel.colors or {}):
-            panel.notes.append("colours repeat with another marker")
     missing = ~panel.known
     if missing.any():
         given = np.zeros(len(column), dtype=bool)

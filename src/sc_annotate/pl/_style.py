@@ -13,7 +13,7 @@ from sc_annotate._store.slots import AMBIGUOUS, CONFIDENT, GIVEN, LOW_QUALITY, U
 from sc_annotate.pl._palette import PALETTE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     import pandas as pd
     from anndata import AnnData
@@ -50,6 +50,9 @@ PALEST = 0.22
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 """Of types whose colour has been used before, in this order."""
+
+NEAR = 0.2
+"""Distance of red, green and blue, each from 0 to 1, within which two colours are alike."""
 
 PALE = 0.7
 """Relative luminance above which a colour is lost on white."""
@@ -141,26 +144,42 @@ def palette(n: int) -> list[str]:
     return [own[i % len(own)] for i in range(n)]
 
 
-def type_colors(adata: AnnData, key: str, column: pd.Series) -> dict[str, str]:
-    """A colour for each category of a column: the object's own where they exist and can be used."""
+def own_colors(adata: AnnData, key: str, column: pd.Series) -> dict[str, str]:
+    """The object's own colour for each category of a column; empty where there are none that can be used."""
     from matplotlib.colors import is_color_like, to_hex
 
     names = [str(c) for c in column.cat.categories]
     stored = in_memory(adata.uns.get(Slots(key).colors))
     own = list(stored) if isinstance(stored, Sequence | np.ndarray) else []
-    usable = len(own) >= len(names) and all(is_color_like(c) for c in own)
-    own = [to_hex(c) for c in own] if usable else []
+    if len(own) < len(names) or not all(is_color_like(c) for c in own):
+        return {}
+    own = [to_hex(c) for c in own[: len(names)]]
     # Scanpy makes all types grey where they are more than its colours.
-    usable = usable and (len(names) < 2 or len(set(own[: len(names)])) > 1)
-    return dict(zip(names, own if usable else palette(len(names)), strict=False))
+    return {} if len(names) > 1 and len(set(own)) == 1 else dict(zip(names, own, strict=True))
+
+
+def type_colors(adata: AnnData, key: str, column: pd.Series) -> dict[str, str]:
+    """A colour for each category of a column: the object's own where they exist and can be used."""
+    names = [str(c) for c in column.cat.categories]
+    return own_colors(adata, key, column) or dict(zip(names, palette(len(names)), strict=True))
+
+
+def far_from(colors: Iterable[str]) -> Callable[[str], bool]:
+    """Whether a colour is unlike all of these."""
+    from matplotlib.colors import to_rgb
+
+    taken = np.array([to_rgb(c) for c in colors]).reshape(-1, 3)
+    return lambda color: bool((np.linalg.norm(taken - to_rgb(color), axis=1) > NEAR).all())
 
 
 def kept_apart(names: Iterable[str], known: dict[str, str]) -> dict[str, str]:
     """The known colour of each name, and for the others colours that none of these has, as far as there are any."""
-    wanted = list(names)
+    wanted = list(dict.fromkeys(names))
     others = [name for name in wanted if name not in known]
     taken = {known[name] for name in wanted if name in known}
     free = [c for c in (palette(len(wanted)) if len(wanted) > len(PALETTE) else PALETTE) if c not in taken] or PALETTE
+    far = far_from(taken)
+    free = sorted(free, key=lambda color: not far(color))
     fresh = {name: free[i % len(free)] for i, name in enumerate(others)}
     return {name: known.get(name) or fresh[name] for name in wanted}
 
