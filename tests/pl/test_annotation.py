@@ -295,7 +295,9 @@ def test_a_type_has_one_colour(voted: AnnData) -> None:
     assert len(set(terms.values())) == len(terms)
 
 
-@pytest.mark.parametrize("stated", [(), ("annotation",), ("cell_type",), ("cell_type", "annotation"), ("annotation_voted",)])
+@pytest.mark.parametrize(
+    "stated", [(), ("annotation",), ("cell_type",), ("cell_type", "annotation"), ("annotation_voted",)]
+)
 def test_a_type_has_one_colour_in_columns_of_other_names(annotated: AnnData, stated: tuple[str, ...]) -> None:
     sca.tl.vote(annotated, "louvain")
     # The types of the columns differ, so that the same places in two palettes are different types.
