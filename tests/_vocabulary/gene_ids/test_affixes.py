@@ -66,6 +66,10 @@ def test_symbols_have_none(names: np.ndarray):
     assert undecorated(names) is None
 
 
+def _letters(i: int) -> str:
+    return "".join(chr(97 + i // 26**k % 26) for k in range(3))
+
+
 KINDS: dict[str, Callable[[int], str]] = {
     "ids": lambda i: f"ENSG{i:011d}",
     "versions": lambda i: f"ENSG{i:011d}.1",
@@ -85,6 +89,9 @@ KINDS: dict[str, Callable[[int], str]] = {
     "numbers": lambda i: f"{i}",
     "arrays": lambda i: f"{i}_at",
     "joined": lambda i: f"S{i}_ENSG{i:011d}",
+    "flies": lambda i: f"lncRNA:CR{i:05d}",
+    "frogs": lambda i: f"{_letters(i)}{i % 9}.{'LS'[i % 3 == 0]}",
+    "worms": lambda i: f"{_letters(i // 3)}-{i % 3 + 1}",
 }
 
 
@@ -92,6 +99,18 @@ KINDS: dict[str, Callable[[int], str]] = {
 @pytest.mark.parametrize("n", [1, 2, 12, 300])
 def test_lists_of_one_kind_have_none(kind: str, n: int):
     assert undecorated(np.array([KINDS[kind](i) for i in range(n)])) is None
+
+
+@pytest.mark.parametrize("per_family", [2, 3, 9])
+def test_worms_among_clones_have_none(per_family: int):
+    """A third of the names of C. elegans end in -1, as the first of each family does."""
+    rng = np.random.default_rng(0)
+    names = [f"{_letters(i)}-{k}" for i in range(3000) for k in range(1, rng.geometric(1 / per_family) + 1)]
+    clones = [f"{'CFKRTYZ'[i % 7]}{i % 90}{'ABCDEFGH'[i % 8]}{i % 11}.{i % 20}" for i in range(2000)]
+    assert undecorated(rng.permutation(names + clones)) is None
+    found = undecorated(_around(rng.permutation(names), "WS280_", ""))
+    assert found is not None
+    assert sorted(found.names.tolist()) == sorted(names)
 
 
 def test_duplicates_that_were_made_unique_are_no_suffix():

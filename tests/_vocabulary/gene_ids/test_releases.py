@@ -73,6 +73,9 @@ def test_dates_of_spreadsheets(name: str):
         "2021",
         "H2-K1",
         "12-34",
+        "sep-1",
+        "dec-11",
+        "apr-1",
     ],
 )
 def test_no_dates(name: str):

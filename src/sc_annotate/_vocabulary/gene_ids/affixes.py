@@ -32,8 +32,11 @@ _NUMBER = re.compile(r"[\W_]+\d+")
 # Without its affix a name must itself look like a symbol or an id.
 _GENE = re.compile(r"[A-Za-z][\w.:@/-]*[\w)*@]|\d{7}[A-Z]\d\dRik[\w.-]*", re.IGNORECASE)
 # What families of genes begin or end with in every release; these are parts of their names.
-_OF_FAMILIES = re.compile(r"(HLA|H-?2|MT|RT1|ERCC|SI|ZGC|IM|WU|LOC|TRNA|RNU\d+|KRTAP\d+|NKX\d)[-_.:]+", re.IGNORECASE)
-_OF_KINDS = re.compile(r"[-.](AS|IT|OT|DT|PS|RS|AR|HG|MIR|TS|LIKE)\d*", re.IGNORECASE)
+_OF_FAMILIES = re.compile(
+    r"(HLA|H-?2|MT|RT1|ERCC|SI|ZGC|IM|WU|LOC|(LNC|AS|SNO|SN|SCA|R|T)RNA|RNU\d+|KRTAP\d+|NKX\d)[-_.:]+", re.IGNORECASE
+)
+# The two genomes of the clawed frog, .L and .S, among them.
+_OF_KINDS = re.compile(r"[-.](AS|IT|OT|DT|PS|RS|AR|HG|MIR|TS|LIKE)\d*|\.[LS]", re.IGNORECASE)
 # Clones that became names: AL627309.1, RP11-34P13.7, CTD-2245F17.3; a version of an Ensembl id is no affix either.
 _CLONE = re.compile(r"[A-Z]{1,4}\d{5,8}\.\d+|[\w.:]+[-.][A-Z]*\d+[A-Z]+\d+\.\d+", re.IGNORECASE)
 # Families that count their genes: NKX2-1, KRTAP5-1, TRBV6-1, MIR1302-1, TRN-GTT2-1.
@@ -237,7 +240,10 @@ def _is_affix(names: list[str], n: int, prefix: str, suffix: str, after: Counter
     numbered = sum(times for text, times in after.items() if _NUMBER.fullmatch(text) and text.startswith(separator))
     symbols = [core for core in cores if not (_CLONE.fullmatch(core) or is_ensembl(core))]
     letters = sum(core[-1].isalpha() for core in symbols)
-    return takes if letters > 0.25 * len(symbols) or len(cores) >= 0.8 * numbered else None
+    # Genes of worms are all named so, unc-1, unc-2: there no number stands out.
+    if letters > 0.25 * len(symbols):
+        return takes if len(cores) >= 0.6 * numbered else None
+    return takes if len(cores) >= 0.8 * numbered else None
 
 
 def _joined(names: list[str]) -> tuple[str, str, _Takes] | None:

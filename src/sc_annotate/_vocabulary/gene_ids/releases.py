@@ -32,9 +32,13 @@ def old_symbols(names: NDArray[np.str_]) -> list[str]:
     return [name for name in names.tolist() if name in _OLD or _RENAMED.fullmatch(name)]
 
 
+# Genes of worms: sep-1, dec-1, apr-1, jun-1.
+_WORM = re.compile(r"[a-z]{3}-\d{1,3}")
+
+
 def dates(names: NDArray[np.str_]) -> list[str]:
     """Names that a spreadsheet turned into dates."""
-    return [name for name in names.tolist() if _DATE.fullmatch(name)]
+    return [name for name in names.tolist() if _DATE.fullmatch(name) and not _WORM.fullmatch(name)]
 
 
 def may_become_date(name: str) -> bool:
