@@ -153,3 +153,10 @@ def test_without_held_out_cells(pair: tuple[AnnData, AnnData]) -> None:
             StorageError, match=r"consensus without held-out scores.*method=\[\.\.\.\].*'annotation_near"
         ):
             sca.pl.methods(query, key)
+
+
+def test_a_model_that_is_handed_out_holds_no_predictions():
+    cells = sca.datasets.simulate_reference(300, 80, 3)
+    model = sca.tl.fit_annotator(cells, "cell_type", method="nearest_centroid")
+    assert model.evaluation is not None
+    assert not model.evaluation.found

@@ -87,3 +87,13 @@ def test_models_read_back_predict_without_sklearn(tmp_path):
         out[f"proba_{name}"] = model.predict_proba(task.test_X)
     np.savez(tmp_path / "models.npz", **out)
     subprocess.run([sys.executable, "-c", READ_BACK, str(tmp_path / "models.npz")], check=True)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_generator_is_a_seed(name):
+    """One integer is drawn of it, and the method sees that."""
+    task = easy_task()
+    seed = int(np.random.default_rng(7).integers(2**32))
+    drawn = make(name).fit(task.X, task.y, genes=task.genes, rng=np.random.default_rng(7))
+    known = make(name).fit(task.X, task.y, genes=task.genes, rng=seed)
+    np.testing.assert_array_equal(drawn.predict_proba(task.test_X), known.predict_proba(task.test_X))

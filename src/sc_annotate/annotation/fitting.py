@@ -79,7 +79,11 @@ def fit_annotator(reference: AnnData, fit: FitRequest, matrix: MatrixRequest) ->
 
         found = replace(found, names=reference_columns(found.names, found.source.var))
     cells = labelled_cells(reference, fit, found, what="reference")
-    return learn(read_training(reference, found, cells, matrix, wanted=wanted), fit)
+    model = learn(read_training(reference, found, cells, matrix, wanted=wanted), fit)
+    if model.evaluation is not None:
+        # A consensus is scored by what it was fitted with; a model that is kept or sent needs no predictions of its cells.
+        model.evaluation.found.clear()
+    return model
 
 
 def fit_within(adata: AnnData, fit: FitRequest, matrix: MatrixRequest) -> tuple[AnnotationModel, Query]:

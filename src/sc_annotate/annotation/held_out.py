@@ -74,7 +74,7 @@ class Evaluation:
     notes
         What looks wrong with the labels.
     found
-        What the scores were computed from, for those who compare methods; there right after fitting only.
+        What the scores were computed from, for the scores of a consensus; empty in a model that is handed out.
     """
 
     split: Text

@@ -6,6 +6,8 @@ from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from sc_annotate._core.arguments import public
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Self, TypeAlias
@@ -128,6 +130,13 @@ class Annotator(ABC):
     parallel: ClassVar[bool] = False
     deterministic: ClassVar[bool] = True
     saves: ClassVar[bool] = True
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "fit" in vars(cls):
+            # So that `rng` may be a Generator, of which the method sees an integer.
+            own: Any = cls
+            own.fit = public(vars(cls)["fit"])
 
     def params(self) -> dict[str, Any]:
         """Hyperparameters, by name."""

@@ -45,7 +45,7 @@ def again(caught: list[warnings.WarningMessage], category: type[Warning], text: 
         warnings.warn(
             f"{text} before it converged; the model is usable. Give more steps, or a smaller C.",
             ScAnnotateWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
 
 

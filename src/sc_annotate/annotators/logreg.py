@@ -143,7 +143,7 @@ class LogReg(LinearAnnotator):
                 f"logreg stopped after max_iter={steps} steps before it converged; the model is usable. "
                 "Give more steps, or a smaller C.",
                 ScAnnotateWarning,
-                stacklevel=2,
+                stacklevel=3,
             )
         return self._set(classes, model.coef.T, model.intercept - (mean * scale) @ model.coef, scale=scale)
 
