@@ -135,6 +135,19 @@ def test_an_array_that_cannot_be_computed() -> None:
             way()
 
 
+@pytest.mark.parametrize("kind", [AttributeError, TimeoutError, ValueError])
+def test_on_a_cluster_an_error_of_the_array_is_none_of_the_cluster(kind: type[Exception]) -> None:
+    """Whatever kind it is of: the cluster's own errors are of some of these."""
+    distributed = pytest.importorskip("distributed")
+
+    def fails(block: Any) -> Any:
+        raise kind("a store that does not answer")
+
+    with distributed.Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=":0"):
+        with pytest.raises(MatrixError, match=f"cannot be computed: {kind.__name__}: a store that does not answer"):
+            list(each_block(summed, [declared(fails)], progress="x"))
+
+
 def test_an_error_of_the_function_is_its_own() -> None:
     def fails(where: slice, block: Any) -> None:
         raise ZeroDivisionError("mine")

@@ -124,7 +124,8 @@ def _on_cluster(client: Any, lazy: Iterator[Any]) -> Iterator[Any]:
 
 def _result(client: Any, future: Any) -> Any:
     """The result of a chunk as soon as it is computed; an error where no worker is left."""
-    from distributed import wait
+    from distributed import KilledWorker, wait
+    from distributed.comm.core import CommClosedError
 
     waiting: Any = wait
     without_since = None
@@ -139,7 +140,14 @@ def _result(client: Any, future: Any) -> Any:
                 without_since = without_since or time.monotonic()
                 if time.monotonic() - without_since > _worker_timeout():
                     raise
-        result = future.result()
+        # An error of the user's array may be of the same class as one of the cluster.
+        error = future.exception() if future.status == "error" else None
+        if error is None or isinstance(error, KilledWorker | CommClosedError):
+            result = future.result()
+    if isinstance(error, ScAnnotateError | MemoryError):
+        raise error
+    if error is not None:
+        raise failed(error) from error
     if isinstance(result, _Raised):
         raise result.error
     return result
