@@ -173,3 +173,16 @@ def test_lines_are_those_of_the_file() -> None:
     assert list(text_tables.lines("a\r\nb\rc\n\nd")) == ["a", "b", "c", "", "d", ""]
     assert issubclass(unpacked.TooLarge, ValueError)
     assert not issubclass(unpacked.TooLarge, ScAnnotateError)
+
+
+@pytest.mark.parametrize("more", ["__MACOSX/._a.txt", "folder/"])
+def test_what_is_no_file_of_an_archive_does_not_count(more: str, tmp_path: Path) -> None:
+    """As macOS packs a file, and others a folder of one."""
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(more, b"" if more.endswith("/") else bytes(range(20)))
+        archive.writestr("folder/a.txt", "CD4\tx\n")
+    assert read_text(tmp_path / "a.zip", what="a table") == "CD4\tx\n"
+    with zipfile.ZipFile(tmp_path / "a.zip", "a") as archive:
+        archive.writestr("b.txt", "CD8A")
+    with pytest.raises(InputError, match="holds 2 files, not one"):
+        read_text(tmp_path / "a.zip", what="a table")

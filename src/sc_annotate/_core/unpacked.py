@@ -75,7 +75,8 @@ def _once(found: bytearray) -> bytearray:
 
 def _of_zip(opened: IO[bytes], most: int) -> bytearray:
     with zipfile.ZipFile(opened) as archive:
-        files = archive.infolist()
+        # Folders, and what macOS adds to each file.
+        files = [each for each in archive.infolist() if not (each.is_dir() or each.filename.startswith("__MACOSX/"))]
         if len(files) != 1:
             raise ValueError(f"the archive holds {len(files)} files, not one")
         # The stated size may be wrong; where it is too large, nothing is read.
