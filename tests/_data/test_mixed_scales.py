@@ -198,6 +198,15 @@ def test_too_large_for_single_precision(counts: np.ndarray):
         _read(ad.AnnData(X))
 
 
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_matrix])
+def test_too_far_below_zero_for_single_precision(counts: np.ndarray, form: Any):
+    """In a cell that no sample saw."""
+    X = np.vstack([counts.astype(np.float64)] * 5)
+    X[1500, 5] = -1e39
+    with pytest.raises(MatrixError, match=r"-1e\+39 of gene '5' in cell '1500', which is too large for a measurement"):
+        _read(ad.AnnData(form(X)))
+
+
 def test_workers_are_not_sent_the_names(counts: np.ndarray):
     adata = ad.AnnData(counts, obs=pd.DataFrame(index=[f"cell{i}" for i in range(400)]))
     _, scale = read.open_on_common_scale(adata, MatrixRequest())

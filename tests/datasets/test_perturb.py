@@ -375,3 +375,9 @@ def test_no_argument_is_ignored(name: str, setting: str) -> None:
         changed = base | {name: False}
     one, two = simulate_perturb_seq(**base), simulate_perturb_seq(**changed)
     assert one.shape != two.shape or abs(one.X - two.X).max() > 0
+
+
+def test_no_checksum_is_advised_that_cannot_be_passed(host: Path, caplog: pytest.LogCaptureFixture) -> None:
+    ad.AnnData(np.ones((1, 2), dtype=np.float32)).write_h5ad(host / "norman_2019.h5ad")
+    datasets.norman_2019()
+    assert "sha256" not in caplog.text

@@ -176,3 +176,15 @@ def test_own_clusters_of_that_name(
     assert any("sca.tl.vote(adata, 'leiden')" in message for message in caplog.messages)
     assert query.obs["leiden"].equals(before)
     assert query.obs["annotation_clusters"].nunique() != before.nunique()
+
+
+def test_labels_of_digits_of_any_kind(pair: tuple[AnnData, AnnData]):
+    """Numbers are in the order of their values; what looks like one and is none stays a text."""
+    reference, query = pair
+    types = reference.obs["cell_type"].astype(str)
+    for names, order in ((["²", "10", "9"], ["10", "9", "²"]), (["2", "10", "9"], ["2", "9", "10"])):
+        reference.obs["n"] = types.map({name: names[i % 3] for i, name in enumerate(sorted(set(types)))})
+        sca.tl.annotate(query, reference, "n", method="nearest_centroid", cv=0, trust=None, vote="louvain")
+        found = query.obs["annotation_voted"].cat.categories.tolist()
+        assert set(found) <= set(names)
+        assert found == [name for name in order if name in found]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import anndata as ad
 import numpy as np
 import pytest
+import scanpy as sc
 
 import sc_annotate as sca
 from sc_annotate._vocabulary.conditions import parse
@@ -292,3 +293,22 @@ def test_words_are_no_switches(profiles: AnnData) -> None:
     for method, kwargs in (("linear", {"tune": "no"}), ("transfer", {"per_gene": "maybe"})):
         with pytest.raises(InputError, match="must be True or False"):
             sca.tl.predict_perturbation(profiles, method=method, method_kwargs=kwargs, evaluate=False)
+
+
+def test_raw_of_other_genes_beside_scaled_values(cells: AnnData) -> None:
+    """Nothing could be stored of the genes that the object itself lacks; with the same genes raw is used."""
+    scaled = cells.copy()
+    scaled.raw = cells
+    sc.pp.normalize_total(scaled)
+    sc.pp.log1p(scaled)
+    scaled.X = scaled.X.toarray()
+    sc.pp.scale(scaled)
+    some = scaled[:, :60].copy()
+    with pytest.raises(InputError, match=r"adata.raw has other genes \(80, not 60\).*adata.raw.to_adata\(\)"):
+        sca.tl.predict_perturbation(some, baseline="mean")
+    assert list(some.varm) == ["programmes"]
+    assert "perturbation" not in some.uns
+    sca.tl.predict_perturbation(scaled, baseline="mean")
+    plain = cells.copy()
+    sca.tl.predict_perturbation(plain, baseline="mean")
+    np.testing.assert_array_equal(scaled.varm["perturbation"], plain.varm["perturbation"])

@@ -17,7 +17,7 @@ FEW = 3
 
 
 def fault(block: Any, where: slice | NDArray[np.intp], place: Place | None, largest: float, *, logged: bool) -> str:
-    """What is wrong with a block of cells that holds a value that is not finite, or above `largest`."""
+    """What is wrong with a block of cells that holds a value that is not finite, or larger than `largest` without its sign."""
     name = "the matrix" if place is None else place.where
     values = np.asarray(block.data if sparse.issparse(block) else block)
     n_nan, n_inf = int(np.isnan(values).sum()), int(np.isinf(values).sum())
@@ -27,7 +27,8 @@ def fault(block: Any, where: slice | NDArray[np.intp], place: Place | None, larg
             f"{name} holds {n_nan} NaN and {n_inf} infinite values in a block of cells, the first {first}. Replace them (NaN "
             "from a join usually mean 0: `adata.X = np.nan_to_num(adata.X)`) or drop those cells."
         )
-    wrong = values > largest
+    # What is far below 0 may run over too when it becomes float32.
+    wrong = np.abs(values) > largest
     first = _named(block, wrong, where, place)
     n_cells = len(np.unique(_rows(block, wrong)))
     if logged and n_cells >= FEW:

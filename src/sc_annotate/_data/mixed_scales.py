@@ -86,7 +86,7 @@ def separating_column(adata: AnnData, chosen: NDArray[np.intp], signs: Signs) ->
         column: Any = adata.obs[name]
         if getattr(column, "ndim", 1) != 1 or column.dtype.kind == "f":
             continue
-        text = np.asarray(column.astype(object).iloc[chosen], dtype=object).astype(str)[known]
+        text = np.asarray(column.iloc[chosen].astype(object), dtype=object).astype(str)[known]
         groups, of = np.unique(text, return_inverse=True)
         if not 2 <= len(groups) <= max(2, known.sum() // 4):
             continue

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from sc_annotate._core.arguments import Request, default
+from sc_annotate._core.order import natural
 from sc_annotate._core.settings import counted, logger
 from sc_annotate._data.obs import check_column
 from sc_annotate._store.slots import GIVEN, Slots
@@ -124,8 +125,8 @@ def _categorical(names: NDArray[np.str_]) -> Any:
     import pandas as pd
 
     values = sorted(set(names.tolist()))
-    if all(value.isdigit() for value in values):
-        values.sort(key=int)
+    if all(value.isdecimal() for value in values):
+        values = natural(values)
     return pd.Categorical(names.astype(object), categories=pd.Index(values, dtype=object))
 
 

@@ -28,7 +28,8 @@ _REPLOGLE = ("k562_essential", "k562_gwps", "rpe1")
 def _download(name: str) -> AnnData:
     from anndata import read_h5ad
 
-    path = fetch(f"{ADDRESS}/{name}.h5ad", sha256=None, refresh=False, check=_check, kind=_SCREEN)
+    # No checksum can be passed here, so that none is to be advised.
+    path = fetch(f"{ADDRESS}/{name}.h5ad", sha256=None, refresh=False, check=_check, kind=_SCREEN, may_change=True)
     return read_h5ad(path)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from sc_annotate._core.settings import logger
 from sc_annotate._data.matrix import check_adata, find
 from sc_annotate._data.obs import with_tables
@@ -19,6 +21,7 @@ from sc_annotate.perturbation.screen import Recorded, context_of, with_cells
 
 if TYPE_CHECKING:
     from anndata import AnnData
+    from numpy.typing import NDArray
 
     from sc_annotate._data.matrix import MatrixRequest
     from sc_annotate.perturbation.requests import PredictionRequest, ProfilesRequest
@@ -48,6 +51,7 @@ def predict(
     if request.conditions is not None and not how.covariate_keys:
         requested = how.targets(request.conditions)
     profiles = cells if recorded is not None else make_profiles(cells, how, matrix)
+    genes = None if recorded is not None else _genes(cells, matrix, profiles)
     made = Recorded.of(profiles)
     if made is not None and made.is_lfc:
         request.refuse("n_top", why="log fold changes have no gene that is highest in control: all genes are used")
@@ -81,11 +85,18 @@ def predict(
     parts = {"": done.values, "_lower": done.ends.lower, "_upper": done.ends.upper, "_observed": done.observed}
     if done.controls is not None:
         parts[slots.CONTROLS] = done.controls
-    left_out = None if recorded is not None else find(cells, layer=matrix.layer).features
-    if left_out is None:
-        slots.write(adata, key_added, parts, done.control, uns)
-    else:
-        slots.write(adata, key_added, parts, done.control, uns, genes=left_out.columns)
+    slots.write(adata, key_added, parts, done.control, uns, genes=genes)
+
+
+def _genes(cells: AnnData, matrix: MatrixRequest, profiles: AnnData) -> slice | NDArray[np.intp] | None:
+    """Which features of `cells` the profiles are of, None for all; an error where they are those of ``raw``."""
+    found = find(cells, layer=matrix.layer)
+    if not np.array_equal(found.names, np.asarray(profiles.var_names, dtype=str)):
+        raise InputError(
+            f"adata.X is scaled, and adata.raw has other genes ({profiles.n_vars:,}, not {found.n_columns:,}), of which nothing can "
+            "be stored in adata.varm. Pass adata.raw.to_adata(), or name a layer of adata that is not scaled."
+        )
+    return None if found.features is None else found.features.columns
 
 
 def _in_contexts(
