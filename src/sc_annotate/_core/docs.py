@@ -59,6 +59,18 @@ PARAMETERS: dict[str, str] = {
         key_added
             Name of the result. An earlier result of that name is replaced; a column that another tool wrote is an error.
         """,
+    "matrix": """
+        layer, use_raw, use_rep
+            Which matrix: a layer, ``.raw`` (``use_raw=None``: only where ``X`` is scaled and ``.raw`` is not), or a
+            representation in ``obsm`` that the annotated cells and the reference share (name with or without ``X_``). At
+            most one of them.
+        """,
+    "trust": """
+        trust
+            Settings of confidence, prediction sets, statuses and gene overlap: a :class:`sc_annotate.trust.Options`; a word
+            for its calibration, ``"temperature"``, ``"isotonic"`` or ``"venn_abers"``; or None for uncalibrated confidence,
+            without prediction sets and out-of-distribution scores.
+        """,
     "layer_or_raw": """
         layer, use_raw
             Which matrix of `adata`: a layer, or ``.raw`` (``use_raw=None``: only where ``X`` is scaled and ``.raw`` is not).
@@ -91,6 +103,10 @@ PARAMETERS: dict[str, str] = {
         gene_symbols
             Column of ``var`` with other names of the genes. By default customary columns are compared too and, where these share
             too few genes, any text column.
+        """,
+    "names_to_write": """
+        gene_symbols
+            Column of ``adata.var`` with names of the genes to write.
         """,
     "total_counts_key": """
         total_counts_key

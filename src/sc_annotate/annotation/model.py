@@ -179,19 +179,15 @@ class AnnotationModel(FittedModel):
         Parameters
         ----------
         adata
-            Cells x genes; in memory or backed. It stays as it is.
+            Cells x genes; in memory or backed. Not changed.
         trust
-            What to look for in the cells: ``false_positive_rate``, ``check_quality`` and ``min_overlap`` of
+            What to detect in the cells: ``false_positive_rate``, ``check_quality`` and ``min_overlap`` of
             :class:`sc_annotate.trust.Options`. The rest was decided when the model was fitted.
         %(coverage)s
-        layer, use_raw, use_rep
-            Which matrix of `adata`.
-        gene_symbols
-            Column of ``adata.var`` with other names of the genes.
-        total_counts_key
-            Column of ``adata.obs`` with the true total counts of each cell, for counts of some genes only.
-        values
-            What the matrix holds, where you know it: ``"counts"``, ``"log1p"``, ``"log2"``, ``"log10"``, ``"linear"``.
+        %(matrix)s
+        %(gene_symbols)s
+        %(total_counts_key)s
+        %(values)s
         %(rng)s
 
         Returns

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sc_annotate._core.arguments import one_of, public
-from sc_annotate.errors import InputError
+from sc_annotate._core.arguments import boolean, one_of, public
 from sc_annotate.interop import celltypist_hub
 
 if TYPE_CHECKING:
@@ -50,8 +49,7 @@ def available(source: str = "celltypist", *, refresh: bool = False) -> pd.DataFr
     import pandas as pd
 
     one_of(source, "source", SOURCES)
-    if not isinstance(refresh, bool):
-        raise InputError(f"refresh must be True or False, not {refresh!r}.")
+    refresh = boolean(refresh, "refresh")
     rows = [
         {
             "name": model.name,

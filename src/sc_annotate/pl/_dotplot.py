@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sc_annotate._core.arguments import whole
 from sc_annotate._core.docs import documented
 from sc_annotate._core.order import shown_order
 from sc_annotate._store.expression import read_expression
@@ -60,8 +61,7 @@ def dotplot(
         Groups or types whose genes to draw. Labels are the rows, all of them. By default the genes of all.
     n_genes
         Genes of each label. By default 3 of up to 12 labels, 2 of up to 24, else 1.
-    gene_symbols
-        Column of ``adata.var`` with names of the genes to write.
+    %(names_to_write)s
     mito_ribo
         Draw mitochondrial genes and ribosomal proteins too, see :func:`evidence`.
     %(ax)s
@@ -94,8 +94,7 @@ def dotplot(
     ['CD4+/CD25 T Reg', 'CD4+/CD45RA+/CD25- Naive T']
     """
     check_save(save)
-    if n_genes is not None and (isinstance(n_genes, bool) or not isinstance(n_genes, int) or n_genes < 1):
-        raise InputError(f"n_genes must be a whole number, 1 or more, not {n_genes!r}.")
+    n_genes = None if n_genes is None else whole(n_genes, "n_genes", least=1)
     if ax is not None:
         one_axes(ax, 1, 1)
     found = chosen_rows(read_evidence(adata, key), groups, symbols_of(adata, gene_symbols), mito_ribo=mito_ribo)

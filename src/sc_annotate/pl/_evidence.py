@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
+from sc_annotate._core.arguments import one_of, whole
 from sc_annotate._core.docs import documented
 from sc_annotate._store.slots import DEFAULT_KEY
 from sc_annotate._store.stored import read_annotation, read_evidence
-from sc_annotate.errors import InputError
 from sc_annotate.pl._evidence_bars import bars
 from sc_annotate.pl._evidence_dots import dots
 from sc_annotate.pl._evidence_rows import chosen_rows, symbols_of
@@ -60,8 +60,7 @@ def evidence(
     n_genes
         Genes of each group (and, for bars, each direction). By default 5 of up to 12 groups, 3 of up to 24, else 2 for
         dots; 5 for bars.
-    gene_symbols
-        Column of ``adata.var`` with names of the genes to write.
+    %(names_to_write)s
     mito_ribo
         Draw mitochondrial genes (``MT-``) and ribosomal proteins (``RPL``, ``RPS``) too. They are left out by default, of
         human and mouse, and the title counts them: they follow the state of a cell more than its type. Without symbols,
@@ -97,10 +96,8 @@ def evidence(
     check_save(save)
     stored = read_evidence(adata, key)
     labels = read_annotation(adata, key)["label"]
-    if style not in ("dots", "bars"):
-        raise InputError(f"style must be 'dots' or 'bars', not {style!r}.")
-    if n_genes is not None and (isinstance(n_genes, bool) or not isinstance(n_genes, int) or n_genes < 1):
-        raise InputError(f"n_genes must be a whole number, 1 or more, not {n_genes!r}.")
+    one_of(style, "style", ("dots", "bars"))
+    n_genes = None if n_genes is None else whole(n_genes, "n_genes", least=1)
     found = chosen_rows(stored, groups, symbols_of(adata, gene_symbols), mito_ribo=mito_ribo)
     colors = type_colors(adata, key, labels) if hasattr(labels, "cat") else {}
     drawn: Any

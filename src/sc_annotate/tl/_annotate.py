@@ -83,14 +83,9 @@ def annotate(
     cv
         How the model is scored on held-out reference cells, beside ``majority`` and ``logreg``: 1, one hold-out; k > 1,
         k folds; 0, not at all.
-    trust
-        Settings of confidence, prediction sets, statuses and gene overlap: a :class:`sc_annotate.trust.Options`; a word for
-        its calibration, ``"temperature"``, ``"isotonic"`` or ``"venn_abers"``; or None for uncalibrated confidence, without
-        prediction sets and out-of-distribution scores.
+    %(trust)s
     %(coverage)s
-    layer, use_raw, use_rep
-        Which matrix of `adata`: a layer, ``.raw`` (``use_raw=None``: only where ``X`` is scaled and ``.raw`` is not),
-        or a representation in ``obsm`` that `adata` and the reference share (name with or without ``X_``).
+    %(matrix)s
     reference_layer
         Layer of the reference.
     gene_symbols
@@ -99,9 +94,7 @@ def annotate(
     total_counts_key
         Column of ``adata.obs`` (and, where it has one, of the reference) with the true total counts of each cell, for
         counts of some genes only.
-    values
-        What the matrix of `adata` holds, where you know it: ``"counts"``, ``"log1p"``, ``"log2"``, ``"log10"``,
-        ``"linear"``. By default it is detected; what contradicts the values is an error.
+    %(values)s
     vote
         ``"leiden"``: the cells are over-clustered, and each cluster votes on one label, as :func:`vote` does with its
         defaults: Leiden communities of nearest neighbours, in principal components of the common-scale values (or in the

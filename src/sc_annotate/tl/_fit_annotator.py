@@ -69,22 +69,15 @@ def fit_annotator(
     cv
         How the model is scored: 1, one hold-out of about 20 % (whole batches with `batch_key`); k > 1, k folds; 0, not
         at all. ``majority`` and ``logreg`` are scored on the same cells. The model returned is fitted on all cells.
-    trust
-        Settings of confidence and prediction sets: a :class:`sc_annotate.trust.Options`; a word for its calibration,
-        ``"temperature"``, ``"isotonic"`` or ``"venn_abers"``; or None for uncalibrated confidence, without prediction sets
-        and out-of-distribution scores. What :func:`annotate` looks for in the cells (``false_positive_rate``,
-        ``check_quality``, ``min_overlap``) is refused here.
+    %(trust)s
+        What :func:`annotate` detects in the cells (``false_positive_rate``, ``check_quality``, ``min_overlap``) is refused
+        here.
     %(coverage)s
-    layer, use_raw, use_rep
-        Which matrix: a layer, ``.raw`` (``use_raw=None``: only where ``X`` is scaled and ``.raw`` is not), or a
-        representation in ``obsm`` (then queries need the same one). At most one of them.
+    %(matrix)s
     gene_symbols
         Column of ``reference.var`` with other names of the genes, by which a query may be matched too.
-    total_counts_key
-        Column of ``reference.obs`` with the true total counts, where ``X`` holds counts of some genes only.
-    values
-        What the matrix holds, where you know it: ``"counts"``, ``"log1p"`` (natural), ``"log2"``, ``"log10"``,
-        ``"linear"``. By default it is detected; what contradicts the values is an error.
+    %(total_counts_key)s
+    %(values)s
     %(rng)s
 
     Returns
