@@ -377,7 +377,7 @@ def test_affixes_are_removed_and_the_report_says_so():
     assert mapped.raw.var_names.tolist() == SOME
     np.testing.assert_array_equal(mapped.X, adata.X)
     entry = mapped.uns["gene_mapping"]
-    assert (entry["how"], entry["n_renamed"], entry["n_kept"]) == ("taking off prefix 'hg19_'", 50, 25)
+    assert (entry["how"], entry["n_renamed"], entry["n_kept"]) == ("removing prefix 'hg19_'", 50, 25)
     table = sca.get.gene_mapping(mapped)
     assert table["from"].tolist() == adata.var_names.tolist()
     assert table["to"].tolist() == SOME

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def in_memory(X: Any) -> bool:
-    """Whether rows can be cut out of it by several threads at once."""
+    """Whether several threads may read rows of it at once."""
     if isinstance(X, SomeColumns):
         return in_memory(X.X)
     return sparse.issparse(X) or type(X).__module__.partition(".")[0] == "numpy"
@@ -155,7 +155,7 @@ def _broken(X: Any, what: str = "the matrix") -> MatrixError:
 
 @dataclass(frozen=True)
 class SomeColumns:
-    """Some columns of a matrix in memory or in a file, cut out of the rows that are read: no copy of the whole is made."""
+    """Some columns of a matrix in memory or in a file, selected from the rows that are read: the whole is not copied."""
 
     X: Any
     columns: slice | NDArray[np.intp]
@@ -175,7 +175,7 @@ class SomeColumns:
 
 
 def with_columns(X: Any, columns: slice | NDArray[np.intp]) -> Any:
-    """Some columns of any kind of matrix: of a Dask array another one, of others cut out when rows are read."""
+    """Some columns of any kind of matrix: of a Dask array another one, of others selected when rows are read."""
     if not hasattr(X, "dask"):
         return SomeColumns(X, columns)
     from sc_annotate._core.lazy import checked

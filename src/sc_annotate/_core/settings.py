@@ -39,7 +39,7 @@ class Settings:
         Largest file that is downloaded; None: 250 MB for a model, 20 GB for a screen of ``sca.datasets``, 500 MB for anything
         else. Lists of models have a limit of their own, of some MB.
     max_download_seconds
-        How long one download may take; None: an hour, for a screen twelve. One that brings less than 16 KB in 15 seconds is
+        How long one download may take; None: an hour, for a screen twelve. One that transfers less than 16 KB in 15 seconds is
         given up earlier.
 
     Examples

@@ -130,7 +130,7 @@ def fetch(
         elif before is not None and before != found:
             logger.warning(f"{url!r} holds another file than before: its sha256 is {found}, and was {before}")
         elif sha256 is None:
-            logger.warning(f"{url!r} downloaded; to have this very file every time, pass sha256={found!r}")
+            logger.warning(f"{url!r} downloaded; to get exactly this file every time, pass sha256={found!r}")
         temporary.replace(place.path)
         write_note(place.note, {"url": url, "sha256": found})
     return place.path

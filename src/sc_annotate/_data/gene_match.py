@@ -27,7 +27,7 @@ CLEARLY_MORE = 1.1
 """Two releases of Ensembl share many ids with their versions by chance, so that enough is not yet all there is."""
 
 MOST = 0.9
-"""With this part of the smaller side no other names are looked for."""
+"""With this share of the smaller side, no other names are tried."""
 
 
 @dataclass(frozen=True)

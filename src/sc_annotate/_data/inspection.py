@@ -44,7 +44,7 @@ class Inspection:
         turned into dates.
 
     features
-        Which features are genes, where antibodies, peaks, guides or hashtags stand beside them; else None. All else is
+        Which features are genes, where the matrix also holds antibodies, peaks, guides or hashtags; else None. All else is
         of the genes.
 
     Examples
@@ -117,7 +117,7 @@ def _without(genes: GeneReport, bare: Undecorated) -> GeneReport:
 
 
 def _affixes(bare: Undecorated) -> list[str]:
-    """What stands before and after names, and on how many."""
+    """Prefixes and suffixes, and how many names have them."""
     out = [
         f"{shares(bare.affixes[:4], len(bare.of))}{', ...' if len(bare.affixes) > 4 else ''}, no part of the names of genes: "
         "sca.pp.map_genes(adata) removes it"

@@ -92,7 +92,7 @@ def _is_gene(found: Features | None, n: int) -> NDArray[np.bool_] | None:
 
 
 def _check_features(found: Features | None, mapping: GeneMapping) -> None:
-    """Refuse to merge a gene with an antibody, or another feature that is none, of the same name."""
+    """Refuse to merge a gene with an antibody or another feature of the same name."""
     is_gene = _is_gene(found, len(mapping.names))
     if found is None or is_gene is None:
         return

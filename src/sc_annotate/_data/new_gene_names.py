@@ -130,9 +130,9 @@ def new_names(adata: AnnData, names: NDArray[np.str_], table: Any, request: Gene
         if column is None:
             bare = undecorated(names)
             joined = bare is None or n_joined(bare.names)
-            done = ["taking symbols and Ensembl ids apart"] if joined else []
-            done += [] if bare is None else [f"taking off {bare}"]
-            return NewNames(gene_rules.symbol_of_parts, " and ".join(done), "nothing to take off")
+            done = ["splitting symbols and Ensembl ids"] if joined else []
+            done += [] if bare is None else [f"removing {bare}"]
+            return NewNames(gene_rules.symbol_of_parts, " and ".join(done), "nothing to remove")
         check_texts(adata.var[column].tolist(), f"adata.var[{column!r}]", GeneError)
         # The rule is for genes of raw, which need not have the column.
         rule = gene_rules.ids_rule(names.tolist(), texts(adata.var[column]).tolist())

@@ -57,7 +57,7 @@ def _parameters(provenance: Provenance) -> str:
 
 
 def _tree(provenance: Provenance) -> list[str]:
-    """That there is a tree, which is too long to be printed."""
+    """A summary of a tree, which is too long to print."""
     tree = provenance.method_kwargs.get("tree")
     if not isinstance(tree, Mapping) or not isinstance(tree.get("ancestor"), list):
         return [] if tree is None else [f"tree={tree!r}"]

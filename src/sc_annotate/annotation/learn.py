@@ -206,7 +206,7 @@ def trust_splits(training: Training, fit: FitRequest) -> tuple[list[Split], str]
 
 
 def few_splits(training: Training, fit: FitRequest) -> bool:
-    """Whether trust is learned on one hold-out in place of folds, as fits and probabilities of so many types cost much."""
+    """Whether trust is learned on one hold-out in place of folds, as fits and probabilities of so many types are expensive."""
     wanted = "scheme" in fit.trust.written or fit.trust.scheme != "folds" or fit.cv > 1
     return not wanted and len(np.unique(training.y)) > MANY_TYPES
 

@@ -55,5 +55,7 @@ def _download(listed: hub.Listed, sha256: str | None, before: str | None) -> Ann
     if before not in (None, found):
         logger.warning(f"{name!r} holds another file than before: its sha256 is {found}, and was {before}")
     elif sha256 is None:
-        logger.warning(f"{name!r} downloaded; to have this very file every time: sca.load({name!r}, sha256={found!r})")
+        logger.warning(
+            f"{name!r} downloaded; to get exactly this file every time: sca.load({name!r}, sha256={found!r})"
+        )
     return model

@@ -151,9 +151,7 @@ class AnnotationModel(FittedModel):
         try:
             model_file.read({"format": modelfile.FORMAT, "format_number": modelfile.FORMAT_NUMBER, **meta}, arrays)
         except ValueError as error:
-            raise InputError(
-                f"the model cannot be kept in a file: {error}. Rename or leave out what is named."
-            ) from error
+            raise InputError(f"the model cannot be saved: {error}. Rename or leave out what is named.") from error
         return modelfile.save(path, arrays, meta, overwrite=overwrite)
 
     @documented()

@@ -93,7 +93,7 @@ def _leiden(components: NDArray[np.float32], resolution: float, rng: int) -> NDA
     cells = AnnData(obs=obs, obsm={"X_pca": components})
     seed = rng % 2**31
     with warnings.catch_warnings():
-        # Of what other packages will change.
+        # Deprecation warnings of other packages.
         warnings.simplefilter("ignore")
         sc.pp.neighbors(cells, n_neighbors=N_NEIGHBORS, use_rep="X_pca", random_state=seed)
         sc.tl.leiden(cells, resolution=resolution, flavor="igraph", n_iterations=2, directed=False, random_state=seed)

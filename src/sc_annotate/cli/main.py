@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _termination() -> Iterator[None]:
     """Let SIGTERM unwind what is being done, so that temporary files are deleted."""
     if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread may say what a signal does
+        yield  # only the main thread may set signal handlers
         return
 
     def end(*_: Any) -> None:

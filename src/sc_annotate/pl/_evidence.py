@@ -41,7 +41,7 @@ def evidence(
     """Draw the genes that drove the predictions, from :func:`sc_annotate.tl.evidence`.
 
     ``"dots"``: genes (rows) against groups (columns). Each column has the genes with the largest contributions to its
-    label; a gene that contributes to several stands with the first. Colour is the gene's mean contribution to the log-odds
+    label; a gene that contributes to several is listed with the first. Colour is the gene's mean contribution to the log-odds
     of the label, red for it and blue against it. Size is the share of cells that express the gene. Colours end at the
     98th percentile.
 

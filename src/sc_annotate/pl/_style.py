@@ -115,7 +115,7 @@ def ink_on(color: Any) -> str:
 
 
 def bright(*, high: bool = True) -> Colormap:
-    """Viridis without its palest end, which is lost on white; bright where numbers are high, or where they are low.
+    """Viridis without its palest end, which is invisible on white; bright where numbers are high, or where they are low.
 
     Bright is always what can be trusted: a high confidence, a short distance from the reference.
     """

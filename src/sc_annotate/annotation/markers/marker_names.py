@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sc_annotate._vocabulary.marker_lists.lists import MarkerLists
 
 FEW = 0.25
-"""Below this part of the smaller side other columns of ``var`` are looked at."""
+"""Below this share of the smaller side, other columns of ``var`` are tried."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def marker_names(lists: MarkerLists, found: Input, *, gene_symbols: str | None) 
     whose, what = {"names": genes}, ("adata", f"the {MARKERS}")
     other = other_names(found.names, whose, (None, None), what=what, n_shared=n, least=n)
     if not other.notes and n < FEW * smaller:
-        # A column that shares a few words with the lists by chance is none of genes.
+        # A column that shares a few words with the lists by chance does not hold genes.
         least = max(2 * n + 1, int(np.ceil(FEW * smaller)))
         table = found.source.var if gene_symbols is None else None
         other = other_names(found.names, whose, (table, None), what=what, n_shared=n, least=least)
@@ -80,7 +80,7 @@ def why_few(by: MarkerNames, found: Input, n_shared: int) -> str:
         return said + (
             "adata has Ensembl ids: name the var column that holds symbols with gene_symbols=, or use sca.pp.map_genes."
         )
-    return said + "Keep all genes of adata, give longer lists, or lower min_genes."
+    return said + "Keep all genes of adata, use longer lists, or lower min_genes."
 
 
 def other_case(markers: NDArray[np.str_], names: NDArray[np.str_], n_shared: int) -> str:

@@ -36,7 +36,7 @@ class Matched:
     """One row a type of the lists, those that were left out too."""
     notes: list[str]
     problems: list[str]
-    """What the labels suffer from: types that no cell can get."""
+    """Problems of the labels: types that no cell can get."""
 
 
 def matched(lists: MarkerLists, found: Input, *, min_genes: int, gene_symbols: str | None = None) -> Matched:
