@@ -198,5 +198,5 @@ def mixed_genomes(found: Undecorated, name: str) -> list[str]:
     of = ", ".join(f"{n:,} of {species}" for species, n in found.species.items())
     return [
         f"{name} has genes of several genomes ({of}; {shares(found.affixes, len(found.of))}). Only those of the species of the other "
-        "side are matched, and cells of another species are labelled by chance: keep the cells and genes of one"
+        "side are matched, and cells of another species get arbitrary labels: keep the cells and genes of one"
     ]

@@ -122,8 +122,8 @@ def _of_other_species(query: Query, model: FittedModel) -> list[str]:
         return []
     if own.species == BOTH:
         return [
-            f"adata has genes of {own.species}: those of the reference's species are used, and cells of the other species are "
-            "labelled by chance. Leave them out"
+            f"adata has genes of {own.species}: those of the reference's species are used, and cells of the other species get "
+            "arbitrary labels. Leave them out"
         ]
     if {own.species, theirs["species"]} == {"human", "mouse"}:
         return [
