@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import warnings
 from typing import TYPE_CHECKING, Any
@@ -129,7 +130,7 @@ def test_a_dense_array_that_is_gone(kind: str, simulated: tuple[ad.AnnData, Any]
         else:
             for file in chunks(path / "X"):
                 file.unlink()
-        with pytest.raises(MatrixError, match=str(path)):
+        with pytest.raises(MatrixError, match=re.escape(str(path))):
             sca.tl.annotate(lazy, model)
         assert not lazy.uns
 
@@ -144,7 +145,7 @@ def test_backed_matrices_in_a_store(kind: str, simulated: tuple[ad.AnnData, Any]
     backed.layers["stored"] = ad.io.sparse_dataset(zarr.open_group(path, mode="r")["X"])
     sca.tl.annotate(backed, model, layer="stored")
     chunks(path / "X" / "data")[0].unlink()
-    with pytest.raises(MatrixError, match=f"are missing in {path}"):
+    with pytest.raises(MatrixError, match=re.escape(f"are missing in {path}")):
         sca.tl.annotate(backed, model, layer="stored", key_added="again")
     assert "again" not in backed.obs
 

@@ -241,7 +241,7 @@ def test_a_worker_killed_half_way(own_cluster: Any, monkeypatch: pytest.MonkeyPa
     lazy, query, model = slow_cells(int(os.environ.get("SC_ANNOTATE_KILLED_CELLS", "2000")), 0.02, tmp_path)
     sca.tl.annotate(query, model)
     first = next(iter(own_cluster[0].workers.values())).pid
-    seen = half_way(monkeypatch, lambda: os.kill(first, signal.SIGKILL))
+    seen = half_way(monkeypatch, lambda: os.kill(first, getattr(signal, "SIGKILL", signal.SIGTERM)))
     sca.tl.annotate(lazy, model)
     assert len(seen) >= 40
     assert list(lazy.obs["annotation"]) == list(query.obs["annotation"])

@@ -349,7 +349,7 @@ def test_outputs_through_links_and_to_odd_places(here: Path, capsys: pytest.Capt
     assert "annotation" in ad.read_h5ad("far/out.h5ad").obs
     for name, words in {
         "far": "is a folder",
-        "x" * 300 + ".h5ad": "the name is too long",
+        "x" * 300 + ".h5ad": "the name is too long" if os.name != "nt" else "was not written",
         "out": "ends in .h5ad",
     }.items():
         assert run("annotate", "query.h5ad", name, "--model", "m.safetensors") == 1
