@@ -209,6 +209,30 @@ def test_commands_on_an_annotated_file(here: Path, capsys: pytest.CaptureFixture
     assert not {p for p in _new(here) if p.startswith("x")}
 
 
+def test_override_of_a_roll_up(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A type that the ontology lacks is an error in the words of the shell, and what it says works."""
+    text = (here / "small.obo").read_text()
+    lost = text.rsplit("name: ", 1)[1].split("\n")[0]
+    (here / "less.obo").write_text(text.replace(f"name: {lost}", "name: something else"))
+    asked = ("annotate", "query.h5ad", "out.h5ad", "--model", "m.safetensors", "--rollup", "--ontology", "less.obo")
+    assert run(*asked) == 1
+    assert f"--override '{lost}=...'" in capsys.readouterr().err
+    assert run(*asked, "--override", f"{lost}=something else", "--table", "sub.csv") == 0
+    said = capsys.readouterr().out
+    assert "written to out.h5ad\nwritten to sub.csv\n" in said
+    assert "annotation_rollup" in ad.read_h5ad("out.h5ad").obs
+    assert run("annotate", "query.h5ad", "x.h5ad", "--model", "m.safetensors", "--override", "a=b") == 1
+    assert "pass --rollup too" in capsys.readouterr().err
+
+
+def test_a_pickle_is_read_only_if_asked(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "m.pkl").write_bytes(b"\x80\x04K\x01." + b" " * 40)
+    assert run("convert", "m.pkl", "x.safetensors") == 1
+    assert "pass --trust-pickle if you trust the source of 'm.pkl'" in capsys.readouterr().err
+    assert run("info", "m.pkl") == 1
+    assert "sc-annotate convert MODEL.pkl" in capsys.readouterr().err
+
+
 def test_marker_lists(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = ("--min-genes", 2, "--values", "counts", "--table", "t.csv", "--vote", "clusters")
     assert run("annotate", "query.h5ad", "out.h5ad", "--markers", "markers.csv", *options) == 0
@@ -290,6 +314,9 @@ def test_words_stay_words() -> None:
         "layer: there is none": "--layer: there is none",
         "pass rng=3": "pass --seed 3",
         "values must be one of": "--values must be one of",
+        "which they are: overrides={'T, \"x\"': ...}, with": "which they are: --override 'T, \"x\"=...', with",
+        "`sca.tl.convert_celltypist(path, trust_pickle=True)`.": "`sc-annotate convert MODEL.pkl MODEL.safetensors --trust-pickle`.",
+        "annotate, and pass model=model here.": "annotate, and pass its file with --model.",
     }.items():
         assert spoken(text, every) == expected
 

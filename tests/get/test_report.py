@@ -35,6 +35,19 @@ def test_report_says_what_is_stored(pair: tuple[AnnData, AnnData]) -> None:
     assert {line.split()[1] for line in notes} == {"cells:", "reference:"}
 
 
+def test_numbers_stand_under_each_other(pair: tuple[AnnData, AnnData]) -> None:
+    reference, query = pair
+    names = {
+        name: f"{name}, {'of the naive, memory kind' * (i % 2)}"
+        for i, name in enumerate(reference.obs["cell_type"].cat.categories)
+    }
+    reference.obs["cell_type"] = reference.obs["cell_type"].cat.rename_categories(names)
+    sca.tl.annotate(query, reference, "cell_type", method="nearest_centroid", cv=0, trust=None)
+    rows = [line for line in repr(sca.get.report(query)).splitlines() if "mean confidence" in line]
+    assert max(map(len, rows)) > 60
+    assert len({line.index("   mean confidence") for line in rows}) == 1
+
+
 def test_report_of_little(pair: tuple[AnnData, AnnData]) -> None:
     reference, query = pair
     sca.tl.annotate(query, reference, "cell_type", method="nearest_centroid", cv=0, trust=None)

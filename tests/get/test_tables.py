@@ -66,7 +66,7 @@ def test_clusters(clustered: AnnData) -> None:
 def test_clusters_that_voted_are_the_default(pair: tuple[AnnData, AnnData]) -> None:
     reference, query = pair
     sca.tl.annotate(query, reference, "cell_type", method="nearest_centroid", cv=0)
-    with pytest.raises(InputError, match=r"groupby is needed, as no vote .*'annotation'"):
+    with pytest.raises(InputError, match=r"groupby is needed, as no groups that voted .*'annotation'"):
         sca.get.clusters(query)
     sca.tl.vote(query, "louvain")
     pd.testing.assert_frame_equal(sca.get.clusters(query), sca.get.clusters(query, groupby="louvain"))

@@ -81,6 +81,21 @@ def accordion(shared_data: Path) -> pd.DataFrame:
     return table[(table["species"] == "Human") & (table["Uberon_tissue"] == "blood")]
 
 
+def test_groups_of_markers_are_clusters_and_lists_are_the_evidence(pbmc: AnnData) -> None:
+    sca.tl.annotate_markers(pbmc, LISTS, groupby="louvain")
+    found = sca.get.clusters(pbmc)
+    pd.testing.assert_frame_equal(found, sca.get.clusters(pbmc, groupby="louvain"))
+    assert (found["share"] == 1).all()
+    for call in (sca.tl.evidence, sca.pl.evidence, sca.pl.dotplot, sca.get.evidence):
+        with pytest.raises(
+            StorageError, match=r"marker lists, so its evidence is these lists: `sca\.tl\.markers_agree"
+        ):
+            call(pbmc)
+    sca.tl.annotate_markers(pbmc, LISTS)
+    with pytest.raises(InputError, match="groupby is needed"):
+        sca.get.clusters(pbmc)
+
+
 # ---- real data
 
 

@@ -93,6 +93,16 @@ def file(small: AnnData, tmp_path: Path) -> Path:
     return tmp_path / "m.pkl"
 
 
+def test_cells_that_fit_no_type_are_reported(small: AnnData, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    found = parts(small)
+    found["Model"].intercept_ = found["Model"].intercept_ - 1e4
+    (tmp_path / "m.pkl").write_bytes(pickle.dumps(found))
+    sca.tl.annotate(small, sca.tl.convert_celltypist(tmp_path / "m.pkl", trust_pickle=True))
+    said = f"{small.n_obs:,} of {small.n_obs:,} cells fit none of the model's {len(found['Model'].classes_)} types"
+    assert said in caplog.text
+    assert any(said in problem for problem in small.uns["annotation"]["input"]["problems"])
+
+
 @pytest.mark.parametrize("protocol", range(3, pickle.HIGHEST_PROTOCOL + 1))
 @pytest.mark.parametrize("kind", ["sgd", "random state", "one by one"])
 def test_calls_and_scores_are_theirs(small: AnnData, tmp_path: Path, kind: str, protocol: int) -> None:

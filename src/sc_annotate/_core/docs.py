@@ -123,8 +123,8 @@ PARAMETERS: dict[str, str] = {
         """,
     "markers": """
         markers
-            Genes of each type: a dict, a table, the path of a CSV file or the name of a packaged list (``"pbmc"``), see
-            :doc:`/markers`.
+            Genes of each type: a dict, a table, the path of a CSV, GMT or JSON file or the name of a packaged list
+            (``"pbmc"``), see :doc:`/markers`.
         """,
     "markers_request": """
         by

@@ -181,9 +181,20 @@ def read_familiarity(adata: AnnData, key: str) -> dict[str, Any]:
     return found
 
 
+def refuse_markers(key: str, stored: dict[str, Any]) -> None:
+    """Labels from marker lists have no evidence beside the lists."""
+    if stored.get("method") == "markers":
+        raise StorageError(
+            f"{key!r} was annotated with marker lists, so its evidence is these lists: `sca.tl.markers_agree(adata, {key!r}, "
+            f"markers=...)` and `sca.pl.markers_agree(adata, {key!r})` show how well they fit the cells."
+        )
+
+
 def read_evidence(adata: AnnData, key: str) -> dict[str, Any]:
     """The entry that ``sca.tl.evidence`` stored."""
-    found = read_uns(adata, key).get("evidence")
+    stored = read_uns(adata, key)
+    refuse_markers(key, stored)
+    found = stored.get("evidence")
     if not isinstance(found, dict) or "table" not in found:
         raise StorageError(f"adata.uns[{key!r}] has no evidence. Run `sca.tl.evidence(adata, key={key!r})` first.")
     return found

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 FEW_SHARED = 0.5
 """Below this share of the model's genes the result is reported as doubtful."""
+NO_TYPE = 1.25
+"""Times the confidence of a blind guess, below which a cell fits no type."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,7 @@ def predict(query: Query, model: FittedModel, ask: PredictRequest, *, counts: In
             f"only {n_shared:,} of the model's {n_genes:,} genes are in adata; the others are taken at their "
             "reference mean and are no evidence for any type. Keep all genes in adata, or fit the model on the shared ones."
         )
+    problems += _of_no_type(gathered.confidence[query.rows], model)
     # Cells that were labelled already keep their labels.
     zero = np.zeros_like(gathered.zero)
     zero[query.rows] = gathered.zero[query.rows]
@@ -113,6 +116,18 @@ def predict(query: Query, model: FittedModel, ask: PredictRequest, *, counts: In
         problems=[*problems, *remarks, *more],
         level_confidence=gathered.level_confidence,
     )
+
+
+def _of_no_type(confidence: NDArray[np.floating[Any]], model: FittedModel) -> list[str]:
+    """What to say where one-versus-rest scores without calibration are 0 for all types in most of the cells."""
+    n, of = len(model.classes), len(confidence)
+    lost = int((confidence < NO_TYPE / n).sum())
+    if model.method != "celltypist" or model.trust is not None or n < 5 or lost * 2 <= of:
+        return []
+    return [
+        f"{lost:,} of {of:,} cells fit none of the model's {n} types: all get about the same confidence, and the label says little. "
+        "Check that the model is of this tissue, and that genes and values are what it expects"
+    ]
 
 
 def _of_other_species(query: Query, model: FittedModel) -> list[str]:
@@ -163,11 +178,7 @@ def align(query: Query, model: FittedModel | EvidenceModel, min_overlap: float) 
 
 
 def _task(
-    query: Query,
-    model: FittedModel,
-    ask: PredictRequest,
-    aligned: Aligned,
-    counts: Input | None,
+    query: Query, model: FittedModel, ask: PredictRequest, aligned: Aligned, counts: Input | None
 ) -> PredictBlock:
     """What is done to each block, with the cells of the query that the others are compared with."""
     found, trust, rows = query.found, model.trust, query.rows

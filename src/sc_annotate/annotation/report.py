@@ -99,7 +99,7 @@ def _input(found: dict[str, Any]) -> list[str]:
 
 def _labels(columns: pd.DataFrame, most: int = 20) -> list[str]:
     rows = _by_label(columns)
-    width = min(40, max(len(str(label)) for label in rows.index))
+    width = min(60, max(len(str(label)) for label in rows.index[:most]))
     lines = []
     for label, row in rows.head(most).iterrows():
         mean = "" if np.isnan(row["mean"]) else f"   mean confidence {row['mean']:.2f}"

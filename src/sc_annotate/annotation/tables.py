@@ -59,13 +59,16 @@ def clusters(adata: AnnData, key: str, groupby: str | None, top: int | None) -> 
 
 
 def _of_vote(adata: AnnData, key: str) -> str:
-    """The groups that voted."""
+    """The groups that voted, or were labelled as a whole by marker lists."""
     entry = adata.uns.get(key)
     vote = entry.get("vote") if isinstance(entry, Mapping) else None
     groupby = vote.get("groupby") if isinstance(vote, Mapping) else None
+    params = entry.get("params") if isinstance(entry, Mapping) else None
+    if groupby is None and isinstance(params, Mapping) and isinstance(entry.get("markers"), Mapping):
+        groupby = params.get("groupby")
     if groupby is None:
         raise InputError(
-            f"groupby is needed, as no vote of groups is stored with {key!r}: name a column of adata.obs, such as your clusters."
+            f"groupby is needed, as no groups that voted are stored with {key!r}: name a column of adata.obs, such as your clusters."
         )
     return str(groupby)
 

@@ -8,7 +8,6 @@ from sc_annotate._store.h5ad_files import read_h5ad, write_h5ad
 from sc_annotate._store.slots import DEFAULT_KEY
 from sc_annotate.cli import pictures, steps
 from sc_annotate.cli.options import Option, add, choice, value, written
-from sc_annotate.errors import InputError
 
 if TYPE_CHECKING:
     import argparse
@@ -20,7 +19,6 @@ ROLLUP = (
     *steps.ROLLUP,
     Option("--coverage", "coverage", "least probability of the broader label (default: 0.9)", float, more=value("SHARE")),
     Option("--by", "by", "summed probability, or the prediction set", more=choice("probability", "set")),
-    Option("--override", "overrides", "ontology id of a label; may be repeated", many=True, more=value("LABEL=ID")),
 )  # fmt: skip
 VOTE = (Option("--groupby", "groupby", "column of obs with clusters", more={"metavar": "COLUMN", "required": True}),)
 EVIDENCE = (
@@ -74,12 +72,7 @@ def _rollup(args: argparse.Namespace, outputs: Outputs) -> None:
 
     outputs.inputs = (args.annotated, args.ontology)
     output = outputs.file(args.output, ".h5ad", "the output")
-    stated = written(args, (*ROLLUP, *KEY))
-    if "overrides" in stated:
-        pairs = [text.partition("=") for text in stated["overrides"]]
-        if any(not equals for _, equals, _ in pairs):
-            raise InputError("--override takes LABEL=ID, such as --override 'T reg=CL:0000815'.")
-        stated["overrides"] = {label.strip(): term.strip() for label, _, term in pairs}
+    stated = steps.rollup_arguments(args, (*ROLLUP, *KEY))
     adata = read_h5ad(args.annotated)
     tl.rollup(adata, **stated)
     write_h5ad(adata, output)

@@ -44,7 +44,7 @@ def add_commands(commands: Any) -> None:
     source = annotate.add_mutually_exclusive_group()
     source.add_argument("--model", help="a fitted model (.safetensors), its https address, or celltypist:NAME")
     source.add_argument("--reference", help="labelled cells (.h5ad); without it, the labelled cells of the query")
-    source.add_argument("--markers", metavar="FILE", help="marker genes (table or GMT) instead of a reference")
+    source.add_argument("--markers", metavar="FILE", help="marker genes (CSV, GMT or JSON) instead of a reference")
     add(annotate, (*known.LABELS, known.METHODS, *known.FIT))
     list_methods.add_param(annotate)
     trust = (*known.FITTED_TRUST, *known.PREDICTED_TRUST, *known.COVERAGE)

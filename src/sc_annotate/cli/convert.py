@@ -34,8 +34,8 @@ def _convert(args: argparse.Namespace, outputs: Outputs) -> None:
     path = outputs.file(args.model, ".safetensors", "a model file")
     if not args.trust_pickle:
         raise InputError(
-            f"{args.source!r} must be a pickle, as CellTypist's models are; pass --trust-pickle if you trust its source. "
-            "Nothing in it is run."
+            f"models of CellTypist are pickles, which are read only if you say so: pass --trust-pickle if you trust the source "
+            f"of {args.source!r}. Nothing in it is run."
         )
     with warnings.catch_warnings():
         # The card repeats it.

@@ -59,6 +59,14 @@ def refuse_others(args: argparse.Namespace, options: Sequence[Option], kept: Seq
         raise InputError(f"{', '.join(wrong)}: {why}. Leave it out.")
 
 
+SPOKEN = {
+    r"(?:overrides=|--override )\{(['\"])(.*?)\1: \.\.\.\}": r"--override '\2=...'",
+    r"`sca\.tl\.convert_celltypist\([^`]*`": "`sc-annotate convert MODEL.pkl MODEL.safetensors --trust-pickle`",
+    r", and pass (?:model=|--model )model here": ", and pass its file with --model",
+}
+"""Python in messages, and what to write in a shell."""
+
+
 def spoken(text: str, options: Sequence[Option]) -> str:
     """A message of a function with the names of its arguments as options.
 
@@ -79,6 +87,8 @@ def spoken(text: str, options: Sequence[Option]) -> str:
         else:
             text = re.sub(rf"^{name}(?=:| must|,| cannot| says| is\b)", each.flag, text)
             text = re.sub(rf"(?<![\w.'\"/-]){name}=", f"{each.flag} ", text)
+    for call, command in SPOKEN.items():
+        text = re.sub(call, command, text)
     return text
 
 

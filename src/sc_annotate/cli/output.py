@@ -24,13 +24,17 @@ class Outputs:
     force: bool
     inputs: tuple[str | None, ...] = ()
     done: list[str] = field(default_factory=list)
+    named: dict[Path, str] = field(default_factory=dict)
+    """Paths as they were given, by what they lead to."""
 
     def file(self, path: str, suffix: str, what: str) -> Path:
         """Where a file is to be written; refused if it cannot be."""
         found = output_file(path, suffix, what=what, overwrite=True, replace=FORCE)
         if found.exists() and any(found.samefile(p) for p in self.inputs if p and Path(p).exists()):
             raise InputError(f"the output {path!r} is an input; choose another name.")
-        return output_file(path, suffix, what=what, overwrite=self.force, replace=FORCE)
+        found = output_file(path, suffix, what=what, overwrite=self.force, replace=FORCE)
+        self.named[found] = path
+        return found
 
     def folder(self, path: str, names: Iterable[str]) -> Path:
         """Where files of these names are to be written; the folder is made where it is missing."""
@@ -70,5 +74,6 @@ class Outputs:
 
     def wrote(self, path: Any) -> None:
         """Say that a file was written."""
-        self.done.append(str(path))
-        print(f"written to {path}")
+        name = self.named.get(path, str(path)) if isinstance(path, Path) else str(path)
+        self.done.append(name)
+        print(f"written to {name}")

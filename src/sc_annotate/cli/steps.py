@@ -30,6 +30,7 @@ ROLLUP = (
     Option(
         "--ontology", "ontology", "OBO file (default: levels, else the installed Cell Ontology)", more=value("FILE")
     ),
+    Option("--override", "overrides", "ontology id of a label; may be repeated", many=True, more=value("LABEL=ID")),
 )
 EVIDENCE = (
     Option("--n-genes", "n_genes", "genes in each direction (default: 10)", int, more=value("N")),
@@ -68,7 +69,8 @@ def check_files(args: argparse.Namespace, outputs: Outputs) -> Files:
     if args.evidence is None and written(args, EVIDENCE):
         raise InputError("--n-genes and --evidence-groupby say what is in --evidence FILE.csv; name that too.")
     if not getattr(args, "rollup", True) and written(args, ROLLUP):
-        raise InputError("--ontology says how to roll up; pass --rollup too.")
+        raise InputError("--ontology and --override say how to roll up; pass --rollup too.")
+    rollup_arguments(args, ROLLUP)
     return Files(
         None if args.table is None else outputs.file(args.table, ".csv", "the table"),
         None if args.evidence is None else outputs.file(args.evidence, ".csv", "the table of evidence"),
@@ -76,12 +78,23 @@ def check_files(args: argparse.Namespace, outputs: Outputs) -> Files:
     )
 
 
+def rollup_arguments(args: argparse.Namespace, options: Sequence[Option]) -> dict[str, Any]:
+    """The options of a roll-up that were written, as the function takes them."""
+    stated = written(args, options)
+    if "overrides" in stated:
+        pairs = [text.partition("=") for text in stated["overrides"]]
+        if any(not equals for _, equals, _ in pairs):
+            raise InputError("--override takes LABEL=ID, such as --override 'T reg=CL:0000815'.")
+        stated["overrides"] = {label.strip(): term.strip() for label, _, term in pairs}
+    return stated
+
+
 def compute(adata: AnnData, key: str, args: argparse.Namespace, *, model: str | None = None) -> None:
     """Roll up and find the evidence, as requested."""
     from sc_annotate import tl
 
     if getattr(args, "rollup", False):
-        tl.rollup(adata, key, **written(args, ROLLUP))
+        tl.rollup(adata, key, **rollup_arguments(args, ROLLUP))
     if args.evidence is not None:
         tl.evidence(adata, key, model=model, **written(args, EVIDENCE))
 

@@ -93,7 +93,8 @@ def clusters(
     %(key)s
     groupby
         Column of ``adata.obs`` with the clusters, or any other groups. Cells without a group are left out. By default the
-        groups that voted (``annotate(..., vote=)``, :func:`sc_annotate.tl.vote`); needed where none did.
+        groups that voted (``annotate(..., vote=)``, :func:`sc_annotate.tl.vote`) or that marker lists labelled
+        (``annotate_markers(..., groupby=)``); needed where there are none.
     top
         Number of labels of each cluster, the most common; by default all. ``top=1`` is one row a cluster.
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sc_annotate._core.arguments import public
-from sc_annotate._core.text_tables import enough_memory, lines, read_text
-from sc_annotate.errors import InputError
+from sc_annotate._core.text_sets import read_sets
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable
 
 
 @public
@@ -43,24 +41,4 @@ def read_gmt(path: str | os.PathLike[str]) -> dict[str, list[str]]:
     >>> read_gmt(path)
     {'INTERFERON': ['IRF1', 'STAT1']}
     """
-    with enough_memory(path, what="a GMT file"):
-        return _parse(lines(read_text(path, what="a GMT file")), str(path))
-
-
-def _parse(rows: Iterable[str], file: str) -> dict[str, list[str]]:
-    sets: dict[str, list[str]] = {}
-    for number, line in enumerate(rows, start=1):
-        if not line.strip():
-            continue
-        name, *rest = line.split("\t")
-        if not rest or not name.strip():
-            raise InputError(
-                f"line {number} of {file!r} is not of a GMT file: name, description and genes, separated by tabs."
-            )
-        if name.strip() in sets:
-            raise InputError(f"{file!r} has two sets named {name.strip()!r}. Rename one of them.")
-        genes = (field.partition(",")[0].strip() for field in rest[1:])
-        sets[name.strip()] = list(dict.fromkeys(gene for gene in genes if gene))
-    if not sets:
-        raise InputError(f"{file!r} holds no gene sets.")
-    return sets
+    return read_sets(path)

@@ -376,3 +376,12 @@ def test_a_renamed_label_does_not_take_the_name_of_another() -> None:
 
 def test_an_ontology_of_lists() -> None:
     assert Ontology(["a", "b"], ["A", "B"], [[], [0]]).ancestors("b") == ["b", "a"]
+
+
+def test_near_names_are_those_above_and_not_any_that_look_alike() -> None:
+    names = ("T cell", "CD4-positive T cell", "connective tissue cell", "neuron", "monocyte", "cell")
+    found = open_ontology(dict.fromkeys(names, "any"))
+    assert found.near("memory CD4 T cell")[0] == "T cell"
+    assert "connective tissue cell" not in found.near("naive CD4 T cell")
+    assert found.near("classical monocyte") == ["monocyte"]
+    assert found.near("monocyt") == ["monocyte"]

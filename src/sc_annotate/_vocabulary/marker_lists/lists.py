@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from sc_annotate._core.codec import check_texts
-from sc_annotate._vocabulary.marker_lists.marker_tables import from_table, read_table
+from sc_annotate._vocabulary.marker_lists.marker_tables import from_table, read_dict, read_table
 from sc_annotate._vocabulary.marker_lists.packaged import LISTS, packaged
 from sc_annotate.errors import GeneError, InputError, LabelError
 
@@ -64,14 +64,23 @@ def read_markers(markers: Any, *, min_support: int = 1, columns: Mapping[str, st
             hint = f"Did you mean {near[0]!r}? " if near else ""
             raise InputError(
                 f"markers={str(markers)!r} is neither a packaged list ({', '.join(map(repr, LISTS))}) nor a file. {hint}"
-                "Pass the path of a CSV file with a column of types and one of genes."
+                "Pass the path of a CSV file with a column of types and one of genes, or of a GMT or JSON file."
             )
-        table = from_table(read_table(path), columns or {}, what=f"the file {path.name!r}", notes=notes)
+        lists, what = read_dict(path), f"the file {path.name!r}"
+        if lists is not None and (named := [f"{role}_column" for role, name in (columns or {}).items() if name]):
+            raise InputError(
+                f"{', '.join(named)}: names a column of a table of markers, and {what} is no table. Leave it out."
+            )
+        table = (
+            _from_mapping(lists)
+            if lists is not None
+            else from_table(read_table(path), columns or {}, what=what, notes=notes)
+        )
         source = f"the file {path.name!r}"
     else:
         raise InputError(
-            "markers must be a dict of genes by type, a DataFrame, the path of a CSV file or the name of a packaged list "
-            f"({', '.join(map(repr, LISTS))}), not {type(markers).__name__}."
+            "markers must be a dict of genes by type, a DataFrame, the path of a CSV, GMT or JSON file or the name of a packaged "
+            f"list ({', '.join(map(repr, LISTS))}), not {type(markers).__name__}."
         )
     return _lists(table, source, min_support, notes)
 

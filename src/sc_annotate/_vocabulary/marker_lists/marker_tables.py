@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from sc_annotate._core import text_tables
+from sc_annotate._core.files import one_line
+from sc_annotate._core.text_sets import read_sets
 from sc_annotate.errors import InputError
 
 if TYPE_CHECKING:
@@ -38,6 +41,28 @@ _SIGNS: Final = dict.fromkeys(("positive", "pos", "+", "up", "1", "1.0"), 1.0) |
 )
 
 
+def read_dict(path: Path) -> dict[str, Any] | None:
+    """Genes of each type of a GMT or JSON file (``.gmt``, ``.json``), plain or compressed; None for a file of another name."""
+    endings = {s.lower() for s in path.suffixes}
+    if ".gmt" in endings:
+        return dict(read_sets(path))
+    if ".json" not in endings:
+        return None
+    what = "a JSON file of markers"
+    try:
+        found = json.loads(text_tables.read_text(path, what=what))
+    except (ValueError, RecursionError) as error:
+        raise InputError(
+            f"{str(path)!r} cannot be read as {what} ({one_line(error)}). Get or save it again."
+        ) from error
+    if not isinstance(found, dict):
+        raise InputError(
+            f'{str(path)!r} must hold the genes of each type, as {{"B cell": ["CD79A", "MS4A1"], ...}}, not a '
+            f"{type(found).__name__}."
+        )
+    return found
+
+
 def read_table(path: Path) -> pd.DataFrame:
     """A CSV file, or one with tabs (``.tsv``, ``.txt``), plain or compressed."""
     endings = [s.lower() for s in path.suffixes]
@@ -58,7 +83,7 @@ def from_table(table: pd.DataFrame, columns: Mapping[str, str | None], *, what: 
         if place[role] is None:
             raise InputError(
                 f"{what} has no column of {role}s ({', '.join(CANDIDATES[role][:4])}, ...); it has: "
-                f"{', '.join(map(repr, table.columns)) or 'none'}. Name it with {role}_column=."
+                f"{_some(table)}. Name it with {role}_column='...'."
             )
     # What is alike in every column is one statement.
     table = table.loc[~table.astype(str).duplicated()]
@@ -100,13 +125,17 @@ def _texts(column: Any) -> pd.Series:
     return pd.Series(values, dtype=object)
 
 
+def _some(table: pd.DataFrame, most: int = 12, longest: int = 40) -> str:
+    """Names of columns, for errors: a file of another format is one column with a name of thousands of characters."""
+    names = [repr(n if len(n) <= longest else f"{n[:longest]}...") for n in map(str, table.columns[:most])]
+    return ", ".join([*names, *(["..."] if table.shape[1] > most else [])]) or "none"
+
+
 def _column(table: pd.DataFrame, role: str, named: str | None, what: str) -> Any:
     """The column for a role: the one that was named, else the first candidate that is there."""
     if named is not None:
         if named not in table.columns:
-            raise InputError(
-                f"{what} has no column {named!r} ({role}_column); it has: {', '.join(map(repr, table.columns)) or 'none'}."
-            )
+            raise InputError(f"{what} has no column {named!r} ({role}_column); it has: {_some(table)}.")
         return named
     spelled = {str(c).strip().lower().replace(" ", "_"): c for c in reversed(list(table.columns))}
     return next((spelled[name] for name in CANDIDATES[role] if name in spelled), None)

@@ -69,5 +69,9 @@ class Texts:
     def near(self, text: str, n: int) -> list[str]:
         """See :meth:`Ontology.near`."""
         spelled = self._tables["normalised"]
-        found = difflib.get_close_matches(spelling(str(text)), spelled, n=n, cutoff=0.6)
-        return list(dict.fromkeys(str(self._names[min(spelled[f])]) for f in found))
+        words = spelling(str(text)).split()
+        # "memory CD4 T cell" is a "T cell", however unlike the two are written.
+        ends = (" ".join(words[i:]) for i in range(1, len(words)) if words[i:] != ["cell"])
+        broader = [end for end in ends if end in spelled]
+        found = [*broader, *difflib.get_close_matches(" ".join(words), spelled, n=n, cutoff=0.7)]
+        return list(dict.fromkeys(str(self._names[min(spelled[f])]) for f in found))[:n]

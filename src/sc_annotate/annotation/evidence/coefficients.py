@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sc_annotate._store.storage import model_ids
-from sc_annotate._store.stored import method_names
+from sc_annotate._store.stored import method_names, refuse_markers
 from sc_annotate.annotation.evidence.kept import EvidenceModel
 from sc_annotate.annotators.stored_coefficients import stored_coefficients
 from sc_annotate.errors import InputError, StorageError
@@ -28,6 +28,7 @@ def evidence_model(adata: AnnData, key: str, stored: dict[str, Any], model: Any)
     from sc_annotate.annotation.load import load
     from sc_annotate.annotation.model import AnnotationModel
 
+    refuse_markers(key, stored)
     if methods := method_names(adata, key):
         raise StorageError(
             f"adata.uns[{key!r}] is a consensus, which has no evidence of its own. Use one of its methods, such as "
