@@ -100,3 +100,17 @@ def test_vote_and_rollup_count_what_obs_has(pair: tuple[AnnData, AnnData]) -> No
     table = query.uns["annotation"]["rollup"]["table"].set_index("name")
     counts = query.obs["annotation_rollup"].astype(str).value_counts()
     assert {name: n for name, n in table["n_cells"].items() if n} == counts.to_dict()
+
+
+def test_one_cell_of_one_group() -> None:
+    from sc_annotate.annotation.cell_groups import Groups
+    from sc_annotate.annotation.markers.markers_result import MarkerLabels, _problems
+
+    groups = Groups(np.array(["alone", "others"]), np.array([0, 1, 1], np.int32))
+    labels = MarkerLabels(
+        np.full((2, 2), 0.5, np.float32), np.array([True, False]), np.array([False, False, True]), groups
+    )
+    assert _problems(labels, np.array([True, False, False])) == [
+        "1 cell has no value in any marker gene (status low_quality); its label means nothing",
+        "1 cell of 1 group fits none of the lists (status unfamiliar)",
+    ]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sc_annotate._core.settings import logger
+from sc_annotate._core.settings import counted, logger
 from sc_annotate._data.obs import with_tables
 from sc_annotate._store.slots import Slots
 from sc_annotate._store.storage import add_columns, read_uns
@@ -106,18 +106,17 @@ def store_agreement(
         )
     if unmatched:
         n = int(np.isin(labels, unmatched).sum())
-        text = (
-            f"{len(unmatched)} of {len(occur)} labels ({n:,} cell{'' if n == 1 else 's'}) have no list of their name or meaning, "
-            f"and are not compared: {', '.join(map(repr, unmatched[:10]))}{', ...' if len(unmatched) > 10 else ''}. Lists "
-            f"without a label: {', '.join(repr(str(each)) for each in _without(names, list_of)[:10]) or 'none'}. Say which belong "
-            "together: types={'label': 'name of a list'}"
-        )
-        logger.log(WARNING if 2 * len(unmatched) > len(occur) else INFO, text)
+        left = np.delete(names, sorted(set(list_of.values()))).tolist()
+        logger.log(WARNING if 2 * len(unmatched) > len(occur) else INFO, _not_compared(unmatched, len(occur), n, left))
 
 
-def _without(names: NDArray[np.str_], list_of: Mapping[str, int]) -> list[str]:
-    """Lists that belong to no label."""
-    return np.delete(names, sorted(set(list_of.values()))).tolist()
+def _not_compared(labels: list[str], n_labels: int, n_cells: int, lists: list[str]) -> str:
+    """Labels without a list, lists without a label, and how to bring them together."""
+    return (
+        f"{len(labels)} of {n_labels} labels ({counted(n_cells, 'cell')}) have no list of their name or meaning, and are not compared: "
+        f"{', '.join(map(repr, labels[:10]))}{', ...' if len(labels) > 10 else ''}. Lists without a label: "
+        f"{', '.join(map(repr, lists[:10])) or 'none'}. Say which belong together: types={{'label': 'name of a list'}}"
+    )
 
 
 def _table(found: Compared, groups: Groups | None) -> pd.DataFrame:

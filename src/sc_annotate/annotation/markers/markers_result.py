@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from sc_annotate._core.settings import counted
 from sc_annotate._store import storage
 from sc_annotate._store.slots import AMBIGUOUS, CONFIDENT, LOW_QUALITY, STATUSES, UNFAMILIAR, Slots
 from sc_annotate.annotation.result import categorical
@@ -57,21 +58,6 @@ def result_of(
     status[labels.fits_none] = STATUSES.index(UNFAMILIAR)
     status = status[row]
     status[labels.silent] = STATUSES.index(LOW_QUALITY)
-    problems = [*matched.problems]
-    if n := int(labels.silent.sum()):
-        one = n == 1
-        problems.append(
-            f"{n:,} cell{' has' if one else 's have'} no value in any marker gene (status low_quality); "
-            f"{'its label means' if one else 'their labels mean'} nothing"
-        )
-    if n := int((status == STATUSES.index(UNFAMILIAR)).sum()):
-        of_groups = ""
-        if labels.groups is not None:
-            k = len(np.unique(row[status == STATUSES.index(UNFAMILIAR)]))
-            of_groups = f" of {k:,} group{'' if k == 1 else 's'}"
-        problems.append(
-            f"{n:,} cell{' fits' if n == 1 else 's'}{of_groups}{'' if n == 1 else ' fit'} none of the lists (status unfamiliar)"
-        )
     table = matched.table.copy()
     n_labelled = pd.Series(np.bincount(code[row], minlength=len(matched.types)), index=matched.types.tolist())
     table["n_cells"] = np.array([int(n_labelled.get(t, 0)) for t in table["type"]], dtype=np.int64)
@@ -105,7 +91,7 @@ def result_of(
             "n_genes_shared": matched.n_shared,
             "n_cells_without_values": int(labels.silent.sum()),
             "notes": [*found.notes, *scored.transform.notes, *matched.notes],
-            "problems": problems,
+            "problems": [*matched.problems, *_problems(labels, status == STATUSES.index(UNFAMILIAR))],
         },
         "reference": {},
         "calibration": {"method": "none", "note": NOTE},
@@ -114,6 +100,19 @@ def result_of(
         "baseline": {},
     }
     return storage.Annotation(obs, labels.proba[row], uns)
+
+
+def _problems(labels: MarkerLabels, unfamiliar: NDArray[np.bool_]) -> list[str]:
+    """How many cells have a label that means nothing, and how many fit no list."""
+    problems = []
+    if n := int(labels.silent.sum()):
+        has, means = ("has", "its label means") if n == 1 else ("have", "their labels mean")
+        problems.append(f"{counted(n, 'cell')} {has} no value in any marker gene (status low_quality); {means} nothing")
+    if n := int(unfamiliar.sum()):
+        k = 0 if labels.groups is None else len(np.unique(labels.row[unfamiliar]))
+        of = f" of {counted(k, 'group')}" if k else ""
+        problems.append(f"{counted(n, 'cell')}{of} {'fits' if n == 1 else 'fit'} none of the lists (status unfamiliar)")
+    return problems
 
 
 def _groups(scored: Scored, labels: MarkerLabels, code: NDArray[np.intp]) -> pd.DataFrame:
