@@ -23,7 +23,8 @@ def _annotated(model: str = "abc", classes: tuple[str, ...] = ("B", "T/∆"), pr
         slots.confidence: np.ones(3, np.float32),
         slots.model: pd.Categorical([model] * 3),
     }
-    baseline = {"scores": pd.DataFrame({"method": ["logreg"]}), "confusion": np.eye(2, dtype=int)}
+    pairs = pd.DataFrame({"true": ["B", "T/∆"], "predicted": ["B", "B"], "n": [3, 2]})
+    baseline = {"scores": pd.DataFrame({"method": ["logreg"]}), "confusion": pairs}
     uns = {"classes": np.array(classes), "model": model, "baseline": baseline}
     storage.write(adata, KEY, storage.Annotation(obs, proba, uns))
     return adata
@@ -49,7 +50,10 @@ def test_probabilities():
 
 
 def test_baseline():
-    assert stored.read_baseline(_annotated(), KEY)["confusion"].tolist() == [[1, 0], [0, 1]]
+    assert stored.read_baseline(_annotated(), KEY)["confusion"]["n"].tolist() == [3, 2]
+    types, counts = stored.read_confusion(_annotated(), KEY)
+    assert types.tolist() == ["B", "T/∆"]
+    assert counts.tolist() == [[3, 0], [2, 0]]
 
 
 @pytest.mark.parametrize("baseline", [None, {}, {"scores": 1}, 3])

@@ -69,7 +69,11 @@ def test_without_truth_the_stored_hold_out_is_drawn(annotated: AnnData, frozen: 
     rows, columns, values = shown(ax)
     order = [list(baseline["classes"]).index(name) for name in rows]
     assert rows == columns
-    np.testing.assert_array_equal(np.nan_to_num(values), baseline["confusion"][np.ix_(order, order)])
+    expected = np.zeros((len(order), len(order)))
+    for true, predicted, n in baseline["confusion"].itertuples(index=False):
+        expected[rows.index(true), rows.index(predicted)] = n
+    assert sorted(order) == list(range(len(order)))
+    np.testing.assert_array_equal(np.nan_to_num(values), expected)
     assert "held-out" in ax.get_title()
     assert baseline["split"] in ax.get_title()
     assert ax.get_ylabel() == "true type (held out)"
@@ -166,7 +170,7 @@ def test_refusals_of_what_is_stored(annotated: AnnData) -> None:
     with pytest.raises(LabelError, match="holds no true type"):
         sca.pl.confusion(annotated, truth="early")
     annotated.uns["annotation"]["baseline"]["confusion"] = np.zeros((2, 2), dtype=int)
-    with pytest.raises(StorageError, match=r"shape \(2, 2\) for 10 types"):
+    with pytest.raises(StorageError, match="no table of the pairs of its 10 types"):
         sca.pl.confusion(annotated)
     annotated.uns["annotation"]["baseline"] = {}
     with pytest.raises(StorageError, match="cv=0.*cv=1"):

@@ -97,14 +97,27 @@ def test_partners_stand_for_many_types() -> None:
     centres = rng.dirichlet(np.ones(40), size=5)
     types = np.repeat(centres, 10, axis=0) + rng.uniform(0, 1e-3, size=(50, 40))
     types /= types.sum(axis=1, keepdims=True)
-    chosen = partners(types, 12)
+    chosen = partners(types, np.array([12]))[0]
     assert len(set(chosen.tolist())) == 16
     assert 12 not in chosen
     assert set(chosen[:4] // 10) == {0, 2, 3, 4}
-    np.testing.assert_array_equal(partners(types[:5], 2), [0, 1, 3, 4])
+    np.testing.assert_array_equal(partners(types[:5], np.array([2, 4])), [[0, 1, 3, 4], [0, 1, 2, 3]])
     X = rng.poisson(500 * types)
     measured = quality_measures(X, Profiles().fit(X, np.arange(50)))["doublet"]
     assert np.isfinite(measured).all()
+
+
+@pytest.mark.parametrize("k", [18, 30, 100])
+def test_partners_step_by_step(k: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sc_annotate.trust._mixing._TYPES", 7)
+    roots = np.sqrt(types := np.random.default_rng(k).dirichlet(np.full(200, 0.3), size=k))
+    codes = np.arange(0, k, 2)
+    for code, chosen in zip(codes, partners(types, codes), strict=True):
+        known = [code]
+        for partner in chosen:
+            distances = [min(((root - roots[other]) ** 2).sum() for other in known) for root in roots]
+            assert partner == np.argmax(distances)
+            known.append(partner)
 
 
 def test_likelihoods_by_the_book() -> None:

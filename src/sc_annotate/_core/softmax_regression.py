@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # Rows at a time; fixed, so that sums do not depend on the number of threads.
 _ROWS = 4096
+# Fewer rows where the classes are a thousand and more: larger blocks of scores are taken from the system at every step.
+_SCORES = 4_000_000
 
 
 class Softmax(NamedTuple):
@@ -105,7 +107,8 @@ def softmax_regression(
     of_class = np.ones(n_classes) if loss.weights is None else loss.weights
     weight = of_class[codes]
     total = weight.sum()
-    parts = [slice(at, min(at + _ROWS, n)) for at in range(0, n, _ROWS)]
+    step = min(_ROWS, max(1, _SCORES // n_classes))
+    parts = [slice(at, min(at + step, n)) for at in range(0, n, step)]
     over = None if loss.above is None else _Above(loss.above, weight, codes)
     blocks = [rows(X, part) for part in parts]
     if issparse(X):
@@ -115,9 +118,10 @@ def softmax_regression(
         here, own = codes[parts[i]], weight[parts[i]]
         # With products of float32 the solver comes to rest somewhere else for every rounding of the values.
         block = blocks[i].astype(np.float64, copy=False)
-        score = np.asarray(block @ B) + intercept
-        # As scipy's logsumexp, which takes longer than the products here.
-        log_p = score - score.max(axis=1, keepdims=True)
+        # As scipy's logsumexp, which takes longer than the products here; in place, as new memory takes time too.
+        log_p = np.asarray(block @ B)
+        log_p += intercept
+        log_p -= log_p.max(axis=1, keepdims=True)
         log_p -= np.log(np.exp(log_p).sum(axis=1, keepdims=True))
         each = np.arange(len(here))
         value = -float(own @ log_p[each, here])
@@ -140,7 +144,8 @@ def softmax_regression(
             moved = intercept - shift @ B
             value, gradient, residual = 0.0, np.zeros((p, n_classes)), np.zeros(n_classes)
             for one, two, three in each_of(lambda i: part_of(i, scaled, moved), range(len(parts))):
-                value, gradient, residual = value + one, gradient + two, residual + three
+                value, residual = value + one, residual + three
+                gradient += two
             gradient = scale[:, None] * gradient - shift[:, None] * residual + loss.penalty * B
             value += loss.penalty / 2 * float(np.square(B).sum())
             return value / total, np.concatenate([gradient.ravel(), residual]) / total

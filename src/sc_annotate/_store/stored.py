@@ -126,6 +126,23 @@ def read_baseline(adata: AnnData, key: str) -> dict[str, Any]:
     return baseline
 
 
+def read_confusion(adata: AnnData, key: str) -> tuple[NDArray[np.str_], NDArray[np.int64]]:
+    """The types, and held-out cells by true (row) and predicted (column) type."""
+    baseline = read_baseline(adata, key)
+    types = [str(name) for name in baseline.get("classes", read_uns(adata, key)["classes"])]
+    place = {name: i for i, name in enumerate(types)}
+    pairs = baseline["confusion"]
+    try:
+        true, predicted = ([place[str(name)] for name in pairs[column]] for column in ("true", "predicted"))
+        counts = np.zeros((len(types), len(types)), dtype=np.int64)
+        np.add.at(counts, (true, predicted), np.asarray(pairs["n"], dtype=np.int64))
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise StorageError(
+            f"adata.uns[{key!r}]['baseline']['confusion'] is no table of the pairs of its {len(types)} types. Annotate again."
+        ) from error
+    return np.array(types), counts
+
+
 def read_calibration(adata: AnnData, key: str, *parts: str) -> dict[str, Any]:
     """The calibration of an annotation's confidence on held-out cells, with at least these parts."""
     found = read_uns(adata, key).get("calibration")

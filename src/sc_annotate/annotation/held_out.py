@@ -66,7 +66,8 @@ class Evaluation:
         One row a method: accuracy, macro-F1 and log loss with 95 % intervals, seconds, and ``difference``: macro-F1
         minus that of ``logreg`` on the same cells, with its paired interval.
     classes, confusion
-        Cells by true (row) and predicted (column) type, of the method itself.
+        The types; and the cells by true and predicted type, of the method itself: one row for each pair that occurs, as
+        of thousands of types few do.
     per_type
         Precision, recall, F1 and cells of each type.
     suspects
@@ -81,7 +82,7 @@ class Evaluation:
     n_cells: Count
     scores: Annotated[Frame, Columns({"method": "text", **dict.fromkeys(_SCORES, "float")}, least=1)]
     classes: list[Name]
-    confusion: list[list[Count]]
+    confusion: Annotated[Frame, Columns({"true": "text", "predicted": "text", "n": "int"})]
     per_type: Annotated[
         Frame, Columns({"type": "text", "precision": "float", "recall": "float", "f1": "float", "n": "int"})
     ]
@@ -90,8 +91,12 @@ class Evaluation:
     found: dict[str, Scored] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        if {len(self.confusion), *map(len, self.confusion)} != {len(self.classes)}:
-            raise ValueError("the confusion is no table of classes by classes")
+        pairs = list(zip(self.confusion["true"], self.confusion["predicted"], strict=True))
+        counts = self.confusion["n"].tolist()
+        if len(set(pairs)) < len(pairs) or not {name for pair in pairs for name in pair} <= set(self.classes):
+            raise ValueError("the confusion repeats pairs of types, or has others than the classes")
+        if sum(counts) != self.n_cells or min(counts, default=1) < 1:
+            raise ValueError("the confusion counts other cells than were scored")
 
     def table(self) -> pd.DataFrame:
         """The scores, one row a method; a copy."""
@@ -99,9 +104,7 @@ class Evaluation:
 
     def to_uns(self) -> dict[str, Any]:
         """As ``uns`` can hold it."""
-        return {each.name: getattr(self, each.name) for each in fields(self) if each.init} | {
-            "confusion": np.array(self.confusion, dtype=np.int64)
-        }
+        return {each.name: getattr(self, each.name) for each in fields(self) if each.init}
 
 
 def by_batch(training: Training) -> bool:
@@ -204,13 +207,23 @@ def evaluation_of(name: str, scored: Scored, description: str, rng: int) -> Eval
         n_cells=len(own.y),
         scores=scores(found, found.get("logreg", own), scored.groups, rng),
         classes=[str(c) for c in own.classes],
-        confusion=metrics.confusion(own.y, own.labels, own.classes).astype(int).tolist(),
+        confusion=_pairs(own),
         per_type=table(metrics.per_type(own.y, own.labels)),
         suspects=suspects,
         notes=notes,
     )
     evaluation.found[name] = scored
     return evaluation
+
+
+def _pairs(own: Predictions) -> pd.DataFrame:
+    """Cells of each pair of a true and a predicted type that occurs, in the order of the classes."""
+    k = len(own.classes)
+    found, n = np.unique(
+        np.searchsorted(own.classes, own.y) * k + np.searchsorted(own.classes, own.labels), return_counts=True
+    )
+    columns = {"true": own.classes[found // k], "predicted": own.classes[found % k], "n": n.astype(np.int64)}
+    return table(columns, texts=("true", "predicted"))
 
 
 def score_groups(training: Training, predictions: Predictions) -> NDArray[np.str_] | None:

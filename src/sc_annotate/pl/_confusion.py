@@ -11,8 +11,8 @@ from sc_annotate._core.docs import documented
 from sc_annotate._store.reading import check_column, read_labels
 from sc_annotate._store.slots import DEFAULT_KEY, GIVEN
 from sc_annotate._store.storage import read_uns
-from sc_annotate._store.stored import read_annotation, read_baseline
-from sc_annotate.errors import InputError, LabelError, StorageError
+from sc_annotate._store.stored import read_annotation, read_baseline, read_confusion
+from sc_annotate.errors import InputError, LabelError
 from sc_annotate.pl import _heatmap as heatmap
 from sc_annotate.pl import _style as style
 from sc_annotate.pl._figure import check_save, finish, one_axes
@@ -129,12 +129,7 @@ def confusion(
 
 def _held_out(adata: AnnData, key: str) -> Table:
     stored, baseline = read_uns(adata, key), read_baseline(adata, key)
-    types = np.array([str(c) for c in baseline.get("classes", stored["classes"])])
-    counts = np.asarray(baseline["confusion"], dtype=np.int64)
-    if counts.shape != (len(types), len(types)):
-        raise StorageError(
-            f"adata.uns[{key!r}]['baseline']['confusion'] has shape {counts.shape} for {len(types)} types. Annotate again."
-        )
+    types, counts = read_confusion(adata, key)
     n = int(counts.sum())
     return Table(counts, types, [f"{stored['method']} on {n:,} held-out reference cells", str(baseline["split"])])
 

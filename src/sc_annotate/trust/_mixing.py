@@ -19,6 +19,8 @@ _PRIOR = 200.0
 _SHARES = (0.3, 0.5, 0.7)
 # Partners that are tried for each type: with many types, those that stand for the others.
 _PARTNERS = 16
+# Types whose partners are looked for at a time.
+_TYPES = 256
 
 
 def as_counts(counts: Any, n_genes: int | None = None) -> csr_array:
@@ -50,17 +52,29 @@ def profiles(counts: csr_array, codes: NDArray[np.intp], k: int) -> tuple[NDArra
     return (sums + _PRIOR * mean) / (sums.sum(axis=1, keepdims=True) + _PRIOR), mean
 
 
-def partners(types: NDArray[np.float64], code: int, most: int = _PARTNERS) -> NDArray[np.intp]:
-    """The other types; of many, `most` that are far from `code` and from one another, so that each has one near."""
-    if len(types) - 1 <= most:
-        return np.delete(np.arange(len(types)), code)
+def partners(types: NDArray[np.float64], codes: NDArray[np.intp], most: int = _PARTNERS) -> NDArray[np.intp]:
+    """The other types of each of `codes`, a row each.
+
+    Of many types, `most` that are far from it and from one another, so that each type has one near.
+    """
+    k = len(types)
+    if k - 1 <= most:
+        return np.array([np.delete(np.arange(k), code) for code in codes], dtype=np.intp).reshape(codes.size, k - 1)
     roots = np.sqrt(types)
-    nearest = ((roots - roots[code]) ** 2).sum(axis=1)
-    chosen: list[int] = []
-    while len(chosen) < most:
-        chosen.append(int(nearest.argmax()))
-        nearest = np.minimum(nearest, ((roots - roots[chosen[-1]]) ** 2).sum(axis=1))
-    return np.array(chosen)
+    # The squared distance of two types is the sum of the squares of both, less twice their product.
+    distances = roots @ roots.T
+    squares = np.diagonal(distances).copy()
+    distances *= -2
+    distances += squares
+    distances += squares[:, None]
+    chosen = np.empty((codes.size, most), dtype=np.intp)
+    for start in range(0, codes.size, _TYPES):
+        here = slice(start, start + _TYPES)
+        nearest = distances[codes[here]]
+        for i in range(most):
+            chosen[here, i] = nearest.argmax(axis=1)
+            np.minimum(nearest, distances[chosen[here, i]], out=nearest)
+    return chosen
 
 
 def mixing(
@@ -78,9 +92,11 @@ def mixing(
     best = single.argmax(axis=1)
     top = single[np.arange(n.size), best].astype(np.float64)
     gain = np.zeros(n.size)
-    for code in np.unique(best) if len(types) > 1 else ():
-        rows = np.flatnonzero(best == code)
-        others = types[partners(types, code)]
+    found = np.unique(best) if len(types) > 1 else best[:0]
+    by_type = np.argsort(best, kind="stable")
+    starts = np.searchsorted(best[by_type], np.append(found, len(types)))
+    for i, (code, tried) in enumerate(zip(found, partners(types, found), strict=True)):
+        rows, others = by_type[starts[i] : starts[i + 1]], types[tried]
         pairs = np.concatenate([w * types[code] + (1 - w) * others for w in _SHARES])
         gain[rows] = (counts[rows] @ _beside(pairs, mean)).max(axis=1) - top[rows]
     some = np.maximum(n, 1)

@@ -26,6 +26,9 @@ _DISTANCES = 20_000_000
 _LEAST = 1e-3
 # Weight of the squared coefficients of the logistic regression; 1 / C in scikit-learn.
 _PENALTY = 10.0
+# Steps that it takes at most. With more types than `_MANY`, as many as so many scores of a cell for a type allow (some
+# 20 seconds of one core), and `_LEAST_STEPS` at least: from coefficients of 0, few steps give a smoother model.
+_STEPS, _MANY, _SCORES, _LEAST_STEPS = 500, 500, 1.6e9, 5
 
 
 def whitening(covariance: NDArray[np.float64], least: float) -> NDArray[np.float64]:
@@ -107,9 +110,8 @@ class Space:
         kept = choose_landmarks(codes, max_landmarks, np.random.default_rng(rng))
         self.landmarks = (place[kept] @ within).astype(np.float32)
         sd = np.sqrt(np.square(place).mean(axis=0))
-        logistic = softmax_regression(
-            place / sd, codes, n.size, Loss(_PENALTY), solver=Solver(max_iter=500, tol=1e-3 / codes.size)
-        )
+        solver = Solver(max_iter=_steps(codes.size, n.size), tol=1e-3 / codes.size)
+        logistic = softmax_regression(place / sd, codes, n.size, Loss(_PENALTY), solver=solver)
         self.logits = np.vstack([logistic.coef / sd[:, None], logistic.intercept]).astype(np.float32)
         return self
 
@@ -170,6 +172,12 @@ class Space:
         vars(self).update(take(arrays, "space_", self.ARRAYS, components=d, **{"components and one": d + 1}))
         self.components, self.n_neighbors = components, n_neighbors
         return self
+
+
+def _steps(n_cells: int, n_types: int) -> int:
+    if n_types <= _MANY:
+        return _STEPS
+    return int(min(_STEPS, max(_LEAST_STEPS, _SCORES // (n_cells * n_types))))
 
 
 def squares(cells: NDArray[np.float32], to: NDArray[np.float32]) -> NDArray[np.float64]:

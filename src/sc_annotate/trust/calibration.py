@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax, softmax
+from scipy.special import softmax
 
 from sc_annotate._core.arguments import public
 from sc_annotate.errors import InputError
@@ -28,6 +28,21 @@ __all__ = ["Temperature"]
 # something by it: raising that to 1e-7 too would cost LDA on pbmc68k 0.17 of log loss.
 TINY, ZERO = 1e-30, 1e-7
 LOWEST, HIGHEST = 0.05, 100.0
+# Logits that are worked on at a time: larger pieces are taken from the system at every step of a fit.
+_LOGITS = 2_000_000
+
+
+def _of_truth(logits: NDArray[np.float64], codes: NDArray[np.intp], by: float) -> NDArray[np.float64]:
+    """The logarithm of each cell's probability of its own class, the logits multiplied `by` a number."""
+    out = np.empty(codes.size)
+    step = max(1, _LOGITS // logits.shape[1])
+    for start in range(0, codes.size, step):
+        here = slice(start, start + step)
+        x = logits[here] * by
+        x -= x.max(axis=1, keepdims=True)
+        own = x[np.arange(len(x)), codes[here]]
+        out[here] = own - np.log(np.exp(x, out=x).sum(axis=1))
+    return out
 
 
 @public
@@ -93,11 +108,11 @@ class Temperature:
             raise InputError(f"prior must be positive or None, not {self.prior!r}.")
         p, c = check_fit(proba, codes)
         self.floor_ = float(np.clip(p[p > 0].min(), TINY, ZERO))
-        logits, rows = self._logits(p), np.arange(c.size)
+        logits = self._logits(p)
         precision = 0.0 if self.prior is None else 1 / self.prior**2
 
         def loss(log_t: float) -> float:
-            of_truth = log_softmax(logits * np.exp(-log_t), axis=1)[rows, c]
+            of_truth = _of_truth(logits, c, np.exp(-log_t))
             return float(-of_truth.mean() + precision * log_t**2 / (2 * c.size))
 
         found = minimize_scalar(
