@@ -149,6 +149,8 @@ def _learn_trust(training: Training, fitted: OnVariableGenes, X: Any, fit: FitRe
     trust = learn_trust(seen.own, X, codes, training.batch, fit, profiles=profiles)
     if trust is None:
         seen.problems.append("too few held-out cells to calibrate: confidence is the method's own, without sets")
+    elif trust.familiarity is not None:
+        seen.notes += trust.familiarity.space_.notes
     return trust
 
 

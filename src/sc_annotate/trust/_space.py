@@ -89,6 +89,8 @@ class Space:
     logits: NDArray[np.float32]
     """Components + 1 x types: what the logistic regression multiplies a cell's place with, then its intercepts."""
     n_neighbors: int
+    notes: list[str]
+    """How the fit was made shorter; of a space just fitted only."""
 
     @classmethod
     def fit(
@@ -112,6 +114,12 @@ class Space:
         sd = np.sqrt(np.square(place).mean(axis=0))
         solver = Solver(max_iter=_steps(codes.size, n.size), tol=1e-3 / codes.size)
         logistic = softmax_regression(place / sd, codes, n.size, Loss(_PENALTY), solver=solver)
+        self.notes = []
+        if n.size > _MANY and logistic.n_iter >= solver.max_iter:
+            self.notes.append(
+                f"unfamiliarity, {n.size:,} types (more than {_MANY:,}): the regression behind `energy` stopped after "
+                f"{logistic.n_iter} steps, before it converged"
+            )
         self.logits = np.vstack([logistic.coef / sd[:, None], logistic.intercept]).astype(np.float32)
         return self
 
@@ -170,7 +178,7 @@ class Space:
         if len(components.weight) != p or len(components.offset) != p + 1:
             raise InputError("the stored components differ in their genes. Fit again.")
         vars(self).update(take(arrays, "space_", self.ARRAYS, components=d, **{"components and one": d + 1}))
-        self.components, self.n_neighbors = components, n_neighbors
+        self.components, self.n_neighbors, self.notes = components, n_neighbors, []
         return self
 
 
