@@ -436,11 +436,19 @@ def test_no_other_machine_leads_to_this_one() -> None:
     from sc_annotate._data.addresses import check_url
 
     check_url("http://localhost:8000/m", checked=False, after="http://127.0.0.1/m")
-    for where in ("http://localhost/m", "https://127.0.0.1/m"):
+    for where in (
+        *("http://localhost/m", "https://127.0.0.1/m", "https://LOCALHOST./m", "https://127.1/m", "https://0.0.0.0/m"),
+        *("https://2130706433/m", "https://[::1]/m", "https://[::ffff:127.0.0.1]/m", "https://169.254.169.254/latest"),
+    ):
         with pytest.raises(InputError, match="an address of this machine"):
             check_url(where, checked=True, after="https://lab.example/m")
     with pytest.raises(InputError, match="no whole address"):
         check_url("https://lab.example:99999/m", checked=False)
+    with pytest.raises(InputError, match="has 2,020 characters, more than") as caught:
+        check_url("https://lab.example/" + "m" * 2000, checked=False)
+    assert len(str(caught.value)) < 200
+    with pytest.raises(InputError, match="not https"):
+        check_url("http://169.254.1.1/m", checked=False)
 
 
 def test_what_it_says_without_a_connection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

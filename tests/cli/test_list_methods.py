@@ -86,7 +86,7 @@ def test_parameters_of_an_annotator(
     assert "n_neighbors=7," in capsys.readouterr().out
     args = ["annotate", tmp_path / "query.h5ad", tmp_path / "out.h5ad", "--model", model, "--param", "n_neighbors=9"]
     assert main([str(a) for a in args]) == 1
-    assert "method_kwargs" in capsys.readouterr().err
+    assert "--param says how a model is fitted" in capsys.readouterr().err
     assert not (tmp_path / "out.h5ad").exists()
 
 

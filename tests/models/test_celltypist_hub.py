@@ -6,6 +6,7 @@ import hashlib
 import json
 import pickle
 import threading
+from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -136,6 +137,77 @@ def test_a_list_of_another_machine_does_not_lead_to_this_one(
     with pytest.raises(InputError, match="address of this machine"):
         sca.load(LOW)
     assert hub.asked == ["models.json"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("https://other.example/a.pkl", "//other.example/a.pkl", "file:///etc/passwd", "ftp://127.0.0.1/a.pkl", "data:,x"),
+        *("https://127.1/a.pkl", "https://169.254.169.254/a.pkl", "https://me:pw@other.example/a.pkl", "http://[::1", "x" * 9000),
+    ],
+)  # fmt: skip
+def test_a_list_leads_to_no_third_machine_and_to_no_file(hub: Hub, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    import socket
+
+    def only_here(host: str, *_: Any, **__: Any) -> Any:
+        assert host == "127.0.0.1", host
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, int(hub.index.split(":")[2].split("/")[0])))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", only_here)
+    hub.listed = [hub.listed[0] | {"url": url}]
+    hub.write()
+    with pytest.raises(InputError) as caught:
+        sca.load(LOW)
+    assert len(str(caught.value)) < 500
+    assert "me:pw" not in str(caught.value)
+    assert hub.asked == ["models.json"]
+    kept = {path.name.partition("-")[2] for path in download.cache_folder().iterdir()}
+    assert kept <= {"models.json", "models.json.json"}
+
+
+def test_a_mirror_may_lead_to_where_celltypist_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(celltypist_hub.INDEX_VARIABLE, "https://mirror.example/models.json")
+    known = celltypist_hub.Listed("a.pkl", "", "", None, "", "", "", default=False)
+    for url in ("https://mirror.example/a.pkl", celltypist_hub.INDEX.replace("models.json", "a.pkl")):
+        celltypist_hub.check_address(replace(known, url=url), checked=False)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("../x", "/etc/passwd", "..%2f..%2fx", "%2e%2e/x", "a\0b", "a\nb", "a.pkl/../../x", "\udc80", "..", ".", " ", "~root/x", "a?x#y"),
+        *("celltypist:a", "http://other.example/x.pkl", "file:///etc/passwd", "..\\x", "a.pkl\x1b[31m", "x" * 100_000),
+    ],
+)  # fmt: skip
+def test_a_name_is_no_path_and_no_address(hub: Hub, name: str, tmp_path: Path) -> None:
+    before = {path for path in tmp_path.rglob("*") if "cache" not in path.parts}
+    with pytest.raises(InputError, match="CellTypist has no model") as caught:
+        sca.load(f"celltypist:{name}")
+    assert len(str(caught.value)) < 600
+    assert str(caught.value).isprintable()
+    assert set(hub.asked) == {"models.json"}
+    assert {path for path in tmp_path.rglob("*") if "cache" not in path.parts} == before
+
+
+@pytest.mark.parametrize("note", ["[" * 100_000, '{"sha256": "../../x"}', '{"sha256": 5}', "\xff", "", "[]"])
+def test_a_damaged_note_is_no_note(hub: Hub, pickles: list[bytes], note: str) -> None:
+    hub.put(NAMES[0], pickles[0])
+    model = sca.load(LOW)
+    celltypist_hub._note(NAMES[0]).write_text(note, encoding="latin-1")
+    assert not sca.models.available()["kept"].any()
+    assert sca.load(LOW).id == model.id
+
+
+def test_a_login_is_not_passed_on(hub: Hub, pickles: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    hub.listed[0]["url"] = NAMES[0]
+    hub.write()
+    hub.put(NAMES[0], pickles[0])
+    monkeypatch.setenv(celltypist_hub.INDEX_VARIABLE, hub.index.replace("//", "//me:secret@"))
+    origin = sca.load(LOW).provenance.converted_from
+    assert origin["url"] == hub.index.replace("models.json", NAMES[0])
+    with pytest.raises(InputError) as caught:
+        sca.load("celltypist:Other")
+    assert "secret" not in str(caught.value)
 
 
 def test_a_name_is_a_reference(

@@ -14,13 +14,15 @@ from typing import Any, Literal, Self, TypeVar, cast
 
 import numpy as np
 
-from sc_annotate._core.codec import sanitize
+from sc_annotate._core.codec import sanitize, shown
 from sc_annotate.errors import ArgumentError, InputError, MethodError
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 
 Ends = Literal["both", "low", "high", "neither"]
+
+LARGEST, MOST = float(np.finfo(np.float64).max), 2**63 - 1  # the largest numbers that arrays and files hold
 
 
 def public(function: F) -> F:
@@ -64,14 +66,11 @@ def public(function: F) -> F:
 
 def whole(value: Any, name: str, *, least: int, most: int | None = None) -> int:
     """An integer of Python or numpy, from `least` to `most`."""
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, int | np.integer)
-        or value < least
-        or (most is not None and value > most)
-    ):
-        allowed = f"{least} or more" if most is None else f"from {least} to {most}"
-        raise InputError(f"{name} must be a whole number, {allowed}, not {value!r}.")
+    top = MOST if most is None else most
+    plain = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not plain or not least <= value <= top:
+        allowed = f"{least} or more" if most is None and not (plain and value > top) else f"from {least} to {top}"
+        raise InputError(f"{name} must be a whole number, {allowed}, not {shown(value)}.")
     return int(value)
 
 
@@ -80,16 +79,15 @@ def number(value: Any, name: str, *, low: float = -np.inf, high: float = np.inf,
     plain = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
     above = plain and (value >= low if ends in ("both", "low") else value > low)
     below = plain and (value <= high if ends in ("both", "high") else value < high)
-    if not (above and below and np.isfinite(value)):
-        raise InputError(f"{name} must be {_between(low, high, ends)}, not {value!r}.")
+    if not (above and below and (abs(value) <= LARGEST if isinstance(value, int) else np.isfinite(value))):
+        raise InputError(f"{name} must be {_between(low, high, ends)}, not {shown(value)}.")
     return float(value)
 
 
 def _between(low: float, high: float, ends: Ends) -> str:
     if np.isinf(high):
-        return (
-            "a number" if np.isinf(low) else f"a number {'of at least' if ends in ('both', 'low') else 'above'} {low}"
-        )
+        above = f" {'of at least' if ends in ('both', 'low') else 'above'} {low}"
+        return f"a number{'' if np.isinf(low) else above}"
     left_out = {"both": "", "low": f", {high} excluded", "high": f", {low} excluded", "neither": ", both excluded"}
     return f"a number between {low} and {high}{left_out[ends]}"
 
@@ -123,13 +121,13 @@ def seed(value: Any, name: str = "rng") -> int:
         return int(value.integers(2**32))
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or not 0 <= int(value) < 2**32:
         kinds = "an integer from 0 to 2**32 - 1" + ("" if name.startswith("-") else " or a numpy.random.Generator")
-        raise InputError(f"{name} must be {kinds}, not {value!r}.")
+        raise InputError(f"{name} must be {kinds}, not {shown(value)}.")
     return int(value)
 
 
 def columns(value: Any, name: str, *, of: str = "columns of obs") -> list[str]:
     """One name or several, as a list."""
-    # A list first: what can be read only once would be empty after a look at it. A set has no order of its own.
+    # A list first: what can be read only once is empty after a look at it. A set has no order.
     found = [value] if isinstance(value, str) else list(value) if hasattr(value, "__iter__") else [value]
     if isinstance(value, set | frozenset) or not all(isinstance(each, str) for each in found):
         raise InputError(f"{name} must be a list of {of}, not {value!r}.")
@@ -182,14 +180,16 @@ def need_count(model: Any, *names: str) -> None:
         ...
     sc_annotate.errors.MethodError: KNN: n_neighbors must be a whole number from 1, not 2.5.
     """
-    _need(model, names, "a whole number from 1", lambda value: isinstance(value, int | np.integer) and value >= 1)
+    _need(
+        model, names, "a whole number from 1", lambda value: isinstance(value, int | np.integer) and 1 <= value <= MOST
+    )
 
 
 def _need(model: Any, names: tuple[str, ...], what: str, fits: Callable[[Any], Any]) -> None:
     for name in names:
         value = getattr(model, name)
         if isinstance(value, bool) or not fits(value):
-            raise MethodError(f"{type(model).__name__}: {name} must be {what}, not {value!r}.")
+            raise MethodError(f"{type(model).__name__}: {name} must be {what}, not {shown(value)}.")
 
 
 @public

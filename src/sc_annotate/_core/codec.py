@@ -6,6 +6,7 @@
 :func:`to_json`    anything -> what JSON can hold: NaN becomes null, tables keep the types of their columns
 :func:`from_json`  back: tables as DataFrames
 :func:`check_texts` texts that no file can hold are refused
+:func:`shown`      anything -> a few words of a message
 :func:`table`      columns or rows -> a DataFrame that both can hold (:mod:`sc_annotate._core.frames`)
 =================  ======================================================================================
 
@@ -26,9 +27,18 @@ import numpy as np
 from sc_annotate._core.frames import frame_from_json, frame_to_json, is_frame, table
 from sc_annotate.errors import StorageError
 
-__all__ = ["brief", "check_texts", "from_json", "sanitize", "table", "to_json"]
+__all__ = ["brief", "check_texts", "from_json", "sanitize", "shown", "table", "to_json"]
 
 _INT64 = range(-(2**63), 2**63)
+
+
+def shown(value: Any) -> str:
+    """A value for a message; Python writes no integer of more than some thousand digits."""
+    try:
+        text = repr(value)
+    except ValueError:
+        return f"{type(value).__name__} of more digits than are written"
+    return text if len(text) <= 200 else f"{text[:150]}...{text[-20:]}"
 
 
 def sanitize(value: Any, *, where: str = "params") -> Any:
@@ -58,7 +68,9 @@ def sanitize(value: Any, *, where: str = "params") -> Any:
         return float(value)
     if isinstance(value, int):
         if value not in _INT64:
-            raise StorageError(f"{where} holds the integer {value}, which does not fit 64 bits and cannot be stored.")
+            raise StorageError(
+                f"{where} holds the integer {shown(value)}, which does not fit 64 bits and cannot be stored."
+            )
         return int(value)
     if isinstance(value, np.bool_ | np.integer):
         return sanitize(value.item(), where=where)

@@ -4,22 +4,48 @@ from __future__ import annotations
 
 import errno
 import os
+import re
+import secrets
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sc_annotate.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 REPLACE = "pass overwrite=True"
 
 
-def one_line(error: BaseException) -> str:
+def one_line(error: BaseException | str) -> str:
     return " ".join(str(error).split())
 
 
-def usual_rights(path: Path) -> None:
-    """Give a temporary file, which its owner alone may read, the rights that a new file has."""
-    umask = os.umask(0)
-    os.umask(umask)
-    path.chmod(0o666 & ~umask)
+def shortened(text: str, most: int = 2000) -> str:
+    """A message in which no name of a file, number or list is longer than anyone reads.
+
+    Examples
+    --------
+    >>> shortened("there is no file " + "a" * 300)
+    'there is no file aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa...aaaaaaaaaaaaaaaaaaaa'
+    """
+    text = re.sub(r"\S{200,}", lambda word: f"{word[0][:60]}...{word[0][-20:]}", text)
+    return text if len(text) <= most else f"{text[: most - 200]} ... {text[-190:]}"
+
+
+@contextmanager
+def temporary_file(path: Path) -> Iterator[Path]:
+    """Where to write what takes the place of `path` once it is whole; nothing of it stays otherwise."""
+    # A name first and a file later: whatever ends this in between, there is nothing that nobody deletes.
+    temporary = path.with_name(f".{secrets.token_hex(6)}{path.suffix}")
+    try:
+        yield temporary
+        temporary.replace(path)
+    except OSError as error:
+        raise InputError(not_written(path, error)) from error
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def output_file(

@@ -71,7 +71,7 @@ class Kept:
         try:
             noted = json.loads(self.note.read_text(encoding="utf-8"))["sha256"]
             return str(noted) if self.path.is_file() and sha256_of(self.path) == noted else None
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
 
 

@@ -142,7 +142,8 @@ def find(
         if adata.raw is None:
             raise InputError(f"{what}.raw is empty, so use_raw=True cannot be met. Leave it out, or name a layer.")
         return _of_genes(adata, _held(adata, lambda x: x.raw.X, what), "raw.X", adata.raw.var, f"{what}.raw")
-    X = _held(adata, lambda x: x.X, what)
+    # Of a file without a matrix, `X` is an error of its reader.
+    X = _held(adata, lambda x: None if x.isbacked and "X" not in x.file else x.X, what)
     if X is None:
         have = ", ".join(repr(name) for name in adata.layers if name is not None) or "none"
         raise InputError(f"{what}.X is empty; name a layer (there are: {have}).")

@@ -41,6 +41,8 @@ NO_TYPES = frozenset(
 """Labels in use for missing types, doublets and debris; see `is_no_type`."""
 
 FEW_CELLS = 10
+FEW_NAMED = 5
+"""Types that a note names, the smallest first."""
 """Types with fewer labelled cells than this are reported: little can be learned or checked from them."""
 
 NAMES = 10
@@ -100,7 +102,7 @@ def usable(
         types, counts = types[~small], counts[~small]
     if len(types) < 2:
         raise LabelError(
-            f"{what}.obs[{key!r}] has {len(types)} usable type{'' if len(types) == 1 else 's'} ({', '.join(types)}); at "
+            f"{what}.obs[{key!r}] has {len(types)} usable type{'' if len(types) == 1 else 's'} ({', '.join(types) or 'none'}); at "
             f"least two are needed to distinguish cells, of {max(2, min_cells)} cells or more."
         )
     alike: dict[str, list[str]] = {}
@@ -109,11 +111,13 @@ def usable(
     for group in alike.values():
         if len(group) > 1:
             notes.append(f"{' and '.join(group)} differ in blanks or case only and are taken as different types")
-    few = [f"{t} ({c})" for t, c in zip(types, counts, strict=True) if c < FEW_CELLS]
+    few = sorted((int(c), str(t)) for t, c in zip(types, counts, strict=True) if c < FEW_CELLS)
     if few:
+        some = ", ".join(f"{t} ({c})" for c, t in few[:FEW_NAMED])
         notes.append(
-            f"fewer than {FEW_CELLS} reference cells: {', '.join(few)}; do not rely on these labels or their scores, or "
-            f"leave these types out (min_cells={FEW_CELLS})"
+            f"{len(few):,} type{'' if len(few) == 1 else 's'} with fewer than {FEW_CELLS} reference cells: {some}"
+            f"{', ...' if len(few) > FEW_NAMED else ''}; do not rely on these labels or their scores, or leave these types out "
+            f"(min_cells={FEW_CELLS})"
         )
     return kept, notes
 

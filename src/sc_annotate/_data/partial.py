@@ -54,7 +54,7 @@ class Partial:
         """The tag of the version that the bytes belong to, for If-Range; None where the transfer cannot be resumed."""
         try:
             found = json.loads(self._note.read_text(encoding="utf-8"))["validator"]
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
         return found if isinstance(found, str) and re.fullmatch(r"[\x20-\x7e]{1,300}", found) else None
 

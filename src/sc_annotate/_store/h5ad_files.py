@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sc_annotate._core.files import not_written, one_line, usual_rights
+from sc_annotate._core.files import one_line, temporary_file
+from sc_annotate._store.kinds_of_files import refuse_other_kinds
 from sc_annotate._store.slots import Slots
 from sc_annotate.errors import InputError
 
@@ -24,8 +23,7 @@ def read_h5ad(path: str, *, backed: bool = False) -> AnnData:
     import anndata as ad
 
     file = Path(path)
-    if not file.is_file():
-        raise InputError(f"there is no file {path!r}.")
+    refuse_other_kinds(path)
     try:
         return ad.read_h5ad(file, backed="r" if backed else None)
     except Exception as error:
@@ -67,22 +65,11 @@ def _temporary(output: Path) -> Iterator[Path]:
     """A file beside `output` that takes its place once it is written."""
     import anndata as ad
 
-    try:
-        # Its name must not be longer than that of the file.
-        handle, name = tempfile.mkstemp(dir=output.parent, prefix=".", suffix=".h5ad")
-    except OSError as error:
-        raise InputError(not_written(output, error)) from error
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        # Files of newer versions hold strings of a kind that older ones read, but write only if set to.
-        with ad.settings.override(allow_write_nullable_strings=True):
+    # Files of newer versions hold strings of a kind that older ones read, but write only if set to.
+    with temporary_file(output) as temporary, ad.settings.override(allow_write_nullable_strings=True):
+        try:
             yield temporary
-        usual_rights(temporary)
-        temporary.replace(output)
-    except OSError as error:
-        raise InputError(not_written(output, error)) from error
-    except Exception as error:
-        raise InputError(f"the result cannot be written as h5ad: {one_line(error)[:300]}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+        except OSError:
+            raise
+        except Exception as error:
+            raise InputError(f"the result cannot be written as h5ad: {one_line(error)[:300]}") from error

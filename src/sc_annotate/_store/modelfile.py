@@ -8,13 +8,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sc_annotate._core.files import not_written, output_file, usual_rights
+from sc_annotate._core.files import not_written, output_file, temporary_file
 from sc_annotate.errors import InputError, ModelFileError
 
 if TYPE_CHECKING:
@@ -57,20 +56,13 @@ def save(
         raise InputError(
             f"the description of the model has {len(text):,} characters; a model file holds at most {LONGEST:,}."
         )
-    temporary: Path | None = None
-    try:
-        # Its name must not be longer than that of the file.
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=".", suffix=SUFFIX)
-        os.close(handle)
-        temporary = Path(name)
-        save_file({k: np.asarray(v, order="C") for k, v in arrays.items()}, temporary, metadata={"sc_annotate": text})
-        usual_rights(temporary)
-        temporary.replace(target)
-    except (OSError, SafetensorError) as error:
-        raise InputError(not_written(path, error)) from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+    with temporary_file(target) as temporary:
+        try:
+            save_file(
+                {k: np.asarray(v, order="C") for k, v in arrays.items()}, temporary, metadata={"sc_annotate": text}
+            )
+        except SafetensorError as error:
+            raise InputError(not_written(path, error)) from error
     return Path(path)
 
 

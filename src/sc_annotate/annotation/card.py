@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,6 +37,20 @@ def card(model: Any) -> str:
     return "\n".join(lines)
 
 
+def aligned(names: Iterable[Any], least: int, most: int = 60) -> list[str]:
+    """Names padded to one width; of longer ones both ends, in which names of types differ.
+
+    Examples
+    --------
+    >>> aligned(["B", "x" * 70], 1, 10)
+    ['B         ', 'xxx...xxxx']
+    """
+    texts = [str(name) for name in names]
+    texts = [t if len(t) <= most else f"{t[: (most - 3) // 2]}...{t[(most - 3) // 2 + 3 - most :]}" for t in texts]
+    width = max([least, *map(len, texts)])
+    return [f"{text:<{width}}" for text in texts]
+
+
 _EXPECTS = {
     "log": "counts or logarithms; brought to log1p of counts per 10,000",
     "counts": "counts",
@@ -68,8 +82,8 @@ def _levels(scores: pd.DataFrame | None) -> list[str]:
     if scores is None:
         return []
     return ["  levels      labels of held-out cells, coarse to fine"] + [
-        f"    {row.level:<18} accuracy {row.accuracy:.3f} [{row.low:.3f}, {row.high:.3f}]"
-        for row in scores.itertuples()
+        f"    {name} accuracy {row.accuracy:.3f} [{row.low:.3f}, {row.high:.3f}]"
+        for name, row in zip(aligned(scores["level"], 18), scores.itertuples(), strict=True)
     ]
 
 
@@ -83,9 +97,9 @@ def _scores(evaluation: Evaluation | None) -> list[str]:
     if evaluation is None:
         return ["  scores      none (fitted without held-out cells)"]
     lines = [f"  scores      {evaluation.split}; {evaluation.n_cells:,} cells; 95 % intervals"]
-    for row in evaluation.scores.itertuples():
+    for name, row in zip(aligned(evaluation.scores["method"], 18), evaluation.scores.itertuples(), strict=True):
         lines.append(
-            f"    {row.method:<18} accuracy {row.accuracy:.3f} [{row.accuracy_low:.3f}, {row.accuracy_high:.3f}]"
+            f"    {name} accuracy {row.accuracy:.3f} [{row.accuracy_low:.3f}, {row.accuracy_high:.3f}]"
             f"   macro-F1 {row.macro_f1:.3f} [{row.macro_f1_low:.3f}, {row.macro_f1_high:.3f}]"
         )
     return lines

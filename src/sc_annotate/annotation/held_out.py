@@ -13,6 +13,7 @@ from sc_annotate._core.codec import table
 from sc_annotate._core.schema import Columns, Count, Frame, Name, Text
 from sc_annotate._core.settings import track
 from sc_annotate.annotators.variable_genes import OnVariableGenes
+from sc_annotate.errors import InputError
 from sc_annotate.evaluation import (
     cross_validate,
     grouped,
@@ -117,6 +118,8 @@ def folds(training: Training, n: int, rng: int) -> tuple[list[Split], str]:
     if training.batch is not None and by_batch(training):
         n = min(n, len(np.unique(training.batch)))
         return grouped(training.y, training.batch, n, rng=rng), f"{n}-fold cross-validation, whole batches held out"
+    if n > len(training.y):
+        raise InputError(f"cv must be at most the number of cells to learn from, {len(training.y):,}, not {n:,}.")
     return stratified(training.y, n, rng=rng), f"{n}-fold cross-validation, stratified by type"
 
 

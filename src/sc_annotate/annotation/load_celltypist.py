@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sc_annotate._core.codec import shown
 from sc_annotate._core.settings import logger
-from sc_annotate._data.addresses import check_url
+from sc_annotate._data.addresses import without_login
 from sc_annotate._data.download import downloaded
 from sc_annotate.annotation.convert_celltypist import convert_parts
 from sc_annotate.annotation.read_model import read_model
@@ -33,7 +34,7 @@ def load_celltypist(source: str, *, sha256: str | None, refresh: bool) -> Annota
         listed = hub.find(name, refresh=refresh)
         return _download(listed, sha256, None if before is None else before.sha256)
     except DownloadError as error:
-        raise DownloadError(f"the model {hub.PREFIX + name!r} is not available: {error}") from error
+        raise DownloadError(f"the model {shown(hub.PREFIX + name)} is not available: {error}") from error
 
 
 def _download(listed: hub.Listed, sha256: str | None, before: str | None) -> AnnotationModel:
@@ -42,11 +43,15 @@ def _download(listed: hub.Listed, sha256: str | None, before: str | None) -> Ann
     def check(path: Path) -> None:
         parts[:] = [from_file(path)]
 
-    # A list from another machine must not redirect to this one.
-    check_url(listed.url, checked=sha256 is not None, after=hub.index_address())
+    hub.check_address(listed, checked=sha256 is not None)
     # The pickle itself is not kept.
     with downloaded(listed.url, sha256=sha256, check=check, kind=hub.HUB_MODEL, before=before) as (_, found):
-        origin = {"url": listed.url, "sha256": found, "version": listed.version, "published": listed.date}
+        origin = {
+            "url": without_login(listed.url),
+            "sha256": found,
+            "version": listed.version,
+            "published": listed.date,
+        }
         model = convert_parts(parts[0], listed.name, {key: text for key, text in origin.items() if text})
         path = hub.converted(found)
         model.save(path, overwrite=True)

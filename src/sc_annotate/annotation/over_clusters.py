@@ -49,7 +49,7 @@ def over_clusters(adata: AnnData, matrix: MatrixRequest, rng: int) -> tuple[NDAr
     resolution = float(next((value for most, value in RESOLUTIONS if n < most), 30))
     if n <= N_NEIGHBORS:
         return np.full(n, "0"), resolution
-    return _leiden(_components(adata, matrix, rng), resolution, rng), resolution
+    return _leiden(components(adata, matrix, rng), resolution, rng), resolution
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,8 @@ class _Project:
         return np.asarray(cells @ self.directions.T - self.center @ self.directions.T, dtype=np.float32)
 
 
-def _components(adata: AnnData, matrix: MatrixRequest, rng: int) -> NDArray[np.float32]:
+def components(adata: AnnData, matrix: MatrixRequest, rng: int) -> NDArray[np.float32]:
+    """Principal components of the most variable genes on the common scale, or the representation that is used."""
     found, scale = read.open_quietly(adata, matrix)
     source, n = found.source, found.source.n_cells
     if source.is_embedding:
@@ -84,17 +85,27 @@ def _components(adata: AnnData, matrix: MatrixRequest, rng: int) -> NDArray[np.f
     return np.concatenate(parts)
 
 
-def _leiden(components: NDArray[np.float32], resolution: float, rng: int) -> NDArray[np.str_]:
+def _leiden(places: NDArray[np.float32], resolution: float, rng: int) -> NDArray[np.str_]:
+    import scanpy as sc
+
+    cells, seed = neighbours(places, rng), rng % 2**31
+    with warnings.catch_warnings():
+        # Of what other packages will change.
+        warnings.simplefilter("ignore")
+        sc.tl.leiden(cells, resolution=resolution, flavor="igraph", n_iterations=2, directed=False, random_state=seed)
+    return np.asarray(cells.obs["leiden"].astype(str), dtype=str)
+
+
+def neighbours(places: NDArray[np.float32], rng: int) -> AnnData:
+    """An object of nothing but the components of the cells and the graph of their nearest neighbours."""
     import pandas as pd
     import scanpy as sc
     from anndata import AnnData
 
-    obs = pd.DataFrame(index=pd.RangeIndex(len(components)).astype(str))
-    cells = AnnData(obs=obs, obsm={"X_pca": components})
-    seed = rng % 2**31
+    obs = pd.DataFrame(index=pd.RangeIndex(len(places)).astype(str))
+    cells = AnnData(obs=obs, obsm={"X_pca": places})
     with warnings.catch_warnings():
         # Deprecation warnings of other packages.
         warnings.simplefilter("ignore")
-        sc.pp.neighbors(cells, n_neighbors=N_NEIGHBORS, use_rep="X_pca", random_state=seed)
-        sc.tl.leiden(cells, resolution=resolution, flavor="igraph", n_iterations=2, directed=False, random_state=seed)
-    return np.asarray(cells.obs["leiden"].astype(str), dtype=str)
+        sc.pp.neighbors(cells, n_neighbors=N_NEIGHBORS, use_rep="X_pca", random_state=rng % 2**31)
+    return cells

@@ -10,7 +10,7 @@ import numpy as np
 from sc_annotate._core.html import Table, as_html
 from sc_annotate._store.storage import read_uns
 from sc_annotate._store.stored import read_annotation
-from sc_annotate.annotation.card import score_table
+from sc_annotate.annotation.card import aligned, score_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,7 +85,8 @@ def _table_of_labels(columns: pd.DataFrame, most: int = 20) -> Table:
 
 def _by_label(columns: pd.DataFrame) -> pd.DataFrame:
     """Cells and mean confidence of each label, the commonest first."""
-    table = columns.assign(confidence=columns["confidence"].astype(float)).groupby("label", observed=True)["confidence"]
+    # By the column itself: the index may have the same name.
+    table = columns["confidence"].astype(float).groupby(columns["label"], observed=True)
     return table.agg(["size", "mean"]).sort_values("size", ascending=False)
 
 
@@ -99,11 +100,11 @@ def _input(found: dict[str, Any]) -> list[str]:
 
 def _labels(columns: pd.DataFrame, most: int = 20) -> list[str]:
     rows = _by_label(columns)
-    width = min(60, max(len(str(label)) for label in rows.index[:most]))
     lines = []
-    for label, row in rows.head(most).iterrows():
+    shown = rows.head(most)
+    for name, (_, row) in zip(aligned(shown.index, 1), shown.iterrows(), strict=True):
         mean = "" if np.isnan(row["mean"]) else f"   mean confidence {row['mean']:.2f}"
-        lines.append(f"    {label!s:<{width}} {int(row['size']):>8,}{mean}")
+        lines.append(f"    {name} {int(row['size']):>8,}{mean}")
     return [*lines, f"    and {len(rows) - most} more types"] if len(rows) > most else lines
 
 
@@ -128,8 +129,10 @@ def _levels(stored: dict[str, Any]) -> list[str]:
     if "level_scores" not in stored:
         return []
     return ["  levels      labels of held-out cells, coarse to fine"] + [
-        f"    {row['level']:<18} accuracy {row['accuracy']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
-        for row in stored["level_scores"].to_dict("records")
+        f"    {name} accuracy {row['accuracy']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
+        for name, row in zip(
+            aligned(stored["level_scores"]["level"], 18), stored["level_scores"].to_dict("records"), strict=True
+        )
     ]
 
 
@@ -137,9 +140,10 @@ def _scores(baseline: dict[str, Any]) -> list[str]:
     if not baseline:
         return []
     lines = [f"  scores      {baseline['split']}"]
-    for row in baseline["scores"].to_dict("records"):
+    scores = baseline["scores"]
+    for name, row in zip(aligned(scores["method"], 18), scores.to_dict("records"), strict=True):
         lines.append(
-            f"    {row['method']:<18} accuracy {row['accuracy']:.3f}   macro-F1 {row['macro_f1']:.3f} "
+            f"    {name} accuracy {row['accuracy']:.3f}   macro-F1 {row['macro_f1']:.3f} "
             f"[{row['macro_f1_low']:.3f}, {row['macro_f1_high']:.3f}]"
         )
     return lines

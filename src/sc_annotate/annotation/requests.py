@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from sc_annotate._core.arguments import Request, default, one_of, parameters, seed, share, whole
+from sc_annotate._core.codec import shown
 from sc_annotate.errors import InputError, MethodError
 from sc_annotate.trust import Options
 from sc_annotate.trust.options import COVERAGE, FITTED
@@ -152,4 +153,6 @@ def check_cv(cv: Any) -> None:
     try:
         whole(cv, "cv", least=0)
     except InputError as error:
-        raise InputError(f"cv must be 0 (no scores), 1 (one hold-out) or a number of folds, not {cv!r}.") from error
+        raise InputError(
+            f"cv must be 0 (no scores), 1 (one hold-out) or a number of folds, not {shown(cv)}."
+        ) from error

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sc_annotate._core.files import not_written
 from sc_annotate.errors import InputError
 
 if TYPE_CHECKING:
@@ -36,7 +37,10 @@ def demo(folder: Path, *, rng: int = 0) -> pd.DataFrame:
 
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{str(folder)!r} is a file; choose another --folder.")
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        raise InputError(not_written(folder, error)) from error
     adata = datasets.pbmc68k()
     print(
         f"{adata.n_obs} real PBMCs, {adata.n_vars} genes, {adata.obs['cell_type'].nunique()} types (Zheng et al. 2017)"

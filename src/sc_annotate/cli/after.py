@@ -8,6 +8,7 @@ from sc_annotate._store.h5ad_files import read_h5ad, write_h5ad
 from sc_annotate._store.slots import DEFAULT_KEY
 from sc_annotate.cli import pictures, steps
 from sc_annotate.cli.options import Option, add, choice, value, written
+from sc_annotate.cli.output import say
 
 if TYPE_CHECKING:
     import argparse
@@ -59,7 +60,6 @@ def _command(commands: Any, name: str, help_text: str, run: Any, options: tuple[
 def _vote(args: argparse.Namespace, outputs: Outputs) -> None:
     from sc_annotate import tl
 
-    outputs.inputs = (args.annotated,)
     output = outputs.file(args.output, ".h5ad", "the output")
     adata = read_h5ad(args.annotated)
     tl.vote(adata, **written(args, (*VOTE, *steps.VOTE, *KEY)))
@@ -70,7 +70,6 @@ def _vote(args: argparse.Namespace, outputs: Outputs) -> None:
 def _rollup(args: argparse.Namespace, outputs: Outputs) -> None:
     from sc_annotate import tl
 
-    outputs.inputs = (args.annotated, args.ontology)
     output = outputs.file(args.output, ".h5ad", "the output")
     stated = steps.rollup_arguments(args, (*ROLLUP, *KEY))
     adata = read_h5ad(args.annotated)
@@ -82,7 +81,6 @@ def _rollup(args: argparse.Namespace, outputs: Outputs) -> None:
 def _evidence(args: argparse.Namespace, outputs: Outputs) -> None:
     from sc_annotate import get, tl
 
-    outputs.inputs = (args.annotated, args.model)
     table = outputs.file(args.table, ".csv", "the table of evidence")
     adata, key = read_h5ad(args.annotated), args.key or DEFAULT_KEY
     tl.evidence(adata, key, **written(args, EVIDENCE))
@@ -101,14 +99,13 @@ def _plot(args: argparse.Namespace, outputs: Outputs) -> None:
 def _report(args: argparse.Namespace, outputs: Outputs) -> None:
     from sc_annotate import get
 
-    outputs.inputs = (args.annotated,)
     table = None if args.table is None else outputs.file(args.table, ".csv", "the table")
     page = None if args.html is None else outputs.file(args.html, ".html", "the page")
     adata, key = read_h5ad(args.annotated, backed=True), args.key or DEFAULT_KEY
     found = get.report(adata, key)
-    print(found)
+    say(found)
     if table is not None:
-        outputs.table(table, get.annotation(adata, key), index=True)
+        outputs.table(table, steps.of_cells(adata, key), index=True)
     if page is not None:
         head = "<!DOCTYPE html><html><head><meta charset='utf-8'><meta name='color-scheme' content='light dark'>"
         outputs.text(page, f"{head}<title>sc-annotate</title></head><body>{found._repr_html_()}</body></html>\n")

@@ -8,7 +8,8 @@ from sc_annotate._store.h5ad_files import read_h5ad, write_h5ad, write_results
 from sc_annotate._store.slots import DEFAULT_KEY
 from sc_annotate.cli import annotate_options as known
 from sc_annotate.cli import list_methods, steps
-from sc_annotate.cli.options import add, refuse_others
+from sc_annotate.cli.options import add, refuse_others, written
+from sc_annotate.cli.output import say
 from sc_annotate.errors import InputError
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def add_commands(commands: Any) -> None:
     add(train, (*known.MATRIX, *known.REPRESENTATION), heading="matrix of the reference")
     train.add_argument("--force", action="store_true", help="replace the model file if it exists")
     train.add_argument("--backed", action="store_true", help=BACKED)
-    train.set_defaults(run=_train, options=known.OF_TRAIN)
+    train.set_defaults(run=_train, options=(*known.OF_TRAIN, known.PARAM), inputs=("reference",))
 
     annotate = commands.add_parser(
         "annotate",
@@ -53,7 +54,7 @@ def add_commands(commands: Any) -> None:
     add(annotate, known.MARKERS, heading="with --markers")
     add(annotate, known.RESULT, heading="result")
     steps.add_steps(annotate, known.VOTE)
-    options = (*known.OF_ANNOTATE, *known.MARKERS, *steps.ROLLUP, *steps.EVIDENCE)
+    options = (*known.OF_ANNOTATE, *known.MARKERS, *steps.ROLLUP, *steps.EVIDENCE, known.PARAM, known.LISTS)
     annotate.set_defaults(run=_annotate, options=options)
 
 
@@ -76,14 +77,13 @@ def _train(args: argparse.Namespace, outputs: Outputs) -> None:
     stated = known.arguments(args, known.OF_TRAIN)
     model = tl.fit_annotator(read_h5ad(args.reference, backed=args.backed), stated.pop("labels_key"), **stated)
     model.save(path, overwrite=args.force)
-    print(model)
+    say(model)
     outputs.wrote(args.model)
 
 
 def _annotate(args: argparse.Namespace, outputs: Outputs) -> None:
     from sc_annotate import get
 
-    outputs.inputs = (args.query, args.reference, args.model, args.markers)
     output = outputs.file(args.output, ".h5ad", "the output")
     files = steps.check_files(args, outputs)
     key = args.key_added or DEFAULT_KEY
@@ -91,8 +91,9 @@ def _annotate(args: argparse.Namespace, outputs: Outputs) -> None:
     steps.compute(adata, key, args, model=args.model)
     write(args, adata, key, output)
     outputs.wrote(args.output)
-    steps.write_files(adata, key, files, outputs)
-    print(get.report(adata, key))
+    matrix = written(args, (*known.MATRIX, *known.REPRESENTATION))
+    steps.write_files(adata, key, files, outputs, matrix)
+    say(get.report(adata, key))
 
 
 def _labelled(args: argparse.Namespace) -> AnnData:
@@ -110,9 +111,14 @@ def _labelled(args: argparse.Namespace) -> AnnData:
             tl.vote(adata, args.vote, key=args.key_added or DEFAULT_KEY)
         return adata
     refuse_others(args, every, known.OF_ANNOTATE, why="says how marker lists are used, and there are none (--markers)")
+    if args.model is None and args.reference is None and not args.labels_key:
+        raise InputError(
+            "there is nothing to learn from. Name a model (--model FILE), labelled cells (--reference FILE --labels-key COLUMN), "
+            "marker lists (--markers FILE) or, where some cells of the query are labelled, their column (--labels-key COLUMN)."
+        )
     stated = known.arguments(args, known.OF_ANNOTATE)
     adata = read_h5ad(args.query, backed=args.backed)
-    reference = args.model if args.model else read_h5ad(args.reference, backed=args.backed) if args.reference else None
+    reference = args.model if args.reference is None else read_h5ad(args.reference, backed=args.backed)
     tl.annotate(adata, reference, stated.pop("labels_key", None), **stated)
     return adata
 

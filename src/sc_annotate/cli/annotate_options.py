@@ -109,6 +109,9 @@ MARKERS = (
     Option("--sign-column", "sign_column", "column of the table of markers with signs", more=COLUMN),
     Option("--id-column", "id_column", "column of the table of markers with ontology ids", more=COLUMN),
 )
+# What two arguments are called here; the parser has them already.
+PARAM = Option("--param", "method_kwargs", "")
+LISTS = Option("--markers", "markers", "")
 
 OF_TRAIN = (*LABELS, METHOD, *FIT, *FITTED_TRUST, *COVERAGE, *MATRIX, *REPRESENTATION)
 OF_ANNOTATE = (

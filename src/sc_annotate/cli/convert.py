@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from sc_annotate.cli.output import say
 from sc_annotate.errors import InputError
 
 if TYPE_CHECKING:
@@ -24,13 +25,12 @@ def add(commands: Any) -> None:
         help="read the pickle: nothing in it is run, and what does not belong in a CellTypist model is refused",
     )
     convert.add_argument("--force", action="store_true", help="replace the model file if it exists")
-    convert.set_defaults(run=_convert)
+    convert.set_defaults(run=_convert, inputs=("source",))
 
 
 def _convert(args: argparse.Namespace, outputs: Outputs) -> None:
     from sc_annotate import tl
 
-    outputs.inputs = (args.source,)
     path = outputs.file(args.model, ".safetensors", "a model file")
     if not args.trust_pickle:
         raise InputError(
@@ -42,5 +42,5 @@ def _convert(args: argparse.Namespace, outputs: Outputs) -> None:
         warnings.simplefilter("ignore", UserWarning)
         model = tl.convert_celltypist(args.source, trust_pickle=True)
     model.save(path, overwrite=args.force)
-    print(model)
+    say(model)
     outputs.wrote(args.model)

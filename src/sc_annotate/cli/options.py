@@ -87,9 +87,11 @@ def spoken(text: str, options: Sequence[Option]) -> str:
         else:
             text = re.sub(rf"^{name}(?=:| must|,| cannot| says| is\b)", each.flag, text)
             text = re.sub(rf"(?<![\w.'\"/-]){name}=", f"{each.flag} ", text)
+            text = text.replace(f"({each.argument})", f"({each.flag})")
     for call, command in SPOKEN.items():
         text = re.sub(call, command, text)
-    return text
+    # What only Python has.
+    return text.replace(" or a numpy.random.Generator", "")
 
 
 def number_or_none(text: str) -> float | None:

@@ -9,10 +9,20 @@ import numpy as np
 from sc_annotate._core.arguments import refuse
 from sc_annotate._store.h5ad_files import read_h5ad, write_h5ad
 from sc_annotate.cli import list_methods
+from sc_annotate.cli.options import Option
+from sc_annotate.cli.output import say
 from sc_annotate.errors import InputError
 
 AVERAGING = ("perturbation_key", "control", "replicate_key", "layer", "total_counts_key", "min_cells")
 """Options on how cells are averaged."""
+_OPTIONS = tuple(
+    Option(f"--{flag}", argument, "")
+    for flag, argument in [
+        *((name.replace("_", "-"), name) for name in (*AVERAGING, "method", "baseline")),
+        *(("seed", "rng"), ("predict", "conditions"), ("param", "method_kwargs"), ("no-scores", "evaluate")),
+    ]
+)
+"""What the arguments of the function are called here."""
 
 if TYPE_CHECKING:
     import argparse
@@ -55,14 +65,13 @@ def add(commands: Any) -> None:
     perturb.add_argument("--scores", help="table to write (.csv): every method on held-out conditions")
     perturb.add_argument("--seed", type=int, default=0)
     perturb.add_argument("--force", action="store_true", help="replace the output file if it exists")
-    perturb.set_defaults(run=run)
+    perturb.set_defaults(run=run, options=_OPTIONS)
 
 
 def run(args: argparse.Namespace, outputs: Outputs) -> None:
     """Predict, print what was found, write it to the files that were named."""
     from sc_annotate import get, tl
 
-    outputs.inputs = (args.screen,)
     output = None if args.output is None else outputs.file(args.output, ".h5ad", "the output")
     if args.scores is not None and args.no_scores:
         raise InputError("--scores names a file for scores, and --no-scores makes none; leave out one of them.")
@@ -90,13 +99,13 @@ def run(args: argparse.Namespace, outputs: Outputs) -> None:
     found = get.perturbation(adata, "sc_annotate_perturb")
     for name, reason in zip(found.obs_names, found.obs["reason"], strict=True):
         if reason:
-            print(f"{name}: not predicted; {reason}")
+            say(f"{name}: not predicted; {reason}")
             continue
         delta = found[name].layers["delta"][0]
         top = abs(delta).argsort()[::-1][:5]
-        print(f"{name}: " + ", ".join(f"{found.var_names[i]} {delta[i]:+.2f}" for i in top))
+        say(f"{name}: " + ", ".join(f"{found.var_names[i]} {delta[i]:+.2f}" for i in top))
     if found.uns["verdict"]:
-        print(found.uns["verdict"])
+        say(found.uns["verdict"])
     if scores is not None:
         outputs.table(scores, get.leaderboard(adata, "sc_annotate_perturb"), index=False)
     if output is not None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    import pandas as pd
     from anndata import AnnData
 
     from sc_annotate.cli.output import Outputs
@@ -85,6 +86,9 @@ def rollup_arguments(args: argparse.Namespace, options: Sequence[Option]) -> dic
         pairs = [text.partition("=") for text in stated["overrides"]]
         if any(not equals for _, equals, _ in pairs):
             raise InputError("--override takes LABEL=ID, such as --override 'T reg=CL:0000815'.")
+        names = [label.strip() for label, _, _ in pairs]
+        if twice := [name for i, name in enumerate(names) if name in names[:i]]:
+            raise InputError(f"--override {twice[0]!r} occurs twice; leave one out.")
         stated["overrides"] = {label.strip(): term.strip() for label, _, term in pairs}
     return stated
 
@@ -99,13 +103,22 @@ def compute(adata: AnnData, key: str, args: argparse.Namespace, *, model: str | 
         tl.evidence(adata, key, model=model, **written(args, EVIDENCE))
 
 
-def write_files(adata: AnnData, key: str, files: Files, outputs: Outputs) -> None:
+def of_cells(adata: AnnData, key: str) -> pd.DataFrame:
+    """Label, confidence and status of each cell; a file's first column has a name too."""
+    from sc_annotate import get
+
+    table = get.annotation(adata, key)
+    name = table.index.name
+    return table.rename_axis(index=name if isinstance(name, str) and name and name not in table else "cell")
+
+
+def write_files(adata: AnnData, key: str, files: Files, outputs: Outputs, matrix: dict[str, Any] | None = None) -> None:
     """Write the tables and pictures."""
     from sc_annotate import get
 
     if files.table is not None:
-        outputs.table(files.table, get.annotation(adata, key), index=True)
+        outputs.table(files.table, of_cells(adata, key), index=True)
     if files.evidence is not None:
         outputs.table(files.evidence, get.evidence(adata, key), index=False)
     if files.figures is not None:
-        pictures.draw(adata, key, files.figures, outputs)
+        pictures.draw(adata, key, files.figures, outputs, matrix)

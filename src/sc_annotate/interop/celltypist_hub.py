@@ -9,10 +9,11 @@ import os
 import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
+from sc_annotate._core.codec import shown
 from sc_annotate._core.settings import logger
-from sc_annotate._data.addresses import is_url
+from sc_annotate._data.addresses import check_url, is_url, without_login
 from sc_annotate._data.download import LIST, MODEL, cache_folder, fetch, write_note
 from sc_annotate.errors import DownloadError, InputError
 
@@ -58,8 +59,19 @@ def index_address() -> str:
     """Where the list is."""
     address = os.environ.get(INDEX_VARIABLE) or INDEX
     if not is_url(address):
-        raise InputError(f"{INDEX_VARIABLE} must be the https address of a list of models, not {address!r}.")
+        raise InputError(f"{INDEX_VARIABLE} must be the https address of a list of models, not {shown(address)}.")
     return address
+
+
+def check_address(model: Listed, *, checked: bool) -> None:
+    """Refuse a model that the list has at a third machine: it comes from where the list is, or from CellTypist itself."""
+    address, host = index_address(), urlsplit(model.url).hostname
+    check_url(model.url, checked=checked, after=address)
+    if host not in (urlsplit(address).hostname, urlsplit(INDEX).hostname):
+        raise InputError(
+            f"the list of models at {without_login(address)!r} leads to another machine, {without_login(model.url)!r}. If that is "
+            "right, download the model from there and convert it: `sca.tl.convert_celltypist(path, trust_pickle=True)`."
+        )
 
 
 def file_name(name: str) -> str:
@@ -95,7 +107,7 @@ def find(name: str, *, refresh: bool) -> Listed:
     near = [lower[each] for each in difflib.get_close_matches(name.lower(), lower, n=3, cutoff=0.5)]
     hint = f"Did you mean {' or '.join(repr(PREFIX + each) for each in near)}? " if near else ""
     raise InputError(
-        f"CellTypist has no model {name!r} ({index_address()}). {hint}`sca.models.available()` lists its {len(found)} models."
+        f"CellTypist has no model {shown(name)} ({without_login(index_address())}). {hint}`sca.models.available()` lists its {len(found)} models."
     )
 
 
@@ -158,7 +170,7 @@ def kept_model(name: str, sha256: str | None = None) -> KeptModel | None:
         return None
     try:
         found = sha256 or json.loads(_note(name).read_text(encoding="utf-8"))["sha256"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
     if not isinstance(found, str) or not re.fullmatch(r"[0-9a-f]{64}", found) or not converted(found).is_file():
         return None
@@ -166,5 +178,5 @@ def kept_model(name: str, sha256: str | None = None) -> KeptModel | None:
 
 
 def note_model(name: str, sha256: str, url: str) -> None:
-    """Record which pickle a name referred to."""
-    write_note(_note(name), {"url": url, "sha256": sha256})
+    """Remember which pickle a name stood for."""
+    write_note(_note(name), {"url": without_login(url), "sha256": sha256})

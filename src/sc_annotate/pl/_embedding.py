@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sc_annotate._core.order import shown_order
-from sc_annotate._store.reading import resolve_rep
+from sc_annotate._store.reading import BASES, embedding_of, resolve_rep
 from sc_annotate._store.slots import Slots
 from sc_annotate._store.stored import result_keys
 from sc_annotate.errors import InputError
@@ -40,9 +40,6 @@ BAR = 0.7
 
 GAP = 0.3
 """Inches that matplotlib leaves beside a panel anyway."""
-
-BASES = ("umap", "tsne", "pca", "spatial")
-"""Where to draw the cells: the first that exists. Spatial coordinates come last, as they are no embedding."""
 
 ABREAST = 2
 """Panels in a row."""
@@ -223,9 +220,9 @@ def basis_of(adata: AnnData, basis: str | None) -> str:
     """Name in ``obsm`` of the embedding to draw on."""
     if basis is not None:
         return resolve_rep(adata, basis)
-    for name in BASES:
-        if name in adata.obsm or f"X_{name}" in adata.obsm:
-            return resolve_rep(adata, name)
+    found = embedding_of(adata)
+    if found is not None:
+        return found
     ours = {name for key in result_keys(adata) for name in Slots(key).obsm}
     have = ", ".join(repr(name) for name in adata.obsm if name not in ours) or "none"
     raise InputError(
