@@ -114,3 +114,13 @@ def test_one_cell_of_one_group() -> None:
         "1 cell has no value in any marker gene (status low_quality); its label means nothing",
         "1 cell of 1 group fits none of the lists (status unfamiliar)",
     ]
+
+
+def test_a_warning_of_many_types_names_a_few() -> None:
+    from sc_annotate._data.obs import usable
+
+    labels = np.repeat([f"type {i:02d}" for i in range(40)], [*range(2, 42)])
+    _, (note,) = usable(labels, np.ones(len(labels), dtype=bool), min_cells=2, key="x", what="reference")
+    assert note.startswith("8 types with fewer than 10 reference cells: type 00 (2), type 01 (3), type 02 (4), ")
+    assert "type 04 (6), ...; do not rely" in note
+    assert "type 05" not in note

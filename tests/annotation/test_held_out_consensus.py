@@ -63,6 +63,30 @@ def test_labels_at_random_are_not_predicted() -> None:
         assert accuracy(_averaged(own, [calibration] * 5, 0)) == pytest.approx(1 / 3, abs=0.03)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("calibration", ["temperature", "isotonic"])
+@pytest.mark.parametrize("cv", [1, 4])
+def test_labels_at_random_score_as_chance(_pbmc: AnnData, cv: int, calibration: str) -> None:
+    """Whatever is learned from real cells, genes, calibration and weights included, is learned without the held-out ones."""
+    rng = np.random.default_rng(cv)
+    order = rng.permutation(_pbmc.n_obs)
+    reference, query = _pbmc[order[:400]].copy(), _pbmc[order[400:450]].copy()
+    reference.obs["random"] = rng.permutation(np.repeat(["a", "b", "c", "d"], 100))
+    methods = ["nearest_centroid", "naive_bayes", "knn"]
+    trust = sca.trust.Options(calibration=calibration)
+    sca.tl.annotate(query, reference, "random", method=methods, cv=cv, n_top_genes=200, trust=trust)
+    baseline = query.uns["annotation"]["baseline"]
+    scores = baseline["scores"].set_index("method")
+    # Four standard deviations of a share of one in four.
+    highest = 1 / 4 + 4 * np.sqrt(3 / 16 / baseline["n_cells"])
+    assert baseline["n_cells"] >= 75
+    for name in ["consensus", *methods]:
+        assert scores.loc[name, "accuracy"] < highest
+        assert scores.loc[name, "macro_f1"] < highest
+    # Nor is it sure of them: cells of no type have no confidence.
+    assert query.obs["annotation_confidence"].mean() < 0.5
+
+
 def test_one_hold_out_is_divided() -> None:
     own = [made(1.0, n_folds=1), made(2.0, n_folds=1, seed=1)]
     found = _averaged(own, ["temperature"] * 2, 0)
