@@ -66,11 +66,11 @@ def test_labels_at_random_are_not_predicted() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("calibration", ["temperature", "isotonic"])
 @pytest.mark.parametrize("cv", [1, 4])
-def test_labels_at_random_score_as_chance(_pbmc: AnnData, cv: int, calibration: str) -> None:
+def test_labels_at_random_score_as_chance(pbmc: AnnData, cv: int, calibration: str) -> None:
     """Whatever is learned from real cells, genes, calibration and weights included, is learned without the held-out ones."""
     rng = np.random.default_rng(cv)
-    order = rng.permutation(_pbmc.n_obs)
-    reference, query = _pbmc[order[:400]].copy(), _pbmc[order[400:450]].copy()
+    order = rng.permutation(pbmc.n_obs)
+    reference, query = pbmc[order[:400]].copy(), pbmc[order[400:450]].copy()
     reference.obs["random"] = rng.permutation(np.repeat(["a", "b", "c", "d"], 100))
     methods = ["nearest_centroid", "naive_bayes", "knn"]
     trust = sca.trust.Options(calibration=calibration)
