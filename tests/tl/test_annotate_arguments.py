@@ -76,6 +76,13 @@ def counts_in_a_layer(adata: AnnData) -> None:
     adata.obs["depth"] = adata.layers["counts"].sum(axis=1) + np.arange(adata.n_obs)
 
 
+def halves_and_scores(adata: AnnData) -> None:
+    adata.obs["swapped"] = adata.obs["halves"].map({"a": "b", "b": "a"})
+    adata.obs["sure"] = np.linspace(0, 1, adata.n_obs)
+
+
+GUESSES = pd.DataFrame({"guess": ["B", "T"], "other": ["NK", "T"], "sure": [0.5, 0.6]}, index=["a", "b"])
+
 MARKERS: dict[str, Entry] = {
     "id_column": Refused("x"),
     "adata": NO_OBJECT,
@@ -201,6 +208,47 @@ MODES: dict[str, Mode] = {
             "key": Changes("louvain"),
             "ontology": Changes({"dendritic cell": "cell"}),
             "overrides": Changes({"CD19+ B": "B cell"}),
+        },
+    ),
+    "import_labels, column": Mode(
+        sca.tl.import_labels,
+        {"key": "lineage"},
+        {
+            "adata": NO_OBJECT,
+            "key": Changes("halves"),
+            "score": Changes("sure"),
+            "groupby": Refused("louvain"),
+            "column": Refused("lineage"),
+            "method": Changes("someone"),
+            "key_added": Changes("mine"),
+        },
+        halves_and_scores,
+    ),
+    "import_labels, table": Mode(
+        sca.tl.import_labels,
+        {"key": GUESSES, "column": "guess", "groupby": "halves"},
+        {
+            "adata": NO_OBJECT,
+            "key": Changes(GUESSES[::-1].set_axis(GUESSES.index)),
+            "score": Changes("sure"),
+            "groupby": Changes("swapped"),
+            "column": Changes("other"),
+            "method": Changes("someone"),
+            "key_added": Changes("mine"),
+        },
+        halves_and_scores,
+    ),
+    "compare_labels": Mode(
+        sca.tl.compare_labels,
+        {"truth": "cell_type"},
+        {
+            "adata": NO_OBJECT,
+            "truth": Changes("lineage"),
+            "keys": Changes(["few"]),
+            "against": Changes("few"),
+            "mapping": Changes({"CD34+": ""}),
+            "batch_key": Changes("louvain"),
+            "rng": Changes(3),
         },
     ),
     **{

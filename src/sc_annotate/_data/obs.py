@@ -31,6 +31,8 @@ NO_TYPES = frozenset(
             "unclassified",
             "undefined",
             "undetermined",
+            "heterogeneous",
+            "rejected",
         ),
         *("unidentified", "unspecified", "unannotated", "uncharacterized", "uncharacterised", "ambiguous", "missing"),
         *("na", "n/a", "#n/a", "<na>", "nan", "none", "null", "not available", "no label", "tbd", "?", "-", "."),
@@ -49,17 +51,24 @@ NAMES = 10
 """More types than this, most of them of one cell, are names of cells or measurements."""
 
 
-def read_labels(adata: AnnData, key: str, *, what: str) -> tuple[NDArray[np.str_], NDArray[np.bool_]]:
+def read_labels(
+    adata: AnnData, key: str, *, what: str, argument: str = "labels_key"
+) -> tuple[NDArray[np.str_], NDArray[np.bool_]]:
     """Labels as strings and where there are any; NaN, None and blanks are missing labels."""
-    column = check_column(adata, key, argument="labels_key", what=what)
+    labels, present = as_labels(check_column(adata, key, argument=argument, what=what))
+    if not present.any():
+        raise LabelError(f"{what}.obs[{key!r}] holds no label at all. Name another column with {argument}=.")
+    return labels, present
+
+
+def as_labels(column: pd.Series) -> tuple[NDArray[np.str_], NDArray[np.bool_]]:
+    """Labels as strings, "" where there is none, and where there are any."""
     present = ~np.asarray(column.isna(), dtype=bool)
-    labels = np.full(adata.n_obs, "", dtype=object)
+    labels = np.full(len(column), "", dtype=object)
     labels[present] = [_name(v) for v in np.asarray(column, dtype=object)[present]]
     labels = labels.astype(str)
     present &= np.char.strip(labels) != ""
     labels[~present] = ""
-    if not present.any():
-        raise LabelError(f"{what}.obs[{key!r}] holds no label at all. Name another column with labels_key=.")
     return labels, present
 
 

@@ -78,6 +78,7 @@ def read_probabilities(adata: AnnData, key: str, *, whole: bool = False) -> pd.D
     slots = Slots(key)
     classes = np.array([str(c) for c in stored["classes"]])
     if slots.proba not in adata.obsm:
+        refuse_imported(stored, key, "probabilities of all types, and so no prediction sets, roll-up or consensus")
         raise StorageError(
             f"adata.obsm has no {slots.proba!r}: the probabilities were not stored (store_proba=False), or were deleted. "
             "Annotate again with store_proba='all'."
@@ -162,6 +163,15 @@ def read_calibration(adata: AnnData, key: str, *parts: str) -> dict[str, Any]:
     )
 
 
+def refuse_imported(stored: dict[str, Any], key: str, what: str) -> None:
+    """An error that says what labels of other tools never have."""
+    if "imported" in stored:
+        raise StorageError(
+            f"the labels of {key!r} were imported from another tool, which brings no {what}. To have that, annotate with "
+            "`sca.tl.annotate`."
+        )
+
+
 def refuse_uncalibrated(adata: AnnData, key: str) -> None:
     """An error that says so where there never were held-out cells: for markers, and for models that came without any."""
     stored = adata.uns.get(key)
@@ -211,6 +221,7 @@ def read_evidence(adata: AnnData, key: str) -> dict[str, Any]:
     """The entry that ``sca.tl.evidence`` stored."""
     stored = read_uns(adata, key)
     refuse_markers(key, stored)
+    refuse_imported(stored, key, "model, and so no evidence")
     found = stored.get("evidence")
     if not isinstance(found, dict) or "table" not in found:
         raise StorageError(f"adata.uns[{key!r}] has no evidence. Run `sca.tl.evidence(adata, key={key!r})` first.")

@@ -13,7 +13,7 @@ from sc_annotate._data.obs import read_labels
 from sc_annotate._store.slots import Slots
 from sc_annotate.errors import InputError, LabelError
 from sc_annotate.evaluation import interval
-from sc_annotate.metrics.calibration import equal_mass
+from sc_annotate.metrics.calibration import calibration_error
 from sc_annotate.trust import Levels
 
 if TYPE_CHECKING:
@@ -218,17 +218,11 @@ def score_levels(
                 "low": float(found.low),
                 "high": float(found.high),
                 "mean_confidence": float(confidence[:, level].mean()),
-                "expected_calibration_error": _calibration_error(confidence[:, level], y == predicted),
+                "expected_calibration_error": calibration_error(confidence[:, level], y == predicted),
                 "if_calibrated": metrics.expected_calibration_error_if_calibrated(confidence[:, level], rng=rng),
             }
         )
     return table(rows)
-
-
-def _calibration_error(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
-    """As :func:`metrics.expected_calibration_error`, of labels that need not be the likeliest label of their level."""
-    surplus = np.bincount(equal_mass(confidence, 15), weights=confidence - right)
-    return float(np.abs(surplus).sum() / confidence.size)
 
 
 def add_levels(

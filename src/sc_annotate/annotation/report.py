@@ -85,8 +85,9 @@ def _table_of_labels(columns: pd.DataFrame, most: int = 20) -> Table:
 
 def _by_label(columns: pd.DataFrame) -> pd.DataFrame:
     """Cells and mean confidence of each label, the commonest first."""
-    # By the column itself: the index may have the same name.
-    table = columns["confidence"].astype(float).groupby(columns["label"], observed=True)
+    # Imported labels may have none. By the column itself: the index may have the same name.
+    confidence = columns["confidence"].astype(float) if "confidence" in columns else columns["label"].isna() * np.nan
+    table = confidence.groupby(columns["label"], observed=True)
     return table.agg(["size", "mean"]).sort_values("size", ascending=False)
 
 

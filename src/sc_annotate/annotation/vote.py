@@ -10,7 +10,7 @@ import numpy as np
 from sc_annotate._core.arguments import Request, default
 from sc_annotate._core.order import natural
 from sc_annotate._core.settings import counted, logger
-from sc_annotate._data.obs import check_column
+from sc_annotate._data.obs import as_labels, check_column
 from sc_annotate._store.slots import GIVEN, Slots
 from sc_annotate._store.storage import add_columns, read_uns
 from sc_annotate._store.stored import read_annotation
@@ -124,10 +124,11 @@ def _named(voted: _Voted, key: str) -> dict[str, Any]:
 def _categorical(names: NDArray[np.str_]) -> Any:
     import pandas as pd
 
-    values = sorted(set(names.tolist()))
+    values = sorted(set(names.tolist()) - {""})
     if all(value.isdecimal() for value in values):
         values = natural(values)
-    return pd.Categorical(names.astype(object), categories=pd.Index(values, dtype=object))
+    named = [name or None for name in names.tolist()]
+    return pd.Categorical(named, categories=pd.Index(values, dtype=object))
 
 
 def _count(
@@ -136,22 +137,31 @@ def _count(
     """The vote of clusters on the labels of a result, and what is recorded of it."""
     import pandas as pd
 
-    labels = np.asarray(columns["label"].astype(str), dtype=str)
+    # Cells without a label, which other tools may leave, do not vote, but get what their cluster votes for.
+    labels, known = as_labels(pd.Series(columns["label"]))
     given = np.zeros(len(labels), dtype=bool)
     if "status" in columns:
         given = np.asarray(columns["status"].astype(object) == GIVEN, dtype=bool)
-    # A pre-labelled cell counts as certain.
-    confidence = np.where(given, 1.0, np.nan_to_num(np.asarray(columns["confidence"], dtype=float)))
+    confidence = None
+    if "confidence" in columns:
+        # A pre-labelled cell counts as certain.
+        confidence = np.where(given, 1.0, np.nan_to_num(np.asarray(columns["confidence"], dtype=float)))[known]
+    else:
+        request.refuse("min_confidence", why="the result has no confidence. Leave it out.")
     found = vote_by_group(
-        labels,
-        clusters,
+        labels[known],
+        clusters[known],
         min_share=request.min_share,
         confidence=confidence,
         guard=request.guard,
         min_confidence=request.min_confidence,
     )
-    voted = np.where(given, labels, found.labels)
-    share = dict(zip(found.table["group"].tolist(), found.table["share"].tolist(), strict=True))
+    groups = found.table["group"].tolist()
+    share = dict(zip(groups, found.table["share"].tolist(), strict=True))
+    winner = dict(zip(groups, np.where(found.table["decided"], found.table["winner"], "").tolist(), strict=True))
+    voted = np.array([winner.get(c, "") for c in clusters.tolist()], dtype=object)
+    voted[known] = found.labels
+    voted = np.where(given, labels, voted).astype(str)
     table = pd.DataFrame({k: pd.Series(v.astype(object) if v.dtype.kind == "U" else v) for k, v in found.table.items()})
     table.index = table.index.astype(str)
     metadata = {
@@ -162,4 +172,4 @@ def _count(
         "n_changed": int((voted != labels).sum()),
         "table": table,
     }
-    return _Voted(voted, np.array([share[c] for c in clusters.tolist()], dtype=np.float32)), metadata
+    return _Voted(voted, np.array([share.get(c, np.nan) for c in clusters.tolist()], dtype=np.float32)), metadata

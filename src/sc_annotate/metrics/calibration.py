@@ -42,6 +42,13 @@ def equal_mass(confidence: NDArray[np.float64], n_bins: int) -> NDArray[np.intp]
     return np.unique(bins, return_inverse=True)[1].astype(np.intp)
 
 
+def calibration_error(confidence: NDArray[np.float64], right: NDArray[np.bool_], n_bins: int = 15) -> float:
+    """As :func:`expected_calibration_error`, of labels that need not be the most probable ones."""
+    # Surplus of confidence over correct labels, summed over each bin.
+    surplus = np.bincount(equal_mass(confidence, n_bins), weights=confidence - right)
+    return float(np.abs(surplus).sum() / confidence.size)
+
+
 __all__ = ["expected_calibration_error", "expected_calibration_error_if_calibrated", "reliability"]
 
 
@@ -89,9 +96,7 @@ def expected_calibration_error(y: ArrayLike, proba: ArrayLike, classes: ArrayLik
     0.15
     """
     confidence, right = top_label(y, _of_truth(y, proba, classes)[0], classes)
-    # Surplus of confidence over correct labels, summed over each bin.
-    surplus = np.bincount(equal_mass(confidence, n_bins), weights=confidence - right)
-    return float(np.abs(surplus).sum() / confidence.size)
+    return calibration_error(confidence, right, n_bins)
 
 
 @public

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from sc_annotate._core.arguments import columns, one_of
+from sc_annotate._core.arguments import columns, default, one_of, value_of
 from sc_annotate._core.docs import documented
 from sc_annotate._store.reading import in_memory
 from sc_annotate._store.slots import DEFAULT_KEY
@@ -37,7 +37,7 @@ def annotation(
     key: str = DEFAULT_KEY,
     *,
     basis: str | None = None,
-    color: str | Sequence[str] = ("label", "confidence"),
+    color: str | Sequence[str] = default(("label", "confidence")),
     size: float | None = None,
     legend_loc: Literal["right margin", "on data"] | None = "right margin",
     shade: Literal["confidence", "status"] | None = None,
@@ -100,7 +100,7 @@ def annotation(
     """
     check_save(save)
     frame = read_annotation(adata, key)
-    parts = [find_part(adata, key, frame, name) for name in _names(color, frame, key)]
+    parts = [find_part(adata, key, frame, name) for name in _names(_shown(color, frame), frame, key)]
     rep = basis_of(adata, basis)
     places = coordinates(adata, rep)
     if size is not None and (isinstance(size, bool) or not isinstance(size, Real) or not size > 0):
@@ -116,6 +116,12 @@ def annotation(
         panel.draw(axes, places, order, size)
         write_names(axes, rep, _title(adata, part), panel, places)
     return finish(drawn if len(drawn) > 1 else drawn[words[0]], show=show, save=save, return_fig=return_fig)
+
+
+def _shown(color: Any, frame: pd.DataFrame) -> Any:
+    """What the user names; else label and confidence, of which labels of other tools may lack the second."""
+    asked = value_of(color)
+    return asked if asked is color else [name for name in asked if name in frame]
 
 
 def _names(color: Any, frame: pd.DataFrame, key: str) -> list[str]:

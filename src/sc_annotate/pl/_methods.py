@@ -39,7 +39,7 @@ def methods(
     save: str | PathLike[str] | None = None,
     return_fig: bool = False,
 ) -> Axes | Figure:
-    """Draw the held-out scores of compared methods, the best above, with their intervals.
+    """Draw the scores of compared methods on held-out cells, the best above, with their intervals.
 
     A dashed line and a band mark ``logreg`` and its interval; ``majority`` predicts the most common type for every cell. Overlapping intervals do not mean that two methods are equal: they were scored on the same cells, so look at
     the paired ``difference`` in the table.
@@ -47,9 +47,9 @@ def methods(
     Parameters
     ----------
     adata
-        An annotated object, or a table as :func:`sc_annotate.benchmark.annotators` returns it: one row a method, with the
-        columns ``method``, the metric, and (where there are intervals) the metric with ``_low`` and ``_high``. Not
-        changed.
+        An annotated object, or a table as :func:`sc_annotate.benchmark.annotators` or
+        :func:`sc_annotate.tl.compare_labels` returns it: one row a method, with the columns ``method`` (or ``key``), the
+        metric, and (where there are intervals) the metric with ``_low`` and ``_high``. Not changed.
     key
         Name of the result (``key_added``) in an AnnData; not for a table.
     metric
@@ -79,6 +79,8 @@ def methods(
     >>> len(ax.get_yticks())
     3
     """
+    import pandas as pd
+
     check_save(save)
     if metric not in METRICS:
         raise InputError(f"metric must be one of {', '.join(map(repr, METRICS))}, not {metric!r}.")
@@ -102,7 +104,8 @@ def methods(
     for text, name in zip(ax.get_yticklabels(), names, strict=True):
         text.set_fontweight("bold" if name == own else "normal")
     interval = ", 95 % interval" if f"{metric}_low" in table else ""
-    style.axis_names(ax, f"{METRICS[metric]} on held-out cells{interval}")
+    cells = "labelled" if isinstance(adata, pd.DataFrame) and "key" in adata else "held-out"
+    style.axis_names(ax, f"{METRICS[metric]} on {cells} cells{interval}")
     style.title(ax, title)
     return finish(ax, show=show, save=save, return_fig=return_fig)
 
@@ -114,7 +117,9 @@ def _table(adata: Any, key: str) -> tuple[pd.DataFrame, list[str], str | None]:
     if isinstance(adata, pd.DataFrame):
         if not isinstance(key, Unset):
             raise InputError(f"key={key!r} names a result in an AnnData; a table has no name. Leave key out.")
-        return adata, [str(adata.attrs.get("split", ""))], None
+        title = [str(adata.attrs.get("split", adata.attrs.get("cells", "")))]
+        # Several results may be of one method.
+        return adata.assign(method=adata["key"]) if "key" in adata else adata, title, None
     key = value_of(key)
     baseline = read_baseline(adata, key)
     title = [f"{key}: scores on {int(baseline['n_cells']):,} held-out reference cells", str(baseline["split"])]

@@ -54,8 +54,8 @@ def how_sure(part: Part, shade: str) -> NDArray[np.float64]:
     frame = part.frame
     if frame is None or shade not in frame:
         raise StorageError(
-            f"the result {part.key!r} has no {shade} to shade by: the model was fitted with trust=None, or the column was "
-            "deleted. Annotate again with trust='temperature', or leave shade out."
+            f"the result {part.key!r} has no {shade} to shade by: the model was fitted with trust=None, the labels were imported "
+            "without it, or the column was deleted. Leave shade out, or annotate again with trust='temperature'."
         )
     status = frame["status"].astype(object) if "status" in frame else None
     if shade == "status":

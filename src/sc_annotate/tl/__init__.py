@@ -3,12 +3,14 @@
 from sc_annotate.annotation.model import AnnotationModel
 from sc_annotate.tl._annotate import annotate
 from sc_annotate.tl._annotate_markers import annotate_markers
+from sc_annotate.tl._compare_labels import compare_labels
 from sc_annotate.tl._consensus import consensus
 from sc_annotate.tl._convert_celltypist import convert_celltypist
 from sc_annotate.tl._evaluate_perturbation import evaluate_perturbation
 from sc_annotate.tl._evidence import evidence
 from sc_annotate.tl._fit_annotator import fit_annotator
 from sc_annotate.tl._genetic_interactions import genetic_interactions
+from sc_annotate.tl._import_labels import import_labels
 from sc_annotate.tl._load import load
 from sc_annotate.tl._map_labels import map_labels
 from sc_annotate.tl._markers_agree import markers_agree
@@ -21,12 +23,14 @@ __all__ = [
     "AnnotationModel",
     "annotate",
     "annotate_markers",
+    "compare_labels",
     "consensus",
     "convert_celltypist",
     "evaluate_perturbation",
     "evidence",
     "fit_annotator",
     "genetic_interactions",
+    "import_labels",
     "load",
     "map_labels",
     "markers_agree",

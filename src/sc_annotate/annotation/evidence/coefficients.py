@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sc_annotate._store.storage import model_ids
-from sc_annotate._store.stored import method_names, refuse_markers
+from sc_annotate._store.stored import method_names, refuse_imported, refuse_markers
 from sc_annotate.annotation.evidence.kept import EvidenceModel
 from sc_annotate.annotators.stored_coefficients import stored_coefficients
 from sc_annotate.errors import InputError, StorageError
@@ -34,6 +34,7 @@ def evidence_model(adata: AnnData, key: str, stored: dict[str, Any], model: Any)
             f"adata.uns[{key!r}] is a consensus, which has no evidence of its own. Use one of its methods, such as "
             f"key={methods[0]!r}."
         )
+    refuse_imported(stored, key, "model, and so no evidence")
     if isinstance(model, str | os.PathLike):
         model = load(model)
     if model is not None and not isinstance(model, AnnotationModel):
