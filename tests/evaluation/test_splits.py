@@ -15,6 +15,7 @@ from sc_annotate.evaluation import (
     missing_types,
     stratified,
 )
+from sc_annotate.evaluation.allocation import sample
 
 RNG = np.random.default_rng(0)
 # Skewed; one type with a single cell, one with fewer cells than folds.
@@ -180,3 +181,16 @@ def test_what_cannot_be_split_is_refused() -> None:
     for fraction in (0, 1, np.nan):
         with pytest.raises(InputError, match="fraction"):
             holdout(Y, fraction=fraction)
+
+
+def test_sample_gives_rare_types_their_first_cells_in_the_random_order() -> None:
+    codes = np.random.default_rng(0).geometric(0.2, 2_000) * 2
+    kept, drawn = sample(codes, 300, np.random.default_rng(3), least=20)
+    order = np.random.default_rng(3).permutation(codes.size)
+    expected = set(order[:300].tolist())
+    assert set(kept[drawn].tolist()) == expected
+    for code in np.unique(codes):
+        short = 20 - np.count_nonzero(codes[order[:300]] == code)
+        later = order[300:][codes[order[300:]] == code]
+        expected |= set(later[: max(0, short)].tolist())
+    assert kept.tolist() == sorted(expected)

@@ -91,12 +91,19 @@ def sample(
     chosen = np.zeros(codes.size, dtype=bool)
     chosen[order[:n]] = True
     more = chosen.copy()
-    for code in np.flatnonzero(np.bincount(codes, minlength=codes.max() + 1)):
-        short = least - int(chosen[codes == code].sum())
-        if short > 0:
-            more[order[n:][codes[order[n:]] == code][:short]] = True
+    rest = order[n:]
+    short = least - np.bincount(codes[chosen], minlength=codes.max() + 1)
+    more[rest[_rank(codes[rest]) < short[codes[rest]]]] = True
     kept = np.flatnonzero(more)
     return kept, chosen[kept]
+
+
+def _rank(codes: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Which of its type each cell is, from 0."""
+    n, by_type = np.bincount(codes), np.argsort(codes, kind="stable")
+    rank = np.empty(codes.size, dtype=np.intp)
+    rank[by_type] = np.arange(codes.size) - np.repeat(np.cumsum(n) - n, n)
+    return rank
 
 
 def folds(codes: NDArray[np.intp], batch: NDArray[Any] | None, n: int, random: np.random.Generator) -> NDArray[np.intp]:
