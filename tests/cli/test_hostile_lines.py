@@ -248,7 +248,7 @@ OUTPUTS: dict[str, tuple[tuple[object, ...], str]] = {
     "picture over the input": (("plot", "done.h5ad", "figures", "--force"), "is an input"),
     "picture in a folder of its name": (("plot", "done.h5ad", "more", "--force"), "is a folder"),
     "pictures nowhere": (("plot", "done.h5ad", "dangling"), "a link that leads nowhere"),
-    "pictures round in circles": (("plot", "done.h5ad", "circle"), "was not written"),
+    "pictures round in circles": (("plot", "done.h5ad", "circle"), "'circle'"),
     "pictures under no name": (("plot", "done.h5ad", "a\0b"), "was not written"),
     "pictures under a long name": (("plot", "done.h5ad", "a" * 400), "the name is too long"),
 }  # fmt: skip
