@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,6 +21,10 @@ if not any(name in os.environ for name in _THREADS):
     os.environ.update(dict.fromkeys(_THREADS, "1"))
     # numpy may be there already: plugins of pytest import it.
     threadpool_limits(1)
+
+# Networks cannot be collected where torch is not installed; all else can.
+if find_spec("torch") is None or find_spec("lightning") is None:
+    collect_ignore_glob = ["src/sc_annotate/neural/*", "src/sc_annotate/annotators/torch_*.py", "tests/neural/*"]
 
 # In tests/, which is on the path of modules (pyproject.toml).
 pytest_plugins = ["matrices"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import numpy as np
 import pandas as pd
@@ -13,8 +14,16 @@ import pytest
 from sc_annotate._core import registry
 from sc_annotate.testing import check_annotator, easy_task
 
-SMALL = {"random_forest": {"n_trees": 30}, "gradient_boosting": {"n_rounds": 10}, "mlp": {"epochs": 15}}
-METHODS = [m for m in registry.table("annotation").values() if m.source == "sc_annotate" and m.extra is None]
+SMALL = {
+    "random_forest": {"n_trees": 30},
+    "gradient_boosting": {"n_rounds": 10},
+    "mlp": {"epochs": 15},
+    "mlp_torch": {"hidden": 32, "epochs": 60},
+    "nact": {"rank": 8, "feed_forward": 16},
+    "actinn": {"epochs": 200, "learning_rate": 1e-3},
+}
+EXTRAS = {None} | ({"torch"} if find_spec("torch") and find_spec("lightning") else set())
+METHODS = [m for m in registry.table("annotation").values() if m.source == "sc_annotate" and m.extra in EXTRAS]
 NAMES = [m.name for m in METHODS]
 
 
@@ -46,7 +55,12 @@ def test_labels_of_any_kind(kind):
 
 # Of the others the random draws depend on the number of genes; majority looks at none.
 @pytest.mark.parametrize(
-    "name", [n for n in NAMES if n not in {"random_forest", "gradient_boosting", "mlp", "majority"}]
+    "name",
+    [
+        n
+        for n in NAMES
+        if n not in {"random_forest", "gradient_boosting", "mlp", "mlp_torch", "actinn", "nact", "majority"}
+    ],
 )
 def test_a_gene_that_never_varies_changes_nothing(name):
     task = easy_task()

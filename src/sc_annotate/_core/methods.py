@@ -41,6 +41,29 @@ BUILT_IN: tuple[Method, ...] = (
         "One-vs-rest logistic regression on clipped values, the form of CellTypist's models",
         reference="10.1126/science.abl5197",
     ),
+    Method(
+        "mlp_torch",
+        "annotation",
+        f"{_A}.torch_mlp:TorchMLP",
+        "Multilayer perceptron with dropout of genes and batch normalisation (torch)",
+        extra="torch",
+    ),
+    Method(
+        "actinn",
+        "annotation",
+        f"{_A}.torch_mlp:ACTINN",
+        "Multilayer perceptron of ACTINN's shape (torch)",
+        extra="torch",
+        reference="10.1093/bioinformatics/btz592",
+    ),
+    Method(
+        "nact",
+        "annotation",
+        f"{_A}.torch_nact:NACTAnnotator",
+        "N-ACT: attention over genes (torch)",
+        extra="torch",
+        reference="10.48550/arXiv.2206.04047",
+    ),
     Method("majority", "annotation", f"{_A}.majority:Majority", "The most common type for every cell: the baseline"),
 )
 

@@ -1,0 +1,279 @@
+"""Base of the networks: what they share is everything but the network itself."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from abc import abstractmethod
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+
+from sc_annotate._core.arguments import need_choice, need_count, need_positive
+from sc_annotate._core.decode import decode
+from sc_annotate.annotators._base import Annotator
+from sc_annotate.annotators._linear_evidence import check_codes
+from sc_annotate.annotators._moments import class_weights, mean_and_sd
+from sc_annotate.annotators.checks import check_fit, check_predict, need_fitted
+from sc_annotate.errors import MethodError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Self
+
+    import torch
+    from numpy.typing import NDArray
+
+    from sc_annotate.annotators._base import Arrays, Matrix
+    from sc_annotate.neural.settings import TrainSettings
+
+
+@dataclass(kw_only=True)
+class TorchAnnotator(Annotator):
+    """Base of networks trained by cross-entropy; a subclass writes ``network`` and has its own defaults.
+
+    Parameters
+    ----------
+    sd_floor
+        Genes are divided by their standard deviation, or by this where it is larger: noise in genes that hardly vary
+        would otherwise weigh as much as signal. 0: no least value.
+    clip
+        Largest absolute value of a scaled gene; None: no limit.
+    input_dropout
+        Share of the genes that are set to 0 in each cell of each step.
+    epochs
+        Passes over the cells. None: as many as are usual for the network, and more where these would be too few steps, as on
+        a small reference.
+    batch_size
+        Cells a step.
+    learning_rate
+        Largest step size.
+    weight_decay
+        Of the matrices, not of the biases; see ``torch.optim.AdamW``.
+    class_weight
+        Weight of a cell in the loss: ``"balanced"``, proportional to 1 / (size of its type); ``"sqrt"``, to the inverse
+        square root of it; None, equal weights. Weights have mean 1.
+    n_networks
+        Networks trained from different seeds, whose probabilities are averaged.
+    patience
+        Epochs without a smaller loss on a tenth of the cells (whole batches, where there are at least three), after which
+        training ends; the best weights are kept. These cells are not learned from. None: all epochs, all cells.
+    checkpoint
+        Folder that the state of a training is written to after each epoch. A fit with the same data and parameters that
+        was interrupted continues from there; the files of a finished one are removed. None: nothing is written.
+    """
+
+    parallel: ClassVar[bool] = False
+
+    sd_floor: float = 0.2
+    clip: float | None = 10.0
+    input_dropout: float = 0.5
+    epochs: int | None = None
+    batch_size: int = 128
+    learning_rate: float = 2e-3
+    weight_decay: float = 1.0
+    class_weight: Literal["balanced", "sqrt"] | None = "sqrt"
+    n_networks: int = 1
+    patience: int | None = None
+    checkpoint: str | None = None
+
+    if TYPE_CHECKING:
+        networks_: list[torch.nn.Module] = field(init=False)
+        n_genes_: int = field(init=False)
+        history_: list[dict[str, float]] = field(init=False)  # of a model just fitted only
+
+    centred: ClassVar[bool] = True
+    """Whether the mean of each gene is subtracted."""
+    usual_epochs: ClassVar[int] = 30
+    """Where `epochs` is None, so many, and more on small references, so that there are at least..."""
+    least_steps: ClassVar[int] = 500
+    """... so many steps."""
+
+    @abstractmethod
+    def network(self, n_genes: int, n_types: int) -> torch.nn.Module:
+        """An untrained network; `n_genes` in, one score a type out. Its first ``Scale`` is set by ``fit``."""
+
+    def check(self) -> None:
+        """Refuse hyperparameters that cannot be used."""
+        need_positive(self, "learning_rate")
+        need_count(
+            self, "batch_size", "n_networks", *(n for n in ("epochs", "patience") if getattr(self, n) is not None)
+        )
+        need_choice(self, "class_weight", ("balanced", "sqrt", None))
+        if self.clip is not None:
+            need_positive(self, "clip")
+        for name in ("sd_floor", "weight_decay"):
+            not_negative(self, name)
+        for name in (name for name in ("input_dropout", "dropout") if hasattr(self, name)):
+            not_negative(self, name)
+            if getattr(self, name) >= 1:
+                raise MethodError(f"{name} must be at least 0 and below 1, not {getattr(self, name)!r}.")
+        if self.checkpoint is not None and not isinstance(self.checkpoint, str | os.PathLike):
+            raise MethodError(f"checkpoint must be a folder or None, not {self.checkpoint!r}.")
+
+    def fit(
+        self,
+        X: Matrix,
+        y: NDArray[np.str_],
+        *,
+        genes: NDArray[np.str_],
+        batch: NDArray[np.str_] | None = None,
+        rng: int = 0,
+    ) -> Self:
+        """Train; `batch` serves the choice of the cells that end it (`patience`) alone."""
+        from sc_annotate.neural.batches import ArrayBlocks
+        from sc_annotate.neural.training import train
+
+        self.check()
+        matrix, codes, classes = check_fit(X, y, genes, batch)
+        learned, held = _stopping_cells(codes, batch, rng) if self.patience is not None else (None, None)
+        seen, known = (matrix, codes) if learned is None else (matrix[learned], codes[learned])
+        make = partial(self._scaled, seen, len(classes))
+        weights = _weights(known, self.class_weight, len(classes))
+        stop_on = None if held is None else ArrayBlocks(matrix[held], codes[held])
+        digest = None if self.checkpoint is None else self._digest(matrix, codes, rng)
+        networks, self.history_ = [], []
+        for i in range(self.n_networks):
+            how = self._settings(i, len(known), digest)
+            network, history = train(
+                make, ArrayBlocks(seen, known), weights, how, rng=rng + i, stop_on=stop_on, what=f"training {type(self).__name__}"
+            )
+            networks.append(network)
+            self.history_ += [{"network": float(i), **row} for row in history]
+        for i in range(self.n_networks):
+            if (used := self._settings(i, len(known), digest).checkpoint) is not None:
+                used.unlink(missing_ok=True)
+        self.networks_, self.n_genes_, self.classes_ = networks, matrix.shape[1], classes
+        return self
+
+    def predict_proba(self, X: Matrix) -> NDArray[np.float32]:
+        """Probabilities, cells x types, float32, columns in ``classes_`` order; on a GPU where there is one."""
+        from sc_annotate.neural.predict import probabilities
+
+        need_fitted(self, "networks_")
+        return probabilities(self.networks_, check_predict(X, self.n_genes_), len(self.classes_))
+
+    def gene_evidence(self, X: Matrix, codes: NDArray[np.intp]) -> NDArray[np.float32]:
+        """Integrated gradients of the log-odds of type ``codes[i]`` in cell ``i``, float32, cells x genes."""
+        from sc_annotate.neural.attribution import integrated_gradients
+
+        need_fitted(self, "networks_")
+        matrix = check_predict(X, self.n_genes_)
+        return integrated_gradients(self.networks_, matrix, check_codes(codes, matrix.shape[0], len(self.classes_)))
+
+    def params(self) -> dict[str, Any]:
+        """Hyperparameters, by name; where checkpoints are written is none."""
+        return {name: value for name, value in super().params().items() if name != "checkpoint"}
+
+    def to_arrays(self) -> tuple[Arrays, dict[str, Any]]:
+        """Weights of all networks."""
+        from sc_annotate.neural.state import to_arrays
+
+        need_fitted(self, "networks_")
+        arrays = {
+            f"network{i}.{name}": array
+            for i, network in enumerate(self.networks_)
+            for name, array in to_arrays(network).items()
+        }
+        return arrays, {"params": self.params(), "n_genes": self.n_genes_}
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays, meta: Mapping[str, Any], classes: NDArray[np.str_]) -> Self:
+        """Rebuild a fitted model."""
+        from sc_annotate.neural.state import from_arrays
+
+        if wrong := meta.keys() ^ {"params", "n_genes"}:
+            raise ValueError(f"the state lacks or does not know {', '.join(sorted(map(repr, wrong)))}")
+        model = decode(cls, dict(meta["params"]), "params")
+        model.check()
+        n_genes, names = decode(int, meta["n_genes"], "n_genes"), np.asarray(classes).astype(str)
+        if not 1 <= model.n_networks <= len(arrays) or not 1 <= n_genes <= 1_000_000:
+            raise ValueError("the state speaks of more networks or genes than the file has")
+        parts: list[dict[str, NDArray[Any]]] = [{} for _ in range(model.n_networks)]
+        for name, array in arrays.items():
+            head, _, rest = name.partition(".")
+            number = head.removeprefix("network")
+            if not number.isdecimal() or int(number) >= len(parts):
+                raise ValueError(f"the array {name!r} is unknown")
+            parts[int(number)][rest] = array
+        make = partial(model.network, n_genes, len(names))
+        model.networks_ = [from_arrays(make, part) for part in parts]
+        model.n_genes_, model.classes_ = n_genes, names
+        return model
+
+    def _scaled(self, X: Any, n_types: int) -> torch.nn.Module:
+        """The untrained network for these cells: genes centred and divided by their standard deviation."""
+        import torch
+
+        from sc_annotate.neural.mlp import Scale
+
+        network = self.network(X.shape[1], n_types)
+        mean, sd = mean_and_sd(X)
+        # A gene that never varies gets no weight at all, as in the other methods.
+        factor = np.divide(1.0, np.maximum(sd, self.sd_floor), out=np.zeros_like(sd), where=sd > 0)
+        scale = next(module for module in network.modules() if isinstance(module, Scale))
+        scale.factor = torch.as_tensor(factor, dtype=torch.float32)
+        if self.centred:
+            scale.center = torch.as_tensor(mean, dtype=torch.float32)
+        return network
+
+    def _settings(self, i: int, n_cells: int, digest: str | None) -> TrainSettings:
+        from sc_annotate.neural.batches import n_minibatches
+        from sc_annotate.neural.settings import TrainSettings
+
+        enough = -(-self.least_steps // n_minibatches(n_cells, self.batch_size))
+        return TrainSettings(
+            epochs=max(self.usual_epochs, enough) if self.epochs is None else self.epochs,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            weight_decay=self.weight_decay,
+            patience=self.patience,
+            checkpoint=None if digest is None else Path(str(self.checkpoint)) / f"{digest}-{i}.ckpt",
+            **self._more_settings(),
+        )
+
+    def _more_settings(self) -> dict[str, Any]:
+        """What the training of this network has beside what all have."""
+        return {}
+
+    def _digest(self, X: Any, codes: NDArray[np.intp], rng: int) -> str:
+        """What tells the checkpoints of different fits apart: parameters, cells and seed."""
+        words = json.dumps([type(self).__name__, self.params(), X.shape, rng], default=str)
+        values = X if isinstance(X, np.ndarray) else X.data
+        digest = hashlib.sha256(words.encode())
+        for part in (codes, values):
+            digest.update(np.ascontiguousarray(part).data)
+        return digest.hexdigest()[:16]
+
+
+def not_negative(model: Any, name: str) -> None:
+    """Refuse a hyperparameter that is no number of at least 0."""
+    value = getattr(model, name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
+        raise MethodError(f"{name} must be a number of at least 0, not {value!r}.")
+
+
+def _weights(codes: NDArray[np.intp], how: str | None, n_types: int) -> NDArray[np.float64]:
+    weights = np.ones(n_types)
+    if (chosen := class_weights(codes, how)) is not None:
+        present = np.bincount(codes, minlength=n_types) > 0
+        weights[: len(chosen)] = list(chosen.values())
+        # A type all of whose cells are held out for stopping is not in the loss.
+        weights[~present] = 0.0
+    return weights
+
+
+def _stopping_cells(
+    codes: NDArray[np.intp], batch: NDArray[np.str_] | None, rng: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows that are learned from, and those whose loss ends the training; types that only the second have are moved."""
+    from sc_annotate.evaluation import holdout
+
+    grouped = batch is not None and len(np.unique(batch)) > 2
+    split = holdout(codes, groups=batch if grouped else None, fraction=0.1, rng=rng)
+    missing = ~np.isin(codes[split.test], codes[split.train])
+    return np.sort(np.concatenate([split.train, split.test[missing]])), split.test[~missing]

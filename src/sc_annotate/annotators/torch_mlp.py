@@ -1,0 +1,113 @@
+"""Multilayer perceptrons in torch: a strong plain one, and that of ACTINN."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from sc_annotate._core.arguments import need_count
+from sc_annotate.annotators._torch import TorchAnnotator
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(kw_only=True)
+class TorchMLP(TorchAnnotator):
+    """Multilayer perceptron with dropout of genes, batch normalisation and strong weight decay (torch, AdamW).
+
+    Built to be the strongest plain network on small references. On none of the data sets tried is it better than ``logreg``
+    by more than its interval: see :doc:`/deep`.
+
+    Parameters
+    ----------
+    hidden
+        Units of each hidden layer.
+    n_layers
+        Hidden layers.
+    dropout
+        Share of the hidden units that are set to 0 in each step.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sc_annotate.annotators.torch_mlp import TorchMLP
+    >>> X = np.array([[2, 0], [3, 0], [0, 2], [0, 3]], dtype=np.float32)
+    >>> model = TorchMLP(epochs=50).fit(X, np.array(["B", "B", "T", "T"]), genes=np.array(["MS4A1", "CD3D"]))
+    >>> model.classes_[model.predict_proba(X).argmax(axis=1)].tolist()
+    ['B', 'B', 'T', 'T']
+    """
+
+    hidden: int = 256
+    n_layers: int = 1
+    dropout: float = 0.3
+
+    def check(self) -> None:
+        """Refuse hyperparameters that cannot be used."""
+        super().check()
+        need_count(self, "hidden", "n_layers")
+
+    def network(self, n_genes: int, n_types: int) -> torch.nn.Module:
+        """The untrained network."""
+        from sc_annotate.neural.mlp import mlp
+
+        return mlp(
+            n_genes,
+            n_types,
+            hidden=(self.hidden,) * self.n_layers,
+            input_dropout=self.input_dropout,
+            dropout=self.dropout,
+            batch_norm=True,
+            clip=self.clip,
+        )
+
+
+@dataclass(kw_only=True)
+class ACTINN(TorchAnnotator):
+    """The network of ACTINN: layers of 100, 50 and 25 rectified units, no dropout, L2 penalty through the gradient (Adam).
+
+    Values are ``log1p`` of counts per 10,000, as everywhere here, where ACTINN takes log2.
+
+    References
+    ----------
+    Ma & Pellegrini, Bioinformatics 2020, 10.1093/bioinformatics/btz592.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sc_annotate.annotators.torch_mlp import ACTINN
+    >>> X = np.array([[2, 0], [3, 0], [0, 2], [0, 3]], dtype=np.float32)
+    >>> model = ACTINN(epochs=400, learning_rate=1e-2).fit(
+    ...     X, np.array(["B", "B", "T", "T"]), genes=np.array(["MS4A1", "CD3D"])
+    ... )
+    >>> model.classes_[model.predict_proba(X).argmax(axis=1)].tolist()
+    ['B', 'B', 'T', 'T']
+    """
+
+    centred: ClassVar[bool] = False
+    usual_epochs: ClassVar[int] = 50
+    least_steps: ClassVar[int] = 4000
+
+    sd_floor: float = 1.0
+    clip: float | None = None
+    input_dropout: float = 0.0
+    learning_rate: float = 1e-4
+    weight_decay: float = 0.01
+    class_weight: Literal["balanced", "sqrt"] | None = None
+
+    def network(self, n_genes: int, n_types: int) -> torch.nn.Module:
+        """The untrained network."""
+        from sc_annotate.neural.mlp import mlp
+
+        return mlp(
+            n_genes,
+            n_types,
+            hidden=(100, 50, 25),
+            input_dropout=self.input_dropout,
+            dropout=0.0,
+            batch_norm=False,
+            clip=self.clip,
+        )
+
+    def _more_settings(self) -> dict[str, Any]:
+        return {"schedule": "constant", "decoupled": False}

@@ -1,0 +1,77 @@
+"""N-ACT: attention over genes, one weight a gene and cell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from sc_annotate._core.arguments import need_choice, need_count
+from sc_annotate.annotators._torch import TorchAnnotator
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(kw_only=True)
+class NACTAnnotator(TorchAnnotator):
+    """N-ACT (Heydari et al. 2022): attention weighs the genes of each cell, two projection blocks read the weighted values.
+
+    As published but for the branches, which changed nothing, with matrices of low rank so that thousands of genes are
+    affordable. Attention says which genes the network looks at, not which ones decide: see :doc:`/deep`.
+
+    Parameters
+    ----------
+    rank
+        Rank of the three genes x genes matrices; None: full rank, as published.
+    feed_forward
+        Units of the feed-forward layer.
+    attention
+        What makes the weights of a cell's genes sum to 1: ``"softmax"``, or ``"sparsemax"`` or ``"entmax"`` (1.5), which
+        make most of them 0.
+
+    References
+    ----------
+    Heydari, Davalos, Hoyer & Sindi, arXiv:2206.04047.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sc_annotate.annotators.torch_nact import NACTAnnotator
+    >>> X = np.array([[2, 0], [3, 0], [0, 2], [0, 3]], dtype=np.float32)
+    >>> model = NACTAnnotator(epochs=100).fit(X, np.array(["B", "B", "T", "T"]), genes=np.array(["MS4A1", "CD3D"]))
+    >>> model.classes_[model.predict_proba(X).argmax(axis=1)].tolist()
+    ['B', 'B', 'T', 'T']
+    """
+
+    centred: ClassVar[bool] = False
+    usual_epochs: ClassVar[int] = 25
+
+    input_dropout: float = 0.3
+    batch_size: int = 64
+    learning_rate: float = 1e-3
+    rank: int | None = 64
+    feed_forward: int = 128
+    attention: Literal["softmax", "sparsemax", "entmax"] = "softmax"
+
+    def check(self) -> None:
+        """Refuse hyperparameters that cannot be used."""
+        super().check()
+        need_count(self, "feed_forward", *(["rank"] if self.rank is not None else []))
+        need_choice(self, "attention", ("softmax", "sparsemax", "entmax"))
+
+    def network(self, n_genes: int, n_types: int) -> torch.nn.Module:
+        """The untrained network."""
+        from sc_annotate.neural.nact import NACT
+
+        return NACT(
+            n_genes,
+            n_types,
+            rank=self.rank,
+            feed_forward=self.feed_forward,
+            attention=self.attention,
+            input_dropout=self.input_dropout,
+            clip=self.clip,
+        )
+
+    def _more_settings(self) -> dict[str, Any]:
+        return {"clip_gradient": 1.0}

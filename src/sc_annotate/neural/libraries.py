@@ -1,0 +1,67 @@
+"""torch, Lightning and captum, imported when they are needed; what is wrong with them is said in one sentence."""
+
+from __future__ import annotations
+
+import warnings
+from importlib import import_module
+from typing import Any
+
+from sc_annotate._core.extras import install_line, missing_extra
+from sc_annotate.errors import MissingExtraError
+
+_CPU = "https://download.pytorch.org/whl/cpu"
+
+
+def torch() -> Any:
+    """The module ``torch``."""
+    return _library("torch")
+
+
+def lightning() -> Any:
+    """The module ``lightning.pytorch``."""
+    torch()
+    return _library("lightning.pytorch")
+
+
+def captum() -> Any:
+    """The module ``captum.attr``."""
+    torch()
+    return _library("captum.attr")
+
+
+def entmax() -> Any:
+    """The module ``entmax``."""
+    torch()
+    return _library("entmax")
+
+
+def _library(name: str) -> Any:
+    top = name.partition(".")[0]
+    try:
+        with warnings.catch_warnings():
+            # What other packages deprecate at import is not for users of this one.
+            warnings.simplefilter("ignore")
+            return import_module(name)
+    except ImportError as error:
+        raise missing_extra(f"deep methods need {top}", top, "torch", error) from error
+    except (RuntimeError, OSError, AttributeError) as error:
+        # Compiled parts that do not belong together fail in many ways, none of them an ImportError.
+        raise MissingExtraError(broken(top, error)) from error
+
+
+def broken(name: str, error: BaseException) -> str:
+    """What to say where an installed library fails at import.
+
+    Examples
+    --------
+    >>> "torchvision" in broken("lightning", RuntimeError("operator torchvision::nms does not exist"))
+    True
+    """
+    said = " ".join(str(error).split())[:200] or type(error).__name__
+    if "torchvision::" in said or "torchvision" in said:
+        return (
+            f"{name} is installed and cannot be imported: torchvision belongs to another build of torch ({said}). Deep "
+            "methods do not need torchvision: run pip uninstall torchvision; or install both from one place, as in: "
+            f"pip install torch torchvision --index-url {_CPU}"
+        )
+    return f"{name} is installed and cannot be imported ({said}). Install it anew: {install_line('torch')} --force-reinstall"

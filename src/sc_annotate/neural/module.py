@@ -1,0 +1,108 @@
+"""A network with its loss and optimiser, as Lightning wants them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import lightning.pytorch as lightning
+import torch
+from torch.nn.functional import cross_entropy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sc_annotate.neural.batches import Blocks
+    from sc_annotate.neural.settings import TrainSettings
+
+
+class Classifier(lightning.LightningModule):
+    """Cross-entropy of a network over types, each type with its weight; the mean weight over cells must be 1."""
+
+    weights: torch.Tensor
+
+    def __init__(self, network: torch.nn.Module, weights: torch.Tensor, how: TrainSettings, n_steps: int, seed: int):
+        super().__init__()
+        self.network = network
+        self.register_buffer("weights", weights, persistent=False)
+        self.how, self.n_steps, self.seed = how, n_steps, seed
+        self.history: list[dict[str, float]] = []
+        self._losses: list[tuple[torch.Tensor, int]] = []
+        self._held: list[tuple[torch.Tensor, int]] = []
+
+    def on_train_epoch_start(self) -> None:
+        # Each epoch draws from a seed of its own, so that what follows a checkpoint is what would have followed anyway.
+        torch.manual_seed(_seed_of(self.seed, self.current_epoch))
+
+    def training_step(self, batch: tuple[torch.Tensor, torch.Tensor], index: int) -> torch.Tensor:
+        loss = self._loss(batch)
+        self._losses.append((loss.detach(), len(batch[1])))
+        return loss
+
+    def on_train_epoch_end(self) -> None:
+        row = {"epoch": float(self.current_epoch + 1), "loss": _mean(self._losses)}
+        if self._held:
+            row["held_out_loss"] = _mean(self._held)
+        self.history.append(row)
+        self._losses, self._held = [], []
+
+    def validation_step(self, batch: tuple[torch.Tensor, torch.Tensor], index: int) -> None:
+        loss = self._loss(batch)
+        self._held.append((loss, len(batch[1])))
+        self.log("held_out_loss", loss, on_epoch=True, batch_size=len(batch[1]))
+
+    def _loss(self, batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+        X, codes = batch
+        each = cross_entropy(self.network(X), codes, reduction="none")
+        return (each * self.weights[codes]).mean()
+
+    def configure_optimizers(self) -> Any:
+        how = self.how
+        decaying = [p for p in self.network.parameters() if p.ndim > 1]
+        others = [p for p in self.network.parameters() if p.ndim <= 1]
+        groups = [
+            {"params": decaying, "weight_decay": how.weight_decay},
+            {"params": others, "weight_decay": 0.0},
+        ]
+        kind = torch.optim.AdamW if how.decoupled else torch.optim.Adam
+        optimizer = kind([group for group in groups if group["params"]], lr=how.learning_rate)
+        if how.schedule == "constant":
+            return optimizer
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, max_lr=how.learning_rate, total_steps=max(2, self.n_steps)
+        )
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["history"] = list(self.history)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.history = [dict(row) for row in checkpoint["history"]]
+
+
+class Loader:
+    """Minibatches of each epoch as tensors: what Lightning iterates over."""
+
+    def __init__(self, blocks: Blocks, size: int, seed: int, module: Classifier | None) -> None:
+        from sc_annotate.neural.batches import n_minibatches
+
+        self.blocks, self.size, self.seed, self.module = blocks, size, seed, module
+        self._n = n_minibatches(blocks.n_cells, size)
+
+    def __len__(self) -> int:
+        return self._n
+
+    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        from sc_annotate.neural.batches import minibatches
+
+        epoch = 0 if self.module is None else self.module.current_epoch
+        for X, codes in minibatches(self.blocks, self.size, (self.seed, epoch)):
+            yield torch.from_numpy(X), torch.from_numpy(codes)
+
+
+def _seed_of(seed: int, epoch: int) -> int:
+    return (seed * 1_000_003 + epoch) % 2**63
+
+
+def _mean(losses: list[tuple[torch.Tensor, int]]) -> float:
+    total = sum(n for _, n in losses)
+    return float(sum(float(loss) * n for loss, n in losses) / max(1, total))

@@ -1,0 +1,139 @@
+"""The training loop: Lightning's, without its traces in the process."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+import warnings
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sc_annotate.errors import MethodError
+from sc_annotate.neural import libraries
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import torch
+    from numpy.typing import NDArray
+
+    from sc_annotate.neural.batches import Blocks
+    from sc_annotate.neural.settings import TrainSettings
+
+
+def train(
+    make: Callable[[], torch.nn.Module],
+    blocks: Blocks,
+    weights: NDArray[np.float64],
+    how: TrainSettings,
+    *,
+    rng: int,
+    stop_on: Blocks | None = None,
+    what: str = "training",
+) -> tuple[torch.nn.Module, list[dict[str, float]]]:
+    """A network trained to tell the types of cells apart, in eval mode on the CPU, and its losses epoch by epoch.
+
+    Parameters
+    ----------
+    make
+        Makes the network; its initial weights are drawn within.
+    blocks
+        Cells to learn from.
+    weights
+        Weight of each type in the loss, shape (k,); mean 1 over the cells.
+    how
+        Epochs, steps and rates.
+    rng
+        Seed of the initial weights, of the order of cells and of dropout. Nothing global is left changed.
+    stop_on
+        Cells held out, whose loss ends the training; the weights with the smallest loss are kept. To be given exactly
+        where ``how.patience`` is.
+    what
+        Shown beside the progress bar.
+    """
+    lightning, torch = libraries.lightning(), libraries.torch()
+    from sc_annotate.neural.callbacks import BestWeights, Progress
+    from sc_annotate.neural.checkpoints import SafeCheckpoints
+    from sc_annotate.neural.module import Classifier, Loader
+
+    with _as_before(torch):
+        torch.manual_seed(rng)
+        n_steps = how.epochs * len(Loader(blocks, how.batch_size, rng, None))
+        module = Classifier(make(), torch.as_tensor(weights, dtype=torch.float32), how, n_steps, rng)
+        callbacks: list[Any] = [Progress(how.epochs, what)]
+        if how.patience is not None:
+            callbacks.append(BestWeights(how.patience))
+        if how.checkpoint is not None:
+            from lightning.pytorch.callbacks import ModelCheckpoint
+
+            callbacks.append(
+                ModelCheckpoint(
+                    dirpath=how.checkpoint.parent,
+                    filename=how.checkpoint.stem,
+                    save_top_k=1,
+                    every_n_epochs=1,
+                    save_on_train_epoch_end=True,
+                    enable_version_counter=False,
+                )
+            )
+        trainer = lightning.Trainer(
+            accelerator="auto",
+            devices=1,
+            max_epochs=how.epochs,
+            gradient_clip_val=how.clip_gradient,
+            callbacks=callbacks,
+            plugins=[SafeCheckpoints()],
+            logger=False,
+            enable_checkpointing=how.checkpoint is not None,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            inference_mode=False,
+        )
+        held = None if stop_on is None else Loader(stop_on, how.batch_size, rng, None)
+        resumed = how.checkpoint if how.checkpoint is not None and how.checkpoint.exists() else None
+        _fit(trainer, module, Loader(blocks, how.batch_size, rng, module), held, resumed)
+        network = module.network.to("cpu").eval()
+    _check_finite(module.history)
+    for parameter in network.parameters():
+        parameter.requires_grad_(False)
+    return network, module.history
+
+
+def _fit(trainer: Any, module: Any, cells: Any, held: Any, resumed: Any) -> None:
+    try:
+        trainer.fit(module, cells, held, ckpt_path=resumed)
+    except SystemExit as error:
+        # Lightning leaves the interpreter after Ctrl-C; a notebook is to go on.
+        raise KeyboardInterrupt from error
+
+
+def _check_finite(history: list[dict[str, float]]) -> None:
+    if not history or not np.isfinite(history[-1]["loss"]):
+        raise MethodError(
+            "the network did not learn: its loss became infinite or NaN. Lower the learning_rate (method_kwargs)."
+        )
+
+
+@contextmanager
+def _as_before(torch: Any) -> Iterator[None]:
+    """Random state, log levels, warning filters and the handler of Ctrl-C are afterwards what they were before."""
+    loggers = [logging.getLogger(name) for name in ("lightning", "lightning.pytorch", "lightning.fabric")]
+    levels = [each.level for each in loggers]
+    here = threading.current_thread() is threading.main_thread()
+    handler = signal.getsignal(signal.SIGINT) if here else None
+    try:
+        for each in loggers:
+            each.setLevel(logging.ERROR)
+        with torch.random.fork_rng(), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module="lightning")
+            warnings.filterwarnings("ignore", module="torch")
+            yield
+    finally:
+        for each, level in zip(loggers, levels, strict=True):
+            each.setLevel(level)
+        if here and handler is not None:
+            signal.signal(signal.SIGINT, handler)

@@ -1,0 +1,132 @@
+"""Networks as annotators: hyperparameters, ensembles, files, checkpoints."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sc_annotate.errors import MethodError
+from sc_annotate.testing import easy_task
+
+pytest.importorskip("torch")
+pytest.importorskip("lightning")
+
+from sc_annotate.annotators.torch_mlp import ACTINN, TorchMLP
+from sc_annotate.annotators.torch_nact import NACTAnnotator
+
+SMALL = {"epochs": 3}
+
+
+@pytest.fixture(scope="module")
+def task():
+    return easy_task()
+
+
+def fit(model, task, **more):
+    return model.fit(task.X, task.y, genes=task.genes, **more)
+
+
+@pytest.mark.parametrize(
+    ("cls", "wrong"),
+    [
+        (TorchMLP, {"epochs": 0}),
+        (TorchMLP, {"batch_size": 1.5}),
+        (TorchMLP, {"learning_rate": 0}),
+        (TorchMLP, {"learning_rate": float("nan")}),
+        (TorchMLP, {"weight_decay": -1}),
+        (TorchMLP, {"sd_floor": "0.2"}),
+        (TorchMLP, {"clip": 0}),
+        (TorchMLP, {"input_dropout": 1}),
+        (TorchMLP, {"input_dropout": "0.5"}),
+        (TorchMLP, {"dropout": -0.1}),
+        (TorchMLP, {"hidden": 0}),
+        (TorchMLP, {"n_layers": 0}),
+        (TorchMLP, {"n_networks": 0}),
+        (TorchMLP, {"patience": 0}),
+        (TorchMLP, {"class_weight": "rare"}),
+        (TorchMLP, {"checkpoint": 3}),
+        (NACTAnnotator, {"rank": 0}),
+        (NACTAnnotator, {"feed_forward": 0}),
+        (NACTAnnotator, {"attention": "hardmax"}),
+        (ACTINN, {"epochs": -1}),
+    ],
+)
+def test_hyperparameters_are_refused_by_name(task, cls, wrong):
+    with pytest.raises(MethodError, match=next(iter(wrong))):
+        fit(cls(**wrong), task)
+
+
+def test_small_references_get_more_epochs(task):
+    few = fit(TorchMLP(hidden=4), task)
+    assert len(few.history_) == -(-TorchMLP.least_steps // 2)
+    assert len(fit(TorchMLP(hidden=4, epochs=2), task).history_) == 2
+
+
+def test_an_ensemble_is_the_mean_of_its_networks(task):
+    both = fit(TorchMLP(n_networks=2, **SMALL), task, rng=4)
+    one, two = (fit(TorchMLP(**SMALL), task, rng=seed) for seed in (4, 5))
+    mean = (one.predict_proba(task.test_X) + two.predict_proba(task.test_X)) / 2
+    np.testing.assert_allclose(both.predict_proba(task.test_X), mean, atol=1e-6)
+
+
+@pytest.mark.parametrize("cls", [TorchMLP, NACTAnnotator, ACTINN])
+def test_from_arrays_refuses_what_is_not_its_own(task, cls):
+    model = fit(cls(**SMALL), task)
+    arrays, meta = model.to_arrays()
+    first = next(iter(arrays))
+    wrong = [
+        {name: array for name, array in arrays.items() if name != first},
+        arrays | {"network0.more": np.zeros(2, np.float32)},
+        arrays | {"network7.more": np.zeros(2, np.float32)},
+        arrays | {first: arrays[first][..., :-1]},
+        arrays | {first: np.full_like(arrays[first], np.nan)},
+        arrays | {first: arrays[first].astype(np.float64)},
+    ]
+    for each in wrong:
+        with pytest.raises(ValueError, match=r"array|state"):
+            cls.from_arrays(each, meta, model.classes_)
+    for more in ({"n_genes": 10**9}, {"n_genes": 0}, {"n_genes": "x"}, {"other": 1}):
+        with pytest.raises(ValueError, match=r"n_genes|genes|other|array"):
+            cls.from_arrays(arrays, meta | more, model.classes_)
+    huge = meta | {"params": meta["params"] | {"n_networks": 10**9}}
+    with pytest.raises(ValueError, match="networks"):
+        cls.from_arrays(arrays, huge, model.classes_)
+
+
+def test_cells_that_end_the_training_are_no_others(task):
+    model = fit(TorchMLP(epochs=60, patience=2), task, batch=np.repeat(["a", "b", "c"], 50))
+    assert {"held_out_loss", "loss", "epoch", "network"} == model.history_[0].keys()
+    assert np.allclose(model.predict_proba(task.test_X).sum(axis=1), 1, atol=1e-5)
+
+
+def test_a_type_that_is_only_in_one_batch_is_learned(task):
+    """Held out for stopping, it could not be told any more."""
+    types = np.unique(task.y)
+    batch = np.where(task.y == types[0], "own", np.where(np.arange(len(task.y)) % 2, "a", "b"))
+    model = fit(TorchMLP(epochs=60, patience=60), task, batch=batch)
+    labels = model.classes_[model.predict_proba(task.test_X).argmax(axis=1)]
+    assert (labels[task.test_y == types[0]] == types[0]).mean() > 0.8
+
+
+def test_an_interrupted_fit_continues(task, tmp_path, monkeypatch):
+    from sc_annotate.neural import module
+
+    whole = fit(TorchMLP(epochs=6), task)
+    original, calls = module.Classifier.training_step, []
+
+    def stops(self, batch, index):
+        calls.append(1)
+        if len(calls) == 8:
+            raise KeyboardInterrupt
+        return original(self, batch, index)
+
+    monkeypatch.setattr(module.Classifier, "training_step", stops)
+    with pytest.raises(KeyboardInterrupt):
+        fit(TorchMLP(epochs=6, checkpoint=str(tmp_path)), task)
+    assert len(list(tmp_path.iterdir())) == 1
+    before = len(calls)
+    resumed = fit(TorchMLP(epochs=6, checkpoint=str(tmp_path)), task)
+    assert len(calls) - before < 12
+    assert np.array_equal(resumed.predict_proba(task.test_X), whole.predict_proba(task.test_X))
+    assert list(tmp_path.iterdir()) == []
+    assert "checkpoint" not in resumed.to_arrays()[1]["params"]

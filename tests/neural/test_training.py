@@ -1,0 +1,139 @@
+"""The training loop: equal seeds, nothing global changed, interrupted and resumed."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import warnings
+
+import numpy as np
+import pytest
+import torch
+
+from sc_annotate.errors import MethodError, ModelFileError
+from sc_annotate.neural import training
+from sc_annotate.neural.batches import ArrayBlocks
+from sc_annotate.neural.mlp import mlp
+from sc_annotate.neural.settings import TrainSettings
+from sc_annotate.neural.state import to_arrays
+
+
+def make():
+    return mlp(6, 3, hidden=(8,), input_dropout=0.2, dropout=0.3, batch_norm=True, clip=None)
+
+
+@pytest.fixture(scope="module")
+def cells():
+    rng = np.random.default_rng(0)
+    codes = np.repeat(np.arange(3), 20)
+    return ArrayBlocks((rng.normal(size=(60, 6)) + 2 * np.eye(6)[codes]).astype(np.float32), codes)
+
+
+def how(epochs=6, **more):
+    return TrainSettings(epochs=epochs, batch_size=16, learning_rate=0.01, weight_decay=0.1, **more)
+
+
+def trained(cells, settings, **more):
+    network, history = training.train(make, cells, np.ones(3), settings, rng=more.pop("rng", 5), **more)
+    return to_arrays(network), history
+
+
+def same(first, second):
+    return first.keys() == second.keys() and all(np.array_equal(first[name], second[name]) for name in first)
+
+
+def test_equal_seeds_give_equal_networks(cells):
+    first, history = trained(cells, how())
+    assert same(first, trained(cells, how())[0])
+    assert not same(first, trained(cells, how(), rng=6)[0])
+    assert [row["epoch"] for row in history] == [1, 2, 3, 4, 5, 6]
+    assert history[-1]["loss"] < history[0]["loss"]
+
+
+def test_the_network_comes_back_ready_to_predict(cells):
+    network, _ = training.train(make, cells, np.ones(3), how(2), rng=0)
+    assert not network.training
+    assert not any(parameter.requires_grad for parameter in network.parameters())
+
+
+def test_nothing_global_is_changed(cells):
+    torch.manual_seed(1)
+    np.random.seed(1)  # noqa: NPY002
+    state, numbers = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
+    loggers = {name: logging.getLogger(name).level for name in ("lightning.pytorch", "lightning.fabric")}
+    filters, handler = list(warnings.filters), signal.getsignal(signal.SIGINT)
+    threads, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
+    trained(cells, how(2))
+    assert torch.equal(torch.get_rng_state(), state)
+    assert np.array_equal(np.random.get_state()[1], numbers)  # noqa: NPY002
+    assert {name: logging.getLogger(name).level for name in loggers} == loggers
+    assert warnings.filters == filters
+    assert signal.getsignal(signal.SIGINT) is handler
+    assert (torch.get_num_threads(), torch.get_float32_matmul_precision()) == (threads, precision)
+
+
+def test_nothing_is_printed_or_written(cells, capfd, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    trained(cells, how(2))
+    assert capfd.readouterr() == ("", "")
+    assert list(tmp_path.iterdir()) == []
+
+
+class Interrupting:
+    """Cells that are interrupted, as by Ctrl-C, in one epoch."""
+
+    def __init__(self, cells, at):
+        self.cells, self.at, self.epochs = cells, at, 0
+        self.n_cells = cells.n_cells
+
+    def epoch(self, seed):
+        if seed[1] == self.at:
+            raise KeyboardInterrupt
+        yield from self.cells.epoch(seed)
+
+
+@pytest.mark.parametrize("at", [1, 4])
+def test_interrupted_and_resumed_is_as_uninterrupted(cells, tmp_path, at):
+    whole, history = trained(cells, how())
+    kept = how(checkpoint=tmp_path / "state.ckpt")
+    handler = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        trained(Interrupting(cells, at), kept)
+    assert signal.getsignal(signal.SIGINT) is handler
+    assert [file.name for file in tmp_path.iterdir()] == ["state.ckpt"]
+    resumed, rest = trained(cells, kept)
+    assert same(whole, resumed)
+    assert rest == history
+
+
+def test_without_the_checkpoint_it_would_differ(cells, tmp_path):
+    """A control of the test above: the epochs after the interruption alone give another network."""
+    assert not same(trained(cells, how())[0], trained(cells, how(5))[0])
+
+
+@pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"\x80\x04cos\nsystem\n."])
+def test_a_damaged_checkpoint_is_refused(cells, tmp_path, content):
+    file = tmp_path / "state.ckpt"
+    file.write_bytes(content)
+    with pytest.raises(ModelFileError, match=r"'state.ckpt' is no checkpoint"):
+        trained(cells, how(checkpoint=file))
+
+
+def test_training_ends_where_held_out_loss_rises(cells):
+    """Labels drawn at random cannot be learned, so the loss on other cells soon rises."""
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(60, 6)).astype(np.float32)
+    noise, held = (ArrayBlocks(X[part], rng.integers(0, 3, 30)) for part in (slice(30), slice(30, None)))
+    network, history = training.train(make, noise, np.ones(3), how(200, patience=3), rng=0, stop_on=held)
+    losses = [row["held_out_loss"] for row in history]
+    assert len(history) < 200
+    with torch.inference_mode():
+        scores = network(torch.from_numpy(held.X))
+        loss = torch.nn.functional.cross_entropy(scores, torch.from_numpy(held.codes))
+    assert float(loss) == pytest.approx(min(losses), rel=1e-5)
+
+
+def test_a_loss_that_is_no_number_is_an_error(cells):
+    settings = TrainSettings(epochs=3, batch_size=16, learning_rate=1e30, weight_decay=0.0)
+    with pytest.raises(MethodError, match="Lower the learning_rate"):
+        trained(cells, settings)
