@@ -140,7 +140,13 @@ class TorchAnnotator(Annotator):
         for i in range(self.n_networks):
             how = self._settings(i, len(known), digest)
             network, history = train(
-                make, ArrayBlocks(seen, known), weights, how, rng=rng + i, stop_on=stop_on, what=f"training {type(self).__name__}"
+                make,
+                ArrayBlocks(seen, known),
+                weights,
+                how,
+                rng=rng + i,
+                stop_on=stop_on,
+                what=f"training {type(self).__name__}",
             )
             networks.append(network)
             self.history_ += [{"network": float(i), **row} for row in history]
