@@ -161,8 +161,8 @@ def test_make_of_other_classes():
 
 
 def test_load_says_what_to_install():
-    absent = Method("deep", "annotation", "sca_no_such_module:Deep", "", extra="torch")
-    with pytest.raises(MissingExtraError, match=r'pip install "sc-annotate\[torch\]"'):
+    absent = Method("deep", "annotation", "sca_no_such_module:Deep", "", extra="other")
+    with pytest.raises(MissingExtraError, match=r'pip install "sc-annotate\[other\]"'):
         registry.load(absent)
     with pytest.raises(MissingExtraError, match="'sca_no_such_module', which it needs, is missing.*--upgrade other"):
         registry.load(Method("deep", "annotation", "sca_no_such_module:Deep", "", source="other"))
