@@ -48,7 +48,8 @@ def vote(
     None. Written to `adata`:
 
     ``obs[f"{key}_voted"]`` : categorical
-        The label after the vote; pre-labelled cells keep theirs.
+        The label after the vote; pre-labelled cells keep theirs. Cells without a label (:func:`import_labels`) do not vote,
+        and get the label of their cluster.
     ``obs[f"{key}_voted_share"]`` : float32
         Share of the cluster's cells with the label that won.
     ``uns[key]["vote"]`` : dict

@@ -78,7 +78,18 @@ def translate(labels: NDArray[np.str_], mapping: Mapping[str, str]) -> NDArray[n
 
 
 def near_types(label: str, types: Iterable[str]) -> list[str]:
-    """True types that a label may mean: of the same spelling, else similar ones."""
-    own = forms(label)
-    alike = [name for name in types if own & forms(name)]
-    return alike or difflib.get_close_matches(label, list(types), n=2, cutoff=0.6)
+    """True types that a label may mean: of the same spelling, else the one that has its words (or the other way), else similar
+    ones.
+    """
+    own, names = forms(label), list(types)
+    spelled = {name: forms(name) for name in names}
+    if alike := [name for name in names if own & spelled[name]]:
+        return alike
+    within = [name for name in names if any(_within(a, b) for a in own for b in spelled[name])]
+    return within if len(within) == 1 else difflib.get_close_matches(label, names, n=2, cutoff=0.6)
+
+
+def _within(one: str, other: str) -> bool:
+    """Whether one name has all words of the other: "B" and "CD19 B"."""
+    a, b = set(one.split()), set(other.split())
+    return a <= b or b <= a
