@@ -22,6 +22,8 @@ from sc_annotate.interop.label_columns import UNKNOWN, label_column
         ("predicted.ann_level_3", ["mapping.score"], "azimuth", None, False),
         ("final_level_labels", ["final_level_confidence"], "azimuth", "final_level_confidence", False),
         ("predicted.id", ["prediction.score.max"], "seurat", "prediction.score.max", False),
+        ("predicted_labels", ["predicted_labels_score"], UNKNOWN, "predicted_labels_score", False),
+        ("predicted_cell", ["predicted_cell_score"], UNKNOWN, "predicted_cell_score", False),
         ("gpt", ["gpt_confidence", "gpt_model"], UNKNOWN, "gpt_confidence", False),
         ("my label {0}", ["my label {0}_prob"], UNKNOWN, "my label {0}_prob", False),
         ("cell_type", ["donor"], UNKNOWN, None, False),

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 import sc_annotate as sca
+from sc_annotate.annotation.imported.other_vocabulary import near_types
 from sc_annotate.errors import InputError, LabelError, StorageError
 from sc_annotate.evaluation import interval, paired_difference
 
@@ -233,3 +234,20 @@ def test_three_lines_on_measured_cells(shared_data: Path) -> None:
     )
     assert table.loc["theirs", "n_with_confidence"] == 0
     assert np.isnan(table.loc["theirs", "expected_calibration_error"])
+
+
+@pytest.mark.parametrize(
+    ("label", "near"),
+    [
+        ("cd14-positive monocytes", ["CD14+ Monocyte"]),
+        ("B cells", ["CD19+ B"]),
+        ("NK", ["CD56+ NK"]),
+        ("Natural killer cells", ["CD56+ NK"]),
+        ("Dendritc", ["Dendritic"]),
+        ("T cell", []),
+        ("neuron", []),
+    ],
+)
+def test_near_types(label: str, near: list[str]) -> None:
+    types = ["CD14+ Monocyte", "CD19+ B", "CD56+ NK", "Dendritic", "CD4 T", "CD8 T"]
+    assert near_types(label, types) == near

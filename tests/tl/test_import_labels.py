@@ -127,6 +127,14 @@ def test_labels_by_name(cells: AnnData, tmp_path: Path, kind: str) -> None:
         assert cells.uns["imported"]["method"] == "celltypist"
 
 
+def test_scores_that_a_file_lacks(cells: AnnData, tmp_path: Path) -> None:
+    table = cells.obs[["predicted_labels", "conf_score"]].copy()
+    table.iloc[:3, 1] = np.nan
+    table.to_csv(tmp_path / "a.csv")
+    sca.tl.import_labels(cells, tmp_path / "a.csv")
+    assert cells.obs["imported_confidence"].isna().to_numpy().nonzero()[0].tolist() == [0, 1, 2]
+
+
 def test_several_columns_of_a_table(cells: AnnData, tmp_path: Path) -> None:
     cells.obs[["predicted_labels", "over_clustering", "majority_voting"]].to_csv(tmp_path / "a.csv")
     with pytest.raises(
@@ -197,6 +205,8 @@ def test_what_holds_no_types(cells: AnnData) -> None:
         sca.tl.import_labels(cells, dict.fromkeys(cells.obs_names, ["B"]))
     with pytest.raises(InputError, match="Did you mean 'predicted_labels'"):
         sca.tl.import_labels(cells, "predicted_label")
+    with pytest.raises(InputError, match="has no column"):
+        sca.tl.import_labels(cells, "x" * 5000)
     with pytest.raises(InputError, match="there is no file"):
         sca.tl.import_labels(cells, "no_such_file.csv")
 

@@ -29,6 +29,8 @@ _OF_THE_CELL: Final = (
     "cell that the vote gave another label keeps it"
 )
 
+_AZIMUTH: Final = r"predicted(?:\.\S+|_(?:ann|annotation|celltype|class|cluster|subclass)(?:_\S+)?)"
+
 # Name of the column, tool, its confidence, other columns that the tool writes (one of them, or the confidence, is there), whether
 # the confidence counts votes, a note. "{0}" is what stands before the name, "{column}" the whole of it.
 _TOOLS: Final[tuple[tuple[str, str, str, tuple[str, ...], bool, str], ...]] = (
@@ -37,8 +39,8 @@ _TOOLS: Final[tuple[tuple[str, str, str, tuple[str, ...], bool, str], ...]] = (
     (r"(.*)popv_prediction", "popv", "{column}_score", ("{column}_depth",), True, ""),
     (r"(.*)popv_majority_vote_prediction", "popv", "{0}popv_majority_vote_score", (), True, ""),
     (r"(.*)predicted\.id", "seurat", "{0}prediction.score.max", (), False, ""),
-    (r"predicted[._]\S+", "azimuth", "{column}.score", ("mapping.score",), False, ""),
-    (r"predicted[._]\S+", "azimuth", "{column}_score", ("mapping_score",), False, ""),
+    (_AZIMUTH, "azimuth", "{column}.score", ("mapping.score",), False, ""),
+    (_AZIMUTH, "azimuth", "{column}_score", ("mapping_score",), False, ""),
     (r"(.*)final_level_labels", "azimuth", "{0}final_level_confidence", (), False, ""),
 )
 _SUFFIXES: Final = (".score", "_score", "_confidence", ".confidence", "_conf", "_conf_score", "_probability", "_prob")

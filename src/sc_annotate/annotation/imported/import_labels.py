@@ -121,7 +121,7 @@ def _confidence(adata: AnnData, score: pd.Series, opened: Opened, cells: _Cells)
 
     score = cells.take(score, opened.score_by_name, "score")
     name = opened.column.score
-    found = pd.to_numeric(score.astype(object).replace("", np.nan), errors="coerce")
+    found = pd.to_numeric(score.astype(object), errors="coerce")
     values = found.to_numpy(dtype=np.float64, na_value=np.nan)
     wrong = [value for value in score[found.isna().to_numpy()].tolist() if not _is_missing(value)]
     votes = in_memory(adata.uns.get("prediction_keys")) if opened.column.counts_votes else None

@@ -71,7 +71,7 @@ def _is_file(text: str) -> bool:
     name = text.lower()
     for ending in PACKED:
         name = name.removesuffix(ending)
-    return name.endswith(TABLES) or ("\0" not in text and Path(text).is_file())
+    return name.endswith(TABLES) or os.path.isfile(text)
 
 
 def _of_obs(adata: AnnData, key: str, request: ImportRequest) -> Opened:

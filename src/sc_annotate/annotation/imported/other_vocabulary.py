@@ -78,9 +78,7 @@ def translate(labels: NDArray[np.str_], mapping: Mapping[str, str]) -> NDArray[n
 
 
 def near_types(label: str, types: Iterable[str]) -> list[str]:
-    """True types that a label may mean: of the same spelling, else the one that has its words (or the other way), else similar
-    ones.
-    """
+    """True types that a label may mean: of the same spelling, else the one that shares all words, else similar ones."""
     own, names = forms(label), list(types)
     spelled = {name: forms(name) for name in names}
     if alike := [name for name in names if own & spelled[name]]:
