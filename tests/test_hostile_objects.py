@@ -365,6 +365,7 @@ CALLS: dict[str, Callable[[ad.AnnData, Any], Any]] = {
         x, labels_key=LABELS, method="nearest_centroid", cv=0, trust=None
     ),
     "fit": lambda x, model: sca.tl.fit_annotator(x, LABELS, method="nearest_centroid", cv=0, trust=None),
+    "import": lambda x, model: sca.tl.import_labels(x, LABELS, key_added=KEY),
     "inspect": lambda x, model: sca.pp.inspect(x),
     "markers": lambda x, model: sca.tl.annotate_markers(x, markers_of(x)),
     "markers by group": lambda x, model: sca.tl.annotate_markers(x, markers_of(x), "group"),

@@ -1,1 +1,1 @@
-"""Files of other tools: CellTypist models, lists of shared models."""
+"""Files of other tools: CellTypist models, lists of shared models, columns of labels."""
