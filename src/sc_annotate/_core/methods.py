@@ -10,6 +10,12 @@ _P = "sc_annotate.predictors"
 BUILT_IN: tuple[Method, ...] = (
     Method("logreg", "annotation", f"{_A}.logreg:LogReg", "Multinomial logistic regression on scaled log values"),
     Method(
+        "logreg_pca",
+        "annotation",
+        f"{_A}.logreg_pca:LogRegPCA",
+        "Logistic regression on principal components of labelled and unlabelled cells",
+    ),
+    Method(
         "linear_svm", "annotation", f"{_A}.linear_svm:LinearSVM", "Linear support vector machine, sigmoid-calibrated"
     ),
     Method("lda", "annotation", f"{_A}.lda:LDA", "Linear discriminant analysis with shrunken covariance"),

@@ -67,9 +67,24 @@ def within_sd(X: Matrix, codes: NDArray[np.intp], means: NDArray[np.float64]) ->
     return np.sqrt(np.maximum(variance, 0.0) / len(codes))
 
 
+# With a smaller share of values other than 0 a matrix is read as sparse: most often faster, and the same model to the last
+# bit, whichever way it was kept.
+_SPARSE = 0.4
+
+
+def sparse_if_mostly_zero(X: Matrix) -> Matrix:
+    """A dense matrix of mostly zeros as CSR, any other as it is."""
+    return csr_array(X) if not issparse(X) and np.count_nonzero(X) < _SPARSE * X.size else X
+
+
 def inverse_or_zero(scale: NDArray[np.float64]) -> NDArray[np.float64]:
     """``1 / scale``, and 0 where the scale is 0: a constant gene gets no weight at all."""
     return np.divide(1.0, scale, out=np.zeros_like(scale, dtype=np.float64), where=scale > 0)
+
+
+def inverse_of_sd(sd: NDArray[np.float64], floor: float) -> NDArray[np.float64]:
+    """``1 / max(sd, floor)``, and 0 for a gene that does not vary."""
+    return np.divide(1.0, np.maximum(sd, floor), out=np.zeros_like(sd, dtype=np.float64), where=sd > 0)
 
 
 def scale_columns(X: Any, factor: NDArray[np.float64]) -> Matrix:

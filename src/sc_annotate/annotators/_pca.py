@@ -15,15 +15,17 @@ if TYPE_CHECKING:
     from sc_annotate.annotators._moments import Matrix
 
 
-def fit_pca(X: Matrix, n_components: int, rng: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def fit_pca(
+    X: Matrix, n_components: int, rng: int, *, scale: NDArray[np.float64] | None = None
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Loadings (genes x components) and shift, so that ``X @ loadings - shift`` are the component scores.
 
-    Genes are centred and divided by their standard deviation; both are folded into the result, so that a sparse
-    matrix is never centred. Signs are fixed: the largest entry of each component is positive.
+    Genes are centred and divided by their standard deviation, or multiplied by `scale`; both are folded into the result, so
+    that a sparse matrix is never centred. Signs are fixed: the largest entry of each component is positive.
     """
     n_cells, n_genes = X.shape
     mean, sd = mean_and_sd(X)
-    scale = inverse_or_zero(sd)
+    scale = inverse_or_zero(sd) if scale is None else scale
     scaled: Any = scale_columns(X, scale)
     Z = scaled.astype(np.float64)
     center = mean * scale

@@ -11,11 +11,11 @@ from scipy.optimize import minimize_scalar
 from scipy.sparse import csr_array, issparse
 from scipy.special import log_softmax
 
-from sc_annotate._core.arguments import need_choice, need_count, need_positive
+from sc_annotate._core.arguments import need_choice, need_count, need_not_negative, need_positive
 from sc_annotate._core.arrays import rows
 from sc_annotate._core.softmax_regression import Columns, Loss, Softmax, Solver, softmax_regression
 from sc_annotate.annotators._linear import COEFFICIENTS, LinearAnnotator
-from sc_annotate.annotators._moments import class_weights, inverse_or_zero, mean_and_sd
+from sc_annotate.annotators._moments import class_weights, inverse_of_sd, mean_and_sd, sparse_if_mostly_zero
 from sc_annotate.annotators._stored import rebuild
 from sc_annotate.annotators._tree import common_ancestors
 from sc_annotate.annotators.checks import MANY_TYPES, check_fit
@@ -28,11 +28,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sc_annotate.annotators._base import Arrays, Matrix
-
-
-# With a smaller share of values other than 0 it is read as sparse: most often faster, and the same model to the last bit,
-# whichever way the matrix was kept.
-_SPARSE = 0.4
 
 
 @dataclass
@@ -65,6 +60,9 @@ class LogReg(LinearAnnotator):
         count once; those with one type or all types say nothing. None: all mistakes cost the same. Where several columns of
         labels are learned from, :func:`sc_annotate.tl.annotate` takes the word ``"levels"`` for their tree. On the data sets
         tried so far it makes no mistake milder than the plain loss does: see :doc:`/levels`.
+    sd_floor
+        Genes are divided by their standard deviation, or by this where it is larger, so that genes of few cells count for
+        less. 0: by the standard deviation of each.
     tree_weight
         Weight of each ancestor's term against that of the type itself; the sum is scaled so that `C` keeps its meaning.
 
@@ -88,6 +86,7 @@ class LogReg(LinearAnnotator):
     tol: float = 1e-4
     tree: Mapping[str, Sequence[str]] | None = None
     tree_weight: float = 0.25
+    sd_floor: float = 0.0
 
     if TYPE_CHECKING:
         C_: float = field(init=False)  # the one that was used
@@ -107,15 +106,16 @@ class LogReg(LinearAnnotator):
         need_count(self, *(["max_iter"] if self.max_iter is not None else []))
         need_choice(self, "class_weight", ("balanced", "sqrt", None))
         need_positive(self, "tree_weight")
+        need_not_negative(self, "sd_floor")
         matrix, codes, classes = check_fit(X, y, genes, batch)
         above = None if self.tree is None else self.tree_weight * common_ancestors(self.tree, classes)
         many = len(classes) > MANY_TYPES
         if many:
             matrix = for_many_types(matrix)
-        elif not issparse(matrix) and np.count_nonzero(matrix) < _SPARSE * matrix.size:
-            matrix = csr_array(matrix)
+        else:
+            matrix = sparse_if_mostly_zero(matrix)
         mean, sd = mean_and_sd(matrix)
-        scale = inverse_or_zero(sd)
+        scale = inverse_of_sd(sd, self.sd_floor)
         weights = np.ones(len(classes))
         if (chosen := class_weights(codes, self.class_weight)) is not None:
             weights = np.array(list(chosen.values()))
