@@ -246,6 +246,8 @@ class Capabilities:
     """Whether the query takes part in the fit."""
     streams: tuple[Statistic, ...] = ()
     """Statistics that ``fit_statistics`` learns from; empty where the method needs the cells themselves."""
+    unlabelled: bool = False
+    """Whether ``fit`` also takes cells without a label (``unlabelled=``) and their batches (``unlabelled_batch=``)."""
     parallel: bool = False
     """Whether ``predict_proba`` may run on several threads at once and leaves its input as it is."""
     deterministic: bool = True

@@ -167,6 +167,7 @@ def held_out(training: Training, candidate: Candidate, splits: list[Split], rng:
         splits,
         genes=training.genes,
         batch=training.batch,
+        unlabelled=training.unlabelled,
         rng=rng,
     )
     kept = training.sampled[found.cells]

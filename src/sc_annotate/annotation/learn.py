@@ -120,12 +120,14 @@ def _hold_out(training: Training, candidate: Candidate, fit: FitRequest) -> _Hel
 def _fit(training: Training, candidate: Candidate, fit: FitRequest, seen: _HeldOut) -> OnVariableGenes:
     """The method fitted on all cells that it may see: on the full reference, block by block, where there is one."""
     rows = seen.rows
-    fitted = candidate.on_variable_genes().fit(
+    method = candidate.on_variable_genes()
+    fitted = method.fit(
         training.X[rows],
         training.y[rows],
         genes=training.genes,
         batch=None if training.batch is None else training.batch[rows],
         rng=fit.rng,
+        **({} if training.unlabelled is None else training.unlabelled.passed(method)),
     )
     if training.full_reference is None or fit.trust.scheme != "folds":
         return fitted

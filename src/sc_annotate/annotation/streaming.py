@@ -42,6 +42,11 @@ def streams(method: str) -> bool:
     return bool(capabilities_of(registry.load(registry.get("annotation", method))).streams)
 
 
+def learns_without_labels(method: str) -> bool:
+    """Whether a method also learns from cells without a label."""
+    return capabilities_of(registry.load(registry.get("annotation", method))).unlabelled
+
+
 def fit_on_full_reference(
     make: Callable[[], Any], n_top: int | None, full: FullReference, names: NDArray[np.str_]
 ) -> OnVariableGenes | None:

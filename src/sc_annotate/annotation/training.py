@@ -15,7 +15,7 @@ from sc_annotate._data import transform as scales
 from sc_annotate._data.obs import no_type_notes, read_batches, read_labels, usable
 from sc_annotate._data.read import open_counts, read_rows, total_counts
 from sc_annotate.annotation.requests import MAX_CELLS
-from sc_annotate.annotation.streaming import FullReference, streams
+from sc_annotate.annotation.streaming import FullReference, learns_without_labels, streams
 from sc_annotate.errors import InputError
 from sc_annotate.evaluation.allocation import sample
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from sc_annotate._data.read import Input
     from sc_annotate._data.transform import Transform, Wanted
     from sc_annotate.annotation.requests import FitRequest
+    from sc_annotate.annotation.unlabelled import UnlabelledRows
+    from sc_annotate.evaluation import Unlabelled
     from sc_annotate.trust import Levels
 
 
@@ -113,6 +115,8 @@ class Training:
     counts: tuple[Source, NDArray[np.intp], NDArray[np.intp]] | None
     notes: list[str]
     problems: list[str]
+    unlabelled: Unlabelled | None = None
+    """Cells without a label, where there are any and the method learns from them too."""
 
     @property
     def genes(self) -> NDArray[np.str_]:
@@ -138,6 +142,8 @@ class LabelledCells:
     notes: list[str]
     full_reference: tuple[NDArray[np.intp], NDArray[np.str_] | None] | None = None
     """Rows of all labelled cells, and their batches, where `rows` is a sample and all are to be learned from."""
+    others: UnlabelledRows | None = None
+    """Cells without a label that are learned from too."""
 
 
 @dataclass(frozen=True)
@@ -186,8 +192,14 @@ def labelled_cells(adata: AnnData, fit: FitRequest, found: Input | None = None, 
             f"and more of the types with fewer than {least:,} among them"
         )
         rows = rows[drawn]
+    others = None
+    if not labelled.all() and learns_without_labels(str(fit.method)):
+        from sc_annotate.annotation.unlabelled import choose_unlabelled
+
+        others = choose_unlabelled(labelled, batch, fit, what=what)
     batch = None if batch is None else batch[rows]
-    return LabelledCells(rows, sampled, labels[rows], batch, labelled, labels, names[-1], levels, notes, full_reference)
+    own = labels[rows]
+    return LabelledCells(rows, sampled, own, batch, labelled, labels, names[-1], levels, notes, full_reference, others)
 
 
 def _large(found: Input) -> bool:
@@ -228,6 +240,11 @@ def read_training(
     if found.source.is_embedding:
         wanted = "embedding"
     counts = open_counts(adata, found, what=what)
+    others = None
+    if cells.others is not None:
+        from sc_annotate.annotation.unlabelled import read_unlabelled
+
+        others = read_unlabelled(found.source, scale, used, cells.others, what=what)
     names = adata.obs_names[cells.rows]
     check_texts(names.tolist(), f"the index of {what}.obs", InputError)
     return Training(
@@ -244,8 +261,9 @@ def read_training(
         levels=cells.levels,
         found=found,
         counts=None if counts is None else (counts.source, cells.rows, used),
-        notes=[*found.notes, *scale.notes],
+        notes=[*found.notes, *scale.notes, *(() if cells.others is None else (cells.others.note,))],
         problems=cells.notes,
+        unlabelled=others,
     )
 
 

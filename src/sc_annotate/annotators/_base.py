@@ -85,6 +85,9 @@ class Annotator(ABC):
         Statistics that ``fit_statistics`` learns from, so that no matrix is needed: ``"sums"`` (moments of each gene),
         ``"products"`` (of all genes), ``"distances"`` (of cells from the mean of their type). Default (): it needs the
         cells.
+    unlabelled : bool
+        Whether :meth:`fit` also takes ``unlabelled=``, cells without a label x genes, and ``unlabelled_batch=``, their batches
+        or None. They are passed only where there are such cells; both default to None. Default False.
     parallel : bool
         Whether :meth:`predict_proba` may run on several threads at once and leaves its input as it is. Default False: it
         runs on one thread, on a copy.
@@ -127,6 +130,7 @@ class Annotator(ABC):
     inputs: ClassVar[Input] = "log"
     transductive: ClassVar[bool] = False
     streams: ClassVar[tuple[Statistic, ...]] = ()
+    unlabelled: ClassVar[bool] = False
     parallel: ClassVar[bool] = False
     deterministic: ClassVar[bool] = True
     saves: ClassVar[bool] = True

@@ -60,11 +60,11 @@ class LogReg(LinearAnnotator):
         count once; those with one type or all types say nothing. None: all mistakes cost the same. Where several columns of
         labels are learned from, :func:`sc_annotate.tl.annotate` takes the word ``"levels"`` for their tree. On the data sets
         tried so far it makes no mistake milder than the plain loss does: see :doc:`/levels`.
+    tree_weight
+        Weight of each ancestor's term against that of the type itself; the sum is scaled so that `C` keeps its meaning.
     sd_floor
         Genes are divided by their standard deviation, or by this where it is larger, so that genes of few cells count for
         less. 0: by the standard deviation of each.
-    tree_weight
-        Weight of each ancestor's term against that of the type itself; the sum is scaled so that `C` keeps its meaning.
 
     References
     ----------

@@ -13,7 +13,7 @@ from sc_annotate._core.arguments import need_choice, need_count, need_not_negati
 from sc_annotate._core.softmax_regression import Columns, Loss, Solver, softmax_regression
 from sc_annotate._core.stored_arrays import Stored
 from sc_annotate.annotators._linear import COEFFICIENTS, LinearAnnotator
-from sc_annotate.annotators._moments import class_weights, inverse_of_sd, mean_and_sd, sparse_if_mostly_zero
+from sc_annotate.annotators._moments import as_dense, class_weights, inverse_of_sd, mean_and_sd, sparse_if_mostly_zero
 from sc_annotate.annotators._pca import fit_pca, project
 from sc_annotate.annotators._stored import rebuild
 from sc_annotate.annotators.checks import MANY_TYPES, check_fit, check_predict, need_fitted
@@ -182,4 +182,4 @@ def _with(matrix: Any, unlabelled: Any, batch: Any) -> Any:
         raise InputError(f"unlabelled_batch has {len(batch)} entries and unlabelled has {more.shape[0]} cells.")
     if issparse(matrix):
         return csr_array(vstack([matrix, csr_array(more)]))
-    return np.concatenate([matrix, more.toarray() if issparse(more) else more])
+    return np.concatenate([matrix, as_dense(more)])

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from scipy import sparse
 
+from sc_annotate._core.registry import capabilities_of
 from sc_annotate.errors import InputError
 
 if TYPE_CHECKING:
@@ -224,7 +225,13 @@ def _marked(score: NDArray[np.float64], n_top: int) -> NDArray[np.bool_]:
 
 @dataclass
 class OnVariableGenes:
-    """Choose genes on the training cells, then fit the annotator that `make` returns on those alone."""
+    """Choose genes on the training cells, then fit the annotator that `make` returns on those alone.
+
+    Cells without a label take part in the choice of genes, and in the fit of an annotator that declares so: methods that are
+    compared on the same cells then see the same genes.
+    """
+
+    unlabelled: ClassVar[bool] = True
 
     make: Callable[[], Any]
     n_top: int | None
@@ -240,10 +247,24 @@ class OnVariableGenes:
         genes: NDArray[np.str_],
         batch: NDArray[np.str_] | None = None,
         rng: int = 0,
+        unlabelled: Matrix | None = None,
+        unlabelled_batch: NDArray[np.str_] | None = None,
     ) -> Self:
         """As of an annotator."""
-        self.columns = variable_genes(X, self.n_top, batch)
-        self.annotator = self.make().fit(X[:, self.columns], y, genes=genes[self.columns], batch=batch, rng=rng)
+        self.annotator, more = self.make(), {}
+        if unlabelled is None:
+            self.columns = variable_genes(X, self.n_top, batch)
+        else:
+            both = sparse.vstack([X, unlabelled]) if sparse.issparse(X) else np.concatenate([X, unlabelled])
+            known = batch is not None and unlabelled_batch is not None
+            self.columns = variable_genes(
+                both, self.n_top, np.concatenate([batch, unlabelled_batch]) if known else None
+            )
+            if capabilities_of(self.annotator).unlabelled:
+                more = {"unlabelled": unlabelled[:, self.columns], "unlabelled_batch": unlabelled_batch}
+        self.annotator = self.annotator.fit(
+            X[:, self.columns], y, genes=genes[self.columns], batch=batch, rng=rng, **more
+        )
         self.classes_ = np.asarray(self.annotator.classes_)
         return self
 

@@ -13,6 +13,7 @@ from sc_annotate._data.matrix import MatrixRequest
 from sc_annotate._data.read import open_input
 from sc_annotate.annotation.held_out import BASELINES, Candidate, choose_splits, held_out, score_groups, scores
 from sc_annotate.annotation.requests import N_TOP_GENES, FitRequest
+from sc_annotate.annotation.streaming import learns_without_labels
 from sc_annotate.annotation.training import labelled_cells, read_training
 from sc_annotate.errors import InputError
 
@@ -103,7 +104,9 @@ def annotators(
     if matrix.use_rep is not None:
         fit.of_representation(matrix)
     found = open_input(adata, matrix)
-    cells = labelled_cells(adata, fit, what="adata")
+    # The choice of genes is the same for all, so cells without a label are read for all where one learns from them.
+    learning = [name for name in names if learns_without_labels(name)]
+    cells = labelled_cells(adata, fit.but(method=learning[0]) if learning else fit, what="adata")
     training = read_training(adata, found, cells, matrix, wanted="log", what="adata")
     splits, description = choose_splits(training, fit.cv, fit.rng)
     n_top = None if training.input == "embedding" else fit.n_top_genes

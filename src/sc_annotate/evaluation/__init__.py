@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sc_annotate.evaluation.compare import Interval, interval, paired_difference
-from sc_annotate.evaluation.crossval import Predictions, cross_validate
+from sc_annotate.evaluation.crossval import Predictions, Unlabelled, cross_validate
 from sc_annotate.evaluation.cv_plus import cv_coverage, cv_plus, error_quantile
 from sc_annotate.evaluation.leaderboard import Leaderboard, leaderboard
 from sc_annotate.evaluation.perturbation_splits import (
@@ -27,6 +27,7 @@ __all__ = [
     "Leaderboard",
     "Predictions",
     "Split",
+    "Unlabelled",
     "condition_folds",
     "cross_validate",
     "cv_coverage",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from sc_annotate._core.registry import capabilities_of
 from sc_annotate.errors import InputError, MethodError
 from sc_annotate.metrics.encoding import encode, same_length
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from sc_annotate.evaluation.splits import Split
 
-__all__ = ["Predictions", "cross_validate"]
+__all__ = ["Predictions", "Unlabelled", "cross_validate"]
 
 
 class _Fits(Protocol):
@@ -27,6 +28,38 @@ class _Fits(Protocol):
     def fit(self, X: Any, y: Any, *, genes: Any, batch: Any = ..., rng: int = ...) -> Any: ...
 
     def predict_proba(self, X: Any) -> NDArray[np.float32]: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Unlabelled:
+    """Cells without a label, for methods that declare to learn from them too (``unlabelled``).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sc_annotate.evaluation import Unlabelled
+    >>> cells = Unlabelled(np.zeros((3, 2), np.float32), np.array(["one", "one", "two"]))
+    >>> cells.without(["two"]).X.shape
+    (2, 2)
+    """
+
+    X: Any
+    """Cells x genes, the genes of the labelled cells; CSR or dense."""
+    batch: NDArray[np.str_] | None = None
+    """Batch of each cell, or None."""
+
+    def without(self, batches: ArrayLike) -> Unlabelled:
+        """Those of no such batch; all where batches are not known."""
+        if self.batch is None:
+            return self
+        kept = ~np.isin(self.batch, batches)
+        return Unlabelled(self.X[kept], self.batch[kept])
+
+    def passed(self, model: Any) -> dict[str, Any]:
+        """Arguments of ``fit``: none for a model that does not declare to take them, or without any cells."""
+        if not capabilities_of(model).unlabelled or not self.X.shape[0]:
+            return {}
+        return {"unlabelled": self.X, "unlabelled_batch": self.batch}
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +101,7 @@ def cross_validate(
     *,
     genes: ArrayLike,
     batch: ArrayLike | None = None,
+    unlabelled: Unlabelled | None = None,
     rng: int = 0,
     progress: str | None = None,
 ) -> Predictions:
@@ -88,6 +122,9 @@ def cross_validate(
         One name a column of `X`.
     batch
         Batch of each cell, shape (n,), handed to ``fit``.
+    unlabelled
+        Further cells, handed to the ``fit`` of methods that declare ``unlabelled``. Where a split tests whole batches, cells
+        of these are left out of it: a new batch would not be seen either.
     rng
         Seed, handed to each ``fit``.
     progress
@@ -124,17 +161,21 @@ def cross_validate(
     from sc_annotate._core.settings import track
 
     X, truth, genes, batch = _checked(X, y, splits, genes, batch)
+    if unlabelled is not None:
+        unlabelled = _usable(unlabelled, X.shape[1])
     classes = np.unique(truth)
     parts, fitting, predicting = [], 0.0, 0.0
     for split in track(splits, what=progress, total=len(splits)) if progress else splits:
         start = perf_counter()
         model = make()
+        more = {} if unlabelled is None else _beside(unlabelled, split, batch).passed(model)
         model.fit(
             X[split.train],
             truth[split.train],
             genes=genes,
             batch=None if batch is None else batch[split.train],
             rng=rng,
+            **more,
         )
         fitted = perf_counter()
         proba = model.predict_proba(X[split.test])
@@ -177,6 +218,26 @@ def _checked(
         if np.intersect1d(split.train, split.test).size:
             raise InputError(f"the split {split.name!r} trains on cells that it tests. Make its parts disjoint.")
     return X, types[codes], gene_names, batches
+
+
+def _usable(unlabelled: Unlabelled, n_genes: int) -> Unlabelled:
+    """The cells without a label, with the genes of the others and one batch each."""
+    X, batch = unlabelled.X, unlabelled.batch
+    if getattr(X, "format", "csr") != "csr":
+        X = X.tocsr()
+    if X.ndim != 2 or X.shape[1] != n_genes:
+        raise InputError(f"unlabelled.X has the shape {X.shape} and X has {n_genes} genes. Pass the same genes.")
+    if batch is not None:
+        batch = np.asarray(batch).astype(np.str_)
+        same_length(X.shape[0], batch.size, "unlabelled.batch", of="unlabelled.X")
+    return Unlabelled(X, batch)
+
+
+def _beside(unlabelled: Unlabelled, split: Split, batch: NDArray[np.str_] | None) -> Unlabelled:
+    """The cells without a label that a split may be fitted on: none of a batch that it only tests."""
+    if batch is None:
+        return unlabelled
+    return unlabelled.without(np.setdiff1d(batch[split.test], batch[split.train]))
 
 
 def _aligned(
