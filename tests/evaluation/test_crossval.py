@@ -9,7 +9,14 @@ import pytest
 from scipy import sparse
 
 from sc_annotate.errors import InputError, LabelError, MethodError
-from sc_annotate.evaluation import Split, cross_validate, leave_one_type_out, stratified
+from sc_annotate.evaluation import (
+    Split,
+    Unlabelled,
+    cross_validate,
+    leave_one_group_out,
+    leave_one_type_out,
+    stratified,
+)
 
 N = 60
 Y = np.random.default_rng(0).permutation(np.repeat(["B", "NK", "T"], [20, 10, 30]))
@@ -129,3 +136,63 @@ def test_a_method_that_answers_nonsense_is_named() -> None:
     for cls, message in [(TooFew, r"\(\d+, 1\)"), (NotANumber, "NaN"), (Inventive, "types in classes_")]:
         with pytest.raises(MethodError, match=f"{cls.__name__} on the split 'fold 1'.*{message}"):
             cross_validate(cls, X, Y, SPLITS, genes=GENES)
+
+
+class Learner(Spy):
+    """Takes cells without a label too."""
+
+    unlabelled = True
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        genes: Any,
+        batch: Any = None,
+        rng: int = 0,
+        unlabelled: Any = None,
+        unlabelled_batch: Any = None,
+    ) -> Learner:
+        super().fit(X, y, genes=genes, batch=batch, rng=rng)
+        self.given |= {"unlabelled": unlabelled, "unlabelled_batch": unlabelled_batch}
+        return self
+
+
+OTHERS = np.arange(15, dtype=np.float32).reshape(5, 3)
+THEIR_BATCH = np.array(["b1", "b2", "b2", "b3", "b1"])
+
+
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix, sparse.csc_matrix])
+def test_cells_without_a_label_go_to_methods_that_take_them_but_not_those_of_a_tested_batch(kind: Any) -> None:
+    batch = np.array(["b1", "b2"])[np.arange(N) % 2]
+    by_batch = leave_one_group_out(batch)
+    others = Unlabelled(kind(OTHERS), THEIR_BATCH)
+    cross_validate(Learner, X, Y, by_batch, genes=GENES, batch=batch, unlabelled=others)
+    for spy, split in zip(Spy.seen, by_batch, strict=True):
+        kept = ~np.isin(THEIR_BATCH, batch[split.test])
+        given = spy.given["unlabelled"]
+        np.testing.assert_array_equal(given.toarray() if sparse.issparse(given) else given, OTHERS[kept])
+        assert spy.given["unlabelled_batch"].tolist() == THEIR_BATCH[kept].tolist()
+
+
+def test_within_batches_and_without_known_ones_all_of_them_take_part() -> None:
+    batch = np.array(["b1", "b2"])[np.arange(N) % 2]
+    cross_validate(Learner, X, Y, SPLITS, genes=GENES, batch=batch, unlabelled=Unlabelled(OTHERS, THEIR_BATCH))
+    cross_validate(Learner, X, Y, leave_one_group_out(batch), genes=GENES, batch=batch, unlabelled=Unlabelled(OTHERS))
+    assert [len(spy.given["unlabelled"]) for spy in Spy.seen] == [5] * 6
+
+
+def test_methods_that_do_not_say_so_never_see_them() -> None:
+    plain = cross_validate(Spy, X, Y, SPLITS, genes=GENES)
+    beside = cross_validate(Spy, X, Y, SPLITS, genes=GENES, unlabelled=Unlabelled(OTHERS))
+    np.testing.assert_array_equal(plain.proba, beside.proba)
+    cross_validate(Learner, X, Y, SPLITS[:1], genes=GENES, unlabelled=Unlabelled(OTHERS[:0]))
+    assert Spy.seen[-1].given["unlabelled"] is None
+
+
+def test_cells_without_a_label_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(InputError, match=r"unlabelled.X has the shape \(5, 2\) and X has 3 genes"):
+        cross_validate(Learner, X, Y, SPLITS, genes=GENES, unlabelled=Unlabelled(OTHERS[:, :2]))
+    with pytest.raises(InputError, match=r"unlabelled\.batch"):
+        cross_validate(Learner, X, Y, SPLITS, genes=GENES, unlabelled=Unlabelled(OTHERS, THEIR_BATCH[:2]))

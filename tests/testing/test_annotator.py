@@ -204,3 +204,37 @@ def test_a_class_that_cannot_be_saved_has_to_say_so():
 
     with pytest.raises(AssertionError, match="saving: add to_arrays and from_arrays"):
         check_annotator(Silent)
+
+
+def test_what_is_declared_of_cells_without_a_label():
+    class Takes(Duck):
+        unlabelled = True
+
+        def fit(self, X, y, *, genes, batch=None, rng=0, unlabelled=None, unlabelled_batch=None):
+            return super().fit(X, y, genes=genes)
+
+    class TakesNone(Duck):
+        unlabelled = True
+
+    class Spoils(Takes):
+        def fit(self, X, y, *, genes, batch=None, rng=0, unlabelled=None, unlabelled_batch=None):
+            if isinstance(unlabelled, np.ndarray):
+                unlabelled[:] = 0
+            return super().fit(X, y, genes=genes)
+
+    class MakesAType(Takes):
+        def fit(self, X, y, *, genes, batch=None, rng=0, unlabelled=None, unlabelled_batch=None):
+            super().fit(X, y, genes=genes)
+            if unlabelled is not None:
+                self.classes_ = np.append(self.classes_, "unknown")
+                self.means = np.vstack([self.means, self.means[:1]])
+            return self
+
+    class SaysMaybe(Duck):
+        unlabelled = "perhaps"
+
+    assert check_annotator(Takes) is None
+    assert failures(TakesNone) == {"unlabelled"}
+    assert failures(Spoils) == {"unlabelled"}
+    assert failures(MakesAType) == {"unlabelled"}
+    assert failures(SaysMaybe) >= {"declarations"}

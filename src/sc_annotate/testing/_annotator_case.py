@@ -29,13 +29,22 @@ class AnnotatorCase:
         """An unfitted instance."""
         return self.cls(**self.params)
 
-    def fit(self, task: Task | None = None, *, batch: bool = False, rng: int = 0, sparse: bool = False) -> Any:
+    def fit(
+        self,
+        task: Task | None = None,
+        *,
+        batch: bool = False,
+        rng: int = 0,
+        sparse: bool = False,
+        beside: dict[str, Any] | None = None,
+    ) -> Any:
         task = task or self.task
         X = csr_matrix(task.X) if sparse else task.X
         model = self.new()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            fitted = model.fit(X, task.y, genes=task.genes, batch=task.batch if batch else None, rng=rng)
+            own = task.batch if batch else None
+            fitted = model.fit(X, task.y, genes=task.genes, batch=own, rng=rng, **(beside or {}))
         return model if fitted is None else fitted
 
     @cached_property

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, get_args
 
 import numpy as np
+from scipy.sparse import csr_matrix
 
 from sc_annotate._core.records import Input
 from sc_annotate._core.registry import Capabilities, Statistic, capabilities_of, declared
@@ -31,7 +32,7 @@ class DeclarationChecks(AnnotatorCase):
             record["inputs"] in get_args(Input)[:3],
             f"inputs are {record['inputs']!r}, not one of {get_args(Input)[:3]}",
         )
-        for name in ("transductive", "parallel", "deterministic"):
+        for name in ("transductive", "unlabelled", "parallel", "deterministic"):
             require(isinstance(getattr(can, name), bool), f"{name} must be True or False")
         known = isinstance(can.streams, tuple) and set(can.streams) <= set(get_args(Statistic))
         require(known, f"streams must be a tuple of {get_args(Statistic)}, not {can.streams!r}")
@@ -62,6 +63,26 @@ class DeclarationChecks(AnnotatorCase):
         model = self.new().fit_statistics(statistics, classes=classes, **more)
         same = np.allclose(self.proba(model=model), self.proba(), atol=1e-3)
         require(same, "fit_statistics learns something else than fit")
+
+    def check_unlabelled(self) -> None:
+        if not self.can.unlabelled:
+            return
+        given, batch = self.task.test_X.copy(), np.where(np.arange(len(self.task.test_X)) % 2 == 0, "one", "two")
+        plain = self.fit()
+        models = [
+            self.fit(beside={"unlabelled": X, "unlabelled_batch": b})
+            for X, b in ((given, None), (csr_matrix(given), None), (given, batch), (given[:1], None))
+        ]
+        require(np.array_equal(given, self.task.test_X), "cells without a label were modified")
+        for model in models:
+            same = np.asarray(model.classes_).tolist() == np.asarray(plain.classes_).tolist()
+            require(same, "cells without a label change classes_")
+            self.proba(model=model)
+        alike = self.codes(model=models[0]) == self.codes(model=models[1])
+        require(alike.mean() >= 0.9, "CSR and dense cells without a label lead to other labels")
+        none = self.fit(beside={"unlabelled": None, "unlabelled_batch": None})
+        equal = np.array_equal(self.proba(model=none), self.proba(model=plain))
+        require(equal or not self.can.deterministic, "unlabelled=None is not the same as leaving it out")
 
     def check_parallel(self) -> None:
         if not self.can.parallel:
