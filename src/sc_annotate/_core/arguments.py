@@ -163,11 +163,6 @@ def need_positive(model: Any, *names: str) -> None:
     _need(model, names, "a positive number", lambda value: isinstance(value, int | float | np.number) and value > 0)
 
 
-def need_not_negative(model: Any, *names: str) -> None:
-    """Raise MethodError unless the named hyperparameters are numbers from 0."""
-    _need(model, names, "a number from 0", lambda value: isinstance(value, int | float | np.number) and value >= 0)
-
-
 @public
 def need_count(model: Any, *names: str) -> None:
     """Raise MethodError unless the named hyperparameters are whole numbers from 1.

@@ -246,6 +246,13 @@ def need_fitted(model: Any, attribute: str) -> None:
         raise MethodError(f"this {type(model).__name__} is not fitted. Call fit(X, y, genes=...) first.")
 
 
+def need_not_negative(model: Any, name: str) -> None:
+    """Raise MethodError unless the named hyperparameter is a number from 0."""
+    value = getattr(model, name)
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not value >= 0:
+        raise MethodError(f"{type(model).__name__}: {name} must be a number from 0, not {value!r}.")
+
+
 def row_blocks(n_rows: int, size: int) -> Iterator[slice]:
     """Slices that cover `n_rows` in blocks of `size`."""
     for start in range(0, n_rows, size):

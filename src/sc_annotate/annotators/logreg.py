@@ -11,14 +11,14 @@ from scipy.optimize import minimize_scalar
 from scipy.sparse import csr_array, issparse
 from scipy.special import log_softmax
 
-from sc_annotate._core.arguments import need_choice, need_count, need_not_negative, need_positive
+from sc_annotate._core.arguments import need_choice, need_count, need_positive
 from sc_annotate._core.arrays import rows
 from sc_annotate._core.softmax_regression import Columns, Loss, Softmax, Solver, softmax_regression
 from sc_annotate.annotators._linear import COEFFICIENTS, LinearAnnotator
 from sc_annotate.annotators._moments import class_weights, inverse_of_sd, mean_and_sd, sparse_if_mostly_zero
 from sc_annotate.annotators._stored import rebuild
 from sc_annotate.annotators._tree import common_ancestors
-from sc_annotate.annotators.checks import MANY_TYPES, check_fit
+from sc_annotate.annotators.checks import MANY_TYPES, check_fit, need_not_negative
 from sc_annotate.errors import ScAnnotateWarning
 
 if TYPE_CHECKING:

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from scipy.sparse import csr_array, issparse, vstack
 
-from sc_annotate._core.arguments import need_choice, need_count, need_not_negative, need_positive
+from sc_annotate._core.arguments import need_choice, need_count, need_positive
 from sc_annotate._core.softmax_regression import Columns, Loss, Solver, softmax_regression
 from sc_annotate._core.stored_arrays import Stored
 from sc_annotate.annotators._linear import COEFFICIENTS, LinearAnnotator
 from sc_annotate.annotators._moments import as_dense, class_weights, inverse_of_sd, mean_and_sd, sparse_if_mostly_zero
 from sc_annotate.annotators._pca import fit_pca, project
 from sc_annotate.annotators._stored import rebuild
-from sc_annotate.annotators.checks import MANY_TYPES, check_fit, check_predict, need_fitted
+from sc_annotate.annotators.checks import MANY_TYPES, check_fit, check_predict, need_fitted, need_not_negative
 from sc_annotate.annotators.logreg import STEPS, USUAL, affordable_steps, choose_C, penalty
 from sc_annotate.errors import InputError, ScAnnotateWarning
 
