@@ -59,7 +59,7 @@ def open_labels(adata: AnnData, key: Any, request: ImportRequest) -> Opened:
         names = list(key)
         values = np.empty(len(names), dtype=object)
         values[:] = list(key.values())
-        key = pd.Series(values, index=pd.Index(names, dtype=object))
+        key = pd.Series(values, index=pd.Index(names, dtype=object), dtype=object)
     if isinstance(key, pd.Series):
         return _of_series(adata, key, request)
     if isinstance(key, str):
@@ -108,7 +108,7 @@ def _with_score(adata: AnnData, found: Opened, request: ImportRequest) -> Opened
         column = known if same else replace(known, score=score, counts_votes=False, note="")
         return replace(found, score=check_column(adata, score, argument="score"), column=column, asked=True)
     if isinstance(score, Mapping):
-        score = pd.Series(list(score.values()), index=pd.Index(list(score), dtype=object))
+        score = pd.Series(list(score.values()), index=pd.Index(list(score), dtype=object), dtype=object)
     if not isinstance(score, pd.Series):
         raise InputError(
             "score must be the name of a column with the confidence of the labels, a pandas Series or a dict by name as the labels "
