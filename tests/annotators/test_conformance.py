@@ -79,7 +79,7 @@ import numpy as np
 from sc_annotate._core import registry
 
 stored = np.load(sys.argv[1])
-for name in ("logreg", "linear_svm", "lda", "nearest_centroid", "naive_bayes", "correlation", "knn", "mlp"):
+for name in ("logreg", "logreg_pca", "linear_svm", "lda", "nearest_centroid", "naive_bayes", "correlation", "knn", "mlp"):
     arrays = {k.split("|")[1]: stored[k] for k in stored.files if k.startswith(name + "|")}
     cls = registry.load(registry.get("annotation", name))
     model = cls.from_arrays(arrays, json.loads(str(stored["state_" + name])), stored["classes"])
@@ -93,7 +93,17 @@ assert not loaded, loaded
 def test_models_read_back_predict_without_sklearn(tmp_path):
     task = easy_task()
     out = {"X": task.test_X, "classes": np.unique(task.y)}
-    for name in ("logreg", "linear_svm", "lda", "nearest_centroid", "naive_bayes", "correlation", "knn", "mlp"):
+    for name in (
+        "logreg",
+        "logreg_pca",
+        "linear_svm",
+        "lda",
+        "nearest_centroid",
+        "naive_bayes",
+        "correlation",
+        "knn",
+        "mlp",
+    ):
         model = make(name).fit(task.X, task.y, genes=task.genes)
         arrays, state = model.to_arrays()
         out |= {f"{name}|{key}": array for key, array in arrays.items()}

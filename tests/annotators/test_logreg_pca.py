@@ -140,6 +140,8 @@ def test_a_cell_does_not_depend_on_its_block():
         ({"n_components": 2.5}, "n_components must be a whole number from 1"),
         ({"sd_floor": -0.1}, "sd_floor must be a number from 0, not -0.1"),
         ({"sd_floor": "small"}, "sd_floor must be a number from 0"),
+        ({"clip": np.inf}, "sd_floor and clip must be finite"),
+        ({"sd_floor": np.inf}, "sd_floor and clip must be finite"),
         ({"clip": 0}, "clip must be a positive number"),
         ({"C": -1}, "C must be a positive number"),
         ({"tol": 0}, "tol must be a positive number"),

@@ -18,7 +18,7 @@ from sc_annotate.annotators._pca import fit_pca, project
 from sc_annotate.annotators._stored import rebuild
 from sc_annotate.annotators.checks import MANY_TYPES, check_fit, check_predict, need_fitted, need_not_negative
 from sc_annotate.annotators.logreg import STEPS, USUAL, affordable_steps, choose_C, penalty
-from sc_annotate.errors import InputError, ScAnnotateWarning
+from sc_annotate.errors import InputError, MethodError, ScAnnotateWarning
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -138,6 +138,8 @@ class LogRegPCA(LinearAnnotator):
         need_count(self, "n_components", *(["max_iter"] if self.max_iter is not None else []))
         need_positive(self, "clip", "tol", *(["C"] if self.C is not None else []))
         need_not_negative(self, "sd_floor")
+        if not max(self.sd_floor, self.clip) < np.inf:
+            raise MethodError("LogRegPCA: sd_floor and clip must be finite. To clip nothing, pass clip=1e6.")
         need_choice(self, "class_weight", ("balanced", "sqrt", None))
 
     def limits(self) -> NDArray[np.float32]:
