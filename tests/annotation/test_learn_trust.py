@@ -93,7 +93,8 @@ def test_calibration_is_that_of_the_array_functions(pair: tuple[AnnData, AnnData
     """The pieces put together by hand give the same numbers."""
     from sc_annotate._data.matrix import MatrixRequest
     from sc_annotate._data.read import open_input
-    from sc_annotate.annotation.held_out import Candidate, folds, held_out
+    from sc_annotate.annotation.held_out import Candidate, held_out
+    from sc_annotate.annotation.learn import folds
     from sc_annotate.annotation.requests import FitRequest
     from sc_annotate.annotation.training import labelled_cells, read_training
 

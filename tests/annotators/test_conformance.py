@@ -39,7 +39,7 @@ def test_conforms(name):
 @pytest.mark.parametrize("method", METHODS, ids=NAMES)
 def test_record_and_class_agree(method):
     declared = registry.declared("annotation", registry.load(method))
-    assert (declared["inputs"], declared["saves"]) == (method.inputs, method.saves)
+    assert all(declared[name] == getattr(method, name) for name in ("inputs", "saves", "deep"))
 
 
 @pytest.mark.parametrize("kind", ["object", "string", "category", "list"])

@@ -53,6 +53,7 @@ BUILT_IN: tuple[Method, ...] = (
         f"{_A}.torch_mlp:TorchMLP",
         "Multilayer perceptron with dropout of genes and batch normalisation (torch)",
         extra="torch",
+        deep=True,
     ),
     Method(
         "actinn",
@@ -60,6 +61,7 @@ BUILT_IN: tuple[Method, ...] = (
         f"{_A}.torch_mlp:ACTINN",
         "Multilayer perceptron of ACTINN's shape (torch)",
         extra="torch",
+        deep=True,
         reference="10.1093/bioinformatics/btz592",
     ),
     Method(
@@ -68,6 +70,7 @@ BUILT_IN: tuple[Method, ...] = (
         f"{_A}.torch_nact:NACTAnnotator",
         "N-ACT: attention over genes (torch)",
         extra="torch",
+        deep=True,
         reference="10.48550/arXiv.2206.04047",
     ),
     Method("majority", "annotation", f"{_A}.majority:Majority", "The most common type for every cell: the baseline"),

@@ -16,7 +16,7 @@ class Method:
     """One line of the registry.
 
     ``inputs`` is what the method is given: ``"log"`` (log1p of counts per 10,000), ``"counts"`` or
-    ``"embedding"``; a predictor of perturbations ``"profiles"``, or ``"cells"`` where it trains on these. ``kind`` is ``"array"``, or ``"adapter"`` for tools that insist on an AnnData. ``saves``
+    ``"embedding"``; a predictor of perturbations ``"profiles"``, or ``"cells"`` where it trains on these. ``deep`` says whether it counts as deep learning, and is scored beside more baselines. ``kind`` is ``"array"``, or ``"adapter"`` for tools that insist on an AnnData. ``saves``
     says whether a fitted model can be written to a file.
     """
 
@@ -29,4 +29,5 @@ class Method:
     extra: str | None = None
     reference: str | None = None
     saves: bool = True
+    deep: bool = False
     source: str = "sc_annotate"

@@ -150,6 +150,7 @@ def declared(task: Task, cls: type[Any], record: dict[str, Any] | None = None) -
     own = {
         "inputs": can.inputs or _usual_input(task),
         "saves": can.saves,
+        "deep": can.deep,
         "summary": (cls.__doc__ or "").strip().partition("\n")[0],
     }
     return own | written | (record or {})
@@ -254,6 +255,8 @@ class Capabilities:
     """Whether equal seeds give equal models, bit for bit, on one machine."""
     saves: bool = True
     """Whether ``to_arrays`` holds the whole fitted state."""
+    deep: bool = False
+    """Whether it counts as deep learning: its held-out scores come with those of more baselines, and with a comparison in words."""
     evidence: bool = False
     """Whether it has a ``gene_evidence`` of its own."""
     linear: bool = False

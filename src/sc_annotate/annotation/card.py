@@ -102,7 +102,16 @@ def _scores(evaluation: Evaluation | None) -> list[str]:
             f"    {name} accuracy {row.accuracy:.3f} [{row.accuracy_low:.3f}, {row.accuracy_high:.3f}]"
             f"   macro-F1 {row.macro_f1:.3f} [{row.macro_f1_low:.3f}, {row.macro_f1_high:.3f}]"
         )
-    return lines
+    return lines + [f"  compared    {text}" for text in compared(evaluation.differences)]
+
+
+def compared(differences: pd.DataFrame) -> list[str]:
+    """Of a deep method, whether it is better than its baselines."""
+    if not len(differences):
+        return []
+    from sc_annotate.annotation.verdict import to_print
+
+    return to_print(differences)
 
 
 def html_card(model: Any, most: int = 12) -> str:
@@ -126,6 +135,7 @@ def html_card(model: Any, most: int = 12) -> str:
         parts.append(("scores", "none (fitted without held-out cells)"))
     else:
         parts += [("scores", model.evaluation.split), ("", score_table(model.evaluation.scores))]
+        parts += [("compared", text) for text in compared(model.evaluation.differences)]
     if model.level_scores is not None:
         columns = ("level", "accuracy", "low", "high")
         parts.append(("levels", Table(columns, model.level_scores[list(columns)].to_numpy(dtype=object).tolist())))

@@ -13,15 +13,11 @@ from sc_annotate._core.codec import table
 from sc_annotate._core.schema import Columns, Count, Frame, Name, Text
 from sc_annotate._core.settings import track
 from sc_annotate.annotators.variable_genes import OnVariableGenes
-from sc_annotate.errors import InputError
 from sc_annotate.evaluation import (
     cross_validate,
-    grouped,
-    holdout,
     interval,
     missing_types,
     paired_difference,
-    stratified,
 )
 
 if TYPE_CHECKING:
@@ -33,6 +29,8 @@ if TYPE_CHECKING:
 
 BASELINES = ("majority", "logreg")
 """Fitted beside every method: the commonest type for all cells, and the linear model that deep learning has yet to beat."""
+DEEP_BASELINES = (*BASELINES, "logreg_pca")
+"""Fitted beside every deep method: also the linear model for few labels."""
 
 SUSPECT_PROBABILITY = 0.9
 """A held-out cell predicted as another type with at least this probability has a suspect label."""
@@ -73,6 +71,9 @@ class Evaluation:
         Precision, recall, F1 and cells of each type.
     suspects
         Held-out cells that the method predicts as another type with probability of at least 0.9.
+    differences
+        Of a deep method: its macro-F1 minus that of each baseline on the same cells, with the paired interval, and in words
+        whether it is better. Without rows for other methods.
     notes
         What looks wrong with the labels.
     found
@@ -88,6 +89,9 @@ class Evaluation:
         Frame, Columns({"type": "text", "precision": "float", "recall": "float", "f1": "float", "n": "int"})
     ]
     suspects: Annotated[Frame, Columns({"cell": "text", "label": "text", "predicted": "text", "probability": "float"})]
+    differences: Annotated[
+        Frame, Columns({"baseline": "text", **dict.fromkeys(_SCORES[-3:], "float"), "verdict": "text"})
+    ]
     notes: list[Text]
     found: dict[str, Scored] = field(init=False, repr=False, compare=False, default_factory=dict)
 
@@ -106,36 +110,6 @@ class Evaluation:
     def to_uns(self) -> dict[str, Any]:
         """As ``uns`` can hold it."""
         return {each.name: getattr(self, each.name) for each in fields(self) if each.init}
-
-
-def by_batch(training: Training) -> bool:
-    """Whether whole batches can be held out."""
-    return training.batch is not None and len(np.unique(training.batch)) > 1
-
-
-def folds(training: Training, n: int, rng: int) -> tuple[list[Split], str]:
-    """Folds that together hold out every cell once, whole batches where there are any; and their description."""
-    if training.batch is not None and by_batch(training):
-        n = min(n, len(np.unique(training.batch)))
-        return grouped(training.y, training.batch, n, rng=rng), f"{n}-fold cross-validation, whole batches held out"
-    if n > len(training.y):
-        raise InputError(f"cv must be at most the number of cells to learn from, {len(training.y):,}, not {n:,}.")
-    return stratified(training.y, n, rng=rng), f"{n}-fold cross-validation, stratified by type"
-
-
-def one_holdout(training: Training, rng: int) -> tuple[list[Split], str]:
-    """About a fifth of the cells, whole batches where there are any; and its description."""
-    split = holdout(training.y, groups=training.batch if by_batch(training) else None, rng=rng)
-    share = len(split.test) / len(training.y)
-    if training.batch is not None and by_batch(training):
-        held = ", ".join(np.unique(training.batch[split.test]))
-        return [split], f"held out: batch {held} ({share:.0%} of the cells)"
-    return [split], f"held out: {share:.0%} of the cells, stratified by type"
-
-
-def choose_splits(training: Training, cv: int, rng: int) -> tuple[list[Split], str]:
-    """The splits for ``cv`` (1: one hold-out), and their description."""
-    return one_holdout(training, rng) if cv == 1 else folds(training, cv, rng)
 
 
 @dataclass(frozen=True)
@@ -184,7 +158,7 @@ def evaluate(
     own: Predictions | None = None,
 ) -> Evaluation:
     """Score a method and its baselines on the same held-out cells; `own` are the method's predictions, if known."""
-    others = [b for b in BASELINES if b != candidate.method and _comparable(b, training)]
+    others = [b for b in baselines_of(candidate.method) if b != candidate.method and _comparable(b, training)]
     compared = [candidate, *(Candidate(name, {}, candidate.n_top) for name in others)]
     found = {
         each.method: own if each is candidate and own is not None else held_out(training, each, splits, rng)
@@ -192,7 +166,8 @@ def evaluate(
     }
     own = found[candidate.method]
     cells = np.array([str(training.cells[i]) for i in own.cells], dtype=str)
-    evaluation = evaluation_of(candidate.method, Scored(found, cells, score_groups(training, own)), description, rng)
+    scored = Scored(found, cells, score_groups(training, own))
+    evaluation = evaluation_of(candidate.method, scored, description, rng, deep=any_deep(candidate.method))
     for split in splits:
         if len(absent := missing_types(training.y, split)):
             evaluation.notes.append(
@@ -202,10 +177,16 @@ def evaluate(
     return evaluation
 
 
-def evaluation_of(name: str, scored: Scored, description: str, rng: int) -> Evaluation:
-    """The scores of all, and the mistakes of one of them."""
+def evaluation_of(name: str, scored: Scored, description: str, rng: int, *, deep: bool) -> Evaluation:
+    """The scores of all, and the mistakes of one of them; of a deep one, whether it is better than the baselines."""
     found, own = scored.predictions, scored.predictions[name]
     suspects, notes = _suspects(own, scored.cells)
+    differences: dict[str, list[Any]] = {column: [] for column in ("baseline", *_SCORES[-3:], "verdict")}
+    if deep:
+        from sc_annotate.annotation.verdict import differences_of
+
+        simple = {baseline: found[baseline] for baseline in DEEP_BASELINES if baseline in found}
+        differences = differences_of(own, simple, scored.groups, rng)
     evaluation = Evaluation(
         split=description,
         n_cells=len(own.y),
@@ -214,6 +195,7 @@ def evaluation_of(name: str, scored: Scored, description: str, rng: int) -> Eval
         confusion=_pairs(own),
         per_type=table(metrics.per_type(own.y, own.labels)),
         suspects=suspects,
+        differences=table(differences, texts=("baseline", "verdict")),
         notes=notes,
     )
     evaluation.found[name] = scored
@@ -236,6 +218,16 @@ def score_groups(training: Training, predictions: Predictions) -> NDArray[np.str
         return None
     groups = training.batch[predictions.cells]
     return groups if len(np.unique(groups)) > 2 else None
+
+
+def baselines_of(*methods: str) -> tuple[str, ...]:
+    """What these methods are scored beside."""
+    return DEEP_BASELINES if any_deep(*methods) else BASELINES
+
+
+def any_deep(*methods: str) -> bool:
+    """Whether one of these methods says that it is deep."""
+    return any(registry.get("annotation", name).deep for name in methods)
 
 
 def _comparable(baseline: str, training: Training) -> bool:

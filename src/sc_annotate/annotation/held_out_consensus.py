@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sc_annotate.annotation.held_out import Scored, evaluation_of
+from sc_annotate.annotation.held_out import Scored, any_deep, evaluation_of
 from sc_annotate.annotation.learn_trust import N_FOLDS, missing_in_fold
 from sc_annotate.trust import consensus, cross_fit, make_calibrator, pool_weights
 
@@ -53,6 +53,7 @@ def score_consensus(models: Sequence[AnnotationModel], rng: int) -> Evaluation |
         Scored(predictions, scored[0].cells, scored[0].groups),
         evaluation.split if evaluation is not None else "",
         rng,
+        deep=any_deep(*methods),
     )
 
 

@@ -13,13 +13,14 @@ from scipy import sparse
 from sc_annotate._core.codec import to_json
 from sc_annotate._core.registry import capabilities_of, params_of
 from sc_annotate._core.settings import say
-from sc_annotate.annotation.held_out import Candidate, choose_splits, evaluate, folds, held_out, one_holdout
+from sc_annotate.annotation.held_out import Candidate, any_deep, evaluate, held_out
 from sc_annotate.annotation.learn_trust import N_FOLDS, learn_trust
 from sc_annotate.annotation.model import AnnotationModel
 from sc_annotate.annotation.streaming import fit_on_full_reference
 from sc_annotate.annotation.training import Provenance
 from sc_annotate.annotators.checks import MANY_TYPES
-from sc_annotate.errors import LabelError, MethodError
+from sc_annotate.errors import InputError, LabelError, MethodError
+from sc_annotate.evaluation import grouped, holdout, stratified
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,6 +45,7 @@ class _HeldOut:
     rows: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, dtype=np.intp))
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    verdicts: list[str] = field(default_factory=list)
 
 
 def learn(training: Training, fit: FitRequest) -> AnnotationModel:
@@ -67,7 +69,7 @@ def learn(training: Training, fit: FitRequest) -> AnnotationModel:
     if seen.scored is not None and training.levels is not None:
         level_scores = scores_of_levels(training, training.levels.at(seen.scored.classes), seen.scored, trust, fit.rng)
     notes = [*training.notes, *seen.notes, *getattr(fitted.annotator, "notes_", ())]
-    say(notes, INFO)
+    say([*notes, *seen.verdicts], INFO)
     say(seen.problems)
     full = training.full_reference
     _, counts = np.unique(training.y if full is None else full.codes[full.codes >= 0], return_counts=True)
@@ -108,6 +110,9 @@ def _hold_out(training: Training, candidate: Candidate, fit: FitRequest) -> _Hel
                 known = seen.scored = held_out(training, candidate, splits, fit.rng)
             seen.evaluation = evaluate(training, candidate, splits, words, rng=fit.rng, own=known)
             seen.problems += seen.evaluation.notes
+            seen.verdicts = [f"{candidate.method}: {text}" for text in seen.evaluation.differences["verdict"]]
+        elif any_deep(candidate.method):
+            seen.notes.append(f"cv=0: whether {candidate.method} is better than logistic regression is not known")
         if seen.own is not None and fit.trust.scheme == "split" and learned_on is not None:
             seen.rows = learned_on[0][0].train
     except LabelError as error:
@@ -198,6 +203,36 @@ def with_tree(method: str, params: dict[str, Any], levels: Levels | None) -> dic
             "several columns of labels, coarse to fine (labels_key)."
         )
     return params | {"tree": levels.tree()}
+
+
+def by_batch(training: Training) -> bool:
+    """Whether whole batches can be held out."""
+    return training.batch is not None and len(np.unique(training.batch)) > 1
+
+
+def folds(training: Training, n: int, rng: int) -> tuple[list[Split], str]:
+    """Folds that together hold out every cell once, whole batches where there are any; and their description."""
+    if training.batch is not None and by_batch(training):
+        n = min(n, len(np.unique(training.batch)))
+        return grouped(training.y, training.batch, n, rng=rng), f"{n}-fold cross-validation, whole batches held out"
+    if n > len(training.y):
+        raise InputError(f"cv must be at most the number of cells to learn from, {len(training.y):,}, not {n:,}.")
+    return stratified(training.y, n, rng=rng), f"{n}-fold cross-validation, stratified by type"
+
+
+def one_holdout(training: Training, rng: int) -> tuple[list[Split], str]:
+    """About a fifth of the cells, whole batches where there are any; and its description."""
+    split = holdout(training.y, groups=training.batch if by_batch(training) else None, rng=rng)
+    share = len(split.test) / len(training.y)
+    if training.batch is not None and by_batch(training):
+        held = ", ".join(np.unique(training.batch[split.test]))
+        return [split], f"held out: batch {held} ({share:.0%} of the cells)"
+    return [split], f"held out: {share:.0%} of the cells, stratified by type"
+
+
+def choose_splits(training: Training, cv: int, rng: int) -> tuple[list[Split], str]:
+    """The splits for ``cv`` (1: one hold-out), and their description."""
+    return one_holdout(training, rng) if cv == 1 else folds(training, cv, rng)
 
 
 def trust_splits(training: Training, fit: FitRequest) -> tuple[list[Split], str] | None:

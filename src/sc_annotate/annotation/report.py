@@ -10,7 +10,7 @@ import numpy as np
 from sc_annotate._core.html import Table, as_html
 from sc_annotate._store.storage import read_uns
 from sc_annotate._store.stored import read_annotation
-from sc_annotate.annotation.card import aligned, score_table
+from sc_annotate.annotation.card import aligned, compared, score_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,6 +54,7 @@ def report_of(adata: AnnData, key: str) -> Report:
     parts += map(_part, trust)
     if baseline:
         parts += [("scores", str(baseline["split"])), ("", score_table(baseline["scores"]))]
+        parts += [("compared", text) for text in compared(baseline["differences"])]
     if "level_scores" in stored:
         names = ["level", "accuracy", "low", "high"]
         parts.append(("levels", Table(names, stored["level_scores"][names].to_numpy(dtype=object).tolist())))
@@ -147,4 +148,4 @@ def _scores(baseline: dict[str, Any]) -> list[str]:
             f"    {name} accuracy {row['accuracy']:.3f}   macro-F1 {row['macro_f1']:.3f} "
             f"[{row['macro_f1_low']:.3f}, {row['macro_f1_high']:.3f}]"
         )
-    return lines
+    return lines + [f"  compared    {text}" for text in compared(baseline["differences"])]

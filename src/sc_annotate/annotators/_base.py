@@ -95,6 +95,9 @@ class Annotator(ABC):
         Whether equal seeds give equal models, bit for bit, on one machine. Default True.
     saves : bool
         Whether :meth:`to_arrays` holds the whole fitted state. Default True; where it is False, the model cannot be saved.
+    deep : bool
+        Whether it counts as deep learning. Default False. Such a method is scored beside ``logreg_pca`` too, and whether it is
+        better than its baselines is stored and printed in words.
     registry_record : dict
         Optional: what the table of methods shows, with any of the fields ``summary``, ``inputs``, ``kind``, ``extra``,
         ``reference`` and ``saves``.
@@ -134,6 +137,7 @@ class Annotator(ABC):
     parallel: ClassVar[bool] = False
     deterministic: ClassVar[bool] = True
     saves: ClassVar[bool] = True
+    deep: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

@@ -68,6 +68,7 @@ class TorchAnnotator(Annotator):
     """
 
     parallel: ClassVar[bool] = False
+    deep: ClassVar[bool] = True
 
     sd_floor: float = 0.2
     clip: float | None = 10.0

@@ -11,7 +11,8 @@ from sc_annotate._core.arguments import default, parameters, public, value_of
 from sc_annotate._core.settings import track
 from sc_annotate._data.matrix import MatrixRequest
 from sc_annotate._data.read import open_input
-from sc_annotate.annotation.held_out import BASELINES, Candidate, choose_splits, held_out, score_groups, scores
+from sc_annotate.annotation.held_out import Candidate, baselines_of, held_out, score_groups, scores
+from sc_annotate.annotation.learn import choose_splits
 from sc_annotate.annotation.requests import N_TOP_GENES, FitRequest
 from sc_annotate.annotation.streaming import learns_without_labels
 from sc_annotate.annotation.training import labelled_cells, read_training
@@ -47,7 +48,8 @@ def annotators(
     """Held-out scores of several methods on the same cells of a labelled object.
 
     Every method gets the same splits, the same values, and its own choice of variable genes made on the training cells
-    of each fold. ``majority`` and ``logreg`` are always among them. All held-out cells are scored.
+    of each fold. ``majority`` and ``logreg`` are always among them, and
+    ``logreg_pca`` where one is deep. All held-out cells are scored.
 
     Parameters
     ----------
@@ -130,7 +132,7 @@ def _names(methods: Any, cv: int) -> list[str]:
         )
     if not all(isinstance(name, str) for name in methods):
         raise InputError(f"methods must be names of methods, not {methods!r}.")
-    names = list(dict.fromkeys([*methods, *BASELINES]))
+    names = list(dict.fromkeys([*methods, *baselines_of(*methods)]))
     records = [registry.get("annotation", name) for name in names]
     if others := [r.name for r in records if r.inputs == "counts"]:
         raise InputError(

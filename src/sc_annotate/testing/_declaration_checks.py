@@ -32,7 +32,7 @@ class DeclarationChecks(AnnotatorCase):
             record["inputs"] in get_args(Input)[:3],
             f"inputs are {record['inputs']!r}, not one of {get_args(Input)[:3]}",
         )
-        for name in ("transductive", "unlabelled", "parallel", "deterministic"):
+        for name in ("transductive", "unlabelled", "parallel", "deterministic", "deep"):
             require(isinstance(getattr(can, name), bool), f"{name} must be True or False")
         known = isinstance(can.streams, tuple) and set(can.streams) <= set(get_args(Statistic))
         require(known, f"streams must be a tuple of {get_args(Statistic)}, not {can.streams!r}")
