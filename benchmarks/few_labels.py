@@ -80,7 +80,7 @@ def scores(codes: np.ndarray, labels: np.ndarray, weights: np.ndarray, k: int, l
     return (f1 * counted).sum(axis=1) / counted.sum(axis=1)
 
 
-def difference(data: Data, draws: list[dict[str, np.ndarray]], least: int = 1) -> str:
+def difference(data: Data, draws: list[dict[str, np.ndarray]], least: int = 1) -> tuple[float, float, float]:
     """Mean over draws of the paired difference, and its interval from resampled draws and cells."""
     types, codes = np.unique(data.y, return_inverse=True)
     generator = np.random.default_rng(0)
@@ -104,7 +104,7 @@ def difference(data: Data, draws: list[dict[str, np.ndarray]], least: int = 1) -
     chosen = generator.integers(len(draws), size=(N_BOOT, len(draws)))
     resampled = gaps[:, 1:][chosen, np.arange(N_BOOT)[:, None]].mean(axis=1)
     low, high = np.quantile(resampled, [0.025, 0.975])
-    return f"{gaps[:, 0].mean():+.3f} ({low:+.3f}, {high:+.3f})"
+    return float(gaps[:, 0].mean()), float(low), float(high)
 
 
 def section(data: Data) -> str:
@@ -122,7 +122,7 @@ def section(data: Data) -> str:
         for name in ARMS:
             texts[name].append(f"{np.mean([macro_f1(data.y, draw[name]) for draw in draws]):.3f}")
         for least, found in gaps.items():
-            found.append(difference(data, draws, least))
+            found.append("{:+.3f} ({:+.3f}, {:+.3f})".format(*difference(data, draws, least)))
         print(data.name, n, {name: text[-1] for name, text in texts.items()}, gaps, file=sys.stderr, flush=True)
     size = f"{data.X.shape[0]:,} cells, {data.X.shape[1]:,} genes, {len(np.unique(data.y))} types, {data.text}"
     head = ["method", *("all" if n is None else str(n) for n in SIZES), "seconds"]
