@@ -24,7 +24,10 @@ if not any(name in os.environ for name in _THREADS):
 
 # Networks cannot be collected where torch is not installed; all else can.
 if find_spec("torch") is None or find_spec("lightning") is None:
-    collect_ignore_glob = ["src/sc_annotate/neural/*", "src/sc_annotate/annotators/torch_*.py", "tests/neural/*"]
+    collect_ignore_glob = [
+        *("src/sc_annotate/neural/*", "src/sc_annotate/annotators/torch_*.py", "tests/neural/*"),
+        *("src/sc_annotate/get/_history.py", "src/sc_annotate/pl/_training.py"),
+    ]
 
 # In tests/, which is on the path of modules (pyproject.toml).
 pytest_plugins = ["matrices"]

@@ -329,10 +329,20 @@ def _drawable(_agreed: AnnData, _pbmc: AnnData) -> AnnData:
     sca.tl.vote(adata, "louvain")
     sca.tl.evidence(adata)
     sca.tl.markers_agree(adata, markers={"CD19+ B": ["CD79A", "CD79B", "MS4A1"], "CD56+ NK": ["NKG7", "GNLY", "GZMB"]})
+    epochs = np.arange(8)
+    adata.uns["annotation"]["history"] = pd.DataFrame(
+        {
+            "network": np.repeat([1, 2], 4),
+            "epoch": epochs % 4 + 1,
+            "loss": 2 / (epochs % 4 + 1),
+            "held_out_loss": [2, 1, 0.8, 0.9, 2.1, 1.1, 0.9, 0.7],
+        },
+        index=epochs.astype(str),
+    )
     return adata
 
 
 @pytest.fixture
 def drawable(_drawable: AnnData) -> AnnData:
-    """The 300 PBMCs with all that some pictures need: a consensus, levels, evidence, marker lists."""
+    """The 300 PBMCs with all that some pictures need: a consensus, levels, evidence, marker lists, a training."""
     return _drawable.copy()

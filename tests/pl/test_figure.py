@@ -31,6 +31,7 @@ CALLS = {
     "risk_coverage": lambda a, **kw: sca.pl.risk_coverage(a, **kw),
     "sets": lambda a, **kw: sca.pl.sets(a, **kw),
     "status": lambda a, **kw: sca.pl.status(a, **kw),
+    "training": lambda a, **kw: sca.pl.training(a, **kw),
     "unfamiliarity": lambda a, **kw: sca.pl.unfamiliarity(a, groupby="truth", **kw),
 }
 

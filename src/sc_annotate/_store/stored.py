@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sc_annotate._core.arguments import Unset, value_of
 from sc_annotate._data.matrix import check_adata
 from sc_annotate._data.obs import check_column, in_memory, obs_of
 from sc_annotate._store.slots import Slots
@@ -125,6 +126,21 @@ def read_baseline(adata: AnnData, key: str) -> dict[str, Any]:
             "fitted so. Annotate again with cv=1 (one hold-out) or more folds."
         )
     return baseline
+
+
+def read_history(adata: Any, key: Any) -> pd.DataFrame:
+    """The losses of the training of a result's model, or of a fitted model, which has no `key`."""
+    if hasattr(adata, "annotator") and hasattr(adata, "history"):
+        if not isinstance(key, Unset):
+            raise InputError(f"key={key!r} names a result in an AnnData; a model has one training. Leave key out.")
+        history, whose = adata.history, f"the {adata.method!r} model"
+    else:
+        key = value_of(key)
+        stored = read_uns(adata, key)
+        history, whose = stored.get("history"), f"adata.uns[{key!r}], a result of {stored.get('method')!r},"
+    if history is None:
+        raise StorageError(f"{whose} has no training history, which deep methods leave (sca.tl.methods()['deep']).")
+    return history.copy()
 
 
 def read_confusion(adata: AnnData, key: str) -> tuple[NDArray[np.str_], NDArray[np.int64]]:

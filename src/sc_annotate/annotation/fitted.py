@@ -70,6 +70,7 @@ class FittedModel:
     trust: Trust | None
     levels: Levels | None = None
     level_scores: pd.DataFrame | None = None
+    history: pd.DataFrame | None = None
 
     @cached_property
     def id(self) -> str:

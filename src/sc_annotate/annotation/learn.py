@@ -87,7 +87,17 @@ def learn(training: Training, fit: FitRequest) -> AnnotationModel:
         trust=trust,
         levels=levels,
         level_scores=level_scores,
+        history=_history(fitted.annotator),
     )
+
+
+def _history(annotator: Any) -> pd.DataFrame | None:
+    """The losses of a deep method's training."""
+    if not capabilities_of(annotator).deep:
+        return None
+    from sc_annotate.annotation.history import history_of
+
+    return history_of(annotator)
 
 
 def _hold_out(training: Training, candidate: Candidate, fit: FitRequest) -> _HeldOut:

@@ -68,6 +68,9 @@ class AnnotationModel(FittedModel):
     level_scores
         Held-out accuracy of each level with its 95 % interval, the mean confidence and its calibration error, as a
         DataFrame; None for one level, and where nothing was held out.
+    history
+        Of a deep method: the losses of its training, as a DataFrame with ``network``, ``epoch``, ``loss`` and
+        ``held_out_loss``; see :func:`sc_annotate.get.history`. Else None.
 
     Examples
     --------
@@ -147,6 +150,8 @@ class AnnotationModel(FittedModel):
                 "labels": self.levels.labels.tolist(),
                 "scores": to_json(self.level_scores),
             }
+        if self.history is not None:
+            meta["history"] = to_json(self.history)
         # Nothing is written that could not be read again.
         try:
             model_file.read({"format": modelfile.FORMAT, "format_number": modelfile.FORMAT_NUMBER, **meta}, arrays)

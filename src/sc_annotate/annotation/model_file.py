@@ -9,6 +9,7 @@ from sc_annotate._core.schema import Columns, Count, Frame, Length, Name, Text
 from sc_annotate._core.stored_arrays import Stored, check_arrays
 from sc_annotate._data.transform import Wanted
 from sc_annotate.annotation.held_out import Evaluation
+from sc_annotate.annotation.history import History
 from sc_annotate.annotation.training import Provenance
 from sc_annotate.trust.options import Calibration, Scheme, SetsBy, SetScore
 
@@ -107,6 +108,7 @@ class ModelInFile(TypedDict):
     state: object
     trust: TrustInFile | None
     levels: NotRequired[LevelsInFile | None]
+    history: NotRequired[History]
 
 
 def read(meta: Any, arrays: Mapping[str, NDArray[Any]]) -> ModelInFile:

@@ -75,6 +75,7 @@ def _rebuild(arrays: dict[str, NDArray[Any]], stated: ModelInFile, cls: Any, inp
         annotator,
         trust,
         *restored(stated.get("levels"), classes),
+        history=stated.get("history"),
     )
 
 

@@ -139,6 +139,7 @@ def _uns(query: Query, model: FittedModel, prediction: Prediction, request: Anno
         **trusted(model, prediction, request.ask),
         **kept_coefficients(model),
         "quality": prediction.quality,
+        **({} if model.history is None else {"history": model.history}),
         "baseline": {} if model.evaluation is None else model.evaluation.to_uns(),
     }
 

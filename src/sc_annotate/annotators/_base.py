@@ -97,7 +97,8 @@ class Annotator(ABC):
         Whether :meth:`to_arrays` holds the whole fitted state. Default True; where it is False, the model cannot be saved.
     deep : bool
         Whether it counts as deep learning. Default False. Such a method is scored beside ``logreg_pca`` too, and whether it is
-        better than its baselines is stored and printed in words.
+        better than its baselines is stored and printed in words. Its :meth:`fit` may leave ``history_``, a dict an epoch
+        with ``epoch``, ``loss`` and, where there are, ``network`` (from 0) and ``held_out_loss``.
     registry_record : dict
         Optional: what the table of methods shows, with any of the fields ``summary``, ``inputs``, ``kind``, ``extra``,
         ``reference`` and ``saves``.

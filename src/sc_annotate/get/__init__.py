@@ -4,6 +4,7 @@ from sc_annotate.get._annotation import annotation, clusters, probabilities
 from sc_annotate.get._annotations import annotations
 from sc_annotate.get._evidence import evidence
 from sc_annotate.get._gene_mapping import gene_mapping
+from sc_annotate.get._history import history
 from sc_annotate.get._perturbation import leaderboard, perturbation
 from sc_annotate.get._report import Report, report
 from sc_annotate.get._sets import sets
@@ -15,6 +16,7 @@ __all__ = [
     "clusters",
     "evidence",
     "gene_mapping",
+    "history",
     "leaderboard",
     "perturbation",
     "probabilities",

@@ -20,6 +20,7 @@ from sc_annotate.pl._risk_coverage import risk_coverage
 from sc_annotate.pl._sd_ratio import sd_ratio
 from sc_annotate.pl._sets import sets
 from sc_annotate.pl._status import status
+from sc_annotate.pl._training import training
 from sc_annotate.pl._unfamiliarity import unfamiliarity
 
 __all__ = [
@@ -43,5 +44,6 @@ __all__ = [
     "sd_ratio",
     "sets",
     "status",
+    "training",
     "unfamiliarity",
 ]
