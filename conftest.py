@@ -26,7 +26,7 @@ if not any(name in os.environ for name in _THREADS):
 if find_spec("torch") is None or find_spec("lightning") is None:
     collect_ignore_glob = [
         *("src/sc_annotate/neural/*", "src/sc_annotate/annotators/torch_*.py", "tests/neural/*"),
-        *("src/sc_annotate/get/_history.py", "src/sc_annotate/pl/_training.py"),
+        *("src/sc_annotate/get/_history.py", "src/sc_annotate/pl/_training.py", "src/sc_annotate/pl/_attention.py"),
     ]
 
 # In tests/, which is on the path of modules (pyproject.toml).

@@ -102,3 +102,32 @@ def test_bad_input(changed, message):
 def test_a_seed_is_a_number(rng):
     with pytest.raises(InputError, match="rng must be a whole number"):
         deletion_curve(model, np.ones((1, 6)), [0], [0], steps=[1], rng=rng)
+
+
+def test_the_highest_values_are_a_control_too():
+    X = np.array([[1, 5, 2, 0, 0, 1], [3, 1, 0, 0, 0, 2]], dtype=np.float32)
+    found = deletion_curve(model, X, [0, 1], [0, 0], steps=[1, 2])
+    for i, order in enumerate([[1, 2], [0, 5]]):
+        for step in (1, 2):
+            changed = X[i : i + 1].copy()
+            changed[0, order[:step]] = 0
+            assert found.highest_drop[i, step - 1] == pytest.approx(found.before[i] - model(changed)[0, 0])
+
+
+def test_difference_to_a_control_has_an_interval():
+    rng = np.random.default_rng(0)
+    X = rng.poisson(2.0, (200, 6)).astype(np.float32)
+    found = deletion_curve(model, X, [0, 1], np.zeros(200, dtype=int), steps=[1, 2])
+    gap = found.drop[:, 0] - found.highest_drop[:, 0]
+    mean, low, high = found.difference("highest", step=1)
+    assert mean == pytest.approx(gap.mean())
+    half = 1.96 * gap.std() / np.sqrt(200)
+    assert (mean - low, high - mean) == (pytest.approx(half, rel=0.2), pytest.approx(half, rel=0.2))
+    assert found.difference()[0] == pytest.approx((found.drop - found.random_drop)[:, 1].mean())
+    assert found.difference(rng=3) == found.difference(rng=3) != found.difference(rng=4)
+    with pytest.raises(InputError, match="control must be"):
+        found.difference("none")
+    with pytest.raises(InputError, match="step must be 1 or 2, not 5"):
+        found.difference(step=5)
+    empty = deletion_curve(model, X[:0], [0, 1], np.zeros(0, dtype=int), steps=[1])
+    assert np.isnan(empty.difference()).all()

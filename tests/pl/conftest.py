@@ -17,6 +17,7 @@ from matplotlib import pyplot as plt
 import made_predictions
 import sc_annotate as sca
 from comparing import same
+from sc_annotate._core.order import natural
 from sc_annotate._store.storage import Annotation, write
 
 if TYPE_CHECKING:
@@ -314,6 +315,24 @@ def everything() -> Callable[[int], AnnData]:
     return made_predictions.everything
 
 
+def add_attention(adata: AnnData, genes: list[str]) -> dict[str, Any]:
+    """Made-up attention of these genes beside the evidence, in the form that networks have it."""
+    types = natural(adata.obs["annotation"].astype(str).unique())
+    rng = np.random.default_rng(0)
+    entry = {
+        "group": np.array(types, dtype=object),
+        "type": np.array(types, dtype=object),
+        "n_cells": np.array([int((adata.obs["annotation"] == name).sum()) for name in types]),
+        "genes": np.array(genes, dtype=object),
+        "attention": (rng.gamma(0.5, 2.0, (len(types), len(genes))) / 700).astype(np.float32),
+        "n_effective": rng.uniform(300, 600, len(types)).astype(np.float32),
+        "expressed": rng.uniform(0.2, 0.5, len(types)).astype(np.float32),
+        "n_genes": 700,
+    }
+    adata.uns["annotation"]["evidence"]["attention"] = entry
+    return entry
+
+
 LYMPHOID = ("CD19+ B", "CD56+ NK", "CD4+/", "CD8+")
 
 
@@ -328,6 +347,7 @@ def _drawable(_agreed: AnnData, _pbmc: AnnData) -> AnnData:
     sca.tl.rollup(adata, "layered")
     sca.tl.vote(adata, "louvain")
     sca.tl.evidence(adata)
+    add_attention(adata, [gene for gene in adata.var_names if gene.startswith(("RPL", "CD", "HLA"))])
     sca.tl.markers_agree(adata, markers={"CD19+ B": ["CD79A", "CD79B", "MS4A1"], "CD56+ NK": ["NKG7", "GNLY", "GZMB"]})
     epochs = np.arange(8)
     adata.uns["annotation"]["history"] = pd.DataFrame(

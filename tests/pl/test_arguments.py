@@ -39,6 +39,10 @@ HONOURED: dict[tuple[str, str], list[tuple[dict[str, Any], dict[str, Any]]]] = {
     ("annotation", "size"): [({}, {"size": 3.0})],
     ("annotation", "legend_loc"): [({}, {"legend_loc": "on data"}), ({}, {"legend_loc": None})],
     ("annotation", "shade"): [({}, {"shade": "confidence"}), ({}, {"shade": "status"})],
+    ("attention", "groups"): [({}, {"groups": ["Dendritic", "CD19+ B"]})],
+    ("attention", "n_genes"): [({}, {"n_genes": 1})],
+    ("attention", "gene_symbols"): [({}, {"gene_symbols": "other"})],
+    ("attention", "mito_ribo"): [({}, {"mito_ribo": True})],
     ("confusion", "truth"): [({}, {"truth": "truth"})],
     ("confusion", "prediction"): [({"truth": "truth"}, {"truth": "truth", "prediction": "voted"})],
     ("confusion", "normalize"): [

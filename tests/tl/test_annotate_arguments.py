@@ -100,6 +100,12 @@ AGREE: dict[str, Entry] = {
     **SCORED,
 }
 TYPES = {"CD19+ B": "B", "CD56+ NK": "NK"}
+COMPARED: dict[str, Entry] = {
+    "n_genes": Changes(3),
+    "by": Changes("t-test"),
+    "max_cells": Changes(2),
+    "rng": Changes(1),
+}
 LISTS_OF_TABLE = {"CD19+ B": "B", "CD56+ NK": "T"}
 ROLLUP: dict[str, Entry] = {
     **LABELLED,
@@ -177,6 +183,7 @@ MODES: dict[str, Mode] = {
             "groupby": Changes("louvain"),
             "n_genes": Changes(3),
             "max_cells": Changes(5),
+            "saliency": Refused("attention"),
             "rng": Changes(1),
         },
     ),
@@ -189,6 +196,7 @@ MODES: dict[str, Mode] = {
             "groupby": Changes("louvain"),
             "n_genes": Changes(3),
             "max_cells": Changes(5),
+            "saliency": Checked(3, "saliency must be"),
             "rng": Checked(-1, "rng"),
         },
     ),
@@ -261,6 +269,28 @@ MODES: dict[str, Mode] = {
     ),
     "get.evidence": Mode(
         sca.get.evidence, {}, {**LABELLED, "group": Changes("CD19+ B")}, lambda adata: sca.tl.evidence(adata, n_genes=2)
+    ),
+    "get.evidence_overlap": Mode(
+        sca.get.evidence_overlap,
+        {"max_cells": 10},
+        {
+            **LABELLED,
+            "markers": Changes(LISTS | {"CD19+ B": ["CD79A"]}),
+            "types": Refused({"CD19+ B": "B"}),
+            **COMPARED,
+        },
+        sca.tl.evidence,
+    ),
+    "get.evidence_overlap, lists": Mode(
+        sca.get.evidence_overlap,
+        {"max_cells": 10, "markers": LISTS, "types": TYPES},
+        {
+            **LABELLED,
+            "markers": Changes(LISTS | {"B": ["CD79A"]}),
+            "types": Changes({"CD19+ B": "B"}),
+            **COMPARED,
+        },
+        sca.tl.evidence,
     ),
     "get.gene_mapping": Mode(
         sca.get.gene_mapping,

@@ -237,8 +237,7 @@ Statistic = Literal["sums", "products", "distances"]
 class Capabilities:
     """What a pipeline may ask of an annotator, and what it has to hand in.
 
-    A method declares the fields by class attributes (or properties) of the same names; what it does not declare has the
-    defaults here, which are safe for a class written without knowledge of this package.
+    Methods declare the fields by class attributes or properties of these names; the defaults are safe for any other class.
     """
 
     inputs: Input | None = None
@@ -259,11 +258,17 @@ class Capabilities:
     """Whether it counts as deep learning: its held-out scores come with those of more baselines, and with a comparison in words."""
     evidence: bool = False
     """Whether it has a ``gene_evidence`` of its own."""
+    saliencies: tuple[str, ...] = ()
+    """Kinds of evidence, the default first, that ``gene_evidence(..., saliency=)`` takes; empty where it has one."""
+    attends: bool = False
+    """Whether it has ``gene_attention``."""
     linear: bool = False
     """Whether it has ``coefficients`` and a ``link``, which describe it completely."""
 
 
-_DECLARED = {each.name: each.default for each in fields(Capabilities) if each.name not in ("evidence", "linear")}
+# These are optional members: to have them is to declare them.
+_MEMBERS = {"evidence": "gene_evidence", "attends": "gene_attention", "linear": "coefficients"}
+_DECLARED = {each.name: each.default for each in fields(Capabilities) if each.name not in _MEMBERS}
 
 
 def capabilities_of(method: Any) -> Capabilities:
@@ -272,8 +277,7 @@ def capabilities_of(method: Any) -> Capabilities:
     Parameters
     ----------
     method
-        A class derived from :class:`~sc_annotate.annotators.Annotator` or only shaped like one, or an instance. An
-        instance says which statistics it needs with its hyperparameters, a class which ones it may need.
+        An annotator's class, which says which statistics it may need, or an instance, which says those that it needs.
 
     Examples
     --------
@@ -287,9 +291,8 @@ def capabilities_of(method: Any) -> Capabilities:
     if not isinstance(method, type) and callable(streamed := getattr(method, "streamed", None)):
         declared["streams"] = streamed()
     can_save = all(hasattr(method, name) for name in ("to_arrays", "from_arrays"))
-    # These two are optional members: to have them is to declare them.
-    evidence, linear = (callable(getattr(method, name, None)) for name in ("gene_evidence", "coefficients"))
-    return Capabilities(**declared | {"saves": bool(declared["saves"]) and can_save}, evidence=evidence, linear=linear)
+    declared["saves"] = bool(declared["saves"]) and can_save
+    return Capabilities(**declared | {what: callable(getattr(method, name, None)) for what, name in _MEMBERS.items()})
 
 
 def params_of(method: Any, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -66,6 +66,9 @@ class Annotator(ABC):
     ``gene_evidence(X, codes)``
         How much each gene pushed the log-odds of type ``codes[i]`` in cell ``i``: float32, cells x genes, CSR or dense, 0
         where the gene has no value. Without it, :func:`sc_annotate.tl.evidence` deletes one gene at a time, which is slow.
+        With several kinds of evidence it takes ``saliency=``, one of ``saliencies``.
+    ``gene_attention(X)``
+        Of a network with attention over genes: the weight of each, float32, cells x genes, rows that sum to 1.
     ``coefficients()`` and ``link``
         Of a linear method: coefficients (types x genes) and intercepts, and ``"softmax"`` or ``"sigmoid"``. They are kept
         with a result, so that evidence needs no model.
@@ -99,6 +102,8 @@ class Annotator(ABC):
         Whether it counts as deep learning. Default False. Such a method is scored beside ``logreg_pca`` too, and whether it is
         better than its baselines is stored and printed in words. Its :meth:`fit` may leave ``history_``, a dict an epoch
         with ``epoch``, ``loss`` and, where there are, ``network`` (from 0) and ``held_out_loss``.
+    saliencies : tuple of str
+        Kinds of evidence that ``gene_evidence`` takes as ``saliency``, the default first. Default (): it has one alone.
     registry_record : dict
         Optional: what the table of methods shows, with any of the fields ``summary``, ``inputs``, ``kind``, ``extra``,
         ``reference`` and ``saves``.
@@ -139,6 +144,7 @@ class Annotator(ABC):
     deterministic: ClassVar[bool] = True
     saves: ClassVar[bool] = True
     deep: ClassVar[bool] = False
+    saliencies: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
-from sc_annotate._core.arguments import need_choice, need_count, need_positive
+from sc_annotate._core.arguments import need_choice, need_count, need_positive, one_of
 from sc_annotate._core.decode import decode
 from sc_annotate.annotators._base import Annotator
 from sc_annotate.annotators._linear_evidence import check_codes
@@ -87,6 +87,8 @@ class TorchAnnotator(Annotator):
         n_genes_: int = field(init=False)
         history_: list[dict[str, float]] = field(init=False)  # of a model just fitted only
 
+    saliencies: ClassVar[tuple[str, ...]] = ("integrated_gradients", "input_x_gradient")
+    """What ``gene_evidence`` can be, the most faithful first: functions of :mod:`sc_annotate.neural.attribution`."""
     centred: ClassVar[bool] = True
     """Whether the mean of each gene is subtracted."""
     usual_epochs: ClassVar[int] = 30
@@ -164,13 +166,19 @@ class TorchAnnotator(Annotator):
         need_fitted(self, "networks_")
         return probabilities(self.networks_, check_predict(X, self.n_genes_), len(self.classes_))
 
-    def gene_evidence(self, X: Matrix, codes: NDArray[np.intp]) -> NDArray[np.float32]:
-        """Integrated gradients of the log-odds of type ``codes[i]`` in cell ``i``, float32, cells x genes."""
-        from sc_annotate.neural.attribution import integrated_gradients
+    def gene_evidence(self, X: Matrix, codes: NDArray[np.intp], *, saliency: str | None = None) -> NDArray[np.float32]:
+        """What each gene does for type ``codes[i]`` in cell ``i``, float32, cells x genes.
+
+        `saliency` is one of ``saliencies``, by default the first: integrated gradients of the log-odds.
+        """
+        from sc_annotate.neural import attribution
 
         need_fitted(self, "networks_")
         matrix = check_predict(X, self.n_genes_)
-        return integrated_gradients(self.networks_, matrix, check_codes(codes, matrix.shape[0], len(self.classes_)))
+        numbers = check_codes(codes, matrix.shape[0], len(self.classes_))
+        name = self.saliencies[0] if saliency is None else one_of(saliency, "saliency", self.saliencies)
+        found: NDArray[np.float32] = getattr(attribution, name)(self.networks_, matrix, numbers)
+        return found
 
     def params(self) -> dict[str, Any]:
         """Hyperparameters, by name; where checkpoints are written is none."""

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 from sc_annotate._core.arguments import need_choice, need_count
 from sc_annotate.annotators._torch import TorchAnnotator
+from sc_annotate.annotators.checks import check_predict, need_fitted
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
+    from numpy.typing import NDArray
+
+    from sc_annotate.annotators._base import Matrix
+    from sc_annotate.neural.nact import NACT
 
 
 @dataclass(kw_only=True)
@@ -43,6 +49,7 @@ class NACTAnnotator(TorchAnnotator):
     ['B', 'B', 'T', 'T']
     """
 
+    saliencies: ClassVar[tuple[str, ...]] = (*TorchAnnotator.saliencies, "attention_x_value", "attention")
     centred: ClassVar[bool] = False
     usual_epochs: ClassVar[int] = 25
 
@@ -72,6 +79,13 @@ class NACTAnnotator(TorchAnnotator):
             input_dropout=self.input_dropout,
             clip=self.clip,
         )
+
+    def gene_attention(self, X: Matrix) -> NDArray[np.float32]:
+        """Weight of each gene, float32, cells x genes: rows sum to 1; the mean over the networks."""
+        from sc_annotate.neural.attribution import attention_weights
+
+        need_fitted(self, "networks_")
+        return attention_weights(cast("list[NACT]", self.networks_), check_predict(X, self.n_genes_))
 
     def _more_settings(self) -> dict[str, Any]:
         return {"clip_gradient": 1.0}

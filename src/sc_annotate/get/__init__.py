@@ -2,7 +2,7 @@
 
 from sc_annotate.get._annotation import annotation, clusters, probabilities
 from sc_annotate.get._annotations import annotations
-from sc_annotate.get._evidence import evidence
+from sc_annotate.get._evidence import evidence, evidence_overlap
 from sc_annotate.get._gene_mapping import gene_mapping
 from sc_annotate.get._history import history
 from sc_annotate.get._perturbation import leaderboard, perturbation
@@ -15,6 +15,7 @@ __all__ = [
     "annotations",
     "clusters",
     "evidence",
+    "evidence_overlap",
     "gene_mapping",
     "history",
     "leaderboard",

@@ -1,14 +1,20 @@
-"""The genes behind the labels, as a table."""
+"""The genes behind the labels, as a table, and how far they are those of a test and of marker lists."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
+from sc_annotate._core.arguments import default
 from sc_annotate._core.docs import documented
 from sc_annotate._store.slots import DEFAULT_KEY
 from sc_annotate._store.stored import read_evidence_table
+from sc_annotate.annotation.evidence.overlap import OverlapRequest
+from sc_annotate.annotation.evidence.overlap import evidence_overlap as table_of_overlap
+from sc_annotate.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
     from anndata import AnnData
 
@@ -50,3 +56,71 @@ def evidence(adata: AnnData, key: str = DEFAULT_KEY, *, group: str | None = None
     ['towards', 'towards', 'against', 'against']
     """
     return read_evidence_table(adata, key, group=group)
+
+
+@documented()
+def evidence_overlap(
+    adata: AnnData,
+    key: str = DEFAULT_KEY,
+    *,
+    markers: Any = None,
+    types: Mapping[str, str] | None = None,
+    n_genes: int = default(10),
+    by: Literal["wilcoxon", "t-test", "t-test_overestim_var"] = default("wilcoxon"),
+    max_cells: int | None = default(500),
+    rng: int = default(0),
+) -> pd.DataFrame:
+    """How many genes of the evidence a test between the labels finds too, and how many are in the marker list of the type.
+
+    Evidence and test answer different questions: what decides for the model, and what differs between cells. Little
+    overlap is no fault; genes that are neither in a test nor in a list deserve a look.
+
+    Parameters
+    ----------
+    adata
+        An annotated object, after :func:`sc_annotate.tl.evidence`. Not changed: :func:`scanpy.tl.rank_genes_groups` runs on a
+        copy, each label against all others, without labels of one cell.
+    %(key)s
+    markers
+        Marker lists, as in :func:`sc_annotate.tl.markers_agree`; by default none.
+    types
+        Which list a label belongs to, as in :func:`sc_annotate.tl.markers_agree`.
+    n_genes
+        Genes of each group to compare, at most as many as ``sca.tl.evidence`` listed, and of the test.
+    by
+        The test.
+    max_cells
+        Cells of each label that are tested, drawn at random. None: all of them.
+    %(rng)s
+
+    Returns
+    -------
+    One row for each group and label: ``group``, ``type``, ``n_genes`` compared, ``n_tested`` (of them among the first genes
+    of the test; NaN for labels of one cell) and ``by_chance`` (expected of random genes). With `markers`: ``list`` of the
+    type ("" for none), ``n_list`` of its genes in the matrix, ``n_listed`` (genes of the evidence in it),
+    ``listed_by_chance``, and ``n_tested_listed`` (genes of the test in it).
+
+    Raises
+    ------
+    StorageError
+        No such result, no evidence, or its genes are not there any more.
+    InputError
+        An argument or a list that cannot be used; `types` without `markers`.
+    LabelError
+        No label has a list.
+
+    Examples
+    --------
+    >>> import sc_annotate as sca
+    >>> adata = sca.datasets.pbmc68k()
+    >>> query = adata[500:].copy()
+    >>> sca.tl.annotate(query, adata[:500].copy(), "cell_type", method="nearest_centroid", cv=0)
+    >>> sca.tl.evidence(query)
+    >>> found = sca.get.evidence_overlap(query, markers="pbmc", types={"CD19+ B": "B cell"})
+    >>> bool(found.loc[found["type"] == "CD19+ B", "n_listed"].item() >= 3)
+    True
+    """
+    request = OverlapRequest(n_genes=n_genes, by=by, max_cells=max_cells, rng=rng)
+    if markers is None and types is not None:
+        raise InputError("types: says which marker list a label belongs to, and there is none. Pass markers too.")
+    return table_of_overlap(adata, key, markers, types, request)

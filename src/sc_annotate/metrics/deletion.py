@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from scipy.sparse import csr_matrix, issparse
 
-from sc_annotate._core.arguments import public, whole
+from sc_annotate._core.arguments import one_of, public, seed, whole
 from sc_annotate.errors import InputError
 from sc_annotate.metrics._deletion_inputs import as_cells, check_ranking, check_steps, places
 
@@ -34,6 +34,8 @@ class DeletionCurve:
         `before` minus the probability without the first genes of the ranking, float64, shape (n, s).
     random_drop
         The same for as many random genes that the cell expresses, the mean of several draws, float64, shape (n, s).
+    highest_drop
+        The same for the genes with the highest values in the cell, float64, shape (n, s).
     n_expressed
         Genes that each cell expresses, int64, shape (n,).
 
@@ -41,14 +43,67 @@ class DeletionCurve:
     --------
     >>> import sc_annotate as sca
     >>> [name for name in sca.metrics.DeletionCurve.__dataclass_fields__]
-    ['steps', 'before', 'drop', 'random_drop', 'n_expressed']
+    ['steps', 'before', 'drop', 'random_drop', 'highest_drop', 'n_expressed']
     """
 
     steps: NDArray[np.int64]
     before: NDArray[np.float64]
     drop: NDArray[np.float64]
     random_drop: NDArray[np.float64]
+    highest_drop: NDArray[np.float64]
     n_expressed: NDArray[np.int64]
+
+    def difference(
+        self,
+        control: Literal["random", "highest"] = "random",
+        *,
+        step: int | None = None,
+        n_boot: int = 1000,
+        rng: int = 0,
+    ) -> tuple[float, float, float]:
+        """Mean of the drop minus that of a control, and its 95 % bootstrap interval: cells are drawn, each with both drops.
+
+        Parameters
+        ----------
+        control
+            ``"random"`` genes that the cell expresses, or those with the ``"highest"`` values in it.
+        step
+            Number of deleted genes, one of ``steps``; by default the last.
+        n_boot
+            Draws.
+        rng
+            Seed, an integer or a :class:`numpy.random.Generator`.
+
+        Returns
+        -------
+        Mean, low and high; NaN without cells.
+
+        Raises
+        ------
+        sc_annotate.errors.InputError
+            No such control or step.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sc_annotate.metrics import DeletionCurve
+        >>> drop = np.array([[0.5], [0.7]])
+        >>> curve = DeletionCurve(np.array([20]), np.ones(2), drop, drop - 0.4, drop - 0.3, np.array([90, 80]))
+        >>> [round(value, 2) for value in curve.difference("highest")]
+        [0.3, 0.3, 0.3]
+        """
+        other = {"random": self.random_drop, "highest": self.highest_drop}[
+            one_of(control, "control", ("random", "highest"))
+        ]
+        at = int(self.steps[-1]) if step is None else one_of(step, "step", self.steps.tolist())
+        whole(n_boot, "n_boot", least=1)
+        gap = (self.drop - other)[:, self.steps.tolist().index(at)]
+        if not len(gap):
+            return np.nan, np.nan, np.nan
+        generator = np.random.default_rng(seed(rng))
+        means = [gap[generator.integers(0, len(gap), len(gap))].mean() for _ in range(n_boot)]
+        low, high = np.quantile(means, [0.025, 0.975])
+        return float(gap.mean()), float(low), float(high)
 
 
 @public
@@ -62,17 +117,18 @@ def deletion_curve(
     n_random: int = 5,
     rng: int = 0,
 ) -> DeletionCurve:
-    """Drop of the probability of each cell's call when named genes are deleted, and when random expressed ones are.
+    """Drop of the probability of each cell's call without named genes, without random expressed ones, without the highest.
 
     Deleted is set to 0. Random genes are drawn among those that the very cell expresses, without replacement, since taking
     away what is not there changes nothing; a ranked gene that the cell lacks counts as deleted all the same, so the
-    comparison favours the random genes. Where a cell expresses fewer genes than a step, all of them are gone.
+    comparison favours the controls. Where a cell expresses fewer genes than a step, all of them are gone.
 
     All cells count, and the probabilities are the model's own, calibrated or not. A drop is between -1 and 1 and at most
     the probability before: a label that was unsure has little to lose. Two traps: a cell without its best genes is like no
     cell that the model has seen, so a drop shows what the model uses and not what makes the type; and genes that say the
-    same stand in for each other, so that a small drop need not mean a bad ranking. Compare only with `random_drop`, on the
-    same cells; the paired interval is for the caller to make.
+    same stand in for each other, so that a small drop need not mean a bad ranking. Compare only with the controls, on the same
+    cells: :meth:`DeletionCurve.difference`. Random genes are a weak control, since those with the highest values, whatever
+    they are, cost more than random ones: a ranking should beat both.
 
     Parameters
     ----------
@@ -153,12 +209,17 @@ def deletion_curve(
             out[:, j] = before - of_type(kept)
         return out
 
+    def standing(key: NDArray[np.floating[Any]]) -> NDArray[np.intp]:
+        """Place of each value in its cell, the smallest key first."""
+        place = np.empty(matrix.nnz, dtype=np.intp)
+        # Once sorted, the values of a cell still stand together.
+        place[np.lexsort((key, row))] = np.arange(matrix.nnz) - matrix.indptr[row]
+        return place
+
     generator = np.random.default_rng(rng)
     random_drop = np.zeros((n, len(at)))
     for _ in range(n_random):
-        shuffled = np.lexsort((generator.random(matrix.nnz), row))
-        place = np.empty(matrix.nnz, dtype=np.intp)
-        # In the shuffled order the values of a cell still stand together.
-        place[shuffled] = np.arange(matrix.nnz) - matrix.indptr[row]
-        random_drop += drops(place) / n_random
-    return DeletionCurve(at, before, drops(places(matrix, order)), random_drop, np.diff(matrix.indptr).astype(np.int64))
+        random_drop += drops(standing(generator.random(matrix.nnz))) / n_random
+    highest_drop = drops(standing(-matrix.data))
+    n_expressed = np.diff(matrix.indptr).astype(np.int64)
+    return DeletionCurve(at, before, drops(places(matrix, order)), random_drop, highest_drop, n_expressed)

@@ -1,4 +1,4 @@
-"""Which genes decide: attributions of the log-odds of a type, by captum."""
+"""Which genes decide: attributions of the log-odds of a type, by captum, and the attention of N-ACT."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     import torch
     from numpy.typing import NDArray
+
+    from sc_annotate.neural.nact import NACT
 
 _CELLS = 128
 _STEPS = 24
@@ -54,6 +56,37 @@ def _attributed(
                 out[rows] += found.detach().float().cpu().numpy()
         finally:
             network.to("cpu")
+    return (out / len(networks)).astype(np.float32)
+
+
+def attention(networks: Sequence[NACT], X: Any, codes: NDArray[np.intp]) -> NDArray[np.float32]:
+    """Weight of each gene that a cell expresses, 0 elsewhere, float32, cells x genes; the same for all types."""
+    return np.where(as_dense(X) != 0, attention_weights(networks, X), np.float32(0))
+
+
+def attention_x_value(networks: Sequence[NACT], X: Any, codes: NDArray[np.intp]) -> NDArray[np.float32]:
+    """Attention times the scaled value, float32, cells x genes: the saliency of Heydari et al. 2022; the same for all types."""
+    return _looked_at(networks, X, 2)
+
+
+def attention_weights(networks: Sequence[NACT], X: Any) -> NDArray[np.float32]:
+    """Attention, float32, cells x genes: rows sum to 1; the mean over the networks."""
+    return _looked_at(networks, X, 1)
+
+
+def _looked_at(networks: Sequence[NACT], X: Any, output: int) -> NDArray[np.float32]:
+    torch, where = libraries.torch(), device()
+    out = np.zeros(X.shape, dtype=np.float32)
+    with torch.inference_mode():
+        for network in networks:
+            moved = network.to(where)
+            try:
+                for start in range(0, X.shape[0], _CELLS):
+                    rows = slice(start, start + _CELLS)
+                    block = torch.from_numpy(as_dense(X[rows])).to(where)
+                    out[rows] += moved.scores(block)[output].float().cpu().numpy()
+            finally:
+                network.to("cpu")
     return (out / len(networks)).astype(np.float32)
 
 

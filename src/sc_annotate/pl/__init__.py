@@ -1,6 +1,7 @@
 """Plotting: draw stored results, return matplotlib Axes; nothing is changed."""
 
 from sc_annotate.pl._annotation import annotation
+from sc_annotate.pl._attention import attention
 from sc_annotate.pl._confusion import confusion
 from sc_annotate.pl._consensus import consensus
 from sc_annotate.pl._dotplot import dotplot
@@ -25,6 +26,7 @@ from sc_annotate.pl._unfamiliarity import unfamiliarity
 
 __all__ = [
     "annotation",
+    "attention",
     "confusion",
     "consensus",
     "dotplot",

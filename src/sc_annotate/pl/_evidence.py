@@ -42,11 +42,14 @@ def evidence(
 
     ``"dots"``: genes (rows) against groups (columns). Each column has the genes with the largest contributions to its
     label; a gene that contributes to several is listed with the first. Colour is the gene's mean contribution to the log-odds
-    of the label, red for it and blue against it. Size is the share of cells that express the gene. Colours end at the
-    98th percentile.
+    of the label (or its attention), red for it and blue against it. Size is the share of cells that express the gene. Colours
+    end at the 98th percentile.
 
     ``"bars"``: one panel per group, with the strongest genes for the label above and the strongest against it below.
     All panels share one scale.
+
+    The title says how the contributions were computed, and what deleting the genes costs of the model's confidence, beside
+    what deleting as many others costs.
 
     Parameters
     ----------

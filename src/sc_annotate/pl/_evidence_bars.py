@@ -30,13 +30,13 @@ def bars(ax: Any, found: Rows, colors: dict[str, str], key: str, n_genes: int) -
     titles = [narrow([one], CHARACTERS) for one in style.shorten(names)]
     drawn = [float(c) for two in tables for table in two for c in table["contribution"]]
     ends = min([0.0, *drawn]), max([0.0, *drawn])
-    axes = _grid(ax, len(names), 2 * n_genes, max(map(len, titles)), key, found.note)
+    axes = _grid(ax, len(names), 2 * n_genes, max(map(len, titles)), key, [*found.how, *found.note])
     across = _abreast(len(names))
     for i, (panel, pair, two) in enumerate(zip(axes, found.pairs, tables, strict=True)):
         _panel(panel, found, two, n_genes, colors.get(pair[1], style.palette(1)[0]), ends)
         style.plain([panel.set_title("\n".join(titles[i]), fontsize=style.FONT, color=style.INK, pad=4)])
         if ax is not None or i + across >= len(names):
-            style.axis_names(panel, "log-odds")
+            style.axis_names(panel, found.unit)
     return dict(zip(names, axes, strict=True))
 
 

@@ -67,8 +67,8 @@ def dots(ax: Any, stored: dict[str, Any], found: Rows, colors: dict[str, str], k
     for share in (0.25, 0.5, 1.0):
         drawn.scatter([], [], s=widest * share, color="#9a9a9a", lw=0, label=f"{100 * share:.0f} % express it")
     legend(drawn, loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=1 if len(tops) < 14 else 3)
-    style.title(drawn, [f"{key}: genes with the largest contributions to each label", *found.note], pad=6)
-    color_bar(drawn, shades, "contribution to the log-odds")
+    style.title(drawn, [f"{key}: genes with the largest contributions to each label", *found.how, *found.note], pad=6)
+    color_bar(drawn, shades, "contribution to the log-odds" if found.unit == "log-odds" else found.unit)
     return drawn
 
 

@@ -32,6 +32,10 @@ class Rows:
     symbols: dict[str, str]
     n_left: int = 0
     """Mitochondrial and ribosomal genes that are not drawn."""
+    unit: str = "log-odds"
+    """Of the contributions."""
+    how: tuple[str, ...] = ()
+    """How they were computed, and what deleting the genes costs, for the title."""
 
     @property
     def note(self) -> list[str]:
@@ -88,7 +92,7 @@ def chosen_rows(
     if groups is None:
         if not every:
             raise InputError("no gene contributed to any label: nothing can be drawn.")
-        return _without_mito_ribo(Rows(every, False, table, symbols), mito_ribo)
+        return _without_mito_ribo(Rows(every, False, table, symbols, **_computed(stored)), mito_ribo)
     requested = [groups] if isinstance(groups, str) else [str(one) for one in groups]
     pairs: list[tuple[str, str]] = []
     for one in requested:
@@ -101,7 +105,22 @@ def chosen_rows(
         pairs += [pair for pair in fits if pair not in pairs]
     if not pairs:
         raise InputError("groups is empty; name at least one group or type, or leave it out for all.")
-    return _without_mito_ribo(Rows(pairs, True, table, symbols), mito_ribo)
+    return _without_mito_ribo(Rows(pairs, True, table, symbols, **_computed(stored)), mito_ribo)
+
+
+def _computed(stored: dict[str, Any]) -> dict[str, Any]:
+    """The unit and the words for the title; older results have none."""
+    how = [str(stored["how"])] if "how" in stored else []
+    found = stored.get("faithfulness")
+    if isinstance(found, dict):
+        before = float(found["before"])
+        left = {name: before - float(found[name]) for name in ("drop", "random_drop", "highest_drop")}
+        m = int(found["n_deleted"])
+        how += [
+            f"confidence {before:.2f}; without the cell's first {m} genes {left['drop']:.2f}",
+            f"{m} random genes instead: {left['random_drop']:.2f}, its {m} highest: {left['highest_drop']:.2f}",
+        ]
+    return {"unit": str(stored.get("unit", "log-odds")), "how": tuple(how)}
 
 
 def _without_mito_ribo(rows: Rows, mito_ribo: bool) -> Rows:

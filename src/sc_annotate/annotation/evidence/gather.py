@@ -16,9 +16,12 @@ from sc_annotate._data.obs import with_tables
 from sc_annotate._data.stream import each_block
 from sc_annotate._store.storage import add_columns, read_uns
 from sc_annotate._store.stored import read_annotation
+from sc_annotate.annotation.evidence.attention import attention_entry
 from sc_annotate.annotation.evidence.coefficients import evidence_model
+from sc_annotate.annotation.evidence.faithful import faithfulness, tested_cells
 from sc_annotate.annotation.evidence.labels_and_groups import group_numbers, label_codes, sample
 from sc_annotate.annotation.evidence.reread import open_again
+from sc_annotate.annotation.evidence.saliency import chosen_saliency, how_in_words, unit_of
 from sc_annotate.annotation.evidence.sums import EvidenceSums
 from sc_annotate.annotation.evidence.table import evidence_table
 from sc_annotate.errors import InputError
@@ -42,9 +45,12 @@ class EvidenceRequest(Request):
     n_genes: int = default(10)
     max_cells: int | None = default(None)
     rng: int = default(0)
+    saliency: str | None = default(None)
 
     def check(self) -> None:
         seed(self.rng)
+        if self.saliency is not None and not isinstance(self.saliency, str):
+            raise InputError(f"saliency must be the name of a kind of evidence or None, not {self.saliency!r}.")
         whole(self.n_genes, "n_genes", least=1)
         if self.max_cells is not None:
             whole(self.max_cells, "max_cells", least=1)
@@ -59,6 +65,7 @@ def store_evidence(adata: AnnData, key: str, model: Any, groupby: str | None, re
     pair, groups, types = group_numbers(tables, code, used.classes, groupby)
     n_all = np.bincount(pair[pair >= 0], minlength=len(groups))
     can = capabilities_of(used.annotator)
+    saliency = chosen_saliency(request.saliency, can, str(stored.get("method")))
     most = request.max_cells if request.max_cells is not None else None if can.evidence else FEW
     pair = sample(pair, most, request.rng)
     matrix = open_again(tables, stored["params"], used)
@@ -67,7 +74,10 @@ def store_evidence(adata: AnnData, key: str, model: Any, groupby: str | None, re
             f"obs[{groupby!r}] (groupby) and the labels make {len(groups):,} groups, too many to sum {len(used.means):,} genes in "
             "each. Name a column with fewer values, such as samples."
         )
-    block = EvidenceSums(used.annotator, matrix.transform, matrix.columns, used.means, code, pair, len(groups))
+    tested = tested_cells(pair, request.rng)
+    block = EvidenceSums(
+        used.annotator, matrix.transform, matrix.columns, used.means, code, pair, len(groups), tested, saliency
+    )
     blocks = each_block(block, [matrix.X], progress="gathering evidence", parallel=can.parallel)
     sums = reduce(add, (part for _, part in blocks))
     n = np.bincount(pair[pair >= 0], minlength=len(groups))
@@ -81,18 +91,21 @@ def store_evidence(adata: AnnData, key: str, model: Any, groupby: str | None, re
             100 * agreement,
             key,
         )
-    how = "the method's own" if can.evidence else "one gene deleted at a time"
-    if can.linear:
-        how = "slope of the log-odds times value"
+    faithful = faithfulness(block.predict, sums.tested, matrix.columns >= 0, used.means, request.rng)
     entry = {
         "groupby": groupby,
-        "how": how,
+        "how": how_in_words(saliency, can),
+        "saliency": saliency,
+        "unit": unit_of(saliency),
         "n_genes": int(request.n_genes),
         "max_cells": most,
         "n_cells": int(n.sum()),
         "n_genes_used": len(names),
         "agreement": float(agreement),
+        "faithfulness": faithful,
         "table": table,
         "dots": dots,
     }
+    if can.attends:
+        entry["attention"] = attention_entry(sums.attention, names, groups, types, n, request.n_genes)
     add_columns(adata, key, {}, "evidence", entry)

@@ -10,6 +10,8 @@ from scipy.sparse import csr_matrix, issparse
 
 from sc_annotate._core.registry import capabilities_of
 from sc_annotate._data.read import prepare
+from sc_annotate.annotation.evidence.attention import AttentionSums, attention_sums, no_attention
+from sc_annotate.annotation.evidence.faithful import Tested, first_genes
 from sc_annotate.annotators.occlusion import occlusion
 from sc_annotate.errors import MethodError
 
@@ -31,6 +33,8 @@ class Sums:
     value: NDArray[np.float64]
     expressed: NDArray[np.float64]
     agree: int
+    tested: list[Tested]
+    attention: AttentionSums
 
     def __add__(self, other: Sums) -> Sums:
         return Sums(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
@@ -50,21 +54,36 @@ class EvidenceSums:
     codes: NDArray[np.intp]
     group: NDArray[np.intp]
     n_groups: int
+    tested: NDArray[np.bool_]
+    saliency: str | None
 
     def __call__(self, where: slice, block: Any) -> Sums:
         chosen = np.flatnonzero(self.group[where] >= 0)
         present = self.columns >= 0
         if not len(chosen):
             none = np.zeros((self.n_groups, int(present.sum())))
-            return Sums(none, none, none, none, none, 0)
+            return Sums(none, none, none, none, none, 0, [], no_attention(*none.shape))
         cells = prepare(block, where, self.transform, self.columns, self.fill)[chosen]
         codes, group = self.codes[where][chosen], self.group[where][chosen]
         found = self._evidence(cells, codes, present)
-        proba = np.asarray(self.annotator.predict_proba(self._handed(cells)))
+        proba = np.asarray(self.predict(cells))
         own = cells if present.all() else cells[:, present]
         pushed, up, down = by_group(found, group, self.n_groups, (lambda v: v, lambda v: v > 0, lambda v: v < 0))
         value, expressed = by_group(own, group, self.n_groups, (lambda v: v, lambda v: v != 0))
-        return Sums(pushed, up, down, value, expressed, int((proba.argmax(axis=1) == codes).sum()))
+        agree = int((proba.argmax(axis=1) == codes).sum())
+        drawn = self.tested[where][chosen]
+        tested = [first_genes(own[drawn], found[drawn], codes[drawn])] if drawn.any() else []
+        attention = self._attention(cells, present, group)
+        return Sums(pushed, up, down, value, expressed, agree, tested, attention)
+
+    def _attention(self, cells: Any, present: NDArray[np.bool_], group: NDArray[np.intp]) -> AttentionSums:
+        if not capabilities_of(self.annotator).attends:
+            return no_attention(self.n_groups, int(present.sum()))
+        return attention_sums(self.annotator.gene_attention(cells), cells, present, group, self.n_groups)
+
+    def predict(self, cells: Any) -> Any:
+        """Probabilities of the model."""
+        return self.annotator.predict_proba(self._handed(cells))
 
     def _handed(self, cells: Any) -> Any:
         """A third-party annotator may work in place."""
@@ -73,10 +92,10 @@ class EvidenceSums:
     def _evidence(self, cells: Any, codes: NDArray[np.intp], present: NDArray[np.bool_]) -> Any:
         """Evidence of the genes that are in the matrix, CSR or dense."""
         if not capabilities_of(self.annotator).evidence:
-            predict = self.annotator.predict_proba
-            found: Any = occlusion(lambda X: predict(self._handed(X)), cells, codes, among=present)
+            found: Any = occlusion(self.predict, cells, codes, among=present)
         else:
-            found = self.annotator.gene_evidence(self._handed(cells), codes)
+            more = {} if self.saliency is None else {"saliency": self.saliency}
+            found = self.annotator.gene_evidence(self._handed(cells), codes, **more)
         if getattr(found, "shape", None) != cells.shape:
             raise MethodError(
                 f"gene_evidence of {type(self.annotator).__name__} gave the shape {getattr(found, 'shape', None)}, not one "
