@@ -102,7 +102,6 @@ AGREE: dict[str, Entry] = {
 TYPES = {"CD19+ B": "B", "CD56+ NK": "NK"}
 COMPARED: dict[str, Entry] = {
     "n_genes": Changes(3),
-    "by": Changes("t-test"),
     "max_cells": Changes(2),
     "rng": Changes(1),
 }

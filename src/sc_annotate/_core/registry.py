@@ -290,8 +290,7 @@ def capabilities_of(method: Any) -> Capabilities:
     declared: dict[str, Any] = {name: getattr(method, name, default) for name, default in _DECLARED.items()}
     if not isinstance(method, type) and callable(streamed := getattr(method, "streamed", None)):
         declared["streams"] = streamed()
-    can_save = all(hasattr(method, name) for name in ("to_arrays", "from_arrays"))
-    declared["saves"] = bool(declared["saves"]) and can_save
+    declared["saves"] = bool(declared["saves"]) and all(hasattr(method, n) for n in ("to_arrays", "from_arrays"))
     return Capabilities(**declared | {what: callable(getattr(method, name, None)) for what, name in _MEMBERS.items()})
 
 

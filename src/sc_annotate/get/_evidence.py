@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from sc_annotate._core.arguments import default
 from sc_annotate._core.docs import documented
@@ -66,7 +66,6 @@ def evidence_overlap(
     markers: Any = None,
     types: Mapping[str, str] | None = None,
     n_genes: int = default(10),
-    by: Literal["wilcoxon", "t-test", "t-test_overestim_var"] = default("wilcoxon"),
     max_cells: int | None = default(500),
     rng: int = default(0),
 ) -> pd.DataFrame:
@@ -79,7 +78,7 @@ def evidence_overlap(
     ----------
     adata
         An annotated object, after :func:`sc_annotate.tl.evidence`. Not changed: :func:`scanpy.tl.rank_genes_groups` runs on a
-        copy, each label against all others, without labels of one cell.
+        copy (Wilcoxon, each label against all others), without labels of one cell.
     %(key)s
     markers
         Marker lists, as in :func:`sc_annotate.tl.markers_agree`; by default none.
@@ -87,8 +86,6 @@ def evidence_overlap(
         Which list a label belongs to, as in :func:`sc_annotate.tl.markers_agree`.
     n_genes
         Genes of each group to compare, at most as many as ``sca.tl.evidence`` listed, and of the test.
-    by
-        The test.
     max_cells
         Cells of each label that are tested, drawn at random. None: all of them.
     %(rng)s
@@ -120,7 +117,7 @@ def evidence_overlap(
     >>> bool(found.loc[found["type"] == "CD19+ B", "n_listed"].item() >= 3)
     True
     """
-    request = OverlapRequest(n_genes=n_genes, by=by, max_cells=max_cells, rng=rng)
+    request = OverlapRequest(n_genes=n_genes, max_cells=max_cells, rng=rng)
     if markers is None and types is not None:
         raise InputError("types: says which marker list a label belongs to, and there is none. Pass markers too.")
     return table_of_overlap(adata, key, markers, types, request)

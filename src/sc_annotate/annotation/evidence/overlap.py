@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sc_annotate._core.arguments import Request, default, one_of, seed, whole
+from sc_annotate._core.arguments import Request, default, seed, whole
 from sc_annotate._data.read import open_on_common_scale, read_rows
 from sc_annotate._store.expression import matrix_request
 from sc_annotate._store.storage import read_uns
@@ -28,22 +28,17 @@ if TYPE_CHECKING:
 
     from sc_annotate._data.read import Input
 
-Test = Literal["wilcoxon", "t-test", "t-test_overestim_var"]
-TESTS = ("wilcoxon", "t-test", "t-test_overestim_var")
-
 
 @dataclass(frozen=True, kw_only=True)
 class OverlapRequest(Request):
-    """How many genes are compared, with which test, on how many cells."""
+    """How many genes are compared, and how many cells tested."""
 
     n_genes: int = default(10)
-    by: Test = default("wilcoxon")
     max_cells: int | None = default(500)
     rng: int = default(0)
 
     def check(self) -> None:
         whole(self.n_genes, "n_genes", least=1)
-        one_of(self.by, "by", TESTS)
         if self.max_cells is not None:
             whole(self.max_cells, "max_cells", least=2)
         seed(self.rng)
@@ -119,7 +114,7 @@ def _tested(adata: AnnData, key: str, found: Input, transform: Any, request: Ove
     with warnings.catch_warnings():
         # Warnings of scanpy about its own data frames do not concern the caller.
         warnings.simplefilter("ignore")
-        rank_genes_groups(small, "label", method=request.by, n_genes=min(request.n_genes, len(every)), use_raw=False)
+        rank_genes_groups(small, "label", method="wilcoxon", n_genes=min(request.n_genes, len(every)), use_raw=False)
     ranked = small.uns["rank_genes_groups"]["names"]
     return {name: [str(found.source.names[int(i)]) for i in ranked[name]] for name in ranked.dtype.names}
 
