@@ -89,6 +89,20 @@ def test_values_are_those_of_the_network(labelled: tuple[AnnData, AnnotationMode
         model.annotator.gene_evidence(X, codes, saliency="shap")
 
 
+def test_the_default_is_the_most_faithful_kind_of_the_method(labelled: tuple[AnnData, AnnotationModel]) -> None:
+    query = labelled[0]
+    model = fitted(query.copy(), "mlp_torch", epochs=2, hidden=8)
+    sca.tl.annotate(query, model, key_added="plain")
+    sca.tl.evidence(query, "plain", model=model)
+    entry = query.uns["plain"]["evidence"]
+    assert entry["saliency"] == "input_x_gradient"
+    assert "attention" not in entry
+    with pytest.raises(
+        InputError, match="saliency must be 'input_x_gradient' or 'integrated_gradients', not 'attention'"
+    ):
+        sca.tl.evidence(query, "plain", model=model, saliency="attention")
+
+
 def test_other_kinds_are_refused(labelled: tuple[AnnData, AnnotationModel]) -> None:
     query, model = labelled
     before = query.copy()

@@ -169,7 +169,7 @@ class TorchAnnotator(Annotator):
     def gene_evidence(self, X: Matrix, codes: NDArray[np.intp], *, saliency: str | None = None) -> NDArray[np.float32]:
         """What each gene does for type ``codes[i]`` in cell ``i``, float32, cells x genes.
 
-        `saliency` is one of ``saliencies``, by default the first: integrated gradients of the log-odds.
+        `saliency` is one of ``saliencies``, by default the first.
         """
         from sc_annotate.neural import attribution
 

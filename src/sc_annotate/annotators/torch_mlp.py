@@ -38,6 +38,9 @@ class TorchMLP(TorchAnnotator):
     ['B', 'B', 'T', 'T']
     """
 
+    # The slope here is the more faithful one, if by little; docs/evidence.md has the figures.
+    saliencies: ClassVar[tuple[str, ...]] = ("input_x_gradient", "integrated_gradients")
+
     hidden: int = 256
     n_layers: int = 1
     dropout: float = 0.3

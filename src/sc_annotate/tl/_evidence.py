@@ -33,7 +33,7 @@ def evidence(
 
     For linear methods a gene's contribution is its value times the slope of the log-odds of the label against all other
     types: in natural units, about what the log-odds would lose without the gene. For networks (``mlp_torch``, ``actinn``,
-    ``nact``) it is the share of the log-odds that integrated gradients give it. For other methods each expressed gene of
+    ``nact``) see `saliency`. For other methods each expressed gene of
     each cell is set to 0 and the prediction repeated, which is slow: use few cells. Log-odds are the model's own, before
     calibration.
 
@@ -60,9 +60,11 @@ def evidence(
     max_cells
         Cells of each group, drawn at random. None: all of them, or 20 where genes have to be deleted one by one.
     saliency
-        For networks: ``"integrated_gradients"`` (the default: the most faithful), ``"input_x_gradient"`` (one slope, ten
-        times as fast), and for ``nact`` ``"attention_x_value"`` and ``"attention"``, which say what the network looks at
-        rather than what decides, and are the same for all types. Other methods have one kind alone.
+        For networks: ``"integrated_gradients"`` (the slope of the log-odds, averaged on the way from a cell without expression
+        to the cell, times the value), ``"input_x_gradient"`` (the slope in the cell, which takes a tenth of the time), and
+        for ``nact`` ``"attention_x_value"`` and ``"attention"``, which say what the network looks at rather than what
+        decides, and are the same for all types. The default is the most faithful one (:doc:`/evidence`): of ``mlp_torch``
+        ``"input_x_gradient"``, of ``nact`` ``"integrated_gradients"``. Other methods have one kind alone.
     %(rng)s
 
     Returns
