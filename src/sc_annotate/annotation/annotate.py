@@ -15,6 +15,7 @@ from sc_annotate._store.slots import TOP_K, lock
 from sc_annotate.annotation.block import largest
 from sc_annotate.annotation.fitting import fit_across, fit_within
 from sc_annotate.annotation.model import AnnotationModel
+from sc_annotate.annotation.requests import usable_method
 from sc_annotate.annotation.result import colors, label_cells, query_of_model
 from sc_annotate.errors import InputError, MethodError
 
@@ -108,6 +109,9 @@ def _reference(adata: AnnData, reference: Any, request: AnnotateRequest) -> Any:
             f"labels_key is missing: name the column of reference.obs with the types; there are: "
             f"{', '.join(map(repr, reference.obs)) or 'none'}."
         )
+    for name in fit.methods or ():
+        # All of them, before the first is fitted.
+        usable_method(name)
     if reference is None or reference is adata:
         request.of_no_other_object("adata is its own reference")
         fit.trust.refuse("min_overlap", why="adata is its own reference, with all of its genes. Leave it out.")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from scipy import sparse
 
-from sc_annotate._core import arrays, registry
+from sc_annotate._core import arrays
 from sc_annotate._core.settings import logger
 from sc_annotate._data import gene_match
 from sc_annotate._data.matrix import check_adata
@@ -16,6 +16,7 @@ from sc_annotate._data.obs import with_tables
 from sc_annotate._data.read import check_representations, open_input, total_counts
 from sc_annotate.annotation.fitted import Query
 from sc_annotate.annotation.learn import learn
+from sc_annotate.annotation.requests import usable_method
 from sc_annotate.annotation.training import Columns, is_panel, labelled_cells, read_training
 from sc_annotate.errors import GeneError, InputError, LabelError, MethodError
 from sc_annotate.trust.options import PREDICTED
@@ -149,10 +150,11 @@ def fit_across(
 
 
 def _input_of(fit: FitRequest) -> Wanted:
-    """What the method takes; an unknown method is refused before any work is done."""
+    """What the method takes; what cannot be fitted is refused before any work is done."""
     if not isinstance(fit.method, str):
         raise MethodError(f"method must be a name such as 'logreg', not {fit.method!r}.")
-    return cast("Wanted", registry.get("annotation", fit.method).inputs)
+    fit.of_batches()
+    return cast("Wanted", usable_method(fit.method).inputs)
 
 
 def _check_columns(adata: AnnData, reference: AnnData, fit: FitRequest, matrix: MatrixRequest) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from logging import INFO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from scipy import sparse
@@ -20,7 +20,7 @@ from sc_annotate.annotation.streaming import fit_on_full_reference
 from sc_annotate.annotation.training import Provenance
 from sc_annotate.annotators.checks import MANY_TYPES
 from sc_annotate.errors import InputError, LabelError, MethodError
-from sc_annotate.evaluation import grouped, holdout, stratified
+from sc_annotate.evaluation import grouped, holdout, leave_one_group_out, stratified
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -113,7 +113,8 @@ def _hold_out(training: Training, candidate: Candidate, fit: FitRequest) -> _Hel
         if learned_on is not None:
             seen.own = seen.scored = held_out(training, candidate, learned_on[0], fit.rng)
         if fit.cv:
-            compared_on = learned_on if learned_on is not None and (fit.cv > 1) == (len(learned_on[0]) > 1) else None
+            several = None if learned_on is None else len(learned_on[0]) > 1
+            compared_on = learned_on if several == fit.cross_validated else None
             splits, words = compared_on or choose_splits(training, fit.cv, fit.rng)
             known = seen.own if compared_on is not None else None
             if training.levels is not None and seen.own is None:
@@ -220,11 +221,19 @@ def by_batch(training: Training) -> bool:
     return training.batch is not None and len(np.unique(training.batch)) > 1
 
 
-def folds(training: Training, n: int, rng: int) -> tuple[list[Split], str]:
+def folds(training: Training, n: int | Literal["batches"], rng: int) -> tuple[list[Split], str]:
     """Folds that together hold out every cell once, whole batches where there are any; and their description."""
+    if isinstance(n, str):
+        if training.batch is None or not by_batch(training):
+            raise InputError(
+                "cv='batches' holds out one batch after the other, and all cells to learn from are of one batch. Name "
+                "another column (batch_key), or a number of folds."
+            )
+        splits = leave_one_group_out(training.batch)
+        return splits, f"leave-one-batch-out cross-validation, {len(splits):,} batches"
     if training.batch is not None and by_batch(training):
-        n = min(n, len(np.unique(training.batch)))
-        return grouped(training.y, training.batch, n, rng=rng), f"{n}-fold cross-validation, whole batches held out"
+        few = min(n, len(np.unique(training.batch)))
+        return grouped(training.y, training.batch, few, rng=rng), f"{few}-fold cross-validation, whole batches held out"
     if n > len(training.y):
         raise InputError(f"cv must be at most the number of cells to learn from, {len(training.y):,}, not {n:,}.")
     return stratified(training.y, n, rng=rng), f"{n}-fold cross-validation, stratified by type"
@@ -240,7 +249,7 @@ def one_holdout(training: Training, rng: int) -> tuple[list[Split], str]:
     return [split], f"held out: {share:.0%} of the cells, stratified by type"
 
 
-def choose_splits(training: Training, cv: int, rng: int) -> tuple[list[Split], str]:
+def choose_splits(training: Training, cv: int | Literal["batches"], rng: int) -> tuple[list[Split], str]:
     """The splits for ``cv`` (1: one hold-out), and their description."""
     return one_holdout(training, rng) if cv == 1 else folds(training, cv, rng)
 
@@ -251,12 +260,12 @@ def trust_splits(training: Training, fit: FitRequest) -> tuple[list[Split], str]
         return None
     if fit.trust.scheme == "split" or few_splits(training, fit):
         return one_holdout(training, fit.rng)
-    return folds(training, fit.cv if fit.cv > 1 else N_FOLDS, fit.rng)
+    return folds(training, fit.cv if fit.cross_validated else N_FOLDS, fit.rng)
 
 
 def few_splits(training: Training, fit: FitRequest) -> bool:
     """Whether trust is learned on one hold-out in place of folds, as fits and probabilities of so many types are expensive."""
-    wanted = "scheme" in fit.trust.written or fit.trust.scheme != "folds" or fit.cv > 1
+    wanted = "scheme" in fit.trust.written or fit.trust.scheme != "folds" or fit.cross_validated
     return not wanted and len(np.unique(training.y)) > MANY_TYPES
 
 

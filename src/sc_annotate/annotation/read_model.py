@@ -12,6 +12,7 @@ from sc_annotate.annotation import model_file
 from sc_annotate.annotation.learn_trust import Trust
 from sc_annotate.annotation.levels import restored
 from sc_annotate.annotation.model import AnnotationModel
+from sc_annotate.annotation.requests import usable_method
 from sc_annotate.errors import ModelFileError
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def read_model(path: str | os.PathLike[str]) -> AnnotationModel:
         stated = model_file.read(meta, arrays)
     except ValueError as error:
         raise ModelFileError(_not_whole(path, error)) from error
-    method = registry.get("annotation", stated["method"])
+    method = usable_method(stated["method"])
     cls = registry.load(method)
     try:
         return _rebuild(arrays, stated, cls, method.inputs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from sc_annotate._core import registry
 from sc_annotate._core.arguments import Request, default, one_of, parameters, seed, share, whole
 from sc_annotate._core.codec import shown
 from sc_annotate.errors import InputError, MethodError
@@ -14,6 +15,7 @@ from sc_annotate.trust.options import COVERAGE, FITTED
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from sc_annotate._core.records import Method
     from sc_annotate._data.matrix import MatrixRequest
 
 N_TOP_GENES = 2000
@@ -37,7 +39,7 @@ class FitRequest(Request):
     n_top_genes: int | None = default(N_TOP_GENES)
     min_cells: int = default(2)
     max_cells: int | None = default(MAX_CELLS)
-    cv: int = default(1)
+    cv: int | Literal["batches"] = default(1)
     trust: Options = default(Options())
     coverage: float = default(COVERAGE)
     rng: int = default(0)
@@ -59,6 +61,11 @@ class FitRequest(Request):
             )
 
     @property
+    def cross_validated(self) -> bool:
+        """Whether the scores are of more than one split."""
+        return isinstance(self.cv, str) or self.cv > 1
+
+    @property
     def levels(self) -> tuple[str, ...]:
         """Columns of labels, coarse to fine; one unless several were named."""
         if self.labels_key is None or isinstance(self.labels_key, str):
@@ -78,6 +85,13 @@ class FitRequest(Request):
         if len(names) < 2 or len(set(names)) < len(names) or not all(isinstance(name, str) for name in names):
             raise InputError(f"method must be a name, or a list of at least two different names, not {self.method!r}.")
         return names
+
+    def of_batches(self) -> None:
+        """Refuse to hold out batches that nobody named."""
+        if self.cv == "batches" and self.batch_key is None:
+            raise InputError(
+                "cv='batches' holds out one batch after the other and needs batch_key, the column of obs with the batches."
+            )
 
     def of_representation(self, matrix: MatrixRequest) -> None:
         """Refuse what speaks of genes, where a representation is used."""
@@ -148,11 +162,22 @@ class AnnotateRequest:
             )
 
 
+def usable_method(name: str) -> Method:
+    """The record of a method, refused where it is unknown or its libraries cannot be imported: before any work is done."""
+    method = registry.get("annotation", name)
+    needs = getattr(registry.load(method), "import_libraries", None)
+    if callable(needs):
+        needs()
+    return method
+
+
 def check_cv(cv: Any) -> None:
     """Refuse what is no way to hold cells out."""
+    if isinstance(cv, str) and cv == "batches":
+        return
     try:
         whole(cv, "cv", least=0)
     except InputError as error:
         raise InputError(
-            f"cv must be 0 (no scores), 1 (one hold-out) or a number of folds, not {shown(cv)}."
+            f"cv must be 0 (no scores), 1 (one hold-out), a number of folds or 'batches' (each batch in turn), not {shown(cv)}."
         ) from error

@@ -72,6 +72,9 @@ class Annotator(ABC):
     ``coefficients()`` and ``link``
         Of a linear method: coefficients (types x genes) and intercepts, and ``"softmax"`` or ``"sigmoid"``. They are kept
         with a result, so that evidence needs no model.
+    ``import_libraries()``
+        A class method that imports what an extra brings, or raises :class:`~sc_annotate.errors.MissingExtraError`. It is
+        called before any data are read.
     ``fit_statistics(statistics, *, classes)``
         Learns from sums over blocks of cells (:class:`~sc_annotate.annotators.statistics.Statistics`) in place of a
         matrix; see ``streams``.

@@ -96,6 +96,13 @@ class TorchAnnotator(Annotator):
     least_steps: ClassVar[int] = 500
     """... so many steps."""
 
+    @classmethod
+    def import_libraries(cls) -> None:
+        """Import torch and Lightning; an error says what is wrong with them."""
+        from sc_annotate.neural.libraries import lightning
+
+        lightning()
+
     @abstractmethod
     def network(self, n_genes: int, n_types: int) -> torch.nn.Module:
         """An untrained network; `n_genes` in, one score a type out. Its first ``Scale`` is set by ``fit``."""

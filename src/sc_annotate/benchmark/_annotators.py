@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from sc_annotate._core import registry
 from sc_annotate._core.arguments import default, parameters, public, value_of
 from sc_annotate._core.settings import track
 from sc_annotate._data.matrix import MatrixRequest
 from sc_annotate._data.read import open_input
 from sc_annotate.annotation.held_out import Candidate, baselines_of, held_out, score_groups, scores
 from sc_annotate.annotation.learn import choose_splits
-from sc_annotate.annotation.requests import N_TOP_GENES, FitRequest
+from sc_annotate.annotation.requests import N_TOP_GENES, FitRequest, usable_method
 from sc_annotate.annotation.streaming import learns_without_labels
 from sc_annotate.annotation.training import labelled_cells, read_training
 from sc_annotate.errors import InputError
@@ -37,7 +36,7 @@ def annotators(
     batch_key: str | None = default(None),
     n_top_genes: int | None = default(N_TOP_GENES),
     min_cells: int = default(2),
-    cv: int = default(5),
+    cv: int | Literal["batches"] = default(5),
     layer: str | None = default(None),
     use_raw: bool | None = default(None),
     use_rep: str | None = default(None),
@@ -67,7 +66,7 @@ def annotators(
     n_top_genes, min_cells, layer, use_raw, use_rep, total_counts_key, values
         As of :func:`sc_annotate.tl.fit_annotator`.
     cv
-        1, one hold-out of about 20 %; k > 1, k folds.
+        1, one hold-out of about 20 %; k > 1, k folds; ``"batches"``, each batch of `batch_key` in turn.
     rng
         Seed: an integer or a :class:`numpy.random.Generator`, see :func:`sc_annotate.tl.annotate`.
 
@@ -102,6 +101,7 @@ def annotators(
     matrix = MatrixRequest(
         layer=layer, use_raw=use_raw, use_rep=use_rep, total_counts_key=total_counts_key, values=values
     )
+    fit.of_batches()
     names = _names(methods, fit.cv)
     if matrix.use_rep is not None:
         fit.of_representation(matrix)
@@ -124,7 +124,7 @@ def annotators(
     return table
 
 
-def _names(methods: Any, cv: int) -> list[str]:
+def _names(methods: Any, cv: int | Literal["batches"]) -> list[str]:
     """The methods, each once, with the baselines; refused where they cannot be compared."""
     if cv == 0 or not isinstance(methods, list | tuple) or len(methods) == 0:
         raise InputError(
@@ -133,7 +133,7 @@ def _names(methods: Any, cv: int) -> list[str]:
     if not all(isinstance(name, str) for name in methods):
         raise InputError(f"methods must be names of methods, not {methods!r}.")
     names = list(dict.fromkeys([*methods, *baselines_of(*methods)]))
-    records = [registry.get("annotation", name) for name in names]
+    records = [usable_method(name) for name in names]
     if others := [r.name for r in records if r.inputs == "counts"]:
         raise InputError(
             f"{', '.join(others)} need counts and cannot be compared on logged values here. Leave them out."

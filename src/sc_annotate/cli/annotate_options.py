@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sc_annotate.cli import list_methods
-from sc_annotate.cli.options import Option, choice, number_or_none, value, written
+from sc_annotate.cli.options import Option, choice, number_or_batches, number_or_none, value, written
 from sc_annotate.errors import InputError
 
 if TYPE_CHECKING:
@@ -42,7 +42,13 @@ FIT = (
     Option("--n-top-genes", "n_top_genes", "variable genes used (default: 2,000)", int, more=value("N")),
     Option("--min-cells", "min_cells", "leave out types with fewer cells (default: 2)", int, more=value("N")),
     Option("--max-cells", "max_cells", "reference cells to learn from (default: 30,000; 0: all)", int, more=value("N")),
-    Option("--cv", "cv", "1: one hold-out (default); k: k folds; 0: no scores", int, more=value("K")),
+    Option(
+        "--cv",
+        "cv",
+        "1: one hold-out (default); k: k folds; batches: each batch in turn; 0: no scores",
+        number_or_batches,
+        more=value("K"),
+    ),
     Option("--seed", "rng", "(default: 0)", int, more=value("N")),
 )
 METHOD = Option("--method", "method", "see `sc-annotate methods` (default: logreg)", more=value("NAME"))

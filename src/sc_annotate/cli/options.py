@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from sc_annotate._core.codec import shown
 from sc_annotate.errors import InputError
 
 if TYPE_CHECKING:
@@ -97,6 +98,16 @@ def spoken(text: str, options: Sequence[Option]) -> str:
 def number_or_none(text: str) -> float | None:
     """A number, or the word none."""
     return None if text.lower() == "none" else float(text)
+
+
+def number_or_batches(text: str) -> int | str:
+    """A number, or the word batches."""
+    from argparse import ArgumentTypeError
+
+    try:
+        return text if text == "batches" else int(text)
+    except ValueError as error:
+        raise ArgumentTypeError(f"{shown(text)} is neither a whole number nor the word batches") from error
 
 
 def choice(*words: str) -> dict[str, Any]:

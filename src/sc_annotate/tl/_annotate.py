@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from sc_annotate._core.arguments import default, value_of
 from sc_annotate._core.docs import documented
@@ -37,7 +37,7 @@ def annotate(
     n_top_genes: int | None = default(N_TOP_GENES),
     min_cells: int = default(2),
     max_cells: int | None = default(MAX_CELLS),
-    cv: int = default(1),
+    cv: int | Literal["batches"] = default(1),
     trust: Options | Calibration | None = default("temperature"),
     coverage: float = default(COVERAGE),
     layer: str | None = default(None),
@@ -81,8 +81,8 @@ def annotate(
     %(min_cells)s
     %(max_cells)s
     cv
-        How the model is scored on held-out reference cells, beside ``majority`` and ``logreg``: 1, one hold-out; k > 1,
-        k folds; 0, not at all.
+        How the model is scored on held-out reference cells, beside ``majority`` and ``logreg`` (a deep method also beside
+        ``logreg_pca``): 1, one hold-out; k > 1, k folds; ``"batches"``, each batch of `batch_key` in turn; 0, not at all.
     %(trust)s
     %(coverage)s
     %(matrix)s

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from sc_annotate._core.arguments import default
 from sc_annotate._core.docs import documented
@@ -33,7 +33,7 @@ def fit_annotator(
     n_top_genes: int | None = default(N_TOP_GENES),
     min_cells: int = default(2),
     max_cells: int | None = default(MAX_CELLS),
-    cv: int = default(1),
+    cv: int | Literal["batches"] = default(1),
     trust: Options | Calibration | None = default("temperature"),
     coverage: float = default(COVERAGE),
     layer: str | None = default(None),
@@ -67,8 +67,9 @@ def fit_annotator(
     %(min_cells)s
     %(max_cells)s
     cv
-        How the model is scored: 1, one hold-out of about 20 % (whole batches with `batch_key`); k > 1, k folds; 0, not
-        at all. ``majority`` and ``logreg`` are scored on the same cells. The model returned is fitted on all cells.
+        How the model is scored: 1, one hold-out of about 20 % (whole batches with `batch_key`); k > 1, k folds;
+        ``"batches"``, each batch of `batch_key` in turn; 0, not at all. ``majority`` and ``logreg`` are scored on the same
+        cells, for a deep method ``logreg_pca`` too. The model returned is fitted on all cells.
     %(trust)s
         What :func:`annotate` detects in the cells (``false_positive_rate``, ``check_quality``, ``min_overlap``) is refused
         here.
