@@ -302,7 +302,7 @@ MODES: dict[str, Mode] = {
 
 ELSEWHERE = {
     "annotate", "fit_annotator", "AnnotationModel", "methods", "evaluate_perturbation", "genetic_interactions",
-    "predict_perturbation", "perturbation", "leaderboard", "Report", "load", "convert_celltypist",
+    "predict_perturbation", "perturbation", "leaderboard", "history", "Report", "load", "convert_celltypist",
 }  # fmt: skip
 """Functions whose arguments other tests hold; models from files are below."""
 
