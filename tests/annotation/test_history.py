@@ -66,7 +66,8 @@ def test_it_is_kept_everywhere(deep: str, data: AnnData, tmp_path: Path) -> None
         assert found.dtypes.astype(str).tolist() == ["int64", "int64", "float64", "float64"]
         np.testing.assert_array_equal(found, expected)
     # A copy: the stored one stays as it is.
-    sca.get.history(query)["loss"] = 0.0
+    copy = sca.get.history(query)
+    copy["loss"] = 0.0
     np.testing.assert_array_equal(sca.get.history(query), expected)
     assert len(sca.pl.training(again, show=False).get_lines()) == len(sca.pl.training(query, show=False).get_lines())
 

@@ -17,8 +17,8 @@ from sc_annotate._core.arguments import need_choice, need_count, need_positive, 
 from sc_annotate._core.decode import decode
 from sc_annotate.annotators._base import Annotator
 from sc_annotate.annotators._linear_evidence import check_codes
-from sc_annotate.annotators._moments import class_weights, mean_and_sd
-from sc_annotate.annotators.checks import check_fit, check_predict, need_fitted
+from sc_annotate.annotators._moments import class_weights, inverse_of_sd, mean_and_sd
+from sc_annotate.annotators.checks import check_fit, check_predict, need_fitted, need_not_negative
 from sc_annotate.errors import MethodError
 
 if TYPE_CHECKING:
@@ -117,9 +117,9 @@ class TorchAnnotator(Annotator):
         if self.clip is not None:
             need_positive(self, "clip")
         for name in ("sd_floor", "weight_decay"):
-            not_negative(self, name)
+            need_not_negative(self, name)
         for name in (name for name in ("input_dropout", "dropout") if hasattr(self, name)):
-            not_negative(self, name)
+            need_not_negative(self, name)
             if getattr(self, name) >= 1:
                 raise MethodError(f"{name} must be at least 0 and below 1, not {getattr(self, name)!r}.")
         if self.checkpoint is not None and not isinstance(self.checkpoint, str | os.PathLike):
@@ -236,7 +236,7 @@ class TorchAnnotator(Annotator):
         network = self.network(X.shape[1], n_types)
         mean, sd = mean_and_sd(X)
         # A gene that never varies gets no weight at all, as in the other methods.
-        factor = np.divide(1.0, np.maximum(sd, self.sd_floor), out=np.zeros_like(sd), where=sd > 0)
+        factor = inverse_of_sd(sd, self.sd_floor)
         scale = next(module for module in network.modules() if isinstance(module, Scale))
         scale.factor = torch.as_tensor(factor, dtype=torch.float32)
         if self.centred:
@@ -270,13 +270,6 @@ class TorchAnnotator(Annotator):
         for part in (codes, values):
             digest.update(np.ascontiguousarray(part).data)
         return digest.hexdigest()[:16]
-
-
-def not_negative(model: Any, name: str) -> None:
-    """Refuse a hyperparameter that is no number of at least 0."""
-    value = getattr(model, name)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
-        raise MethodError(f"{name} must be a number of at least 0, not {value!r}.")
 
 
 def _weights(codes: NDArray[np.intp], how: str | None, n_types: int) -> NDArray[np.float64]:
