@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 CALLS = {
     "annotation": lambda a, **kw: sca.pl.annotation(a, **kw),
+    "attention": lambda a, **kw: sca.pl.attention(a, **kw),
     "confusion": lambda a, **kw: sca.pl.confusion(a, truth="truth", **kw),
     "consensus": lambda a, **kw: sca.pl.consensus(a, key="agreed", **kw),
     "dotplot": lambda a, **kw: sca.pl.dotplot(a, **kw),

@@ -117,8 +117,8 @@ def _computed(stored: dict[str, Any]) -> dict[str, Any]:
         left = {name: before - float(found[name]) for name in ("drop", "random_drop", "highest_drop")}
         m = int(found["n_deleted"])
         how += [
-            f"confidence {before:.2f}; without the cell's first {m} genes {left['drop']:.2f}",
-            f"{m} random genes instead: {left['random_drop']:.2f}, its {m} highest: {left['highest_drop']:.2f}",
+            f"confidence {before:.2f}; the cell's first {m} genes deleted: {left['drop']:.2f}",
+            f"{m} random genes deleted: {left['random_drop']:.2f}, its {m} highest: {left['highest_drop']:.2f}",
         ]
     return {"unit": str(stored.get("unit", "log-odds")), "how": tuple(how)}
 

@@ -64,7 +64,7 @@ def evidence(
         to the cell, times the value), ``"input_x_gradient"`` (the slope in the cell, which takes a tenth of the time), and
         for ``nact`` ``"attention_x_value"`` and ``"attention"``, which say what the network looks at rather than what
         decides, and are the same for all types. The default is the most faithful one (:doc:`/evidence`): of ``mlp_torch``
-        ``"input_x_gradient"``, of ``nact`` ``"integrated_gradients"``. Other methods have one kind alone.
+        ``"input_x_gradient"``, of the others ``"integrated_gradients"``. Other methods have one kind alone.
     %(rng)s
 
     Returns
