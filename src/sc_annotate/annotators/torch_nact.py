@@ -53,7 +53,6 @@ class NACTAnnotator(TorchAnnotator):
     centred: ClassVar[bool] = False
     usual_epochs: ClassVar[int] = 25
 
-    input_dropout: float = 0.3
     batch_size: int = 64
     learning_rate: float = 1e-3
     rank: int | None = 64
