@@ -138,10 +138,10 @@ def test_a_cell_does_not_depend_on_its_block():
     [
         ({"n_components": 0}, "n_components must be a whole number from 1"),
         ({"n_components": 2.5}, "n_components must be a whole number from 1"),
-        ({"sd_floor": -0.1}, "sd_floor must be a number from 0, not -0.1"),
-        ({"sd_floor": "small"}, "sd_floor must be a number from 0"),
-        ({"clip": np.inf}, "sd_floor and clip must be finite"),
-        ({"sd_floor": np.inf}, "sd_floor and clip must be finite"),
+        ({"sd_floor": -0.1}, "sd_floor must be a finite number from 0, not -0.1"),
+        ({"sd_floor": "small"}, "sd_floor must be a finite number from 0"),
+        ({"clip": np.inf}, "clip must be finite"),
+        ({"sd_floor": np.inf}, "sd_floor must be a finite number from 0"),
         ({"clip": 0}, "clip must be a positive number"),
         ({"C": -1}, "C must be a positive number"),
         ({"tol": 0}, "tol must be a positive number"),
@@ -165,7 +165,7 @@ def test_wrong_cells_without_a_label_are_refused():
 
 @pytest.mark.parametrize("value", [-1, True, None, np.nan])
 def test_the_floor_of_logreg_is_checked(value):
-    with pytest.raises(MethodError, match="LogReg: sd_floor must be a number from 0"):
+    with pytest.raises(MethodError, match="LogReg: sd_floor must be a finite number from 0"):
         LogReg(sd_floor=value).fit(TASK.X, TASK.y, genes=TASK.genes)
 
 

@@ -247,10 +247,10 @@ def need_fitted(model: Any, attribute: str) -> None:
 
 
 def need_not_negative(model: Any, name: str) -> None:
-    """Raise MethodError unless the named hyperparameter is a number from 0."""
+    """Raise MethodError unless the named hyperparameter is a finite number from 0."""
     value = getattr(model, name)
     if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 <= value < np.inf:
-        raise MethodError(f"{type(model).__name__}: {name} must be a number from 0, not {value!r}.")
+        raise MethodError(f"{type(model).__name__}: {name} must be a finite number from 0, not {value!r}.")
 
 
 def row_blocks(n_rows: int, size: int) -> Iterator[slice]:

@@ -138,8 +138,8 @@ class LogRegPCA(LinearAnnotator):
         need_count(self, "n_components", *(["max_iter"] if self.max_iter is not None else []))
         need_positive(self, "clip", "tol", *(["C"] if self.C is not None else []))
         need_not_negative(self, "sd_floor")
-        if not max(self.sd_floor, self.clip) < np.inf:
-            raise MethodError("LogRegPCA: sd_floor and clip must be finite. To clip nothing, pass clip=1e6.")
+        if not self.clip < np.inf:
+            raise MethodError("LogRegPCA: clip must be finite. To clip nothing, pass clip=1e6.")
         need_choice(self, "class_weight", ("balanced", "sqrt", None))
 
     def limits(self) -> NDArray[np.float32]:
