@@ -63,7 +63,7 @@ def evidence_overlap(
     }
     if gone := sorted({gene for genes in own.values() for gene in genes} - set(names)):
         raise StorageError(
-            f"{len(gone)} genes of the evidence, such as {gone[0]!r}, are not in adata.{found.source.where} any more. Run "
+            f"genes of the evidence ({len(gone)}, such as {gone[0]!r}) are not in adata.{found.source.where} any more. Run "
             f"`sca.tl.evidence(adata, key={key!r})` again."
         )
     tested = _tested(adata, key, found, transform, request)
