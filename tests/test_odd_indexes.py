@@ -97,7 +97,7 @@ CALLS: dict[str, tuple[str, Callable[[AnnData, dict[str, Any]], Any]]] = {
     "vote": ("query", lambda a, o: sca.tl.vote(a, "cluster")),
     "map_labels": ("query", lambda a, o: sca.tl.map_labels(a, "cell_type", ontology=ONTOLOGY)),
     "import_labels": ("query", lambda a, o: sca.tl.import_labels(a, "cell_type")),
-    "import_labels by name": ("query", lambda a, o: sca.tl.import_labels(a, a.obs["cell_type"].copy())),
+    "import_labels by name": ("query", lambda a, o: sca.tl.import_labels(a, a.obs.iloc[:, 0].copy())),
     "compare_labels": ("query", lambda a, o: sca.tl.compare_labels(a, "cell_type")),
     "rollup": ("query", lambda a, o: sca.tl.rollup(a, ontology=ONTOLOGY)),
     "evidence": ("query", lambda a, o: sca.tl.evidence(a, model=o["model"])),

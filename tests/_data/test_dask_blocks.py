@@ -220,12 +220,16 @@ def test_warnings_of_dask_are_no_errors_of_the_array(own_cluster: Any) -> None:
 
     import dask
 
+    def of_cells(where: slice, *blocks: Any) -> np.ndarray:
+        # Defined here, so that workers, which cannot import this file, get it by value.
+        return np.asarray(sum(block.sum(axis=1) for block in blocks)).ravel()
+
     X = da.from_array(values(), chunks=(10, -1))
     before = list(warnings.filters)
     with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 kB"}):
         with pytest.raises(UserWarning, match="large graph"):
             own_cluster[1].compute(X.sum())
-        sums = [found for _, found in each_block(summed, [X], progress="x")]
+        sums = [found for _, found in each_block(of_cells, [X], progress="x")]
     np.testing.assert_allclose(np.concatenate(sums), values().sum(axis=1))
     assert list(warnings.filters) == before
 

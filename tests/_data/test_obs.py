@@ -82,7 +82,7 @@ def test_small_types_are_reported():
     kept, notes = _usable({"A": 12, "B": 9, "C": 2})
     assert kept.all()
     assert len(notes) == 1
-    assert "B (9), C (2)" in notes[0]
+    assert "C (2), B (9)" in notes[0]
 
 
 @pytest.mark.parametrize("min_cells", [2, 3])
@@ -109,7 +109,7 @@ def test_one_type_of_one_cell_is_left_out_in_the_singular():
         ({"A": 2, "B": 2, "C": 1}, 1, "one cell only is labelled 'C'"),
         ({"A": 12}, 2, r"1 usable type \(A\); at least two"),
         ({"A": 12, "B": 1}, 2, r"1 usable type \(A\); at least two are needed .*of 2 cells"),
-        ({"A": 4, "B": 4}, 5, r"0 usable types \(\); at least two are needed .*of 5 cells"),
+        ({"A": 4, "B": 4}, 5, r"0 usable types \(none\); at least two are needed .*of 5 cells"),
         ({f"cell{i}": 1 for i in range(100)}, 1, "100 different labels for 100 cells.*names or numbers"),
         ({f"cell{i}": 1 for i in range(100)}, 2, "100 different labels for 100 cells.*names or numbers"),
         ({f"cell{i}": 1 for i in range(100)} | {"A": 50}, 2, "101 different labels for 150 cells"),

@@ -10,6 +10,7 @@ import pytest
 import sc_annotate as sca
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from anndata import AnnData
@@ -19,9 +20,16 @@ if TYPE_CHECKING:
 PIECES = 3
 
 
-def annotated(model: AnnotationModel, adata: AnnData) -> AnnData:
-    sca.tl.annotate(adata, model)
-    return adata
+def _work() -> Callable[[AnnotationModel, AnnData], AnnData]:
+    # A function within a function goes to workers by value: they cannot import this file.
+    def annotated(model: AnnotationModel, adata: AnnData) -> AnnData:
+        sca.tl.annotate(adata, model)
+        return adata
+
+    return annotated
+
+
+annotated = _work()
 
 
 def _contents(model: AnnotationModel) -> dict[str, bytes]:

@@ -40,7 +40,11 @@ def temporary_file(path: Path) -> Iterator[Path]:
     # A name first and a file later: whatever ends this in between, there is nothing that nobody deletes.
     temporary = path.with_name(f".{secrets.token_hex(6)}{path.suffix}")
     try:
+        temporary.touch()
+        rights = temporary.stat().st_mode
         yield temporary
+        # Writers may have made the file anew, for nobody else to read.
+        temporary.chmod(rights)
         temporary.replace(path)
     except OSError as error:
         raise InputError(not_written(path, error)) from error

@@ -143,11 +143,16 @@ def find(
             raise InputError(f"{what}.raw is empty, so use_raw=True cannot be met. Leave it out, or name a layer.")
         return _of_genes(adata, _held(adata, lambda x: x.raw.X, what), "raw.X", adata.raw.var, f"{what}.raw")
     # Of a file without a matrix, `X` is an error of its reader.
-    X = _held(adata, lambda x: None if x.isbacked and "X" not in x.file else x.X, what)
+    X = _held(adata, lambda x: None if _lacks_matrix(x) else x.X, what)
     if X is None:
         have = ", ".join(repr(name) for name in adata.layers if name is not None) or "none"
         raise InputError(f"{what}.X is empty; name a layer (there are: {have}).")
     return _of_genes(adata, X, "X", adata.var, what)
+
+
+def _lacks_matrix(adata: AnnData) -> bool:
+    """Whether the file of a backed object has no matrix; of a closed one that is not known yet."""
+    return bool(adata.isbacked and adata.file.is_open and "X" not in adata.file)
 
 
 def _held(adata: AnnData, take: Callable[[AnnData], Any], what: str) -> Any:

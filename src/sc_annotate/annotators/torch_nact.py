@@ -43,9 +43,10 @@ class NACTAnnotator(TorchAnnotator):
     --------
     >>> import numpy as np
     >>> from sc_annotate.annotators.torch_nact import NACTAnnotator
-    >>> X = np.array([[2, 0], [3, 0], [0, 2], [0, 3]], dtype=np.float32)
-    >>> model = NACTAnnotator(epochs=100).fit(X, np.array(["B", "B", "T", "T"]), genes=np.array(["MS4A1", "CD3D"]))
-    >>> model.classes_[model.predict_proba(X).argmax(axis=1)].tolist()
+    >>> X = np.kron(np.eye(2), np.ones((4, 5))).astype(np.float32)  # 8 cells, 10 genes
+    >>> y, genes = np.repeat(["B", "T"], 4), np.array(list("abcdefghij"))
+    >>> model = NACTAnnotator(epochs=100, input_dropout=0).fit(X, y, genes=genes, rng=1)
+    >>> model.classes_[model.predict_proba(X[::2]).argmax(axis=1)].tolist()
     ['B', 'B', 'T', 'T']
     """
 
