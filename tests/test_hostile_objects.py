@@ -477,7 +477,8 @@ def expected(clean: tuple[ad.AnnData, Any]) -> dict[str, Any]:
 
 def summary(x: ad.AnnData, result: Any) -> Any:
     if KEY in x.obs:
-        return x.obs[KEY].astype(str).to_numpy()
+        # pandas 3 leaves missing labels missing, and none of these equals another.
+        return np.where(x.obs[KEY].isna(), "missing", x.obs[KEY].astype(str))
     if "perturbation" in x.varm:
         return np.nan_to_num(x.varm["perturbation"])
     return np.asarray(result.X) if isinstance(result, ad.AnnData) else None

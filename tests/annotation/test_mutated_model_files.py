@@ -40,7 +40,14 @@ def cells() -> AnnData:
 def _fit(kind: str, cells: AnnData) -> Any:
     reference = cells[:200].copy()
     method = kind if kind in METHODS else "nearest_centroid"
-    kwargs: dict[str, Any] = {"mlp": {"epochs": 2, "hidden": 5}}.get(kind) or {}
+    short: dict[str, Any] = {"epochs": 2}
+    networks = {
+        "mlp": short | {"hidden": 5},
+        "mlp_torch": short | {"hidden": 5},
+        "actinn": short,
+        "nact": short | {"rank": 4},
+    }
+    kwargs = networks.get(kind) or {}
     more: dict[str, Any] = {"method_kwargs": kwargs} if kwargs else {}
     if kind in ("isotonic", "venn_abers"):
         more["trust"] = sca.trust.Options(calibration=kind, sets_by="clustered", set_score="raps")

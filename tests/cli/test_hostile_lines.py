@@ -139,7 +139,7 @@ VALUES: dict[str, tuple[tuple[object, ...], str]] = {
     "vote of no column": ((*ANNOTATE, "--vote", "nowhere"), "'nowhere' (--vote)"),
     "override twice": (("rollup", "done.h5ad", "o.h5ad", "--override", "a=CL:1", "--override", "a=CL:2"), "'a' occurs twice"),
     "seed of a demo": (("demo", "--seed", -1), "--seed must be"),
-    "folder of a demo": (("demo", "--folder", "a\0b"), "null byte"),
+    "folder of a demo": (("demo", "--folder", "a\0b"), "was not written: "),
     "key with half of a character": ((*ANNOTATE, "--key-added", "a\udc80"), "half of a character"),
 }  # fmt: skip
 
