@@ -37,13 +37,13 @@ def shortened(text: str, most: int = 2000) -> str:
 @contextmanager
 def temporary_file(path: Path) -> Iterator[Path]:
     """Where to write what takes the place of `path` once it is whole; nothing of it stays otherwise."""
-    # A name first and a file later: whatever ends this in between, there is nothing that nobody deletes.
+    # The file is made within `try`, so that it is removed whatever ends the writing.
     temporary = path.with_name(f".{secrets.token_hex(6)}{path.suffix}")
     try:
         temporary.touch()
         rights = temporary.stat().st_mode
         yield temporary
-        # Writers may have made the file anew, for nobody else to read.
+        # Some writers replace the file by one that only its owner may read.
         temporary.chmod(rights)
         temporary.replace(path)
     except OSError as error:

@@ -87,7 +87,7 @@ class FitRequest(Request):
         return names
 
     def of_batches(self) -> None:
-        """Refuse to hold out batches that nobody named."""
+        """Refuse to hold out batches where there is no `batch_key`."""
         if self.cv == "batches" and self.batch_key is None:
             raise InputError(
                 "cv='batches' holds out one batch after the other and needs batch_key, the column of obs with the batches."

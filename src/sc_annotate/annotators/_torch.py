@@ -1,4 +1,4 @@
-"""Base of the networks: what they share is everything but the network itself."""
+"""Base of the networks: training, prediction and storage, which all of them share."""
 
 from __future__ import annotations
 

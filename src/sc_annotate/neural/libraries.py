@@ -64,4 +64,6 @@ def broken(name: str, error: BaseException) -> str:
             "methods do not need torchvision: run pip uninstall torchvision; or install both from one place, as in: "
             f"pip install torch torchvision --index-url {_CPU}"
         )
-    return f"{name} is installed and cannot be imported ({said}). Install it anew: {install_line('torch')} --force-reinstall"
+    return (
+        f"{name} is installed and cannot be imported ({said}). Reinstall it: {install_line('torch')} --force-reinstall"
+    )

@@ -93,7 +93,7 @@ def training(
 
 
 def _lines(ax: Axes, part: pd.DataFrame, *, first: bool, many: bool) -> None:
-    """The losses of one network; the first stands in the legend for all."""
+    """The losses of one network; only the first has a legend entry."""
     epochs, held = part["epoch"].to_numpy(), part["held_out_loss"].to_numpy(dtype=float)
     look: dict[str, Any] = {"lw": 1.1 if many else 1.8, "alpha": 0.6 if many else 1.0}
     # A single epoch is no line.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def places(index: pd.Index, wanted: Sequence[str], *, argument: str, of: str) -> tuple[NDArray[np.intp], list[str]]:
-    """The row of `index` for each of the `wanted` names, and a note on the names that nobody wants.
+    """The row of `index` for each of the `wanted` names, and a note on the names that are not wanted.
 
     `argument` is what has the index and `of` what the names should be, for errors: ``"cells of adata"``.
 

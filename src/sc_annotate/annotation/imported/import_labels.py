@@ -168,7 +168,7 @@ def _result(
     note = f"the labels of {tool} were imported, without a confidence"
     if score is not None:
         note = (
-            f"the confidence is that of {tool}, which was imported: nobody calibrated it on held-out cells here. Where the types of "
+            f"the confidence is that of {tool}, which was imported: it was not calibrated on held-out cells here. Where the types of "
             "some cells are known, sca.tl.compare_labels says how far it can be trusted"
         )
     uns: dict[str, Any] = {
