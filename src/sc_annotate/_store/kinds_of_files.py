@@ -16,6 +16,9 @@ _STARTS = {
     b"PK\x03\x04": "is a zip archive. Unpack it first",
 }
 _HDF5 = b"\x89HDF\r\n\x1a\n"
+# What h5py raises of files that are locked or cut short (OSError), of broken links and attributes, and of types and texts that
+# it cannot convert.
+_UNREADABLE = (OSError, RuntimeError, KeyError, ValueError, TypeError)
 
 
 def refuse_other_kinds(path: str) -> None:
@@ -55,7 +58,8 @@ def _refuse_other_hdf5(file: Path, shown: str) -> None:
     try:
         with h5py.File(file, "r") as opened:
             kind, names = opened.attrs.get("encoding-type", ""), set(opened)
-    except Exception:  # noqa: BLE001  (damaged or locked, of which anndata's own error says more)
+    except _UNREADABLE:
+        # Damaged or locked, of which anndata's own error says more.
         return
     if kind == "MuData" or "mod" in names:
         raise InputError(

@@ -20,10 +20,36 @@ def as_dense(X: Any) -> NDArray[np.float32]:
     return np.asarray(X.toarray() if issparse(X) else X)
 
 
-def _squares(X: Any) -> Any:
+_VALUES = 4_000_000  # looked at together: 32 MB as float64
+
+
+def _sums(X: Any, factor: float = 1.0, *, squared: bool = False) -> NDArray[np.float64]:
+    """Sum over cells of each gene, or of its square, times `factor`, in float64, with no copy of the matrix.
+
+    Values are added one after the other in the order of the cells, so that neither the size of a part nor the format has
+    a say in the last digit.
+    """
     if issparse(X):
-        return csr_array((np.square(X.data, dtype=np.float64), X.indices, X.indptr), shape=X.shape)
-    return np.square(X, dtype=np.float64)
+        total = np.zeros(X.shape[1])
+        for start in range(0, len(X.data), _VALUES):
+            part = slice(start, start + _VALUES)
+            values = X.data[part].astype(np.float64)
+            if squared:
+                np.square(values, out=values)
+            np.add.at(total, X.indices[part], values * factor if factor != 1 else values)
+        return total
+    # Parts of columns, not of rows: what is added up to a sum is then added in one go.
+    n_cells, n_genes = X.shape
+    several = max(2, _VALUES // max(1, n_cells))
+    starts = list(range(0, n_genes, several)) or [0]
+    if len(starts) > 1 and n_genes - starts[-1] == 1:
+        # A lone column would be added up pairwise.
+        starts.pop()
+    parts = []
+    for start, stop in zip(starts, [*starts[1:], n_genes], strict=True):
+        values = X[:, start:stop]
+        parts.append((np.square(values, dtype=np.float64) if squared else values).sum(axis=0, dtype=np.float64))
+    return np.concatenate(parts) * factor if factor != 1 else np.concatenate(parts)
 
 
 def membership(codes: NDArray[np.intp], n_classes: int) -> csr_array:
@@ -48,10 +74,9 @@ def mean_and_sd(X: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean and population standard deviation of each gene."""
     if issparse(X):
         # The mean method of a sparse float32 matrix adds up in float32, whatever dtype is requested.
-        mean = np.bincount(X.indices, X.data, minlength=X.shape[1]) / X.shape[0]
+        mean, second = _sums(X) / X.shape[0], _sums(X, 1.0 / X.shape[0], squared=True)
     else:
-        mean = X.mean(axis=0, dtype=np.float64)
-    second = np.asarray(_squares(X).mean(axis=0)).ravel()
+        mean, second = X.mean(axis=0, dtype=np.float64), _sums(X, squared=True) / X.shape[0]
     variance = second - mean**2
     # What is left of a constant gene is rounding, and must not become a huge weight.
     variance[variance < 1e-6 * second] = 0.0
@@ -61,7 +86,7 @@ def mean_and_sd(X: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 def within_sd(X: Matrix, codes: NDArray[np.intp], means: NDArray[np.float64]) -> NDArray[np.float64]:
     """Pooled standard deviation of each gene around its class mean (population form)."""
     counts = np.bincount(codes, minlength=len(means))
-    second = np.asarray(_squares(X).sum(axis=0)).ravel()
+    second = _sums(X, squared=True)
     variance = second - counts @ means**2
     variance[variance < 1e-6 * second] = 0.0
     return np.sqrt(np.maximum(variance, 0.0) / len(codes))
