@@ -57,9 +57,7 @@ def test_a_damaged_group_is_left_to_anndata(
 
 
 @pytest.mark.parametrize("error", [MemoryError, AttributeError, KeyboardInterrupt])
-def test_other_errors_are_not_hidden(
-    loom: Path, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
-) -> None:
+def test_other_errors_are_not_hidden(loom: Path, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]) -> None:
     def fails(*_: object) -> None:
         raise error
 
