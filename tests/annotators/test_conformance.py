@@ -39,7 +39,7 @@ def test_conforms(name):
 @pytest.mark.parametrize("method", METHODS, ids=NAMES)
 def test_record_and_class_agree(method):
     declared = registry.declared("annotation", registry.load(method))
-    assert all(declared[name] == getattr(method, name) for name in ("inputs", "saves", "deep"))
+    assert all(declared[name] == getattr(method, name) for name in ("inputs", "saves", "deep", "transductive"))
 
 
 @pytest.mark.parametrize("kind", ["object", "string", "category", "list"])

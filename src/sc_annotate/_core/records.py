@@ -17,7 +17,8 @@ class Method:
 
     ``inputs`` is what the method is given: ``"log"`` (log1p of counts per 10,000), ``"counts"`` or
     ``"embedding"``; a predictor of perturbations ``"profiles"``, or ``"cells"`` where it trains on these. ``deep`` says whether it counts as deep learning, and is scored beside more baselines. ``kind`` is ``"array"``, or ``"adapter"`` for tools that insist on an AnnData. ``saves``
-    says whether a fitted model can be written to a file.
+    says whether a fitted model can be written to a file; ``transductive``, whether the cells to be annotated take part in the fit,
+    so that none can be fitted in advance.
     """
 
     name: str
@@ -30,4 +31,5 @@ class Method:
     reference: str | None = None
     saves: bool = True
     deep: bool = False
+    transductive: bool = False
     source: str = "sc_annotate"

@@ -147,13 +147,9 @@ def declared(task: Task, cls: type[Any], record: dict[str, Any] | None = None) -
         )
     _check_choices(written, f"registry_record of {cls.__qualname__}")
     can = capabilities_of(cls)
-    own = {
-        "inputs": can.inputs or _usual_input(task),
-        "saves": can.saves,
-        "deep": can.deep,
-        "summary": (cls.__doc__ or "").strip().partition("\n")[0],
-    }
-    return own | written | (record or {})
+    own = {name: getattr(can, name) for name in ("saves", "deep", "transductive")}
+    own["summary"] = (cls.__doc__ or "").strip().partition("\n")[0]
+    return {"inputs": can.inputs or _usual_input(task)} | own | written | (record or {})
 
 
 def _check_choices(record: dict[str, Any], what: str) -> None:
@@ -243,7 +239,9 @@ class Capabilities:
     inputs: Input | None = None
     """What it reads; None: as most methods of its task, ``"log"`` for cells and ``"profiles"`` for a screen."""
     transductive: bool = False
-    """Whether the query takes part in the fit."""
+    """Whether the cells to be annotated take part in the fit; ``predict_query()`` then says what they are."""
+    obsm_params: tuple[str, ...] = ()
+    """Hyperparameters of a transductive method that each name an entry of ``obsm``."""
     streams: tuple[Statistic, ...] = ()
     """Statistics that ``fit_statistics`` learns from; empty where the method needs the cells themselves."""
     unlabelled: bool = False

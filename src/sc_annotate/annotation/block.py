@@ -76,12 +76,17 @@ class PredictBlock:
     profiles: Profiles | None
     totals: NDArray[np.float64] | None
     levels: Levels | None = None
+    known: NDArray[np.float32] | None = None
+    """Probabilities of all cells, from a method that has seen them when it was fitted."""
 
     def __call__(self, where: slice, block: Any, counts: Any = None) -> BlockPrediction:
         cells = prepare(block, where, self.transform, self.columns, self.fill)
-        # A third-party annotator may work in place, and the block may be the user's own.
-        theirs = cells if capabilities_of(self.annotator).parallel else cells.copy()
-        proba = np.asarray(self.annotator.predict_proba(theirs), dtype=np.float32)
+        if self.known is None:
+            # A third-party annotator may work in place, and the block may be the user's own.
+            theirs = cells if capabilities_of(self.annotator).parallel else cells.copy()
+            proba = np.asarray(self.annotator.predict_proba(theirs), dtype=np.float32)
+        else:
+            proba = self.known[where]
         set_size = familiarity = quality = trouble = None
         if self.trust is not None:
             proba = self.trust.calibration.transform(proba)

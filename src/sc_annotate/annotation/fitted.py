@@ -32,6 +32,7 @@ class Query:
 
     `cells` says which of them are labelled already, where an object is its own reference; `problems` is what looked wrong
     beside the reference, and `matched_by` by which names of both the genes were found, where all of a reference were looked at.
+    `proba` are the probabilities of `rows` from a transductive method.
     """
 
     adata: AnnData
@@ -40,6 +41,7 @@ class Query:
     cells: LabelledCells | None = None
     problems: list[str] = field(default_factory=list)
     matched_by: str | None = None
+    proba: NDArray[np.float32] | None = None
 
     @property
     def labelled(self) -> NDArray[np.bool_] | None:
@@ -51,6 +53,16 @@ class Query:
         """Cells without a label."""
         labelled = self.labelled
         return np.arange(self.found.source.n_cells) if labelled is None else np.flatnonzero(~labelled)
+
+    @property
+    def known(self) -> NDArray[np.float32] | None:
+        """`proba` among all cells; those that are labelled already, and keep their labels, have equal ones."""
+        if self.proba is None:
+            return None
+        n_types = self.proba.shape[1]
+        known = np.full((self.found.source.n_cells, n_types), 1 / n_types, dtype=np.float32)
+        known[self.rows] = self.proba
+        return known
 
 
 @dataclass(frozen=True, repr=False)
@@ -88,12 +100,11 @@ class FittedModel:
                 digest.update(str(text).encode() + b"\0")
         digest.update(self.means.tobytes())
         if not self.saves:
-            # What keeps no arrays is identified by what it predicts for one cell.
-            digest.update(
-                np.asarray(
-                    self.annotator.predict_proba(np.zeros((1, len(self.means)), np.float32)), np.float32
-                ).tobytes()
-            )
+            # What keeps no arrays is identified by what it predicts: for one cell, or for those that it has seen.
+            transductive = capabilities_of(self.annotator).transductive
+            empty = np.zeros((1, len(self.means)), np.float32)
+            found = self.annotator.predict_query() if transductive else self.annotator.predict_proba(empty)
+            digest.update(np.asarray(found, np.float32).tobytes())
         for name, array in sorted(self._arrays().items()):
             digest.update(name.encode() + np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()[:10]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from scipy import sparse
 
-from sc_annotate._core import arrays
+from sc_annotate._core import arrays, registry
 from sc_annotate._core.settings import logger
 from sc_annotate._data import gene_match
 from sc_annotate._data.matrix import check_adata
@@ -28,8 +28,10 @@ if TYPE_CHECKING:
     from sc_annotate._data.matrix import MatrixRequest
     from sc_annotate._data.read import Input
     from sc_annotate._data.transform import Wanted
+    from sc_annotate.annotation.joint import Cells
     from sc_annotate.annotation.model import AnnotationModel
     from sc_annotate.annotation.requests import FitRequest
+    from sc_annotate.annotation.training import Training
 
 
 def same_cells(adata: AnnData, query: Input, reference: AnnData, ref: Input) -> int:
@@ -66,6 +68,11 @@ def _expressed(found: Input, rows: NDArray[np.intp], columns: NDArray[np.intp]) 
 def fit_annotator(reference: AnnData, fit: FitRequest, matrix: MatrixRequest) -> AnnotationModel:
     """A model of all genes of a labelled reference, for any query."""
     wanted = _input_of(fit)
+    if _transductive(fit):
+        raise MethodError(
+            f"{fit.method!r} is transductive: it has to see the cells to be annotated when it is fitted, so there is no model to "
+            "fit in advance. Pass them and the reference to `sca.tl.annotate` together."
+        )
     fit.trust.refuse(
         *PREDICTED,
         why="said when cells are annotated, not when a model is fitted. Pass it to `annotate(adata, model)`.",
@@ -98,7 +105,15 @@ def fit_within(adata: AnnData, fit: FitRequest, matrix: MatrixRequest) -> tuple[
             "the cells in question to NaN, or pass the labelled object as reference."
         )
     training = read_training(adata, found, cells, matrix, wanted=wanted, what="adata")
-    return learn(training, fit), Query(adata, matrix, found, cells)
+    query = Query(adata, matrix, found, cells)
+    if _transductive(fit):
+        from sc_annotate.annotation.joint import Cells
+
+        every = np.arange(found.source.n_columns)
+        panel = every if training.panel is not None else None
+        sides = (Cells(adata, found, matrix, rows, every, panel, "adata") for rows in (cells.rows, query.rows))
+        training = _with_query(training, fit, *sides)
+    return _learned(training, fit, query)
 
 
 def fit_across(
@@ -140,13 +155,45 @@ def fit_across(
         problems.append(
             f"{n:,} {are} also in the reference; {'its label is' if n == 1 else 'their labels are'} no independent evidence"
         )
-    return learn(training, fit), Query(
+    opened = Query(
         adata,
         own,
         replace(query, notes=[*query.notes, *shared.notes]),
         problems=problems,
         matched_by=shared.how,
     )
+    if _transductive(fit):
+        from sc_annotate.annotation.joint import Cells
+
+        panels = (None, None) if panel is None else (shared.reference, shared.query)
+        training = _with_query(
+            training,
+            fit,
+            Cells(reference, found, theirs, cells.rows, shared.reference, panels[0], "reference"),
+            Cells(adata, query, own, opened.rows, shared.query, panels[1], "adata"),
+        )
+    return _learned(training, fit, opened)
+
+
+def _with_query(training: Training, fit: FitRequest, labelled: Cells, query: Cells) -> Training:
+    """The labelled cells with what a transductive method is fitted on."""
+    from sc_annotate.annotation.joint import read_joint
+
+    joint, notes = read_joint(fit, labelled, query, training.batch)
+    return replace(training, joint=joint, notes=[*training.notes, *notes])
+
+
+def _learned(training: Training, fit: FitRequest, query: Query) -> tuple[AnnotationModel, Query]:
+    """The model, and the query with the probabilities that a transductive method has for it."""
+    model = learn(training, fit)
+    if training.joint is None:
+        return model, query
+    return model, replace(query, proba=np.asarray(model.annotator.predict_query(), dtype=np.float32))
+
+
+def _transductive(fit: FitRequest) -> bool:
+    """Whether the method sees the cells to be annotated when it is fitted."""
+    return registry.get("annotation", str(fit.method)).transductive
 
 
 def _input_of(fit: FitRequest) -> Wanted:
@@ -154,7 +201,9 @@ def _input_of(fit: FitRequest) -> Wanted:
     if not isinstance(fit.method, str):
         raise MethodError(f"method must be a name such as 'logreg', not {fit.method!r}.")
     fit.of_batches()
-    return cast("Wanted", usable_method(fit.method).inputs)
+    method = usable_method(fit.method)
+    # Of a transductive method the common scale serves all but its own fit: the choice of genes, baselines, familiarity.
+    return "log" if method.transductive else cast("Wanted", method.inputs)
 
 
 def _check_columns(adata: AnnData, reference: AnnData, fit: FitRequest, matrix: MatrixRequest) -> None:

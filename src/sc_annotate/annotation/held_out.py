@@ -134,14 +134,17 @@ def held_out(training: Training, candidate: Candidate, splits: list[Split], rng:
 
     Cells that were added for the sake of their rare type are learned from, but not counted among the held-out ones.
     """
+    transductive = registry.get("annotation", candidate.method).transductive
+    joint = training.joint if transductive else None
     found = cross_validate(
         candidate.on_variable_genes,
-        training.X,
+        training.X if joint is None else joint.X,
         training.y,
         splits,
         genes=training.genes,
         batch=training.batch,
         unlabelled=training.unlabelled,
+        obsm=None if joint is None else joint.obsm,
         rng=rng,
     )
     kept = training.sampled[found.cells]

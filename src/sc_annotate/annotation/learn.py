@@ -52,10 +52,7 @@ def learn(training: Training, fit: FitRequest) -> AnnotationModel:
     """Score the method and its baselines on held-out cells, then fit it on all of them."""
     method, params = str(fit.method), dict(fit.method_kwargs or {})
     # Made before any work is done, so that wrong parameters are refused at once.
-    if capabilities_of(Candidate(method, params, None).make()).transductive:
-        raise MethodError(
-            f"{method!r} is transductive: it has to see the query when it is fitted, so there is no model to fit in advance."
-        )
+    Candidate(method, params, None).make()
     params = with_tree(method, params, training.levels)
     candidate = Candidate(method, params, None if training.input == "embedding" else fit.n_top_genes)
     seen = _hold_out(training, candidate, fit)
@@ -105,7 +102,12 @@ def _hold_out(training: Training, candidate: Candidate, fit: FitRequest) -> _Hel
     seen = _HeldOut(rows=np.arange(len(training.y)), problems=list(training.problems))
     try:
         learned_on = trust_splits(training, fit)
-        if learned_on is not None and few_splits(training, fit):
+        if learned_on is not None and training.joint is not None and few_splits(training, fit):
+            seen.notes.append(
+                f"{candidate.method} is fitted anew for cells that are held out: confidence was learned on one held-out part of "
+                f"them, not on {N_FOLDS} folds; cv={N_FOLDS} asks for these"
+            )
+        elif learned_on is not None and few_splits(training, fit):
             seen.notes.append(
                 f"{len(np.unique(training.y)):,} types (more than {MANY_TYPES:,}): confidence was learned on one held-out "
                 f"part of the cells, not on {N_FOLDS} folds; cv={N_FOLDS} asks for them"
@@ -135,15 +137,16 @@ def _hold_out(training: Training, candidate: Candidate, fit: FitRequest) -> _Hel
 
 def _fit(training: Training, candidate: Candidate, fit: FitRequest, seen: _HeldOut) -> OnVariableGenes:
     """The method fitted on all cells that it may see: on the full reference, block by block, where there is one."""
-    rows = seen.rows
+    rows, joint = seen.rows, training.joint
     method = candidate.on_variable_genes()
     fitted = method.fit(
-        training.X[rows],
+        (training.X if joint is None else joint.X)[rows],
         training.y[rows],
         genes=training.genes,
         batch=None if training.batch is None else training.batch[rows],
         rng=fit.rng,
         **({} if training.unlabelled is None else training.unlabelled.passed(method)),
+        **({} if joint is None else joint.passed(rows)),
     )
     if training.full_reference is None or fit.trust.scheme != "folds":
         return fitted
@@ -264,9 +267,9 @@ def trust_splits(training: Training, fit: FitRequest) -> tuple[list[Split], str]
 
 
 def few_splits(training: Training, fit: FitRequest) -> bool:
-    """Whether trust is learned on one hold-out in place of folds, as fits and probabilities of so many types are expensive."""
+    """Whether trust is learned on one hold-out in place of folds, as fits of so many types, or beside a query, are expensive."""
     wanted = "scheme" in fit.trust.written or fit.trust.scheme != "folds" or fit.cross_validated
-    return not wanted and len(np.unique(training.y)) > MANY_TYPES
+    return not wanted and (training.joint is not None or len(np.unique(training.y)) > MANY_TYPES)
 
 
 def _resolved(annotator: Any, params: dict[str, Any]) -> dict[str, Any]:

@@ -207,6 +207,7 @@ def _task(
         profiles=None if trust is None or trust.profiles is None else trust.profiles.on(aligned.columns >= 0),
         totals=None if apart else aligned.totals,
         levels=model.levels,
+        known=query.known,
     )
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from sc_annotate._data.matrix import MatrixRequest, Source
     from sc_annotate._data.read import Input
     from sc_annotate._data.transform import Transform, Wanted
+    from sc_annotate.annotation.joint import Joint
     from sc_annotate.annotation.requests import FitRequest
     from sc_annotate.annotation.unlabelled import UnlabelledRows
     from sc_annotate.evaluation import Unlabelled
@@ -117,6 +118,8 @@ class Training:
     problems: list[str]
     unlabelled: Unlabelled | None = None
     """Cells without a label, where there are any and the method learns from them too."""
+    joint: Joint | None = None
+    """What a transductive method is fitted on in place of ``X``, the cells to be annotated among it."""
 
     @property
     def genes(self) -> NDArray[np.str_]:

@@ -86,7 +86,12 @@ class Annotator(ABC):
     inputs : str
         What `X` holds: ``"log"`` (``log1p`` of counts per 10,000; the default), ``"counts"``, or ``"embedding"``.
     transductive : bool
-        Whether the query takes part in the fit. Nothing can be fitted in advance then. Default False.
+        Whether the cells to be annotated take part in the fit, so that nothing can be fitted in advance. Default False. Then
+        ``fit`` also takes ``query``, their values for the same genes, ``query_batch``, their batches (None where `batch` is),
+        ``obsm`` and ``query_obsm``; and ``predict_query()`` returns their probabilities, as `predict_proba` would.
+    obsm_params : tuple of str
+        Of a transductive method: hyperparameters that each name an entry of ``obsm``. ``obsm`` and ``query_obsm`` then map
+        each of these hyperparameters to an array, float32, one row a cell, with the columns that both objects have. Default ().
     streams : tuple of str
         Statistics that ``fit_statistics`` learns from, so that no matrix is needed: ``"sums"`` (moments of each gene),
         ``"products"`` (of all genes), ``"distances"`` (of cells from the mean of their type). Default (): it needs the
@@ -141,6 +146,7 @@ class Annotator(ABC):
     # The docstring of the class describes them, where ``help`` shows it.
     inputs: ClassVar[Input] = "log"
     transductive: ClassVar[bool] = False
+    obsm_params: ClassVar[tuple[str, ...]] = ()
     streams: ClassVar[tuple[Statistic, ...]] = ()
     unlabelled: ClassVar[bool] = False
     parallel: ClassVar[bool] = False

@@ -25,10 +25,12 @@ _SMALLEST = 10  # cells of a batch: in fewer, dispersions are noise
 _BINS = 20  # of mean expression, scanpy's default
 
 
-def variable_genes(X: Any, n_top: int | None, batch: NDArray[np.str_] | None = None) -> NDArray[np.intp]:
+def variable_genes(
+    X: Any, n_top: int | None, batch: NDArray[np.str_] | None = None, *, counts: bool = False
+) -> NDArray[np.intp]:
     """Columns of the `n_top` most variable genes (scanpy's ``seurat`` flavour), ascending.
 
-    All columns where `n_top` is None or no smaller than their number. With `batch`, genes that vary within
+    All columns where `n_top` is None or no smaller than their number. `counts` are normalised and logged first. With `batch`, genes that vary within
     batches are preferred; batches of fewer than 10 cells would make dispersions of noise, so then `batch` is
     left aside.
     """
@@ -49,7 +51,10 @@ def variable_genes(X: Any, n_top: int | None, batch: NDArray[np.str_] | None = N
     with warnings.catch_warnings():
         # Constant genes make scanpy divide by zero; it then ranks them last, which is what is wanted.
         warnings.simplefilter("ignore")
-        data = AnnData(sparse.csr_matrix(X) if sparse.issparse(X) else X, obs=obs)
+        data = AnnData(sparse.csr_matrix(X, copy=counts) if sparse.issparse(X) else X.copy() if counts else X, obs=obs)
+        if counts:
+            sc.pp.normalize_total(data, target_sum=1e4)
+            sc.pp.log1p(data)
         table = sc.pp.highly_variable_genes(data, n_top_genes=n_top, batch_key=batch_key, inplace=False)
     return _exactly(n_top, np.asarray(table["highly_variable"]), np.asarray(table["dispersions_norm"], dtype=float))
 
@@ -228,7 +233,8 @@ class OnVariableGenes:
     """Choose genes on the training cells, then fit the annotator that `make` returns on those alone.
 
     Cells without a label take part in the choice of genes, and in the fit of an annotator that declares so: methods that are
-    compared on the same cells then see the same genes.
+    compared on the same cells then see the same genes. The cells that a transductive annotator is to label do not, as no other
+    method would see them.
     """
 
     unlabelled: ClassVar[bool] = True
@@ -249,24 +255,37 @@ class OnVariableGenes:
         rng: int = 0,
         unlabelled: Matrix | None = None,
         unlabelled_batch: NDArray[np.str_] | None = None,
+        **of_query: Any,
     ) -> Self:
-        """As of an annotator."""
-        self.annotator, more = self.make(), {}
+        """As of an annotator; `of_query` is what a transductive one takes."""
+        self.annotator, more = self.make(), of_query
+        counts = capabilities_of(self.annotator).inputs == "counts"
         if unlabelled is None:
-            self.columns = variable_genes(X, self.n_top, batch)
+            self.columns = variable_genes(X, self.n_top, batch, counts=counts)
         else:
             both = sparse.vstack([X, unlabelled]) if sparse.issparse(X) else np.concatenate([X, unlabelled])
             known = batch is not None and unlabelled_batch is not None
             self.columns = variable_genes(
-                both, self.n_top, np.concatenate([batch, unlabelled_batch]) if known else None
+                both, self.n_top, np.concatenate([batch, unlabelled_batch]) if known else None, counts=counts
             )
             if capabilities_of(self.annotator).unlabelled:
-                more = {"unlabelled": unlabelled[:, self.columns], "unlabelled_batch": unlabelled_batch}
+                more |= {"unlabelled": unlabelled[:, self.columns], "unlabelled_batch": unlabelled_batch}
+        if "query" in more:
+            more |= {"query": more["query"][:, self.columns]}
         self.annotator = self.annotator.fit(
             X[:, self.columns], y, genes=genes[self.columns], batch=batch, rng=rng, **more
         )
         self.classes_ = np.asarray(self.annotator.classes_)
         return self
+
+    @property
+    def transductive(self) -> bool:
+        """As of the annotator."""
+        return capabilities_of(self.make() if self.annotator is None else self.annotator).transductive
+
+    def predict_query(self) -> NDArray[np.float32]:
+        """As of a transductive annotator."""
+        return np.asarray(self.annotator.predict_query(), dtype=np.float32)
 
     def predict_proba(self, X: Matrix) -> NDArray[np.float32]:
         """As of an annotator."""

@@ -13,7 +13,7 @@ from sc_annotate.errors import InputError, MethodError
 from sc_annotate.metrics.encoding import encode, same_length
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -102,6 +102,7 @@ def cross_validate(
     genes: ArrayLike,
     batch: ArrayLike | None = None,
     unlabelled: Unlabelled | None = None,
+    obsm: Mapping[str, NDArray[Any]] | None = None,
     rng: int = 0,
     progress: str | None = None,
 ) -> Predictions:
@@ -125,6 +126,9 @@ def cross_validate(
     unlabelled
         Further cells, handed to the ``fit`` of methods that declare ``unlabelled``. Where a split tests whole batches, cells
         of these are left out of it: a new batch would not be seen either.
+    obsm
+        What else is known of each cell, arrays of n rows, handed in parts to methods that declare ``transductive``: these are
+        fitted on the training cells and, as cells without a label, on the test cells.
     rng
         Seed, handed to each ``fit``.
     progress
@@ -167,8 +171,10 @@ def cross_validate(
     parts, fitting, predicting = [], 0.0, 0.0
     for split in track(splits, what=progress, total=len(splits)) if progress else splits:
         start = perf_counter()
-        model = make()
+        model: Any = make()
         more = {} if unlabelled is None else _beside(unlabelled, split, batch).passed(model)
+        if sees_query := capabilities_of(model).transductive:
+            more |= _query(X, batch, obsm or {}, split)
         model.fit(
             X[split.train],
             truth[split.train],
@@ -178,7 +184,7 @@ def cross_validate(
             **more,
         )
         fitted = perf_counter()
-        proba = model.predict_proba(X[split.test])
+        proba = model.predict_query() if sees_query else model.predict_proba(X[split.test])
         fitting += fitted - start
         predicting += perf_counter() - fitted
         parts.append(_aligned(proba, model, classes, split, type(model).__name__))
@@ -238,6 +244,16 @@ def _beside(unlabelled: Unlabelled, split: Split, batch: NDArray[np.str_] | None
     if batch is None:
         return unlabelled
     return unlabelled.without(np.setdiff1d(batch[split.test], batch[split.train]))
+
+
+def _query(X: Any, batch: NDArray[np.str_] | None, obsm: Mapping[str, NDArray[Any]], split: Split) -> dict[str, Any]:
+    """The test cells of a split, for a method that sees what it is to annotate."""
+    return {
+        "query": X[split.test],
+        "query_batch": None if batch is None else batch[split.test],
+        "obsm": {name: values[split.train] for name, values in obsm.items()},
+        "query_obsm": {name: values[split.test] for name, values in obsm.items()},
+    }
 
 
 def _aligned(

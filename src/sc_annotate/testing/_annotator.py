@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from sc_annotate._core.arguments import public
+from sc_annotate._core.registry import capabilities_of
 from sc_annotate.testing._annotator_checks import AnnotatorChecks
 from sc_annotate.testing._run import run
+from sc_annotate.testing._transductive_checks import TransductiveChecks
 
 
 @public
@@ -23,7 +25,8 @@ def check_annotator(cls: type[Any], **params: Any) -> None:
     cls
         The class: ``fit(X, y, *, genes, batch=None, rng=0)`` returning self, ``predict_proba(X)`` returning float32
         cells x types, ``classes_``, and ``to_arrays()`` with ``from_arrays(arrays, meta, classes)`` unless its
-        attribute ``saves`` is False.
+        attribute ``saves`` is False. One that says ``transductive = True`` has ``predict_query()`` and its ``fit`` takes the
+        cells to be annotated, see :class:`~sc_annotate.annotators.Annotator`.
     params
         Handed to the class at each construction.
 
@@ -38,4 +41,5 @@ def check_annotator(cls: type[Any], **params: Any) -> None:
     >>> from sc_annotate.testing import check_annotator
     >>> check_annotator(NearestCentroid, shrink=0.5)
     """
-    run(AnnotatorChecks(cls, params), cls.__name__, "an annotator")
+    checks = TransductiveChecks if capabilities_of(cls).transductive else AnnotatorChecks
+    run(checks(cls, params), cls.__name__, "an annotator")

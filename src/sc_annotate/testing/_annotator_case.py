@@ -6,13 +6,13 @@ import warnings
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from scipy.sparse import csr_matrix
 
-from sc_annotate.testing._run import require
+from sc_annotate.testing._run import probabilities
 from sc_annotate.testing.tasks import easy_task
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from sc_annotate.annotators import AnnotatorLike
@@ -56,15 +56,7 @@ class AnnotatorCase:
         """Predict, and look at what no prediction may lack."""
         X = self.task.test_X if X is None else X
         model = self.model if model is None else model
-        P = model.predict_proba(X)
-        require(isinstance(P, np.ndarray), f"predict_proba returned {type(P).__name__}, not a numpy array")
-        shape = (X.shape[0], len(model.classes_))
-        require(P.shape == shape, f"predict_proba returned the shape {P.shape}, not {shape}")
-        require(P.dtype == np.float32, f"probabilities are {P.dtype}, not float32")
-        require(np.isfinite(P).all(), "probabilities are NaN or infinite")
-        require((P >= 0).all(), "probabilities are negative")
-        require(np.allclose(P.sum(axis=1), 1, atol=1e-4), "rows of probabilities do not sum to 1")
-        return P
+        return probabilities(model.predict_proba(X), (X.shape[0], len(model.classes_)), "predict_proba")
 
     def codes(self, X: Any = None, model: AnnotatorLike | None = None) -> NDArray[np.intp]:
         """The likeliest type of each cell."""

@@ -10,6 +10,8 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from numpy.typing import NDArray
+
 
 def run(checks: Any, name: str, what: str) -> None:
     """Call every method that begins with ``check_``; one AssertionError that lists those that failed.
@@ -34,6 +36,17 @@ def require(condition: Any, message: str) -> None:
     """Not an assert statement: ``python -O`` would leave that out."""
     if not condition:
         raise AssertionError(message)
+
+
+def probabilities(P: Any, shape: tuple[int, int], call: str) -> NDArray[np.float32]:
+    """What no prediction may lack."""
+    require(isinstance(P, np.ndarray), f"{call} returned {type(P).__name__}, not a numpy array")
+    require(P.shape == shape, f"{call} returned the shape {P.shape}, not {shape}")
+    require(P.dtype == np.float32, f"probabilities are {P.dtype}, not float32")
+    require(np.isfinite(P).all(), "probabilities are NaN or infinite")
+    require((P >= 0).all(), "probabilities are negative")
+    require(np.allclose(P.sum(axis=1), 1, atol=1e-4), "rows of probabilities do not sum to 1")
+    return np.asarray(P, dtype=np.float32)
 
 
 def refused(kind: type[Exception], what: str, call: Callable[[], Any]) -> None:

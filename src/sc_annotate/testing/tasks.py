@@ -18,7 +18,7 @@ TYPES = ("B cell", "CD4+/CD25 T Reg", "Zelle ä β 細胞")
 
 @dataclass(frozen=True)
 class Task:
-    """Training and test cells, log1p of counts per 10,000."""
+    """Training and test cells, log1p of counts per 10,000, or counts."""
 
     X: NDArray[np.float32]
     y: NDArray[np.str_]
@@ -33,13 +33,15 @@ class Task:
 
 
 @public
-def easy_task(seed: int = 0) -> Task:
+def easy_task(seed: int = 0, *, counts: bool = False) -> Task:
     """Three types of 70, 50 and 30 training cells, 60 genes, of which each type has eight markers.
 
     Parameters
     ----------
     seed
         Of the simulation.
+    counts
+        Whether the cells are counts, not their logarithms.
 
     Returns
     -------
@@ -57,8 +59,9 @@ def easy_task(seed: int = 0) -> Task:
     for k in range(3):
         rate[k, 8 * k : 8 * k + 8] += 4.0
     depth = generator.lognormal(0.0, 0.3, size=(len(codes), 1))
-    counts = generator.poisson(rate[codes] * depth).astype(np.float64)
-    X = np.log1p(1e4 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)).astype(np.float32)
+    drawn = generator.poisson(rate[codes] * depth).astype(np.float64)
+    logged = np.log1p(1e4 * drawn / np.maximum(drawn.sum(axis=1, keepdims=True), 1))
+    X = (drawn if counts else logged).astype(np.float32)
     y = np.array(TYPES)[codes]
     order = generator.permutation(150)
     genes = np.array([f"gene{i}" for i in range(60)])

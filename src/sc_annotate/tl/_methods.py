@@ -29,7 +29,8 @@ def methods(task: Literal["annotation", "perturbation", "encoding"] = "annotatio
     -------
     One row a method, indexed by name: ``summary``, ``parameters`` (of ``method_kwargs``, with defaults), ``inputs``
     (what it reads), ``kind`` (``"array"``, or ``"adapter"`` for a tool that insists on an AnnData), ``saves`` (whether a
-    fitted model can be written to a file), ``deep`` (whether it counts as deep learning), ``extra`` (what to install), ``reference`` (DOI), ``source`` (who brings it).
+    fitted model can be written to a file), ``deep`` (whether it counts as deep learning), ``transductive`` (whether the cells to
+    be annotated take part in the fit, so that :func:`fit_annotator` refuses it), ``extra`` (what to install), ``reference`` (DOI), ``source`` (who brings it).
     Methods of other packages are imported for it; one that cannot be imported says so, and its parameters are missing.
 
     Raises
@@ -47,7 +48,7 @@ def methods(task: Literal["annotation", "perturbation", "encoding"] = "annotatio
 
     if not isinstance(task, str) or task not in registry.ENTRY_POINT_GROUPS:
         raise MethodError(f"there is no task {task!r}; there are: {', '.join(registry.ENTRY_POINT_GROUPS)}.")
-    columns = ["name", "summary", "inputs", "kind", "saves", "deep", "extra", "reference", "source"]
+    columns = ["name", "summary", "inputs", "kind", "saves", "deep", "transductive", "extra", "reference", "source"]
     listed = registry.described(task).values()
     rows = [{k: v for k, v in asdict(m).items() if k in columns} for m in listed]
     found = pd.DataFrame(rows, columns=columns).set_index("name")

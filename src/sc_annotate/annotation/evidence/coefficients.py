@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sc_annotate._core import registry
 from sc_annotate._store.storage import model_ids
 from sc_annotate._store.stored import method_names, refuse_imported, refuse_markers
 from sc_annotate.annotation.evidence.kept import EvidenceModel
@@ -59,6 +60,7 @@ def evidence_model(adata: AnnData, key: str, stored: dict[str, Any], model: Any)
         return EvidenceModel(model.annotator, model.classes, model.names, model.means, model.input, model.panel)
     kept = stored.get("coefficients")
     if not isinstance(kept, dict) or "values" not in kept:
+        _of_no_transductive(stored, key)
         raise StorageError(
             f"adata.uns[{key!r}] has no coefficients: method {str(stored.get('method'))!r} is not linear, is one of very many "
             "genes and types, or used no genes. Fit it with `model = sca.tl.fit_annotator(...)`, annotate with "
@@ -74,3 +76,14 @@ def evidence_model(adata: AnnData, key: str, stored: dict[str, Any], model: Any)
         str(kept["input"]),
         _names(kept["panel"]) if "panel" in kept else None,
     )
+
+
+def _of_no_transductive(stored: dict[str, Any], key: str) -> None:
+    """Refuse a result whose model saw these very cells, and is gone."""
+    method = str(stored.get("method"))
+    known = registry.table("annotation").get(method)
+    if known is not None and known.transductive:
+        raise StorageError(
+            f"{method!r}, which labelled the cells of {key!r}, is fitted anew for each object and keeps no model that could say which "
+            "genes its labels rest on. Annotate with another method beside it, such as logreg or nact, under another key_added."
+        )
