@@ -30,7 +30,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 DEEP = ("mlp_torch", "nact", "actinn")
-METHODS = ("logreg", "logreg_pca", "lda", "nearest_centroid", "knn", "mlp", *DEEP, "majority")
+CLASSICAL = (
+    *("logreg", "logreg_pca", "linear_svm", "lda", "nearest_centroid", "correlation", "knn", "naive_bayes"),
+    *("random_forest", "gradient_boosting", "mlp", "celltypist"),
+)
+METHODS = (*CLASSICAL, *DEEP, "majority")
 QUICK = ("logreg", "nearest_centroid", "mlp_torch", "majority")
 SEVERAL = ("logreg", "mlp_torch", "nact")
 SEEDS = (0, 4, 5)  # 1 and 2 chose the defaults

@@ -12,6 +12,7 @@ from sc_annotate._core import registry
 from sc_annotate._core.codec import table
 from sc_annotate._core.schema import Columns, Count, Frame, Name, Text
 from sc_annotate._core.settings import track
+from sc_annotate.annotation.requests import N_TOP_GENES
 from sc_annotate.annotators.variable_genes import OnVariableGenes
 from sc_annotate.evaluation import (
     cross_validate,
@@ -26,11 +27,14 @@ if TYPE_CHECKING:
 
     from sc_annotate.annotation.training import Training
     from sc_annotate.evaluation import Predictions, Split
+    from sc_annotate.evaluation.compare import Interval
 
 BASELINES = ("majority", "logreg")
 """Fitted beside every method: the commonest type for all cells, and the linear model that deep learning has yet to beat."""
 DEEP_BASELINES = (*BASELINES, "logreg_pca")
 """Fitted beside every deep method: also the linear model for few labels."""
+GENES = "logreg (genes)"
+"""Fitted beside every method on an embedding: `logreg` on the genes of the same cells, where they can be read."""
 
 SUSPECT_PROBABILITY = 0.9
 """A held-out cell predicted as another type with at least this probability has a suspect label."""
@@ -73,7 +77,7 @@ class Evaluation:
         Held-out cells that the method predicts as another type with probability of at least 0.9.
     differences
         Of a deep method: its macro-F1 minus that of each baseline on the same cells, with the paired interval, and in words
-        whether it is better. Without rows for other methods.
+        whether it is better. Of any method on an embedding: minus that of ``logreg (genes)``. Else without rows.
     notes
         What looks wrong with the labels.
     found
@@ -114,15 +118,21 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A method with its parameters, and the number of variable genes that it sees (None: all)."""
+    """A method with its parameters, the number of variable genes that it sees (None: all), and whether these are dimensions."""
 
     method: str
     params: dict[str, Any]
     n_top: int | None
+    embedding: bool = False
 
     def make(self) -> Any:
         """An unfitted annotator of the method."""
-        return registry.make("annotation", self.method, self.params)
+        params = self.params
+        if self.embedding:
+            from sc_annotate.annotation.embedding import scaled_by_one_number
+
+            params = scaled_by_one_number(self.method, params)
+        return registry.make("annotation", self.method, params)
 
     def on_variable_genes(self) -> OnVariableGenes:
         """The same behind its choice of genes, so that every fold chooses its own."""
@@ -159,14 +169,21 @@ def evaluate(
     *,
     rng: int,
     own: Predictions | None = None,
+    genes: Training | None = None,
 ) -> Evaluation:
-    """Score a method and its baselines on the same held-out cells; `own` are the method's predictions, if known."""
-    others = [b for b in baselines_of(candidate.method) if b != candidate.method and _comparable(b, training)]
-    compared = [candidate, *(Candidate(name, {}, candidate.n_top) for name in others)]
+    """Score a method and its baselines on the same held-out cells; `own` are the method's predictions, if known.
+
+    `genes` are those of the cells of an embedding, for one more baseline.
+    """
+    usable = baselines_of(candidate.method) if training.input in ("log", "embedding") else ("majority",)
+    others = [name for name in usable if name != candidate.method]
+    compared = [candidate, *(replace(candidate, method=name, params={}) for name in others)]
     found = {
         each.method: own if each is candidate and own is not None else held_out(training, each, splits, rng)
         for each in track(compared, what="held-out scores")
     }
+    if genes is not None:
+        found[GENES] = held_out(genes, Candidate("logreg", {}, N_TOP_GENES), splits, rng)
     own = found[candidate.method]
     cells = np.array([str(training.cells[i]) for i in own.cells], dtype=str)
     scored = Scored(found, cells, score_groups(training, own))
@@ -181,14 +198,14 @@ def evaluate(
 
 
 def evaluation_of(name: str, scored: Scored, description: str, rng: int, *, deep: bool) -> Evaluation:
-    """The scores of all, and the mistakes of one of them; of a deep one, whether it is better than the baselines."""
+    """The scores of all, and the mistakes of one of them; of a deep one, or of an embedding, whether it is better."""
     found, own = scored.predictions, scored.predictions[name]
     suspects, notes = _suspects(own, scored.cells)
     differences: dict[str, list[Any]] = {column: [] for column in ("baseline", *_SCORES[-3:], "verdict")}
-    if deep:
+    simple = {name: found[name] for name in ((*DEEP_BASELINES, GENES) if deep else (GENES,)) if name in found}
+    if simple:
         from sc_annotate.annotation.verdict import differences_of
 
-        simple = {baseline: found[baseline] for baseline in DEEP_BASELINES if baseline in found}
         differences = differences_of(own, simple, scored.groups, rng)
     evaluation = Evaluation(
         split=description,
@@ -233,35 +250,23 @@ def any_deep(*methods: str) -> bool:
     return any(registry.get("annotation", name).deep for name in methods)
 
 
-def _comparable(baseline: str, training: Training) -> bool:
-    return training.input in ("log", "embedding") or baseline == "majority"
-
-
 def scores(
     found: dict[str, Predictions], reference: Predictions, groups: NDArray[np.str_] | None, rng: int
 ) -> pd.DataFrame:
     """One row a method, with bootstrap intervals over the held-out cells (whole batches where `groups` says so)."""
     rows: list[dict[str, Any]] = []
     for name, p in found.items():
-        accuracy = interval(p.y, p.labels, metric="accuracy", groups=groups, rng=rng)
-        f1 = interval(p.y, p.labels, metric="macro_f1", groups=groups, rng=rng)
+        row: dict[str, Any] = {"method": name}
+        for metric in ("accuracy", "macro_f1"):
+            row |= _ends(metric, interval(p.y, p.labels, metric=metric, groups=groups, rng=rng))
+        row["log_loss"] = metrics.log_loss(p.y, p.proba, p.classes)
         gap = paired_difference(p.y, p.labels, reference.labels, metric="macro_f1", groups=groups, rng=rng)
-        rows.append(
-            {
-                "method": name,
-                "accuracy": accuracy.estimate,
-                "accuracy_low": accuracy.low,
-                "accuracy_high": accuracy.high,
-                "macro_f1": f1.estimate,
-                "macro_f1_low": f1.low,
-                "macro_f1_high": f1.high,
-                "log_loss": metrics.log_loss(p.y, p.proba, p.classes),
-                "difference": gap.estimate,
-                "difference_low": gap.low,
-                "difference_high": gap.high,
-            }
-        )
+        rows.append(row | _ends("difference", gap))
     return table(rows)
+
+
+def _ends(name: str, found: Interval) -> dict[str, float]:
+    return {name: found.estimate, f"{name}_low": found.low, f"{name}_high": found.high}
 
 
 def _suspects(own: Predictions, cells: NDArray[np.str_]) -> tuple[pd.DataFrame, list[str]]:

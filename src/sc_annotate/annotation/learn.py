@@ -54,7 +54,8 @@ def learn(training: Training, fit: FitRequest) -> AnnotationModel:
     # Made before any work is done, so that wrong parameters are refused at once.
     Candidate(method, params, None).make()
     params = with_tree(method, params, training.levels)
-    candidate = Candidate(method, params, None if training.input == "embedding" else fit.n_top_genes)
+    embedding = training.input == "embedding"
+    candidate = Candidate(method, params, None if embedding else fit.n_top_genes, embedding)
     seen = _hold_out(training, candidate, fit)
     fitted = _fit(training, candidate, fit, seen)
     X = training.X[:, fitted.columns]
@@ -121,11 +122,20 @@ def _hold_out(training: Training, candidate: Candidate, fit: FitRequest) -> _Hel
             known = seen.own if compared_on is not None else None
             if training.levels is not None and seen.own is None:
                 known = seen.scored = held_out(training, candidate, splits, fit.rng)
-            seen.evaluation = evaluate(training, candidate, splits, words, rng=fit.rng, own=known)
+            genes = None
+            if candidate.embedding:
+                from sc_annotate.annotation.embedding import read_genes
+
+                beside = read_genes(training)
+                genes, seen.notes = beside.training, [*seen.notes, beside.note]
+            seen.evaluation = evaluate(training, candidate, splits, words, rng=fit.rng, own=known, genes=genes)
             seen.problems += seen.evaluation.notes
-            seen.verdicts = [f"{candidate.method}: {text}" for text in seen.evaluation.differences["verdict"]]
+            whose = candidate.method + (f" on {training.found.source.where}" if candidate.embedding else "")
+            seen.verdicts = [f"{whose}: {text}" for text in seen.evaluation.differences["verdict"]]
         elif any_deep(candidate.method):
             seen.notes.append(f"cv=0: whether {candidate.method} is better than logistic regression is not known")
+        elif candidate.embedding:
+            seen.notes.append(f"cv=0: whether {training.found.source.where} is better than genes is not known")
         if seen.own is not None and fit.trust.scheme == "split" and learned_on is not None:
             seen.rows = learned_on[0][0].train
     except LabelError as error:

@@ -120,6 +120,8 @@ class Training:
     """Cells without a label, where there are any and the method learns from them too."""
     joint: Joint | None = None
     """What a transductive method is fitted on in place of ``X``, the cells to be annotated among it."""
+    beside: tuple[AnnData, LabelledCells, str] | None = None
+    """Of an embedding: whose it is, so that the genes of the same cells can be read too."""
 
     @property
     def genes(self) -> NDArray[np.str_]:
@@ -267,6 +269,7 @@ def read_training(
         notes=[*found.notes, *scale.notes, *(() if cells.others is None else (cells.others.note,))],
         problems=cells.notes,
         unlabelled=others,
+        beside=(adata, cells, what) if found.source.is_embedding else None,
     )
 
 

@@ -20,6 +20,7 @@ IN_WORDS = {
     "majority": "the most common type for every cell",
     "logreg": "logistic regression",
     "logreg_pca": "logistic regression on principal components",
+    "logreg (genes)": "logistic regression on genes",
 }
 
 

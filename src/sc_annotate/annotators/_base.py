@@ -112,6 +112,9 @@ class Annotator(ABC):
         with ``epoch``, ``loss`` and, where there are, ``network`` (from 0) and ``held_out_loss``.
     saliencies : tuple of str
         Kinds of evidence that ``gene_evidence`` takes as ``saliency``, the default first. Default (): it has one alone.
+    scaling : str
+        Optional, a hyperparameter: a method that has it gets ``"common"`` where the columns are dimensions of an embedding
+        (``use_rep``), and should then divide them all by one number.
     registry_record : dict
         Optional: what the table of methods shows, with any of the fields ``summary``, ``inputs``, ``kind``, ``extra``,
         ``reference`` and ``saves``.

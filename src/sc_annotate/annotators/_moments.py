@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 from scipy.sparse import csr_array, issparse
 
 if TYPE_CHECKING:
-    from typing import TypeAlias
-
     from numpy.typing import NDArray
 
     Matrix: TypeAlias = NDArray[np.float32] | csr_array
@@ -110,6 +108,28 @@ def inverse_or_zero(scale: NDArray[np.float64]) -> NDArray[np.float64]:
 def inverse_of_sd(sd: NDArray[np.float64], floor: float) -> NDArray[np.float64]:
     """``1 / max(sd, floor)``, and 0 for a gene that does not vary."""
     return np.divide(1.0, np.maximum(sd, floor), out=np.zeros_like(sd, dtype=np.float64), where=sd > 0)
+
+
+Scaling: TypeAlias = Literal["each", "common"]
+"""How columns are scaled: genes each by its own standard deviation, dimensions of an embedding all by one number."""
+
+
+def mean_and_factor(X: Any, scaling: str, floor: float = 0.0) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean of each column, and what it is multiplied by: ``inverse_of_sd``, or one number for all that vary.
+
+    That number makes the mean variance 1, however small or large the values are, so a least standard deviation, which is
+    meant for noise in log values, has no part in it. Distances between cells keep their proportions.
+    """
+    if scaling != "common":
+        mean, sd = mean_and_sd(X)
+        return mean, inverse_of_sd(sd, floor)
+    dense = as_dense(X)
+    mean = dense.mean(axis=0, dtype=np.float64)
+    # In two passes: the dimensions of an embedding may lie far from 0 and vary little.
+    sd = dense.std(axis=0, dtype=np.float64)
+    sd[sd <= 1e-6 * np.abs(mean)] = 0.0
+    spread = float(np.sqrt(np.square(sd[sd > 0]).mean())) if (sd > 0).any() else 1.0
+    return mean, np.where(sd > 0, 1 / spread, 0.0)
 
 
 def scale_columns(X: Any, factor: NDArray[np.float64]) -> Matrix:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sc_annotate._core.arrays import leading_directions
-from sc_annotate.annotators._moments import inverse_or_zero, mean_and_sd, scale_columns
+from sc_annotate.annotators._moments import mean_and_factor, scale_columns
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 
 def fit_pca(
-    X: Matrix, n_components: int, rng: int, *, scale: NDArray[np.float64] | None = None
+    X: Matrix, n_components: int, rng: int, *, scaling: str = "each", scale: NDArray[np.float64] | None = None
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Loadings (genes x components) and shift, so that ``X @ loadings - shift`` are the component scores.
 
-    Genes are centred and divided by their standard deviation, or multiplied by `scale`; both are folded into the result, so
+    Genes are centred and divided by their standard deviation or by one number (`scaling`), or multiplied by `scale`; both are folded into the result, so
     that a sparse matrix is never centred. Signs are fixed: the largest entry of each component is positive.
     """
     n_cells, n_genes = X.shape
-    mean, sd = mean_and_sd(X)
-    scale = inverse_or_zero(sd) if scale is None else scale
+    mean, factor = mean_and_factor(X, scaling)
+    scale = factor if scale is None else scale
     scaled: Any = scale_columns(X, scale)
     Z = scaled.astype(np.float64)
     center = mean * scale

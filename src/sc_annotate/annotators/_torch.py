@@ -9,7 +9,7 @@ from abc import abstractmethod
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from sc_annotate._core.arguments import need_choice, need_count, need_positive, 
 from sc_annotate._core.decode import decode
 from sc_annotate.annotators._base import Annotator
 from sc_annotate.annotators._linear_evidence import check_codes
-from sc_annotate.annotators._moments import class_weights, inverse_of_sd, mean_and_sd
+from sc_annotate.annotators._moments import Scaling, class_weights, mean_and_factor
 from sc_annotate.annotators.checks import check_fit, check_predict, need_fitted, need_not_negative
 from sc_annotate.errors import MethodError
 
@@ -40,9 +40,9 @@ class TorchAnnotator(Annotator):
     ----------
     sd_floor
         Genes are divided by their standard deviation, or by this where it is larger: noise in genes that hardly vary
-        would otherwise weigh as much as signal. 0: no least value.
+        would otherwise weigh as much as signal. 0: no least value. Without effect where `scaling` is ``"common"``.
     clip
-        Largest absolute value of a scaled gene; None: no limit.
+        Largest absolute value of a scaled gene; None: no limit. Without effect where `scaling` is ``"common"``.
     input_dropout
         Share of the genes that are set to 0 in each cell of each step.
     epochs
@@ -65,6 +65,10 @@ class TorchAnnotator(Annotator):
     checkpoint
         Folder that the state of a training is written to after each epoch. A fit with the same data and parameters that
         was interrupted continues from there; the files of a finished one are removed. None: nothing is written.
+    scaling
+        ``"each"``: genes are divided each by its own standard deviation; ``"common"``: all columns by one number, so that the
+        mean variance is 1. With ``use_rep`` the default is ``"common"``, as the last dimensions of an embedding, mostly noise,
+        would else count as much as the first.
     """
 
     parallel: ClassVar[bool] = False
@@ -81,6 +85,7 @@ class TorchAnnotator(Annotator):
     n_networks: int = 1
     patience: int | None = None
     checkpoint: str | None = None
+    scaling: Literal["each", "common"] = "each"
 
     if TYPE_CHECKING:
         networks_: list[torch.nn.Module] = field(init=False)
@@ -114,6 +119,7 @@ class TorchAnnotator(Annotator):
             self, "batch_size", "n_networks", *(n for n in ("epochs", "patience") if getattr(self, n) is not None)
         )
         need_choice(self, "class_weight", ("balanced", "sqrt", None))
+        need_choice(self, "scaling", get_args(Scaling))
         if self.clip is not None:
             need_positive(self, "clip")
         for name in ("sd_floor", "weight_decay"):
@@ -234,12 +240,11 @@ class TorchAnnotator(Annotator):
         from sc_annotate.neural.mlp import Scale
 
         network = self.network(X.shape[1], n_types)
-        mean, sd = mean_and_sd(X)
         # A gene that never varies gets no weight at all, as in the other methods.
-        factor = inverse_of_sd(sd, self.sd_floor)
+        mean, factor = mean_and_factor(X, self.scaling, self.sd_floor)
         scale = next(module for module in network.modules() if isinstance(module, Scale))
         scale.factor = torch.as_tensor(factor, dtype=torch.float32)
-        if self.centred:
+        if self.centred or self.scaling == "common":
             scale.center = torch.as_tensor(mean, dtype=torch.float32)
         return network
 

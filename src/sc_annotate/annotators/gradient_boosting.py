@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 import numpy as np
 
 from sc_annotate._core.arguments import need_choice, need_count, need_positive
 from sc_annotate.annotators._base import Annotator
 from sc_annotate.annotators._linear import normalise
+from sc_annotate.annotators._moments import Scaling
 from sc_annotate.annotators._pca import fit_pca, project
 from sc_annotate.annotators.checks import check_fit, check_predict, need_fitted
 
@@ -42,6 +43,10 @@ class GradientBoosting(Annotator):
         Fewest cells in a leaf.
     class_weight
         ``"balanced"``: weight of a cell proportional to 1 / (size of its type); None: equal weights.
+    scaling
+        ``"each"``: genes are divided each by its own standard deviation; ``"common"``: all columns by one number, so that the
+        mean variance is 1. With ``use_rep`` the default is ``"common"``, as the last dimensions of an embedding, mostly noise,
+        would else count as much as the first.
 
     Examples
     --------
@@ -61,6 +66,7 @@ class GradientBoosting(Annotator):
     max_leaves: int = 8
     min_leaf: int = 10
     class_weight: Literal["balanced"] | None = "balanced"
+    scaling: Literal["each", "common"] = "each"
 
     parallel: ClassVar[bool] = True
     saves: ClassVar[bool] = False
@@ -80,8 +86,9 @@ class GradientBoosting(Annotator):
         need_positive(self, "learning_rate")
         need_count(self, "n_components", "n_rounds", "max_leaves", "min_leaf")
         need_choice(self, "class_weight", ("balanced", None))
+        need_choice(self, "scaling", get_args(Scaling))
         matrix, codes, self.classes_ = check_fit(X, y, genes, batch)
-        self.loadings_, self.shift_ = fit_pca(matrix, self.n_components, rng)
+        self.loadings_, self.shift_ = fit_pca(matrix, self.n_components, rng, scaling=self.scaling)
         model = HistGradientBoostingClassifier(
             max_iter=self.n_rounds,
             learning_rate=self.learning_rate,

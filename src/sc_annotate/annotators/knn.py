@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from sc_annotate._core.arguments import need_choice, need_count
 from sc_annotate._core.stored_arrays import Stored
 from sc_annotate.annotators._base import Annotator
 from sc_annotate.annotators._linear import normalise
+from sc_annotate.annotators._moments import Scaling
 from sc_annotate.annotators._pca import fit_pca, project
 from sc_annotate.annotators._stored import rebuild
 from sc_annotate.annotators.checks import check_fit, check_predict, need_fitted, row_blocks
@@ -69,6 +70,10 @@ class KNN(Annotator):
         ``"sqrt"``: a vote is multiplied by the inverse square root of its type's size; None: it is not.
     max_landmarks
         Training cells that are kept; rare types are kept whole as long as possible.
+    scaling
+        ``"each"``: genes are divided each by its own standard deviation; ``"common"``: all columns by one number, so that the
+        mean variance is 1. With ``use_rep`` the default is ``"common"``, as the last dimensions of an embedding, mostly noise,
+        would else count as much as the first.
 
     Examples
     --------
@@ -87,6 +92,7 @@ class KNN(Annotator):
     metric: Literal["cosine", "euclidean"] = "cosine"
     class_weight: Literal["sqrt"] | None = "sqrt"
     max_landmarks: int = 100_000
+    scaling: Literal["each", "common"] = "each"
 
     def fit(
         self,
@@ -100,7 +106,7 @@ class KNN(Annotator):
         """Find components and keep the cells' places in them; `batch` is not used."""
         self._check()
         matrix, codes, self.classes_ = check_fit(X, y, genes, batch)
-        self.loadings_, self.shift_ = fit_pca(matrix, self.n_components, rng)
+        self.loadings_, self.shift_ = fit_pca(matrix, self.n_components, rng, scaling=self.scaling)
         # At least one cell a class, and one more than two: the nearest cell that does not vote sets the radius.
         kept = choose_landmarks(codes, max(self.max_landmarks, len(self.classes_)), rng)
         self.landmarks_: NDArray[np.float32] = self._place(matrix[kept])
@@ -116,6 +122,7 @@ class KNN(Annotator):
         need_count(self, "n_neighbors", "n_components", "max_landmarks")
         need_choice(self, "metric", ("cosine", "euclidean"))
         need_choice(self, "class_weight", ("sqrt", None))
+        need_choice(self, "scaling", get_args(Scaling))
 
     def _place(self, X: Matrix) -> NDArray[np.float32]:
         place = project(X, self.loadings_, self.shift_)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
 from sc_annotate._core.arguments import need_choice, need_count, need_positive
 from sc_annotate._core.stored_arrays import Stored
 from sc_annotate.annotators._linear import COEFFICIENTS, LinearAnnotator, two_columns
-from sc_annotate.annotators._moments import class_weights, inverse_or_zero, mean_and_sd, scale_columns
+from sc_annotate.annotators._moments import Scaling, as_dense, class_weights, mean_and_factor, scale_columns
 from sc_annotate.annotators._platt import platt
 from sc_annotate.annotators._stored import rebuild
 from sc_annotate.annotators.checks import check_fit
@@ -68,6 +68,10 @@ class LinearSVM(LinearAnnotator):
         Folds of the calibration; the machine is trained ``n_folds + 1`` times.
     max_iter
         Steps of the solver (liblinear). A :class:`~sc_annotate.errors.ScAnnotateWarning` says when they were too few.
+    scaling
+        ``"each"``: genes are divided each by its own standard deviation; ``"common"``: all columns by one number, so that the
+        mean variance is 1. With ``use_rep`` the default is ``"common"``, as the last dimensions of an embedding, mostly noise,
+        would else count as much as the first.
 
     References
     ----------
@@ -88,6 +92,7 @@ class LinearSVM(LinearAnnotator):
     class_weight: Literal["balanced", "sqrt"] | None = "sqrt"
     n_folds: int = 3
     max_iter: int = 10_000
+    scaling: Literal["each", "common"] = "each"
 
     link = "sigmoid"
 
@@ -121,10 +126,14 @@ class LinearSVM(LinearAnnotator):
         need_positive(self, "C")
         need_count(self, "max_iter")
         need_choice(self, "class_weight", ("balanced", "sqrt", None))
+        need_choice(self, "scaling", get_args(Scaling))
         if self.n_folds < 2:
             raise MethodError(f"LinearSVM: n_folds must be 2 or more, not {self.n_folds!r}.")
         matrix, codes, classes = check_fit(X, y, genes, batch)
-        scale = inverse_or_zero(mean_and_sd(matrix)[1])
+        mean, scale = mean_and_factor(matrix, self.scaling)
+        # Genes are not centred, which would make them dense; 0 is where most of their values are.
+        center = mean if self.scaling == "common" else np.zeros_like(mean)
+        matrix = as_dense(matrix) - center.astype(np.float32) if self.scaling == "common" else matrix
         scaled: Any = scale_columns(matrix, scale)
         generator = np.random.default_rng(rng)
         seed = int(generator.integers(2**31))
@@ -144,7 +153,7 @@ class LinearSVM(LinearAnnotator):
         slope, offset = platt(held_out, codes)
         self.platt_slope_: NDArray[np.float32] = slope.astype(np.float32)
         self.platt_offset_: NDArray[np.float32] = offset.astype(np.float32)
-        return self._set(classes, coef, intercept, scale=scale)
+        return self._set(classes, coef, intercept - coef @ (scale * center), scale=scale)
 
     def decision(self, X: Matrix) -> NDArray[np.float32]:
         """Log-odds of each type against the rest, cells x classes: the margins, through Platt's line."""

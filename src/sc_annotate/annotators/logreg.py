@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 from scipy.optimize import minimize_scalar
@@ -15,7 +15,7 @@ from sc_annotate._core.arguments import need_choice, need_count, need_positive
 from sc_annotate._core.arrays import rows
 from sc_annotate._core.softmax_regression import Columns, Loss, Softmax, Solver, softmax_regression
 from sc_annotate.annotators._linear import COEFFICIENTS, LinearAnnotator
-from sc_annotate.annotators._moments import class_weights, inverse_of_sd, mean_and_sd, sparse_if_mostly_zero
+from sc_annotate.annotators._moments import Scaling, class_weights, mean_and_factor, sparse_if_mostly_zero
 from sc_annotate.annotators._stored import rebuild
 from sc_annotate.annotators._tree import common_ancestors
 from sc_annotate.annotators.checks import MANY_TYPES, check_fit, need_not_negative
@@ -65,6 +65,10 @@ class LogReg(LinearAnnotator):
     sd_floor
         Genes are divided by their standard deviation, or by this where it is larger, so that genes of few cells count for
         less. 0: by the standard deviation of each.
+    scaling
+        ``"each"``: genes are divided each by its own standard deviation; ``"common"``: all columns by one number, so that the
+        mean variance is 1. With ``use_rep`` the default is ``"common"``, as the last dimensions of an embedding, mostly noise,
+        would else count as much as the first.
 
     References
     ----------
@@ -87,6 +91,7 @@ class LogReg(LinearAnnotator):
     tree: Mapping[str, Sequence[str]] | None = None
     tree_weight: float = 0.25
     sd_floor: float = 0.0
+    scaling: Literal["each", "common"] = "each"
 
     if TYPE_CHECKING:
         C_: float = field(init=False)  # the one that was used
@@ -107,6 +112,7 @@ class LogReg(LinearAnnotator):
         need_choice(self, "class_weight", ("balanced", "sqrt", None))
         need_positive(self, "tree_weight")
         need_not_negative(self, "sd_floor")
+        need_choice(self, "scaling", get_args(Scaling))
         matrix, codes, classes = check_fit(X, y, genes, batch)
         above = None if self.tree is None else self.tree_weight * common_ancestors(self.tree, classes)
         many = len(classes) > MANY_TYPES
@@ -114,8 +120,7 @@ class LogReg(LinearAnnotator):
             matrix = for_many_types(matrix)
         else:
             matrix = sparse_if_mostly_zero(matrix)
-        mean, sd = mean_and_sd(matrix)
-        scale = inverse_of_sd(sd, self.sd_floor)
+        mean, scale = mean_and_factor(matrix, self.scaling, self.sd_floor)
         weights = np.ones(len(classes))
         if (chosen := class_weights(codes, self.class_weight)) is not None:
             weights = np.array(list(chosen.values()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 import numpy as np
 from scipy.sparse import csr_array, issparse, vstack
@@ -13,7 +13,14 @@ from sc_annotate._core.arguments import need_choice, need_count, need_positive
 from sc_annotate._core.softmax_regression import Columns, Loss, Solver, softmax_regression
 from sc_annotate._core.stored_arrays import Stored
 from sc_annotate.annotators._linear import COEFFICIENTS, LinearAnnotator
-from sc_annotate.annotators._moments import as_dense, class_weights, inverse_of_sd, mean_and_sd, sparse_if_mostly_zero
+from sc_annotate.annotators._moments import (
+    Scaling,
+    as_dense,
+    class_weights,
+    mean_and_factor,
+    mean_and_sd,
+    sparse_if_mostly_zero,
+)
 from sc_annotate.annotators._pca import fit_pca, project
 from sc_annotate.annotators._stored import rebuild
 from sc_annotate.annotators.checks import MANY_TYPES, check_fit, check_predict, need_fitted, need_not_negative
@@ -61,6 +68,11 @@ class LogRegPCA(LinearAnnotator):
         1,000, and fewer with more than 500 types.
     tol
         The solver stops when the largest entry of the gradient is below this.
+    scaling
+        ``"each"``: genes are divided each by its own standard deviation; ``"common"``: all columns by one number, so that the
+        mean variance is 1. With ``use_rep`` the default is ``"common"``, as the last dimensions of an embedding, mostly noise,
+        would else count as much as the first. Nothing is clipped
+        then.
 
     Examples
     --------
@@ -81,6 +93,7 @@ class LogRegPCA(LinearAnnotator):
     class_weight: Literal["balanced", "sqrt"] | None = "balanced"
     max_iter: int | None = None
     tol: float = 1e-4
+    scaling: Literal["each", "common"] = "each"
 
     if TYPE_CHECKING:
         C_: float = field(init=False)  # the one that was used
@@ -102,10 +115,10 @@ class LogRegPCA(LinearAnnotator):
         matrix, codes, classes = check_fit(X, y, genes, batch)
         n, k = len(codes), len(classes)
         cells = sparse_if_mostly_zero(_with(matrix, unlabelled, unlabelled_batch))
-        mean, sd = mean_and_sd(cells)
-        scale = inverse_of_sd(sd, self.sd_floor)
+        mean, scale = mean_and_factor(cells, self.scaling, self.sd_floor)
+        unit = np.inf if self.scaling == "common" else np.maximum(mean_and_sd(cells)[1], self.sd_floor)
         # No limit lies below 0, so that a sparse matrix stays sparse; that of a gene that does not vary is its value.
-        most = mean + self.clip * np.maximum(sd, self.sd_floor)
+        most = mean + self.clip * unit
         self.limits_ = np.maximum(np.minimum(most, np.finfo(np.float32).max), 0).astype(np.float32)
         cells = clipped(cells, self.limits_)
         loadings, shift = fit_pca(cells, self.n_components, rng, scale=scale)
@@ -141,6 +154,7 @@ class LogRegPCA(LinearAnnotator):
         if not self.clip < np.inf:
             raise MethodError("LogRegPCA: clip must be finite. To clip nothing, pass clip=1e6.")
         need_choice(self, "class_weight", ("balanced", "sqrt", None))
+        need_choice(self, "scaling", get_args(Scaling))
 
     def limits(self) -> NDArray[np.float32]:
         """The value of each gene above which it counts no more."""

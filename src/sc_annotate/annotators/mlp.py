@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 import numpy as np
 from scipy.special import softmax
@@ -13,7 +13,7 @@ from sc_annotate._core.arguments import need_choice, need_count, need_positive
 from sc_annotate._core.stored_arrays import Stored
 from sc_annotate.annotators._base import Annotator
 from sc_annotate.annotators._linear import two_columns
-from sc_annotate.annotators._moments import as_dense, class_weights, inverse_or_zero, mean_and_sd, scale_columns
+from sc_annotate.annotators._moments import Scaling, as_dense, class_weights, mean_and_factor, scale_columns
 from sc_annotate.annotators._stored import rebuild
 from sc_annotate.annotators.checks import check_fit, check_predict, need_fitted, row_blocks
 
@@ -57,6 +57,10 @@ class MLP(Annotator):
         First step size of Adam.
     batch_size
         Cells a step.
+    scaling
+        ``"each"``: genes are divided each by its own standard deviation; ``"common"``: all columns by one number, so that the
+        mean variance is 1. With ``use_rep`` the default is ``"common"``, as the last dimensions of an embedding, mostly noise,
+        would else count as much as the first.
 
     Examples
     --------
@@ -76,6 +80,7 @@ class MLP(Annotator):
     epochs: int = 50
     learning_rate: float = 1e-3
     batch_size: int = 64
+    scaling: Literal["each", "common"] = "each"
 
     def fit(
         self,
@@ -92,9 +97,9 @@ class MLP(Annotator):
         need_positive(self, "learning_rate")
         need_count(self, "hidden", "epochs", "batch_size")
         need_choice(self, "class_weight", ("balanced", "sqrt", None))
+        need_choice(self, "scaling", get_args(Scaling))
         matrix, codes, self.classes_ = check_fit(X, y, genes, batch)
-        mean, sd = mean_and_sd(matrix)
-        scale = inverse_or_zero(sd)
+        mean, scale = mean_and_factor(matrix, self.scaling)
         center = (mean * scale).astype(np.float32)
         scaled: Any = scale_columns(matrix, scale)
         n = len(codes)

@@ -61,7 +61,7 @@ class TorchMLP(TorchAnnotator):
             input_dropout=self.input_dropout,
             dropout=self.dropout,
             batch_norm=True,
-            clip=self.clip,
+            clip=self.clip if self.scaling == "each" else None,
         )
 
 
@@ -109,7 +109,7 @@ class ACTINN(TorchAnnotator):
             input_dropout=self.input_dropout,
             dropout=0.0,
             batch_norm=False,
-            clip=self.clip,
+            clip=self.clip if self.scaling == "each" else None,
         )
 
     def _more_settings(self) -> dict[str, Any]:

@@ -77,7 +77,7 @@ class NACTAnnotator(TorchAnnotator):
             feed_forward=self.feed_forward,
             attention=self.attention,
             input_dropout=self.input_dropout,
-            clip=self.clip,
+            clip=self.clip if self.scaling == "each" else None,
         )
 
     def gene_attention(self, X: Matrix) -> NDArray[np.float32]:

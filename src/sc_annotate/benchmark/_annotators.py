@@ -10,7 +10,8 @@ from sc_annotate._core.arguments import default, parameters, public, value_of
 from sc_annotate._core.settings import track
 from sc_annotate._data.matrix import MatrixRequest
 from sc_annotate._data.read import open_input
-from sc_annotate.annotation.held_out import Candidate, baselines_of, held_out, score_groups, scores
+from sc_annotate.annotation.embedding import read_genes
+from sc_annotate.annotation.held_out import GENES, Candidate, baselines_of, held_out, score_groups, scores
 from sc_annotate.annotation.learn import choose_splits
 from sc_annotate.annotation.requests import N_TOP_GENES, FitRequest, usable_method
 from sc_annotate.annotation.streaming import learns_without_labels
@@ -48,7 +49,8 @@ def annotators(
 
     Every method gets the same splits, the same values, and its own choice of variable genes made on the training cells
     of each fold. ``majority`` and ``logreg`` are always among them, and
-    ``logreg_pca`` where one is deep. All held-out cells are scored.
+    ``logreg_pca`` where one is deep. With `use_rep`, ``logreg (genes)``, logistic regression on the genes of the same cells,
+    is the last row, where they can be read. All held-out cells are scored.
 
     Parameters
     ----------
@@ -111,12 +113,15 @@ def annotators(
     cells = labelled_cells(adata, fit.but(method=learning[0]) if learning else fit, what="adata")
     training = read_training(adata, found, cells, matrix, wanted="log", what="adata")
     splits, description = choose_splits(training, fit.cv, fit.rng)
-    n_top = None if training.input == "embedding" else fit.n_top_genes
+    embedding = training.input == "embedding"
+    n_top = None if embedding else fit.n_top_genes
     kwargs = parameters(method_kwargs)
     predictions = {
-        name: held_out(training, Candidate(name, kwargs.get(name, {}), n_top), splits, fit.rng)
+        name: held_out(training, Candidate(name, kwargs.get(name, {}), n_top, embedding), splits, fit.rng)
         for name in track(names, what="comparing methods")
     }
+    if embedding and (genes := read_genes(training)).training is not None:
+        predictions[GENES] = held_out(genes.training, Candidate("logreg", {}, N_TOP_GENES), splits, fit.rng)
     logreg = predictions["logreg"]
     table = scores(predictions, logreg, score_groups(training, logreg), fit.rng).reset_index(drop=True)
     table["seconds"] = [float(np.sum(p.seconds_fit) + np.sum(p.seconds_predict)) for p in predictions.values()]
