@@ -29,6 +29,7 @@ EVIDENCE = (
     Option("--groupby", "groupby", "column of obs: evidence by label and group", more=value("COLUMN")),
     steps.EVIDENCE[0],
     Option("--max-cells", "max_cells", "cells of each type that are used", int, more=value("N")),
+    steps.EVIDENCE[2],
     Option("--seed", "rng", "(default: 0)", int, more=value("N")),
 )
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 PICTURES = (
     *("annotation", "status", "probabilities", "confusion", "reliability", "risk_coverage", "sets", "unfamiliarity"),
-    *("levels", "consensus", "evidence", "markers_agree"),
+    *("levels", "consensus", "evidence", "attention", "training", "markers_agree"),
 )
 
 
