@@ -386,12 +386,25 @@ def test_outputs_through_links_and_to_odd_places(here: Path, capsys: pytest.Capt
 @pytest.mark.slow
 def test_a_network_its_evidence_and_its_pictures(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("lightning")
-    quick = ("--param", "epochs=3", "--param", "rank=4", "--param", "feed_forward=8", "--cv", 0, "--calibration", "none")
+    quick = (
+        "--param",
+        "epochs=3",
+        "--param",
+        "rank=4",
+        "--param",
+        "feed_forward=8",
+        "--cv",
+        0,
+        "--calibration",
+        "none",
+    )
     labels = ("--labels-key", "cell_type")
     assert run("train", "reference.h5ad", "n.safetensors", *labels, "--method", "nact", *quick) == 0
     model = ("--model", "n.safetensors")
     saliency = ("--saliency", "attention_x_value")
-    assert run("annotate", "query.h5ad", "out.h5ad", *model, "--evidence", "e.csv", *saliency, "--figures", "figures") == 0
+    assert (
+        run("annotate", "query.h5ad", "out.h5ad", *model, "--evidence", "e.csv", *saliency, "--figures", "figures") == 0
+    )
     assert {"training.png", "attention.png", "evidence.png"} <= {path.name for path in (here / "figures").iterdir()}
     assert ad.read_h5ad("out.h5ad").uns["annotation"]["evidence"]["saliency"] == "attention_x_value"
     assert run("evidence", "out.h5ad", "again.csv", *model, *saliency) == 0

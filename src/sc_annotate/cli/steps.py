@@ -71,7 +71,9 @@ def add_files(group: Any) -> None:
 def check_files(args: argparse.Namespace, outputs: Outputs) -> Files:
     """Refuse files that cannot be written, and options without what they belong to."""
     if args.evidence is None and written(args, EVIDENCE):
-        raise InputError("--n-genes, --evidence-groupby and --saliency say what is in --evidence FILE.csv; name that too.")
+        raise InputError(
+            "--n-genes, --evidence-groupby and --saliency say what is in --evidence FILE.csv; name that too."
+        )
     if not getattr(args, "rollup", True) and written(args, ROLLUP):
         raise InputError("--ontology and --override say how to roll up; pass --rollup too.")
     rollup_arguments(args, ROLLUP)
