@@ -114,6 +114,58 @@ def test_streams_all_cells_from_a_file(
     assert any("300" in note for note in streamed.provenance.notes)
 
 
+def _of_many(kind: str, adata: ad.AnnData, folder: Path) -> ad.AnnData:
+    if kind == "dask":
+        da = pytest.importorskip("dask.array")
+        adata = adata.copy()
+        adata.X = da.from_array(adata.X.toarray(), chunks=(70, 60))
+        return adata
+    if kind == "backed":
+        adata.write_h5ad(folder / "cells.h5ad")
+        return ad.read_h5ad(folder / "cells.h5ad", backed="r")
+    pytest.importorskip("xarray")
+    adata.write_zarr(folder / "cells.zarr")
+    return ad.experimental.read_lazy(folder / "cells.zarr")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["backed", "zarr", "dask"])
+def test_networks_train_on_all_cells_of_a_file(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On blocks of all cells, in the last fit alone; scores and trust come from a sample in memory."""
+    pytest.importorskip("lightning")
+    from sc_annotate.annotators.torch_mlp import TorchMLP
+    from sc_annotate.neural.batches import StreamedBlocks
+
+    adata = sca.datasets.simulate_reference(900, 120, 4, n_batches=3, rng=1)
+    adata.obs["cell_type"] = adata.obs["cell_type"].astype(object)
+    adata.obs.loc[adata.obs_names[5:25], "cell_type"] = np.nan
+    options = {"method": "mlp_torch", "n_top_genes": 60, "max_cells": None, "batch_key": "batch", "cv": 0, "rng": 3}
+    options["method_kwargs"] = {"epochs": 8}
+    whole = sca.tl.fit_annotator(adata, "cell_type", trust=None, **options)
+    if kind != "backed":
+        options["trust"] = None
+    trained, original = [], TorchMLP._fit
+    monkeypatch.setattr(
+        TorchMLP, "_fit", lambda self, cells, *rest: trained.append(cells) or original(self, cells, *rest)
+    )
+    monkeypatch.setattr("sc_annotate.annotation.training.MAX_CELLS", 300)
+    monkeypatch.setattr("sc_annotate.annotation.training.LEAST_OF_A_TYPE", 20)
+    with sca.settings.override(block_size=128):
+        model = sca.tl.fit_annotator(_of_many(kind, adata, tmp_path), "cell_type", **options)
+    assert [type(cells) is StreamedBlocks for cells in trained] == [False] * (len(trained) - 1) + [True]
+    assert [cells.n_cells for cells in trained][-1] == 880
+    assert all(cells.n_cells <= 300 for cells in trained[:-1])
+    assert model.counts.sum() == 880
+    np.testing.assert_array_equal(model.names["var_names"], whole.names["var_names"])
+    scale, other = model.annotator.networks_[0][0], whole.annotator.networks_[0][0]
+    np.testing.assert_allclose(scale.factor, other.factor, rtol=1e-6)
+    np.testing.assert_allclose(scale.center, other.center, rtol=1e-5, atol=1e-7)
+    query = adata[:300].copy()
+    sca.tl.annotate(query, model)
+    truth = adata.obs["cell_type"][:300]
+    assert (query.obs["annotation"].astype(str) == truth)[truth.notna()].mean() > 0.9
+
+
 def test_what_does_not_stream_is_read(atlas: ad.AnnData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     atlas.write_h5ad(tmp_path / "cells.h5ad")
     monkeypatch.setattr("sc_annotate.annotation.training.MAX_CELLS", 300)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from sc_annotate.neural.batches import ArrayBlocks, minibatches, n_minibatches
+from sc_annotate.neural.batches import FEWEST_BLOCKS, ArrayBlocks, StreamedBlocks, minibatches, n_minibatches
 
 
 @pytest.mark.parametrize("sparse", [False, True])
@@ -38,3 +38,71 @@ def test_the_order_follows_the_seed():
     )
     assert first.tolist() == again.tolist()
     assert first.tolist() != other.tolist()
+
+
+def streamed(n, *, block=5, buffer=12, kind=csr_array, read=None):
+    """Cells numbered by their value and their code, in blocks of `block`."""
+    X = kind(np.arange(2 * n, dtype=np.float32).reshape(n, 2) + 1)
+    starts = np.append(np.arange(0, n, block), n)
+
+    def rows(i):
+        if read is not None:
+            read.append(i)
+        return X[starts[i] : starts[i + 1]]
+
+    return StreamedBlocks(rows, starts, np.arange(n), 2, buffer=buffer)
+
+
+@pytest.mark.parametrize("kind", [csr_array, np.asarray])
+@pytest.mark.parametrize(("n", "buffer"), [(101, 12), (101, 1), (101, 10**6), (4, 12)])
+def test_streamed_cells_come_once_an_epoch(kind, n, buffer):
+    cells = streamed(n, buffer=buffer, kind=kind)
+    codes, rows = [], []
+    for X, part in minibatches(cells, 16, (0, 1)):
+        codes.append(part)
+        rows.append(X)
+    codes = np.concatenate(codes)
+    assert sorted(codes.tolist()) == list(range(n))
+    np.testing.assert_array_equal(np.concatenate(rows)[:, 0], 2 * codes + 1)
+
+
+def test_no_more_than_a_buffer_is_read_together():
+    cells = streamed(1000, block=5, buffer=40)
+    sizes = [X.shape[0] for X, _ in cells.epoch((0,))]
+    assert set(sizes) == {40}
+    small = streamed(1000, block=50, buffer=40)
+    assert {X.shape[0] for X, _ in small.epoch((0,))} == {50 * FEWEST_BLOCKS}
+
+
+def test_streamed_cells_of_a_file_in_order_are_spread():
+    """Neighbours in a file must not be neighbours in training: a minibatch has cells of all buffers' blocks."""
+    cells = streamed(1000, block=5, buffer=100)
+    _, codes = next(minibatches(cells, 50, (0,)))
+    assert np.ptp(codes) > 500
+    assert (np.diff(np.sort(codes)) > 1).any()
+    first, again, other = (
+        np.concatenate([part for _, part in minibatches(cells, 50, seed)]).tolist() for seed in [(1, 0), (1, 0), (1, 1)]
+    )
+    assert first == again != other
+
+
+def test_some_of_the_streamed_cells():
+    read = []
+    cells = streamed(30, read=read).part(np.array([0, 1, 12, 13, 14, 29]))
+    assert cells.n_cells == 6
+    again = cells.part(np.array([1, 2, 5]))
+    found = [(X.toarray()[:, 0].tolist(), codes.tolist()) for X, codes in again.in_order()]
+    assert found == [([3.0], [1]), ([25.0], [12]), ([59.0], [29])]
+    assert sorted(read) == [0, 2, 5]
+    assert sorted(np.concatenate([codes for _, codes in again.epoch((0,))]).tolist()) == [1, 12, 29]
+
+
+def test_an_error_while_reading_is_raised():
+    cells = streamed(30)
+
+    def fails(i):
+        raise OSError("gone")
+
+    broken = StreamedBlocks(fails, cells.starts, cells.codes, 2)
+    with pytest.raises(OSError, match="gone"):
+        list(broken.epoch((0,)))

@@ -190,6 +190,24 @@ def test_what_is_wrong_is_named(name):
     assert name in failures(break_(name))
 
 
+def test_blocks_have_to_give_what_the_matrix_gives():
+    class Blocks(NearestCentroid):
+        def fit_blocks(self, blocks, *, classes, genes, batch=None, rng=0):
+            ((X, codes),) = blocks.in_order()
+            return self.fit(X, classes[self.order(codes)], genes=genes)
+
+        def order(self, codes):
+            return codes
+
+    assert failures(Blocks) == set()
+
+    class Wrong(Blocks):
+        def order(self, codes):
+            return codes[::-1]
+
+    assert failures(Wrong) == {"blocks"}
+
+
 def test_a_method_that_cannot_be_saved_must_say_so():
     class Silent(RandomForest):
         def to_arrays(self):

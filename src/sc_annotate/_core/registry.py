@@ -258,6 +258,8 @@ class Capabilities:
     """Whether it has a ``gene_evidence`` of its own."""
     saliencies: tuple[str, ...] = ()
     """Kinds of evidence, the default first, that ``gene_evidence(..., saliency=)`` takes; empty where it has one."""
+    by_blocks: bool = False
+    """Whether it has ``fit_blocks``, which reads the cells block by block, as often as it needs them."""
     attends: bool = False
     """Whether it has ``gene_attention``."""
     linear: bool = False
@@ -265,7 +267,12 @@ class Capabilities:
 
 
 # These are optional members: to have them is to declare them.
-_MEMBERS = {"evidence": "gene_evidence", "attends": "gene_attention", "linear": "coefficients"}
+_MEMBERS = {
+    "evidence": "gene_evidence",
+    "by_blocks": "fit_blocks",
+    "attends": "gene_attention",
+    "linear": "coefficients",
+}
 _DECLARED = {each.name: each.default for each in fields(Capabilities) if each.name not in _MEMBERS}
 
 

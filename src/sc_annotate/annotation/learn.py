@@ -147,9 +147,16 @@ def _hold_out(training: Training, candidate: Candidate, fit: FitRequest) -> _Hel
 
 def _fit(training: Training, candidate: Candidate, fit: FitRequest, seen: _HeldOut) -> OnVariableGenes:
     """The method fitted on all cells that it may see: on the full reference, block by block, where there is one."""
+    if training.full_reference is not None and fit.trust.scheme == "folds":
+        whole = fit_on_full_reference(candidate.make, candidate.n_top, training.full_reference, training.genes, fit.rng)
+        if whole is not None:
+            return whole
+        seen.problems.append(
+            f"{candidate.method} cannot be fitted block by block on so many genes: it learned from the sample alone"
+        )
     rows, joint = seen.rows, training.joint
     method = candidate.on_variable_genes()
-    fitted = method.fit(
+    return method.fit(
         (training.X if joint is None else joint.X)[rows],
         training.y[rows],
         genes=training.genes,
@@ -158,14 +165,6 @@ def _fit(training: Training, candidate: Candidate, fit: FitRequest, seen: _HeldO
         **({} if training.unlabelled is None else training.unlabelled.passed(method)),
         **({} if joint is None else joint.passed(rows)),
     )
-    if training.full_reference is None or fit.trust.scheme != "folds":
-        return fitted
-    whole = fit_on_full_reference(candidate.make, candidate.n_top, training.full_reference, training.genes)
-    if whole is None:
-        seen.problems.append(
-            f"{candidate.method} cannot be fitted block by block on so many genes: it learned from the sample alone"
-        )
-    return whole or fitted
 
 
 def _learn_trust(training: Training, fitted: OnVariableGenes, X: Any, fit: FitRequest, seen: _HeldOut) -> Trust | None:

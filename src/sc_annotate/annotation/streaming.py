@@ -1,4 +1,4 @@
-"""Fit a method on more cells than memory holds: from sums over blocks, in up to three passes."""
+"""Fit a method on more cells than memory holds: from sums over blocks in up to three passes, or by training on blocks."""
 
 from __future__ import annotations
 
@@ -38,8 +38,9 @@ class FullReference:
 
 
 def streams(method: str) -> bool:
-    """Whether a method can be fitted from sums over blocks."""
-    return bool(capabilities_of(registry.load(registry.get("annotation", method))).streams)
+    """Whether a method can be fitted block by block: from sums, or by reading the cells again and again."""
+    can = capabilities_of(registry.load(registry.get("annotation", method)))
+    return bool(can.streams) or can.by_blocks
 
 
 def learns_without_labels(method: str) -> bool:
@@ -48,7 +49,7 @@ def learns_without_labels(method: str) -> bool:
 
 
 def fit_on_full_reference(
-    make: Callable[[], Any], n_top: int | None, full: FullReference, names: NDArray[np.str_]
+    make: Callable[[], Any], n_top: int | None, full: FullReference, names: NDArray[np.str_], rng: int
 ) -> OnVariableGenes | None:
     """As ``OnVariableGenes(make, n_top).fit`` on all cells; None where the method needs the cells themselves after all."""
     fitted = OnVariableGenes(make, n_top)
@@ -59,7 +60,12 @@ def fit_on_full_reference(
         spread = _passed(full, fitted.columns, _Spread(n_batches, n_genes), "choosing genes")
         fitted.columns = variable_genes_from(spread, n_top)
     annotator = make()
-    needs = capabilities_of(annotator).streams
+    can = capabilities_of(annotator)
+    if can.by_blocks:
+        fitted.annotator = _trained(annotator, full, fitted.columns, names, rng)
+        fitted.classes_ = np.asarray(fitted.annotator.classes_)
+        return fitted
+    needs = can.streams
     products = "products" in needs
     if products and not is_formed(len(fitted.columns)):
         return None
@@ -71,6 +77,28 @@ def fit_on_full_reference(
     fitted.annotator = annotator.fit_statistics(statistics, classes=full.classes, **more)
     fitted.classes_ = np.asarray(fitted.annotator.classes_)
     return fitted
+
+
+def _trained(annotator: Any, full: FullReference, columns: NDArray[np.intp], names: NDArray[np.str_], rng: int) -> Any:
+    """The method trained on all cells, which are read block by block in each epoch."""
+    from sc_annotate._data.row_blocks import row_blocks
+    from sc_annotate.neural.batches import StreamedBlocks
+
+    found = row_blocks(full.source.X)
+    used = np.flatnonzero(full.codes >= 0)
+    work = _Block(full.transform, full.genes[columns], full.codes, full.batches, _cells)
+    cells = StreamedBlocks(
+        read=lambda i: work(slice(int(found.starts[i]), int(found.starts[i + 1])), found.read(i)),
+        starts=np.searchsorted(used, found.starts),
+        codes=full.codes[used].astype(np.intp),
+        n_genes=len(columns),
+    )
+    batch = None if full.batches is None else full.batches[used]
+    return annotator.fit_blocks(cells, classes=full.classes, genes=names[columns], batch=batch, rng=rng)
+
+
+def _cells(cells: Any, codes: NDArray[np.intp], batches: NDArray[np.intp]) -> Any:
+    return cells
 
 
 def _passed(full: FullReference, columns: NDArray[np.intp], add: Any, progress: str) -> Any:

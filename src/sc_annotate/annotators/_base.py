@@ -78,6 +78,9 @@ class Annotator(ABC):
     ``fit_statistics(statistics, *, classes)``
         Learns from sums over blocks of cells (:class:`~sc_annotate.annotators.statistics.Statistics`) in place of a
         matrix; see ``streams``.
+    ``fit_blocks(blocks, *, classes, genes, batch=None, rng=0)``
+        Learns from cells that are read block by block, as often as it likes, with the numbers of their types among `classes`
+        (``blocks.epoch(seed)``, ``blocks.in_order()``, ``blocks.codes``: :class:`~sc_annotate.neural.batches.StreamedBlocks`).
 
     Attributes
     ----------

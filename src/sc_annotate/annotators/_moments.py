@@ -126,10 +126,14 @@ def mean_and_factor(X: Any, scaling: str, floor: float = 0.0) -> tuple[NDArray[n
     dense = as_dense(X)
     mean = dense.mean(axis=0, dtype=np.float64)
     # In two passes: the dimensions of an embedding may lie far from 0 and vary little.
-    sd = dense.std(axis=0, dtype=np.float64)
-    sd[sd <= 1e-6 * np.abs(mean)] = 0.0
-    spread = float(np.sqrt(np.square(sd[sd > 0]).mean())) if (sd > 0).any() else 1.0
-    return mean, np.where(sd > 0, 1 / spread, 0.0)
+    return mean, common_factor(mean, dense.std(axis=0, dtype=np.float64))
+
+
+def common_factor(mean: NDArray[np.float64], sd: NDArray[np.float64]) -> NDArray[np.float64]:
+    """One number for all columns that vary, with which their mean variance is 1; 0 for the others."""
+    varies = sd > 1e-6 * np.abs(mean)
+    spread = float(np.sqrt(np.square(sd[varies]).mean())) if varies.any() else 1.0
+    return np.where(varies, 1 / spread, 0.0)
 
 
 def scale_columns(X: Any, factor: NDArray[np.float64]) -> Matrix:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from abc import abstractmethod
 from dataclasses import dataclass, field
@@ -17,7 +15,7 @@ from sc_annotate._core.arguments import need_choice, need_count, need_positive, 
 from sc_annotate._core.decode import decode
 from sc_annotate.annotators._base import Annotator
 from sc_annotate.annotators._linear_evidence import check_codes
-from sc_annotate.annotators._moments import Scaling, class_weights, mean_and_factor
+from sc_annotate.annotators._moments import Scaling
 from sc_annotate.annotators.checks import check_fit, check_predict, need_fitted, need_not_negative
 from sc_annotate.errors import MethodError
 
@@ -26,9 +24,10 @@ if TYPE_CHECKING:
     from typing import Self
 
     import torch
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     from sc_annotate.annotators._base import Arrays, Matrix
+    from sc_annotate.neural.batches import Cells
     from sc_annotate.neural.settings import TrainSettings
 
 
@@ -142,34 +141,62 @@ class TorchAnnotator(Annotator):
     ) -> Self:
         """Train; `batch` serves the choice of the cells that end it (`patience`) alone."""
         from sc_annotate.neural.batches import ArrayBlocks
-        from sc_annotate.neural.training import train
 
         self.check()
         matrix, codes, classes = check_fit(X, y, genes, batch)
-        learned, held = _stopping_cells(codes, batch, rng) if self.patience is not None else (None, None)
-        seen, known = (matrix, codes) if learned is None else (matrix[learned], codes[learned])
-        make = partial(self._scaled, seen, len(classes))
-        weights = _weights(known, self.class_weight, len(classes))
-        stop_on = None if held is None else ArrayBlocks(matrix[held], codes[held])
-        digest = None if self.checkpoint is None else self._digest(matrix, codes, rng)
+        return self._fit(ArrayBlocks(matrix, codes), classes, batch, rng)
+
+    def fit_blocks(
+        self,
+        blocks: Cells,
+        *,
+        classes: ArrayLike,
+        genes: ArrayLike,
+        batch: NDArray[Any] | None = None,
+        rng: int = 0,
+    ) -> Self:
+        """Train on cells that are read block by block in each epoch; otherwise as `fit`.
+
+        Parameters
+        ----------
+        blocks
+            Cells with the numbers of their types: :class:`~sc_annotate.neural.batches.StreamedBlocks`, or
+            :class:`~sc_annotate.neural.batches.ArrayBlocks`, with which it does what `fit` does. One more pass over them gives
+            the means and spreads of the genes.
+        classes
+            Names of the types, sorted, str, shape (k,); each has cells.
+        genes, batch, rng
+            As of `fit`.
+        """
+        from sc_annotate.annotators._torch_blocks import checked_blocks
+
+        self.check()
+        return self._fit(blocks, checked_blocks(blocks, classes, genes, batch), batch, rng)
+
+    def _fit(self, cells: Cells, classes: NDArray[np.str_], batch: NDArray[Any] | None, rng: int) -> Self:
+        from sc_annotate.annotators._torch_blocks import fingerprint, loss_weights, scale_of, stopping_cells
+        from sc_annotate.neural.training import train
+
+        learned, held = stopping_cells(cells.codes, batch, rng) if self.patience is not None else (None, None)
+        seen, stop_on = cells if learned is None else cells.part(learned), None if held is None else cells.part(held)
+        mean, factor = scale_of(seen, self.scaling, self.sd_floor, len(classes))
+        make = partial(self._scaled, mean, factor, len(classes))
+        weights = loss_weights(seen.codes, self.class_weight, len(classes))
+        digest = None
+        if self.checkpoint is not None:
+            digest = fingerprint(cells, [type(self).__name__, self.params(), rng], (mean, factor))
         networks, self.history_ = [], []
         for i in range(self.n_networks):
-            how = self._settings(i, len(known), digest)
+            how = self._settings(i, seen.n_cells, digest)
             network, history = train(
-                make,
-                ArrayBlocks(seen, known),
-                weights,
-                how,
-                rng=rng + i,
-                stop_on=stop_on,
-                what=f"training {type(self).__name__}",
+                make, seen, weights, how, rng=rng + i, stop_on=stop_on, what=f"training {type(self).__name__}"
             )
             networks.append(network)
             self.history_ += [{"network": float(i), **row} for row in history]
         for i in range(self.n_networks):
-            if (used := self._settings(i, len(known), digest).checkpoint) is not None:
+            if (used := self._settings(i, seen.n_cells, digest).checkpoint) is not None:
                 used.unlink(missing_ok=True)
-        self.networks_, self.n_genes_, self.classes_ = networks, matrix.shape[1], classes
+        self.networks_, self.n_genes_, self.classes_ = networks, cells.n_genes, classes
         return self
 
     def predict_proba(self, X: Matrix) -> NDArray[np.float32]:
@@ -199,49 +226,32 @@ class TorchAnnotator(Annotator):
 
     def to_arrays(self) -> tuple[Arrays, dict[str, Any]]:
         """Weights of all networks."""
-        from sc_annotate.neural.state import to_arrays
+        from sc_annotate.annotators._torch_state import arrays_of
 
         need_fitted(self, "networks_")
-        arrays = {
-            f"network{i}.{name}": array
-            for i, network in enumerate(self.networks_)
-            for name, array in to_arrays(network).items()
-        }
-        return arrays, {"params": self.params(), "n_genes": self.n_genes_}
+        return arrays_of(self.networks_), {"params": self.params(), "n_genes": self.n_genes_}
 
     @classmethod
     def from_arrays(cls, arrays: Arrays, meta: Mapping[str, Any], classes: NDArray[np.str_]) -> Self:
         """Rebuild a fitted model."""
-        from sc_annotate.neural.state import from_arrays
+        from sc_annotate.annotators._torch_state import networks_from
 
         if wrong := meta.keys() ^ {"params", "n_genes"}:
             raise ValueError(f"the state lacks or does not know {', '.join(sorted(map(repr, wrong)))}")
         model = decode(cls, dict(meta["params"]), "params")
         model.check()
         n_genes, names = decode(int, meta["n_genes"], "n_genes"), np.asarray(classes).astype(str)
-        if not 1 <= model.n_networks <= len(arrays) or not 1 <= n_genes <= 1_000_000:
-            raise ValueError("the state speaks of more networks or genes than the file has")
-        parts: list[dict[str, NDArray[Any]]] = [{} for _ in range(model.n_networks)]
-        for name, array in arrays.items():
-            head, _, rest = name.partition(".")
-            number = head.removeprefix("network")
-            if not number.isdecimal() or int(number) >= len(parts):
-                raise ValueError(f"the array {name!r} is unknown")
-            parts[int(number)][rest] = array
-        make = partial(model.network, n_genes, len(names))
-        model.networks_ = [from_arrays(make, part) for part in parts]
+        model.networks_ = networks_from(arrays, partial(model.network, n_genes, len(names)), model.n_networks, n_genes)
         model.n_genes_, model.classes_ = n_genes, names
         return model
 
-    def _scaled(self, X: Any, n_types: int) -> torch.nn.Module:
+    def _scaled(self, mean: NDArray[np.float64], factor: NDArray[np.float64], n_types: int) -> torch.nn.Module:
         """The untrained network for these cells: genes centred and divided by their standard deviation."""
         import torch
 
         from sc_annotate.neural.mlp import Scale
 
-        network = self.network(X.shape[1], n_types)
-        # A gene that never varies gets no weight at all, as in the other methods.
-        mean, factor = mean_and_factor(X, self.scaling, self.sd_floor)
+        network = self.network(len(mean), n_types)
         scale = next(module for module in network.modules() if isinstance(module, Scale))
         scale.factor = torch.as_tensor(factor, dtype=torch.float32)
         if self.centred or self.scaling == "common":
@@ -266,34 +276,3 @@ class TorchAnnotator(Annotator):
     def _more_settings(self) -> dict[str, Any]:
         """What the training of this network has beside what all have."""
         return {}
-
-    def _digest(self, X: Any, codes: NDArray[np.intp], rng: int) -> str:
-        """What tells the checkpoints of different fits apart: parameters, cells and seed."""
-        words = json.dumps([type(self).__name__, self.params(), X.shape, rng], default=str)
-        values = X if isinstance(X, np.ndarray) else X.data
-        digest = hashlib.sha256(words.encode())
-        for part in (codes, values):
-            digest.update(np.ascontiguousarray(part).data)
-        return digest.hexdigest()[:16]
-
-
-def _weights(codes: NDArray[np.intp], how: str | None, n_types: int) -> NDArray[np.float64]:
-    weights = np.ones(n_types)
-    if (chosen := class_weights(codes, how)) is not None:
-        present = np.bincount(codes, minlength=n_types) > 0
-        weights[: len(chosen)] = list(chosen.values())
-        # A type all of whose cells are held out for stopping is not in the loss.
-        weights[~present] = 0.0
-    return weights
-
-
-def _stopping_cells(
-    codes: NDArray[np.intp], batch: NDArray[np.str_] | None, rng: int
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Rows that are learned from, and those whose loss ends the training; types that only the second have are moved."""
-    from sc_annotate.evaluation import holdout
-
-    grouped = batch is not None and len(np.unique(batch)) > 2
-    split = holdout(codes, groups=batch if grouped else None, fraction=0.1, rng=rng)
-    missing = ~np.isin(codes[split.test], codes[split.train])
-    return np.sort(np.concatenate([split.train, split.test[missing]])), split.test[~missing]

@@ -64,6 +64,17 @@ class DeclarationChecks(AnnotatorCase):
         same = np.allclose(self.proba(model=model), self.proba(), atol=1e-3)
         require(same, "fit_statistics learns something else than fit")
 
+    def check_blocks(self) -> None:
+        if not self.can.by_blocks:
+            return
+        from sc_annotate.neural.batches import ArrayBlocks
+
+        classes, codes = np.unique(self.task.y, return_inverse=True)
+        cells = ArrayBlocks(csr_matrix(self.task.X), codes)
+        model = self.new().fit_blocks(cells, classes=classes, genes=self.task.genes, rng=0)
+        same = np.allclose(self.proba(model=model), self.proba(), atol=1e-3)
+        require(same, "fit_blocks of one block learns something else than fit")
+
     def check_unlabelled(self) -> None:
         if not self.can.unlabelled:
             return
