@@ -90,7 +90,16 @@ MARKERS: dict[str, Entry] = {
     "groupby": Changes("louvain"),
     "store_proba": Changes(False),
     "key_added": Changes("other"),
+    **dict.fromkeys(("n_genes", "saliency", "rng"), Refused(1)),
+    "saliency": Refused("attention"),
     **SCORED,
+}
+RANKED: dict[str, Entry] = {
+    **MARKERS,
+    "groupby": Changes("cell_type"),
+    "by": Changes("zscore"),
+    "n_genes": Changes(5),
+    "rng": Changes(7),
 }
 AGREE: dict[str, Entry] = {
     **LABELLED,
@@ -133,6 +142,9 @@ MODES: dict[str, Mode] = {
         {"markers": LISTS, "layer": "counts"},
         {**MARKERS, **OF_LISTS, "use_raw": Checked(True, "use_raw"), "values": Checked("log1p", "values")},
         counts_in_a_layer,
+    ),
+    "annotate_markers, ranked genes": Mode(
+        sca.tl.annotate_markers, {"markers": LISTS, "groupby": "louvain", "by": "wilcoxon"}, {**RANKED, **OF_LISTS}
     ),
     "markers_agree, lists": Mode(sca.tl.markers_agree, {"markers": LISTS, "types": TYPES}, {**AGREE, **OF_LISTS}),
     "markers_agree, table": Mode(

@@ -126,9 +126,11 @@ PARAMETERS: dict[str, str] = {
             Genes of each type: a dict, a table, the path of a CSV, GMT or JSON file or the name of a packaged list
             (``"pbmc"``), see :doc:`/markers`.
         """,
-    "markers_request": """
+    "markers_by": """
         by
             Statistic of decoupler that scores a list: ``"zscore"``, ``"ulm"`` or ``"mlm"``.
+        """,
+    "lists_request": """
         min_genes
             Genes of a list that must be in `adata`; lists with fewer are left out.
         min_support

@@ -236,9 +236,10 @@ def refuse_markers(key: str, stored: dict[str, Any]) -> None:
 def read_evidence(adata: AnnData, key: str) -> dict[str, Any]:
     """The entry that ``sca.tl.evidence`` stored."""
     stored = read_uns(adata, key)
-    refuse_markers(key, stored)
-    refuse_imported(stored, key, "model, and so no evidence")
     found = stored.get("evidence")
+    if found is None:
+        refuse_markers(key, stored)
+    refuse_imported(stored, key, "model, and so no evidence")
     if not isinstance(found, dict) or "table" not in found:
         raise StorageError(f"adata.uns[{key!r}] has no evidence. Run `sca.tl.evidence(adata, key={key!r})` first.")
     return found

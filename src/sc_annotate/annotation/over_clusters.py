@@ -30,23 +30,26 @@ RESOLUTIONS = ((5_000, 5), (20_000, 10), (40_000, 15), (100_000, 20), (200_000, 
 """Below so many cells the resolution is this, as CellTypist over-clusters; and 30 from the last on."""
 
 
-def check_leiden() -> None:
+def check_leiden(why: str = "vote='leiden'") -> None:
     """Refuse to over-cluster where the package that does it is missing, before any work is done."""
     if find_spec("igraph") is None:
         raise MissingExtraError(
-            f"vote='leiden' needs igraph, which is not installed. Run: {install_line('leiden')}. Or cluster the cells in "
+            f"{why} needs igraph, which is not installed. Run: {install_line('leiden')}. Or cluster the cells in "
             "another way and pass the name of their column in adata.obs."
         )
 
 
-def over_clusters(adata: AnnData, matrix: MatrixRequest, rng: int) -> tuple[NDArray[np.str_], float]:
-    """The cluster of each cell, numbered from the largest, and the resolution.
+def over_clusters(
+    adata: AnnData, matrix: MatrixRequest, rng: int, resolution: float | None = None
+) -> tuple[NDArray[np.str_], float]:
+    """The cluster of each cell, numbered from the largest, and the resolution, by default one that makes many small clusters.
 
     Leiden communities of the graph of nearest neighbours, in principal components of the most variable genes on the common
     scale, or in the representation that is used. `adata` itself is not touched.
     """
     n = adata.n_obs
-    resolution = float(next((value for most, value in RESOLUTIONS if n < most), 30))
+    if resolution is None:
+        resolution = float(next((value for most, value in RESOLUTIONS if n < most), 30))
     if n <= N_NEIGHBORS:
         return np.full(n, "0"), resolution
     return _leiden(components(adata, matrix, rng), resolution, rng), resolution

@@ -65,7 +65,7 @@ def _of_vote(adata: AnnData, key: str) -> str:
     groupby = vote.get("groupby") if isinstance(vote, Mapping) else None
     params = entry.get("params") if isinstance(entry, Mapping) else None
     if groupby is None and isinstance(params, Mapping) and isinstance(entry.get("markers"), Mapping):
-        groupby = params.get("groupby")
+        groupby = params.get("groupby") or entry["markers"].get("clusters")
     if groupby is None:
         raise InputError(
             f"groupby is needed, as no groups that voted are stored with {key!r}: name a column of adata.obs, such as your clusters."

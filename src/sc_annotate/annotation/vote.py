@@ -89,7 +89,7 @@ def add_votes(results: dict[str, Annotation], adata: AnnData, vote: str, matrix:
         groupby = slots.clusters if vote == LEIDEN else vote
         result.obs |= _named(voted, key)
         if vote == LEIDEN:
-            result.obs[groupby] = _categorical(groups)
+            result.obs[groupby] = numbered_or_named(groups)
         result.uns["vote"] = {"groupby": groupby, **more, **metadata}
 
 
@@ -118,10 +118,11 @@ class _Voted:
 
 def _named(voted: _Voted, key: str) -> dict[str, Any]:
     slots = Slots(key)
-    return {slots.voted: _categorical(voted.labels), slots.voted_share: voted.share}
+    return {slots.voted: numbered_or_named(voted.labels), slots.voted_share: voted.share}
 
 
-def _categorical(names: NDArray[np.str_]) -> Any:
+def numbered_or_named(names: NDArray[np.str_]) -> Any:
+    """Groups as a categorical, numbers in their order; "" is missing."""
     import pandas as pd
 
     values = sorted(set(names.tolist()) - {""})

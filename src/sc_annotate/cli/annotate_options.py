@@ -37,6 +37,7 @@ LABELS = (
         more=COLUMN,
     ),
 )
+SEED = Option("--seed", "rng", "(default: 0)", int, more=value("N"))
 FIT = (
     Option("--batch-key", "batch_key", "column of obs with batches or donors", more=COLUMN),
     Option("--n-top-genes", "n_top_genes", "variable genes used (default: 2,000)", int, more=value("N")),
@@ -49,7 +50,7 @@ FIT = (
         number_or_batches,
         more=value("K"),
     ),
-    Option("--seed", "rng", "(default: 0)", int, more=value("N")),
+    SEED,
 )
 METHOD = Option("--method", "method", "see `sc-annotate methods` (default: logreg)", more=value("NAME"))
 METHODS = Option(
@@ -106,7 +107,16 @@ VOTE = (
 REFERENCE = (Option("--reference-layer", "reference_layer", "layer of the reference", more=value("NAME")),)
 MARKERS = (
     Option("--groupby", "groupby", "column of obs with clusters, each of which gets one label", more=COLUMN),
-    Option("--by", "by", "score of the lists (default: zscore)", more=choice("zscore", "ulm", "mlm")),
+    Option(
+        "--by", "by", "score of the lists (default: zscore)", more=choice("zscore", "ulm", "mlm", "wilcoxon", "nact")
+    ),
+    Option("--ranked-genes", "n_genes", "genes of a cluster that count (default: 50)", int, more=value("N")),
+    Option(
+        "--saliency",
+        "saliency",
+        "what of a gene counts with --by nact (default: integrated_gradients)",
+        more=choice("integrated_gradients", "input_x_gradient", "attention_x_value", "attention"),
+    ),
     Option("--min-genes", "min_genes", "fewest genes of a list that is used (default: 1)", int, more=value("N")),
     Option("--min-support", "min_support", "fewest sources of a gene (default: 1)", int, more=value("N")),
     Option("--type-column", "type_column", "column of the table of markers with the types", more=COLUMN),
@@ -124,7 +134,7 @@ OF_ANNOTATE = (
     *(*LABELS, METHODS, *FIT, *FITTED_TRUST, *PREDICTED_TRUST, *COVERAGE),
     *(*MATRIX, *REPRESENTATION, *REFERENCE, *RESULT, *VOTE),
 )
-OF_MARKERS = (*MARKERS, *MATRIX, *RESULT)
+OF_MARKERS = (*MARKERS, SEED, *MATRIX, *RESULT)
 
 
 def arguments(args: argparse.Namespace, options: tuple[Option, ...]) -> dict[str, Any]:

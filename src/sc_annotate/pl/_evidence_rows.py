@@ -46,7 +46,7 @@ class Rows:
     def name(self, pair: tuple[str, str]) -> str:
         """The type; with groups, the group and the type."""
         group, kind = pair
-        return kind if group == kind else f"{group}: {kind}"
+        return kind if group == kind else f"{group}: {kind}" if kind else group
 
     def genes(self, pair: tuple[str, str], direction: str, n: int) -> pd.DataFrame:
         """The first genes of a combination in one direction."""

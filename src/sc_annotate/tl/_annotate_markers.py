@@ -9,7 +9,7 @@ from sc_annotate._core.docs import documented
 from sc_annotate._data.matrix import MatrixRequest
 from sc_annotate._store.slots import DEFAULT_KEY
 from sc_annotate.annotation.markers.label import label_by_markers
-from sc_annotate.annotation.markers.markers_request import MarkersRequest
+from sc_annotate.annotation.markers.markers_request import LabelsRequest
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -23,7 +23,11 @@ def annotate_markers(
     markers: Any,
     groupby: str | None = None,
     *,
-    by: Literal["zscore", "ulm", "mlm"] = default("zscore"),
+    by: Literal["zscore", "ulm", "mlm", "wilcoxon", "nact"] = default("zscore"),
+    n_genes: int = default(50),
+    saliency: Literal["integrated_gradients", "input_x_gradient", "attention_x_value", "attention"] = default(
+        "integrated_gradients"
+    ),
     min_genes: int = default(1),
     min_support: int = default(1),
     type_column: str | None = default(None),
@@ -38,12 +42,23 @@ def annotate_markers(
     values: Stated | None = default(None),
     store_proba: Literal["all", "topk", False] = "all",
     key_added: str = DEFAULT_KEY,
+    rng: int = default(0),
 ) -> None:
     """Annotate cells with lists of marker genes, without a reference.
 
-    A gene counts by its distance from its mean over all cells of `adata`, so pass a whole data set. The label of a cell
-    (or group) is the list with the highest score. Its confidence is not calibrated: it says how far the best list stands
-    out of the others, not how often such labels are right. See :doc:`/markers`.
+    Lists are scored on the values of cells or of the means of groups (``"zscore"``, ``"ulm"``, ``"mlm"``), or clusters are
+    named by their genes in order, those of a test (``"wilcoxon"``) or those that a network trained to tell the clusters
+    apart looks at (``"nact"``; Heydari et al. 2022, arXiv:2206.04047). Genes count relative to all cells of `adata`, so
+    pass a whole data set. The label of a cell (or group) is the list with the highest score. Its confidence is not
+    calibrated: it says how far the best list stands out of the others, not how often such labels are right. See
+    :doc:`/markers`.
+
+    With ``by="wilcoxon"`` and ``"nact"``, the first n genes of a group score, with T lists of which df(g) name gene g ::
+
+        score(list) = sum over r = 1..n of (1 - (r - 1) / n) * idf(g_r) * s(g_r, list) / sqrt(sum over g of idf(g) * |s(g, list)|)
+        idf(g)      = 1 + ln((1 + T) / (1 + df(g)))
+
+    where s is the number of sources (rows of a table) that name the gene for the type, times its weight.
 
     Parameters
     ----------
@@ -51,9 +66,18 @@ def annotate_markers(
         Cells x genes; in memory or backed.
     %(markers)s
     groupby
-        Column of ``obs`` with groups of cells, such as clusters: the mean of each group is scored, and its cells get one
-        label.
-    %(markers_request)s
+        Column of ``obs`` with groups of cells, such as clusters: the mean of each group is scored, or its genes are put in
+        order, and its cells get one label. Without it, single cells are scored; for ``by="wilcoxon"`` and ``"nact"``,
+        Leiden clusters (resolution 1) are made on a copy, and stored.
+    by
+        Statistic of decoupler that scores a list: ``"zscore"``, ``"ulm"`` or ``"mlm"``. Or what puts the genes of clusters
+        in order: ``"wilcoxon"``, :func:`scanpy.tl.rank_genes_groups` on a copy; ``"nact"``, the mean `saliency` over the
+        cells of a cluster in an N-ACT network (extra ``[torch]``), with the labels of the test beside it.
+    n_genes
+        Genes of each cluster that count, the first ones; ``by="wilcoxon"`` and ``"nact"`` only.
+    saliency
+        What of a gene counts with ``by="nact"``; see :func:`evidence`.
+    %(lists_request)s
     id_column
         Column of a table of markers with ontology ids of the types.
     %(layer_or_raw)s
@@ -62,13 +86,17 @@ def annotate_markers(
     %(values)s
     %(store_proba)s
     %(key_added)s
+    rng
+        Seed of the network, of the cells that are drawn from clusters of more than 1,000, of the draws behind the confidence
+        and of the Leiden clusters; ``by="wilcoxon"`` and ``"nact"`` only.
 
     Returns
     -------
     None. Written to `adata`, in the slots of :func:`annotate`:
 
     ``obs[key_added]``, ``obs[f"{key_added}_confidence"]``
-        Label, and its softmax of the scores.
+        Label, and its softmax of the scores; of ranked genes, the share of draws of the cluster's genes, with replacement,
+        that give this label. Both are NaN for clusters that no list fits (``by="wilcoxon"`` and ``"nact"``).
     ``obs[f"{key_added}_status"]`` : categorical
         ``"low_quality"``: no value in any marker gene. ``"unfamiliar"``: the cell fits none of the lists. ``"ambiguous"``:
         a confidence of one half or less. ``"confident"``: all others.
@@ -78,7 +106,13 @@ def annotate_markers(
         Read it with :func:`sc_annotate.get.probabilities`.
     ``uns[key_added]["markers"]`` : dict
         ``source`` and ``rule`` in words; ``table``, a row for each list: its genes in `adata` and the number of cells; with
-        `groupby` also ``groups``, a row for each group: its label, the runner-up and their scores.
+        `groupby` also ``groups``, a row for each group: its label, the runner-up and their scores; of ranked genes, the
+        ``genes`` that speak for the label, and with ``by="nact"`` the label of the test (``wilcoxon_type``) and whether both
+        agree, ``n_agree``, and ``wilcoxon_genes``.
+    ``uns[key_added]["evidence"]`` : dict
+        Of ranked genes: read it with :func:`sc_annotate.get.evidence`, draw it with :func:`sc_annotate.pl.evidence`.
+    ``obs[f"{key_added}_clusters"]`` : categorical
+        The clusters that were made, if any.
 
     Raises
     ------
@@ -87,7 +121,7 @@ def annotate_markers(
     StorageError
         A column of that name that another tool wrote.
     MissingExtraError
-        decoupler is not installed.
+        A package is not installed: decoupler; torch, Lightning and captum for ``"nact"``; igraph for clusters.
 
     Examples
     --------
@@ -102,8 +136,11 @@ def annotate_markers(
     >>> adata.obs["annotation"].cat.categories.tolist()
     ['B cell', 'NK cell', 'T cell']
     """
-    request = MarkersRequest(
+    request = LabelsRequest(
         by=by,
+        n_genes=n_genes,
+        saliency=saliency,
+        rng=rng,
         min_genes=min_genes,
         min_support=min_support,
         type_column=type_column,

@@ -62,7 +62,8 @@ def markers_agree(
         ``unmatched``, and their cells left out; a warning says so where these are most labels.
     groupby
         Column of ``obs``: labels are compared in each of its groups (clusters, samples) as well.
-    %(markers_request)s
+    %(markers_by)s
+    %(lists_request)s
     %(layer_or_raw)s
     %(gene_symbols)s
     %(total_counts_key)s

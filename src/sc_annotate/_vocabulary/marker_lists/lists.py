@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -37,8 +37,13 @@ class MarkerLists:
     type_of: NDArray[np.intp]
     genes: NDArray[np.str_]
     weights: NDArray[np.float64]
+    n_rows: NDArray[np.int64]
     source: str
     notes: list[str]
+
+    def by_rows(self) -> MarkerLists:
+        """The same lists, with weights that grow with the number of rows that name a gene, not with its logarithm."""
+        return replace(self, weights=self.weights / np.log2(1 + self.n_rows) * self.n_rows)
 
 
 def read_markers(markers: Any, *, min_support: int = 1, columns: Mapping[str, str | None] | None = None) -> MarkerLists:
@@ -149,6 +154,7 @@ def _lists(table: pd.DataFrame, source: str, min_support: int, notes: list[str])
         type_of=np.searchsorted(types, best["type"].to_numpy(dtype=str)).astype(np.intp),
         genes=best["gene"].to_numpy(dtype=str),
         weights=sign * best["mean"].to_numpy(dtype=float) * np.log2(1 + best["size"].to_numpy(dtype=float)),
+        n_rows=best["size"].to_numpy(dtype=np.int64),
         source=source,
         notes=notes,
     )

@@ -63,6 +63,23 @@ class _ScoreBlock:
         return marker_scores(standardise(cells, self.mean, self.sd), self.weights, self.by), silent
 
 
+@dataclass(frozen=True)
+class _SilentBlock:
+    """Which cells of a block have no value in any of these genes."""
+
+    transform: Transform
+    marks: NDArray[np.intp]
+
+    def __call__(self, where: slice, block: Any) -> NDArray[np.bool_]:
+        return np.asarray(abs(self.transform(block, where)[:, self.marks]).sum(axis=1)).ravel() == 0
+
+
+def silent_cells(found: Input, transform: Transform, weights: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Cells without a value in any marker gene."""
+    block = _SilentBlock(transform, np.flatnonzero(weights.any(axis=1)))
+    return np.concatenate([part for _, part in each_block(block, [found.source.X], progress="looking at the cells")])
+
+
 def score_cells(
     adata: AnnData,
     lists: MarkerLists,
