@@ -45,6 +45,10 @@ def fit(model, task, **more):
         (TorchMLP, {"patience": 0}),
         (TorchMLP, {"class_weight": "rare"}),
         (TorchMLP, {"checkpoint": 3}),
+        (TorchMLP, {"precision": 16}),
+        (TorchMLP, {"precision": "bf16"}),
+        (TorchMLP, {"devices": 0}),
+        (TorchMLP, {"devices": "auto"}),
         (NACTAnnotator, {"rank": 0}),
         (NACTAnnotator, {"feed_forward": 0}),
         (NACTAnnotator, {"attention": "hardmax"}),
@@ -130,3 +134,31 @@ def test_an_interrupted_fit_continues(task, tmp_path, monkeypatch):
     assert np.array_equal(resumed.predict_proba(task.test_X), whole.predict_proba(task.test_X))
     assert list(tmp_path.iterdir()) == []
     assert "checkpoint" not in resumed.to_arrays()[1]["params"]
+
+
+def test_precision_is_recorded_where_it_changes_the_numbers(task, monkeypatch):
+    from sc_annotate.neural import hardware
+
+    plain = fit(TorchMLP(**SMALL), task)
+    assert not {"precision", "devices"} & plain.params().keys()
+    half = fit(TorchMLP(precision="bf16-mixed", **SMALL), task)
+    assert half.params()["precision"] == "bf16-mixed"
+    assert not np.array_equal(half.predict_proba(task.test_X), plain.predict_proba(task.test_X))
+    np.testing.assert_allclose(half.predict_proba(task.test_X), plain.predict_proba(task.test_X), atol=0.05)
+    assert half.predict_proba(task.test_X).dtype == np.float32
+    again = TorchMLP.from_arrays(*half.to_arrays(), half.classes_)
+    assert again.params() == half.params()
+    # What "auto" came to on another machine.
+    chosen = hardware.Plan("cpu", 1, "auto", "bf16-mixed")
+    monkeypatch.setattr(hardware, "plan", lambda *_: chosen)
+    auto = fit(TorchMLP(**SMALL), task)
+    assert auto.params()["precision"] == "bf16-mixed"
+
+
+@pytest.mark.parametrize("wrong", [{"devices": 2}, {"precision": "16-mixed"}])
+def test_gpus_that_are_not_there_are_refused_before_training(task, monkeypatch, wrong):
+    from sc_annotate.neural import hardware
+
+    monkeypatch.setattr(hardware, "find", hardware.Hardware)
+    with pytest.raises(MethodError, match=next(iter(wrong))):
+        fit(TorchMLP(**wrong, **SMALL), task)

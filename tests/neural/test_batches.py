@@ -31,6 +31,19 @@ def test_a_batch_of_one_cell_comes_only_alone():
     assert [len(codes) for _, codes in minibatches(blocks, 128, (0,))] == [64, 65]
 
 
+@pytest.mark.parametrize("shares", [2, 3])
+def test_processes_share_each_minibatch(shares):
+    """Together they see what one would, in as many steps."""
+    X = np.arange(101, dtype=np.float32)[:, None]
+    blocks = ArrayBlocks(X, np.arange(101), size=20)
+    parts = [list(minibatches(blocks, 16, (0, 1), share=i, shares=shares)) for i in range(shares)]
+    assert {len(each) for each in parts} == {n_minibatches(101, 16)}
+    whole = list(minibatches(blocks, 16, (0, 1)))
+    together = [np.concatenate([each[step][1] for each in parts]) for step in range(len(whole))]
+    assert all(abs(len(codes) - len(one)) <= 1 for codes, (_, one) in zip(together, whole, strict=True))
+    assert np.concatenate(together).tolist() == np.concatenate([codes for _, codes in whole]).tolist()
+
+
 def test_the_order_follows_the_seed():
     blocks = ArrayBlocks(np.ones((50, 1), np.float32), np.arange(50))
     first, again, other = (

@@ -68,6 +68,11 @@ class TorchAnnotator(Annotator):
         ``"each"``: genes are divided each by its own standard deviation; ``"common"``: all columns by one number, so that the
         mean variance is 1. With ``use_rep`` the default is ``"common"``, as the last dimensions of an embedding, mostly noise,
         would else count as much as the first.
+    precision
+        ``"32"``: single precision; ``"bf16-mixed"`` or ``"16-mixed"``: half of it where that is safe, which a GPU computes
+        several times faster; ``"auto"``: ``"bf16-mixed"`` on GPUs that have it, else ``"32"``.
+    devices
+        GPUs that share each minibatch, one process each.
     """
 
     parallel: ClassVar[bool] = False
@@ -85,10 +90,13 @@ class TorchAnnotator(Annotator):
     patience: int | None = None
     checkpoint: str | None = None
     scaling: Literal["each", "common"] = "each"
+    precision: Literal["auto", "32", "16-mixed", "bf16-mixed"] = "auto"
+    devices: int = 1
 
     if TYPE_CHECKING:
         networks_: list[torch.nn.Module] = field(init=False)
         n_genes_: int = field(init=False)
+        precision_: str = field(init=False)
         history_: list[dict[str, float]] = field(init=False)  # of a model just fitted only
 
     saliencies: ClassVar[tuple[str, ...]] = ("integrated_gradients", "input_x_gradient")
@@ -115,10 +123,15 @@ class TorchAnnotator(Annotator):
         """Refuse hyperparameters that cannot be used."""
         need_positive(self, "learning_rate")
         need_count(
-            self, "batch_size", "n_networks", *(n for n in ("epochs", "patience") if getattr(self, n) is not None)
+            self,
+            "batch_size",
+            "n_networks",
+            "devices",
+            *(n for n in ("epochs", "patience") if getattr(self, n) is not None),
         )
         need_choice(self, "class_weight", ("balanced", "sqrt", None))
         need_choice(self, "scaling", get_args(Scaling))
+        need_choice(self, "precision", ("auto", "32", "16-mixed", "bf16-mixed"))
         if self.clip is not None:
             need_positive(self, "clip")
         for name in ("sd_floor", "weight_decay"):
@@ -175,8 +188,11 @@ class TorchAnnotator(Annotator):
 
     def _fit(self, cells: Cells, classes: NDArray[np.str_], batch: NDArray[Any] | None, rng: int) -> Self:
         from sc_annotate.annotators._torch_blocks import fingerprint, loss_weights, scale_of, stopping_cells
+        from sc_annotate.neural import hardware
         from sc_annotate.neural.training import train
 
+        on = hardware.plan(self.precision, self.devices, hardware.find())
+        self.precision_ = on.precision.removesuffix("-true")
         learned, held = stopping_cells(cells.codes, batch, rng) if self.patience is not None else (None, None)
         seen, stop_on = cells if learned is None else cells.part(learned), None if held is None else cells.part(held)
         mean, factor = scale_of(seen, self.scaling, self.sd_floor, len(classes))
@@ -221,8 +237,12 @@ class TorchAnnotator(Annotator):
         return found
 
     def params(self) -> dict[str, Any]:
-        """Hyperparameters, by name; where checkpoints are written is none."""
-        return {name: value for name, value in super().params().items() if name != "checkpoint"}
+        """Hyperparameters, by name, as far as they change the numbers; of a fitted model the precision it was trained with."""
+        found = {name: value for name, value in super().params().items() if name != "checkpoint"}
+        used = getattr(self, "precision_", "32") if self.precision == "auto" else self.precision
+        found["precision"] = "auto" if self.precision == "auto" and used == "32" else used
+        unchanged = {"precision": "auto", "devices": 1}
+        return {name: value for name, value in found.items() if name not in unchanged or value != unchanged[name]}
 
     def to_arrays(self) -> tuple[Arrays, dict[str, Any]]:
         """Weights of all networks."""
@@ -269,6 +289,8 @@ class TorchAnnotator(Annotator):
             learning_rate=self.learning_rate,
             weight_decay=self.weight_decay,
             patience=self.patience,
+            precision=self.precision,
+            devices=self.devices,
             checkpoint=None if digest is None else Path(str(self.checkpoint)) / f"{digest}-{i}.ckpt",
             **self._more_settings(),
         )

@@ -197,16 +197,17 @@ def n_minibatches(n_cells: int, size: int) -> int:
 
 
 def minibatches(
-    blocks: Blocks, size: int, seed: tuple[int, ...]
+    blocks: Blocks, size: int, seed: tuple[int, ...], *, share: int = 0, shares: int = 1
 ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.intp]]]:
     """Dense minibatches of one epoch, all of about the same size, `size` at most.
 
     There are :func:`n_minibatches` of them, whatever the sizes of the blocks. None has a single cell where there are
-    more, since a batch of one has no variance.
+    more, since a batch of one has no variance. With several `shares` each minibatch is divided among as many processes, of
+    which this is number `share`.
     """
     n = blocks.n_cells
-    # Where each minibatch ends, in cells.
-    ends = np.linspace(0, n, n_minibatches(n, size) + 1).astype(int)[1:]
+    # Where each share of each minibatch ends, in cells.
+    ends = np.linspace(0, n, n_minibatches(n, size) * shares + 1).astype(int)[1:]
     at, waiting = 0, []
     held = 0
     for X, codes in blocks.epoch(seed):
@@ -214,11 +215,13 @@ def minibatches(
         while start < len(codes):
             first = ends[at] - (ends[at - 1] if at else 0) - held
             stop = min(len(codes), start + int(first))
-            waiting.append((as_dense(X[start:stop]), codes[start:stop]))
+            if at % shares == share:
+                waiting.append((as_dense(X[start:stop]), codes[start:stop]))
             held += stop - start
             start = stop
             if held == ends[at] - (ends[at - 1] if at else 0):
-                yield _joined(waiting)
+                if waiting:
+                    yield _joined(waiting)
                 at, waiting, held = at + 1, [], 0
 
 

@@ -31,7 +31,7 @@ class Classifier(lightning.LightningModule):
 
     def on_train_epoch_start(self) -> None:
         # Each epoch draws from a seed of its own, so that what follows a checkpoint is what would have followed anyway.
-        torch.manual_seed(_seed_of(self.seed, self.current_epoch))
+        torch.manual_seed(_seed_of(self.seed, self.current_epoch) + self.global_rank)
 
     def training_step(self, batch: tuple[torch.Tensor, torch.Tensor], index: int) -> torch.Tensor:
         loss = self._loss(batch)
@@ -39,20 +39,20 @@ class Classifier(lightning.LightningModule):
         return loss
 
     def on_train_epoch_end(self) -> None:
-        row = {"epoch": float(self.current_epoch + 1), "loss": _mean(self._losses)}
+        row = {"epoch": float(self.current_epoch + 1), "loss": self._mean(self._losses)}
         if self._held:
-            row["held_out_loss"] = _mean(self._held)
+            row["held_out_loss"] = self._mean(self._held)
         self.history.append(row)
         self._losses, self._held = [], []
 
     def validation_step(self, batch: tuple[torch.Tensor, torch.Tensor], index: int) -> None:
         loss = self._loss(batch)
         self._held.append((loss, len(batch[1])))
-        self.log("held_out_loss", loss, on_epoch=True, batch_size=len(batch[1]))
+        self.log("held_out_loss", loss, on_epoch=True, batch_size=len(batch[1]), sync_dist=True)
 
     def _loss(self, batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
         X, codes = batch
-        each = cross_entropy(self.network(X), codes, reduction="none")
+        each = cross_entropy(self.network(X).float(), codes, reduction="none")
         return (each * self.weights[codes]).mean()
 
     def configure_optimizers(self) -> Any:
@@ -72,20 +72,29 @@ class Classifier(lightning.LightningModule):
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint["history"] = list(self.history)
+    def get_extra_state(self) -> list[dict[str, float]]:
+        # So that it is in checkpoints, and comes back from other processes, with the weights.
+        return list(self.history)
 
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        self.history = [dict(row) for row in checkpoint["history"]]
+    def set_extra_state(self, state: list[dict[str, float]]) -> None:
+        self.history = [dict(row) for row in state]
+
+    def _mean(self, losses: list[tuple[torch.Tensor, int]]) -> float:
+        """Mean over the cells, of all processes."""
+        total, n = sum(float(loss) * n for loss, n in losses), sum(n for _, n in losses)
+        if self.trainer.world_size > 1:
+            both = torch.tensor([total, n], dtype=torch.float64, device=self.device)
+            total, n = self.trainer.strategy.reduce(both, reduce_op="sum").tolist()
+        return total / max(1, n)
 
 
 class Loader:
     """Minibatches of each epoch as tensors: what Lightning iterates over."""
 
-    def __init__(self, blocks: Blocks, size: int, seed: int, module: Classifier | None) -> None:
+    def __init__(self, blocks: Blocks, size: int, seed: int, module: Classifier | None, shares: int = 1) -> None:
         from sc_annotate.neural.batches import n_minibatches
 
-        self.blocks, self.size, self.seed, self.module = blocks, size, seed, module
+        self.blocks, self.size, self.seed, self.module, self.shares = blocks, size, seed, module, shares
         self._n = n_minibatches(blocks.n_cells, size)
 
     def __len__(self) -> int:
@@ -95,14 +104,11 @@ class Loader:
         from sc_annotate.neural.batches import minibatches
 
         epoch = 0 if self.module is None else self.module.current_epoch
-        for X, codes in minibatches(self.blocks, self.size, (self.seed, epoch)):
+        share = 0 if self.module is None or self.shares == 1 else self.module.global_rank
+        parts = minibatches(self.blocks, self.size, (self.seed, epoch), share=share, shares=self.shares)
+        for X, codes in parts:
             yield torch.from_numpy(X), torch.from_numpy(codes)
 
 
 def _seed_of(seed: int, epoch: int) -> int:
     return (seed * 1_000_003 + epoch) % 2**63
-
-
-def _mean(losses: list[tuple[torch.Tensor, int]]) -> float:
-    total = sum(n for _, n in losses)
-    return float(sum(float(loss) * n for loss, n in losses) / max(1, total))

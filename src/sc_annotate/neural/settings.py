@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Schedule = Literal["one_cycle", "constant"]
+Precision = Literal["auto", "32", "16-mixed", "bf16-mixed"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,3 +28,5 @@ class TrainSettings:
     """Epochs without a smaller loss on the cells held out for stopping, after which training ends; None: never."""
     checkpoint: Path | None = None
     """File that the state is written to after each epoch, and read from where it exists."""
+    precision: Precision = "auto"
+    devices: int = 1

@@ -7,12 +7,13 @@ import signal
 import threading
 import warnings
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sc_annotate.errors import MethodError
-from sc_annotate.neural import libraries
+from sc_annotate.neural import hardware, libraries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -55,6 +56,7 @@ def train(
         Shown beside the progress bar.
     """
     lightning, torch = libraries.lightning(), libraries.torch()
+    on = hardware.plan(how.precision, how.devices, hardware.find())
     from sc_annotate.neural.callbacks import BestWeights, Progress
     from sc_annotate.neural.checkpoints import SafeCheckpoints
     from sc_annotate.neural.module import Classifier, Loader
@@ -80,8 +82,7 @@ def train(
                 )
             )
         trainer = lightning.Trainer(
-            accelerator="auto",
-            devices=1,
+            **asdict(on),
             max_epochs=how.epochs,
             gradient_clip_val=how.clip_gradient,
             callbacks=callbacks,
@@ -95,7 +96,7 @@ def train(
         )
         held = None if stop_on is None else Loader(stop_on, how.batch_size, rng, None)
         resumed = how.checkpoint if how.checkpoint is not None and how.checkpoint.exists() else None
-        _fit(trainer, module, Loader(blocks, how.batch_size, rng, module), held, resumed)
+        _fit(trainer, module, Loader(blocks, how.batch_size, rng, module, on.devices), held, resumed)
         network = module.network.to("cpu").eval()
     _check_finite(module.history)
     for parameter in network.parameters():
