@@ -152,3 +152,37 @@ def test_logreg_pca_from_a_few_labels(half: AnnData) -> None:
     sca.tl.evidence(adata)
     model = sca.tl.fit_annotator(adata, "few", method="logreg_pca", cv=0, trust=None)
     assert model.annotator.limits().shape == (150,)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("within", [False, True])
+def test_the_baseline_of_a_deep_method_has_its_full_strength(half: AnnData, within: bool) -> None:
+    """`logreg_pca` beside a deep method is the same as alone; the deep method is as without the cells that it cannot use."""
+    sca.register_annotator("deep_one")(type("DeepOne", (NearestCentroid,), {"deep": True}))
+    labelled, how = half[half.obs["partly"].notna()].copy(), {"cv": 3, "n_top_genes": 60}
+    try:
+        if within:
+            objects = {name: half.copy() for name in ("deep_one", "logreg_pca")}
+            for name, adata in objects.items():
+                sca.tl.annotate(adata, labels_key="partly", method=name, **how)
+            uns = {name: adata.uns["annotation"] for name, adata in objects.items()}
+            tables = {name: each["baseline"]["scores"].set_index("method") for name, each in uns.items()}
+            notes = str(uns["deep_one"])
+        else:
+            models = {
+                name: sca.tl.fit_annotator(half, "partly", method=name, **how) for name in ("deep_one", "logreg_pca")
+            }
+            tables = {name: model.evaluation.table().set_index("method") for name, model in models.items()}
+            notes = str(models["deep_one"])
+            alone = sca.tl.fit_annotator(labelled, "partly", method="deep_one", **how)
+            np.testing.assert_array_equal(alone.names["var_names"], models["deep_one"].names["var_names"])
+            own = alone.evaluation.table().set_index("method").loc[["deep_one", "logreg"]]
+            pd.testing.assert_frame_equal(
+                own.filter(regex="macro|acc|loss"),
+                tables["deep_one"].loc[["deep_one", "logreg"]].filter(regex="macro|acc|loss"),
+            )
+    finally:
+        sca._core.registry.unregister("annotation", "deep_one")  # type: ignore[attr-defined]
+    for column in ("accuracy", "macro_f1", "log_loss"):
+        assert tables["deep_one"].loc["logreg_pca", column] == tables["logreg_pca"].loc["logreg_pca", column]
+    assert "took part in the fit of the baseline logreg_pca: their values, no labels" in notes

@@ -153,7 +153,7 @@ def held_out(training: Training, candidate: Candidate, splits: list[Split], rng:
         splits,
         genes=training.genes,
         batch=training.batch,
-        unlabelled=training.unlabelled,
+        unlabelled=training.unlabelled_for(candidate.method),
         obsm=None if joint is None else joint.obsm,
         rng=rng,
     )

@@ -154,7 +154,7 @@ def _fit(training: Training, candidate: Candidate, fit: FitRequest, seen: _HeldO
         seen.problems.append(
             f"{candidate.method} cannot be fitted block by block on so many genes: it learned from the sample alone"
         )
-    rows, joint = seen.rows, training.joint
+    rows, joint, unlabelled = seen.rows, training.joint, training.unlabelled_for(candidate.method)
     method = candidate.on_variable_genes()
     return method.fit(
         (training.X if joint is None else joint.X)[rows],
@@ -162,7 +162,7 @@ def _fit(training: Training, candidate: Candidate, fit: FitRequest, seen: _HeldO
         genes=training.genes,
         batch=None if training.batch is None else training.batch[rows],
         rng=fit.rng,
-        **({} if training.unlabelled is None else training.unlabelled.passed(method)),
+        **({} if unlabelled is None else unlabelled.passed(method)),
         **({} if joint is None else joint.passed(rows)),
     )
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from sc_annotate._data.matrix import Source
     from sc_annotate._data.transform import Transform
+    from sc_annotate.annotation.requests import FitRequest
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,12 @@ def streams(method: str) -> bool:
 def learns_without_labels(method: str) -> bool:
     """Whether a method also learns from cells without a label."""
     return capabilities_of(registry.load(registry.get("annotation", method))).unlabelled
+
+
+def some_learn_without_labels(fit: FitRequest) -> bool:
+    """Whether a method does, or a baseline that it is scored beside: of a deep method `logreg_pca`, at its full strength."""
+    method = str(fit.method)
+    return learns_without_labels(method) or bool(fit.cv and registry.get("annotation", method).deep)
 
 
 def fit_on_full_reference(

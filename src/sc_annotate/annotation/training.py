@@ -15,7 +15,7 @@ from sc_annotate._data import transform as scales
 from sc_annotate._data.obs import no_type_notes, read_batches, read_labels, usable
 from sc_annotate._data.read import open_counts, read_rows, total_counts
 from sc_annotate.annotation.requests import MAX_CELLS
-from sc_annotate.annotation.streaming import FullReference, learns_without_labels, streams
+from sc_annotate.annotation.streaming import FullReference, learns_without_labels, some_learn_without_labels, streams
 from sc_annotate.errors import InputError
 from sc_annotate.evaluation.allocation import sample
 
@@ -117,7 +117,9 @@ class Training:
     notes: list[str]
     problems: list[str]
     unlabelled: Unlabelled | None = None
-    """Cells without a label, where there are any and the method learns from them too."""
+    """Cells without a label, where there are any and the method, or a baseline of it, learns from them too."""
+    unlabelled_for_baselines: bool = False
+    """Whether it is a baseline only that does."""
     joint: Joint | None = None
     """What a transductive method is fitted on in place of ``X``, the cells to be annotated among it."""
     beside: tuple[AnnData, LabelledCells, str] | None = None
@@ -126,6 +128,10 @@ class Training:
     @property
     def genes(self) -> NDArray[np.str_]:
         return self.names["var_names"]
+
+    def unlabelled_for(self, method: str) -> Unlabelled | None:
+        """The cells without a label, where they take part in what is compared with this method, or in its own fit."""
+        return None if self.unlabelled_for_baselines and not learns_without_labels(method) else self.unlabelled
 
 
 @dataclass(frozen=True)
@@ -198,7 +204,7 @@ def labelled_cells(adata: AnnData, fit: FitRequest, found: Input | None = None, 
         )
         rows = rows[drawn]
     others = None
-    if not labelled.all() and learns_without_labels(str(fit.method)):
+    if not labelled.all() and some_learn_without_labels(fit):
         from sc_annotate.annotation.unlabelled import choose_unlabelled
 
         others = choose_unlabelled(labelled, batch, fit, what=what)
@@ -269,6 +275,7 @@ def read_training(
         notes=[*found.notes, *scale.notes, *(() if cells.others is None else (cells.others.note,))],
         problems=cells.notes,
         unlabelled=others,
+        unlabelled_for_baselines=cells.others is not None and cells.others.for_baselines,
         beside=(adata, cells, what) if found.source.is_embedding else None,
     )
 

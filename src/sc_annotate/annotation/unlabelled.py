@@ -9,6 +9,7 @@ import numpy as np
 
 from sc_annotate._data.read import read_rows
 from sc_annotate.annotation.requests import MAX_CELLS
+from sc_annotate.annotation.streaming import learns_without_labels
 from sc_annotate.evaluation import Unlabelled
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ class UnlabelledRows:
     rows: NDArray[np.intp]
     batch: NDArray[np.str_] | None
     note: str
+    for_baselines: bool = False
+    """Whether a baseline learns from them, and the method itself does not."""
 
 
 def choose_unlabelled(
@@ -42,8 +45,10 @@ def choose_unlabelled(
         rows = np.sort(np.random.default_rng(fit.rng).permutation(rows)[:most])
     whose = "of adata without a label, which are to be annotated," if what == "adata" else f"of {what} without a label"
     of_all = f"{len(rows):,} of the {n:,}" if len(rows) < n else f"{n:,}"
-    note = f"{of_all} cells {whose} took part in the fit of {fit.method}: their values, no labels"
-    return UnlabelledRows(rows, None if batch is None else batch[rows], note)
+    beside = not learns_without_labels(str(fit.method))
+    who = "the baseline logreg_pca" if beside else fit.method
+    note = f"{of_all} cells {whose} took part in the fit of {who}: their values, no labels"
+    return UnlabelledRows(rows, None if batch is None else batch[rows], note, beside)
 
 
 def read_unlabelled(
