@@ -13,6 +13,7 @@ EXTRAS: Final[dict[str, tuple[str, ...]]] = {
     "markers": ("decoupler>=2",),
     "ontology": ("cellxgene-ontology-guide>=1.11",),
     "perturb": ("filelock>=3; python_version<'3.12'", "pertpy>=1", "statsmodels<0.15; python_version<'3.12'"),
+    "scvi": ("mudata>=0.3", "scvi-tools>=1.4"),
     "torch": ("captum>=0.8", "entmax>=1.3", "lightning>=2.5", "torch>=2.6"),
 }
 """The packages of each extra, as pyproject.toml has them."""

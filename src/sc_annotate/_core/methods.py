@@ -7,6 +7,22 @@ from sc_annotate._core.records import Method
 _A = "sc_annotate.annotators"
 _P = "sc_annotate.predictors"
 
+
+def _scvi(name: str, target: str, summary: str, reference: str) -> Method:
+    return Method(
+        name,
+        "annotation",
+        f"{_A}.{target}",
+        summary,
+        inputs="counts",
+        kind="adapter",
+        extra="scvi",
+        reference=reference,
+        saves=False,
+        deep=True,
+    )
+
+
 BUILT_IN: tuple[Method, ...] = (
     Method("logreg", "annotation", f"{_A}.logreg:LogReg", "Multinomial logistic regression on scaled log values"),
     Method(
@@ -72,6 +88,30 @@ BUILT_IN: tuple[Method, ...] = (
         extra="torch",
         deep=True,
         reference="10.48550/arXiv.2206.04047",
+    ),
+    _scvi(
+        "scanvi",
+        "scvi_scanvi:ScANVI",
+        "scANVI of scvi-tools: latent space of counts with a classifier, learned with the query",
+        "10.15252/msb.20209620",
+    ),
+    _scvi(
+        "scvi",
+        "scvi_latent:ScVI",
+        "scVI of scvi-tools with the query, then logistic regression on its latent space",
+        "10.1038/s41592-018-0229-2",
+    ),
+    _scvi(
+        "totalanvi",
+        "scvi_totalanvi:TotalANVI",
+        "totalANVI of scvi-tools: latent space of counts and proteins with a classifier, learned with the query",
+        "10.1038/s41592-020-01050-x",
+    ),
+    _scvi(
+        "resolvi",
+        "scvi_resolvi:ResolVI",
+        "resolVI of scvi-tools: latent space of counts and places in a tissue with a classifier, learned with the query",
+        "10.1101/2025.01.20.634005",
     ),
     Method("majority", "annotation", f"{_A}.majority:Majority", "The most common type for every cell: the baseline"),
 )

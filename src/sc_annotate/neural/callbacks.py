@@ -60,3 +60,27 @@ class BestWeights(lightning.Callback):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.best, self.waited, self.weights = float(state["best"]), int(state["waited"]), dict(state["weights"])
+
+
+class Losses(lightning.Callback):
+    """The mean loss of the minibatches of each epoch, as `history`, of networks whose own records are left aside."""
+
+    def __init__(self, network: int) -> None:
+        self.network, self.history = network, list[dict[str, float]]()
+        self.sum, self.n = 0.0, 0
+
+    def on_train_batch_end(self, trainer: Any, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        loss = outputs["loss"] if isinstance(outputs, dict) else outputs
+        self.sum, self.n = self.sum + float(loss), self.n + 1
+
+    def on_train_epoch_end(self, trainer: Any, module: Any) -> None:
+        loss = self.sum / self.n if self.n else float("nan")
+        self.history.append({"network": float(self.network), "epoch": len(self.history) + 1.0, "loss": loss})
+        self.sum, self.n = 0.0, 0
+
+
+class ResampledLabels(lightning.Callback):
+    """Draws the labelled cells of each epoch anew; scvi-tools leaves that out where it is given callbacks."""
+
+    def on_train_epoch_start(self, trainer: Any, module: Any) -> None:
+        trainer.train_dataloader.resample_labels()

@@ -1,4 +1,4 @@
-"""torch, Lightning and captum, imported when they are needed; what is wrong with them is said in one sentence."""
+"""torch, Lightning, captum and scvi-tools, imported when they are needed; what is wrong with them is said in one sentence."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from sc_annotate._core.extras import install_line, missing_extra
 from sc_annotate.errors import MissingExtraError
 
 _CPU = "https://download.pytorch.org/whl/cpu"
+_WHO = {"torch": "deep methods", "scvi": "the models of scvi-tools"}
 
 
 def torch() -> Any:
@@ -35,21 +36,28 @@ def entmax() -> Any:
     return _library("entmax")
 
 
-def _library(name: str) -> Any:
+def scvi() -> Any:
+    """The module ``scvi``."""
+    lightning()
+    return _library("scvi", extra="scvi", package="scvi-tools")
+
+
+def _library(name: str, *, extra: str = "torch", package: str | None = None) -> Any:
     top = name.partition(".")[0]
+    package = package or top
     try:
         with warnings.catch_warnings():
             # What other packages deprecate at import is not for users of this one.
             warnings.simplefilter("ignore")
             return import_module(name)
     except ImportError as error:
-        raise missing_extra(f"deep methods need {top}", top, "torch", error) from error
+        raise missing_extra(f"{_WHO[extra]} need {package}", top, extra, error) from error
     except (RuntimeError, OSError, AttributeError) as error:
         # Compiled parts that do not belong together fail in many ways, none of them an ImportError.
-        raise MissingExtraError(broken(top, error)) from error
+        raise MissingExtraError(broken(package, error, extra)) from error
 
 
-def broken(name: str, error: BaseException) -> str:
+def broken(name: str, error: BaseException, extra: str = "torch") -> str:
     """What to say where an installed library fails at import.
 
     Examples
@@ -64,6 +72,4 @@ def broken(name: str, error: BaseException) -> str:
             "methods do not need torchvision: run pip uninstall torchvision; or install both from one place, as in: "
             f"pip install torch torchvision --index-url {_CPU}"
         )
-    return (
-        f"{name} is installed and cannot be imported ({said}). Reinstall it: {install_line('torch')} --force-reinstall"
-    )
+    return f"{name} is installed and cannot be imported ({said}). Reinstall it: {install_line(extra)} --force-reinstall"

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import signal
-import threading
-import warnings
-from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +9,10 @@ import numpy as np
 
 from sc_annotate.errors import MethodError
 from sc_annotate.neural import hardware, libraries
+from sc_annotate.neural.process import as_before
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     import torch
     from numpy.typing import NDArray
@@ -61,7 +57,7 @@ def train(
     from sc_annotate.neural.checkpoints import SafeCheckpoints
     from sc_annotate.neural.module import Classifier, Loader
 
-    with _as_before(torch):
+    with as_before(torch):
         torch.manual_seed(rng)
         n_steps = how.epochs * len(Loader(blocks, how.batch_size, rng, None))
         module = Classifier(make(), torch.as_tensor(weights, dtype=torch.float32), how, n_steps, rng)
@@ -117,24 +113,3 @@ def _check_finite(history: list[dict[str, float]]) -> None:
         raise MethodError(
             "the network did not learn: its loss became infinite or NaN. Lower the learning_rate (method_kwargs)."
         )
-
-
-@contextmanager
-def _as_before(torch: Any) -> Iterator[None]:
-    """Random state, log levels, warning filters and the handler of Ctrl-C are afterwards what they were before."""
-    loggers = [logging.getLogger(name) for name in ("lightning", "lightning.pytorch", "lightning.fabric")]
-    levels = [each.level for each in loggers]
-    here = threading.current_thread() is threading.main_thread()
-    handler = signal.getsignal(signal.SIGINT) if here else None
-    try:
-        for each in loggers:
-            each.setLevel(logging.ERROR)
-        with torch.random.fork_rng(), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module="lightning")
-            warnings.filterwarnings("ignore", module="torch")
-            yield
-    finally:
-        for each, level in zip(loggers, levels, strict=True):
-            each.setLevel(level)
-        if here and handler is not None:
-            signal.signal(signal.SIGINT, handler)
