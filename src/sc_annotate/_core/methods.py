@@ -20,6 +20,7 @@ def _scvi(name: str, target: str, summary: str, reference: str) -> Method:
         reference=reference,
         saves=False,
         deep=True,
+        transductive=True,
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from sc_annotate._core.arguments import need_count, need_positive
 from sc_annotate.annotators._base import Annotator
-from sc_annotate.annotators._scvi_cells import checked_obsm, counts, prepare, with_counts
+from sc_annotate.annotators._scvi_cells import Side, checked_obsm, counts, prepare, with_counts
 from sc_annotate.annotators.checks import as_matrix, check_predict, need_fitted
 from sc_annotate.errors import MethodError
 
@@ -128,7 +128,7 @@ class ScviAnnotator(Annotator):
         own = checked_obsm(obsm, self.obsm_params, as_matrix(X).shape[0], "obsm")
         asked = checked_obsm(query_obsm, self.obsm_params, as_matrix(query).shape[0], "query_obsm")
         self.check_obsm(own, asked)
-        cells = prepare(X, y, genes, batch, query, query_batch, own, asked)
+        cells = prepare(y, genes, Side(X, batch, own), Side(query, query_batch, asked))
         self.history_ = []
         with scvi_as_before(rng) as scvi:
             proba = self.learn(scvi, cells)

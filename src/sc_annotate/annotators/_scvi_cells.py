@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from scipy.sparse import csr_matrix, issparse, vstack
@@ -103,32 +103,31 @@ class Cells:
         return AnnData(self.X[rows], obs=obs, var=var, obsm={name: values[rows] for name, values in self.obsm.items()})
 
 
-def prepare(
-    X: Any,
-    y: Any,
-    genes: Any,
-    batch: Any,
-    query: Any,
-    query_batch: Any,
-    obsm: Mapping[str, NDArray[Any]],
-    query_obsm: Mapping[str, NDArray[Any]],
-) -> Cells:
+class Side(NamedTuple):
+    """The labelled cells, or the query, as ``fit`` is given them: what they count, their batches, values by hyperparameter."""
+
+    X: Any
+    batch: Any
+    obsm: Mapping[str, NDArray[Any]]
+
+
+def prepare(y: Any, genes: Any, known: Side, asked: Side) -> Cells:
     """Check what ``fit`` was given, and join it; nothing of it is modified."""
-    matrix, codes, classes = check_fit(X, y, genes, batch)
-    asked = check_predict(query, matrix.shape[1])
-    if query_batch is not None and len(query_batch) != asked.shape[0]:
+    matrix, codes, classes = check_fit(known.X, y, genes, known.batch)
+    query = check_predict(asked.X, matrix.shape[1])
+    if asked.batch is not None and len(asked.batch) != query.shape[0]:
         raise InputError(
-            f"query_batch has {len(query_batch)} entries and query has {asked.shape[0]} cells. Hand in one a cell, or None."
+            f"query_batch has {len(asked.batch)} entries and query has {query.shape[0]} cells. Hand in one a cell, or None."
         )
-    labelled, unlabelled = counts(matrix, "X"), counts(asked, "query")
+    labelled, unlabelled = counts(matrix, "X"), counts(query, "query")
     kept, seen = with_counts(labelled), with_counts(unlabelled)
     present, own = np.unique(codes[kept], return_inverse=True)
     if len(present) < 2:
         raise LabelError("y needs at least 2 types with a cell that has counts in these genes. Use more genes.")
-    names = _names(batch, len(codes), "reference")[kept], _names(query_batch, len(seen), "query")[seen]
-    values = {}
-    for name, side in obsm.items():
-        values[name] = np.concatenate([side[kept], query_obsm[name][seen]]).astype(np.float32)
+    names = _names(known.batch, len(codes), "reference")[kept], _names(asked.batch, len(seen), "query")[seen]
+    values = {
+        name: np.concatenate([own[kept], asked.obsm[name][seen]]).astype(np.float32) for name, own in known.obsm.items()
+    }
     return Cells(
         X=vstack([labelled[kept], unlabelled[seen]], format="csr"),
         codes=own.astype(np.intp),
@@ -184,7 +183,7 @@ def checked_obsm(
 
 def _names(batch: Any, n_cells: int, only: str) -> NDArray[Any]:
     # A pair, so that no name of a batch is taken for the one batch of cells that have none.
-    names = [("", only)] * n_cells if batch is None else [(only and "batch", str(each)) for each in batch]
+    names = [("", only)] * n_cells if batch is None else [("batch", str(each)) for each in batch]
     out = np.empty(n_cells, dtype=object)
     out[:] = names
     return out

@@ -37,6 +37,7 @@ def scvi_as_before(rng: int) -> Iterator[Any]:
 
     cudnn = torch.backends.cudnn
     states = np.random.get_state(), random.getstate(), cudnn.benchmark, cudnn.deterministic  # noqa: NPY002
+    flushed = (torch.tensor(1e-30) * 1e-10).item() == 0
     loggers = [logging.getLogger(name) for name in ("scvi", "pyro")]
     levels = [each.level for each in loggers]
     # The parameters of pyro's models are kept in one place for the whole process.
@@ -45,6 +46,8 @@ def scvi_as_before(rng: int) -> Iterator[Any]:
         for each in loggers:
             each.setLevel(logging.ERROR)
         torch.manual_seed(rng)
+        # The moments of genes without a gradient fade into numbers that a CPU takes ten times as long for.
+        torch.set_flush_denormal(True)
         # scvi-tools draws from the global state, and takes no generator.
         np.random.seed(rng % 2**32)  # noqa: NPY002
         random.seed(rng)
@@ -54,6 +57,7 @@ def scvi_as_before(rng: int) -> Iterator[Any]:
             np.random.set_state(states[0])  # noqa: NPY002
             random.setstate(states[1])
             cudnn.benchmark, cudnn.deterministic = states[2:]
+            torch.set_flush_denormal(flushed)
             for each, level in zip(loggers, levels, strict=True):
                 each.setLevel(level)
 
