@@ -12,7 +12,6 @@ and batches in ``obs["batch"]``; the second gets the predictions. All methods ha
 from __future__ import annotations
 
 import argparse
-import resource
 import sys
 import time
 import warnings
@@ -76,21 +75,22 @@ def predict(method: str, data: dict, train: np.ndarray, test: np.ndarray, genes:
 
 def found(method: str, name: str, data: dict, rng: int, keep: Path) -> dict[str, np.ndarray]:
     """Labels of all cells, each predicted while its batch was held out, and processor seconds of each fold."""
-    kept = keep / f"{name}-{method.replace(', ', '-')}-{rng}.npz"
-    if not kept.exists():
-        labels, seconds = np.empty_like(data["y"]), []
-        for fold in np.unique(data["batch"]):
-            test = data["batch"] == fold
-            train, held = np.flatnonzero(~test), np.flatnonzero(test)
+    labels, seconds = np.empty_like(data["y"]), []
+    for fold in np.unique(data["batch"]):
+        test = data["batch"] == fold
+        train, held = np.flatnonzero(~test), np.flatnonzero(test)
+        kept = keep / f"{name}-{method.replace(', ', '-')}-{fold}-{rng}.npz"
+        if not kept.exists():
             genes = variable_genes(data["log"][train], N_GENES, data["batch"][train])
             start = time.process_time()
-            labels[held] = predict(method, data, train, held, genes, rng)
-            seconds.append(time.process_time() - start)
-            print(name, method, fold, f"{seconds[-1]:.1f} s", file=sys.stderr, flush=True)
-        megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
-        np.savez_compressed(kept, labels=labels, seconds=seconds, megabytes=megabytes)
-    with np.load(kept, allow_pickle=False) as file:
-        return dict(file)
+            own = predict(method, data, train, held, genes, rng)
+            taken = time.process_time() - start
+            print(name, method, fold, f"{taken:.1f} s", file=sys.stderr, flush=True)
+            np.savez_compressed(kept, labels=own, seconds=taken)
+        with np.load(kept, allow_pickle=False) as file:
+            labels[held] = file["labels"]
+            seconds.append(float(file["seconds"]))
+    return {"labels": labels, "seconds": np.array(seconds)}
 
 
 def of_folds(y: np.ndarray, labels: np.ndarray, batch: np.ndarray) -> float:
