@@ -169,3 +169,76 @@ def test_an_interrupted_network_leaves_the_object_as_it_was(data: AnnData, monke
     with pytest.raises(KeyboardInterrupt):
         sca.tl.annotate(query, data, "cell_type", method="mlp_torch")
     assert same(whole(query), before)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("broken", ["torch", "lightning"])
+def test_packages_that_fail_at_import_are_named_with_the_fix(broken: str, tmp_path: Path) -> None:
+    """Stand-ins that fail as a torch for CPUs beside a torchvision for GPUs does."""
+    for name in ("torch", "lightning"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("class Tensor: ...\n")
+    fails = "raise RuntimeError('operator torchvision::nms does not exist')\n"
+    (tmp_path / broken / "__init__.py").write_text(fails)
+    code = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+        "import sc_annotate as sca\n"
+        "data = sca.datasets.simulate_reference(60, 40, 3, rng=0)\n"
+        "try:\n    sca.tl.fit_annotator(data, 'cell_type', method='mlp_torch')\n"
+        "except sca.errors.MissingExtraError as error:\n    print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.startswith(f"{broken} is installed and cannot be imported: torchvision belongs to another build")
+    assert "pip uninstall torchvision" in done.stdout
+
+
+INTERRUPTED = """
+import os, signal, sys, tempfile
+from pathlib import Path
+import numpy as np
+import sc_annotate as sca
+from sc_annotate.neural.module import Classifier
+sca.settings.progress = False
+data = sca.datasets.simulate_reference(120, 60, 3, rng=0)
+folder = Path(tempfile.mkdtemp())
+kwargs = {"epochs": 6, "hidden": 8, "batch_size": 16}
+def annotate(query, **more):
+    options = {"cv": 0, "trust": None, "method": "mlp_torch"}
+    sca.tl.annotate(query, data, "cell_type", method_kwargs=kwargs | more, **options)
+whole, query = data[:30].copy(), data[:30].copy()
+annotate(whole)
+step, calls = Classifier.training_step, []
+def interrupted(self, batch, index):
+    calls.append(1)
+    if len(calls) == 28:
+        os.kill(os.getpid(), signal.SIGINT)
+    return step(self, batch, index)
+Classifier.training_step = interrupted
+before = query.copy()
+try:
+    annotate(query, checkpoint=str(folder))
+except KeyboardInterrupt:
+    assert len(list(folder.iterdir())) == 1
+else:
+    sys.exit("not interrupted")
+assert query.obs.equals(before.obs)
+assert query.uns.keys() == before.uns.keys() and query.obsm.keys() == before.obsm.keys()
+n = len(calls)
+annotate(query, checkpoint=str(folder))
+assert len(calls) - n < 48, "not resumed"
+assert not list(folder.iterdir())
+np.testing.assert_array_equal(query.obsm["annotation_proba"], whole.obsm["annotation_proba"])
+print("as it was, and resumed")
+"""
+
+
+@pytest.mark.slow
+def test_ctrl_c_in_a_training_leaves_all_as_it_was_and_the_next_call_resumes(tmp_path: Path) -> None:
+    pytest.importorskip("lightning")
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=300, check=False, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.splitlines()[-1] == "as it was, and resumed"
+    assert list(tmp_path.iterdir()) == []

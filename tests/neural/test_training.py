@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import signal
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -117,6 +119,69 @@ def test_a_damaged_checkpoint_is_refused(cells, tmp_path, content):
     file.write_bytes(content)
     with pytest.raises(ModelFileError, match=r"'state.ckpt' is no checkpoint"):
         trained(cells, how(checkpoint=file))
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
+def test_interrupted_while_a_checkpoint_is_written(cells, tmp_path, monkeypatch, error):
+    """The last whole one stays, and nothing else."""
+    from sc_annotate.neural import checkpoints
+
+    original, calls = checkpoints.save_file, []
+
+    def half(tensors, path, **more):
+        calls.append(path)
+        original(tensors, path, **more)
+        if len(calls) == 3:
+            path.write_bytes(path.read_bytes()[:100])
+            raise error
+
+    whole, history = trained(cells, how())
+    kept = how(checkpoint=tmp_path / "state.ckpt")
+    monkeypatch.setattr(checkpoints, "save_file", half)
+    with pytest.raises(error):
+        trained(cells, kept)
+    assert [file.name for file in tmp_path.iterdir()] == ["state.ckpt"]
+    resumed, rest = trained(cells, kept)
+    assert same(whole, resumed)
+    assert rest == history
+
+
+@pytest.mark.slow
+def test_two_processes_train_as_one(tmp_path):
+    """On CPUs, as no GPU is needed for it: the same steps, each on two halves of a minibatch."""
+    script = tmp_path / "two.py"
+    script.write_text(TWO)
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.split() == ["same", "6", "epochs"]
+
+
+TWO = """
+import numpy as np
+from sc_annotate.neural import hardware, training
+from sc_annotate.neural.batches import ArrayBlocks
+from sc_annotate.neural.mlp import mlp
+from sc_annotate.neural.settings import TrainSettings
+from sc_annotate.neural.state import to_arrays
+
+def make():
+    return mlp(6, 4, hidden=(8,), input_dropout=0, dropout=0, batch_norm=False, clip=None)
+
+codes = np.arange(128) % 4
+X = (np.random.default_rng(0).normal(size=(128, 6)) + 2 * np.eye(6)[codes]).astype(np.float32)
+cells, held = ArrayBlocks(X, codes), ArrayBlocks(X[::5], codes[::5])
+how = TrainSettings(epochs=6, batch_size=16, learning_rate=0.01, weight_decay=0.1, patience=3)
+one, history = training.train(make, cells, np.ones(4), how, rng=1, stop_on=held)
+hardware.plan = lambda *_: hardware.Plan("cpu", 2, "ddp_fork", "32-true")
+two, other = training.train(make, cells, np.ones(4), how, rng=1, stop_on=held)
+one, two = to_arrays(one), to_arrays(two)
+for name in one:
+    np.testing.assert_allclose(one[name], two[name], atol=1e-5)
+for row, same in zip(history, other, strict=True):
+    assert row.keys() == same.keys()
+    np.testing.assert_allclose(list(row.values()), list(same.values()), rtol=1e-4)
+print("same", len(other), "epochs")
+"""
 
 
 def test_training_ends_where_held_out_loss_rises(cells):

@@ -20,8 +20,9 @@ class Progress(lightning.Callback):
         self.bar: Generator[int] | None = None
 
     def on_train_start(self, trainer: Any, module: Any) -> None:
-        self.bar = self._epochs(trainer.current_epoch)
-        next(self.bar, None)
+        if trainer.is_global_zero:
+            self.bar = self._epochs(trainer.current_epoch)
+            next(self.bar, None)
 
     def on_train_epoch_end(self, trainer: Any, module: Any) -> None:
         if self.bar is not None:
