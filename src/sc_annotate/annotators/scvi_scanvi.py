@@ -38,7 +38,7 @@ class ScANVI(ScviAnnotator):
 
     References
     ----------
-    Xu et al., Molecular Systems Biology 2021, 10.15252/msb.20209620; surgery: Lotfollahi et al., Nature Biotechnology 2021,
+    Xu et al., Molecular Systems Biology 2021, 10.15252/msb.20209620; surgery: Lotfollahi et al., Nature Biotechnology 2022,
     10.1038/s41587-021-01001-7.
 
     Examples
