@@ -16,8 +16,8 @@ from sc_annotate.errors import MissingExtraError
 if TYPE_CHECKING:
     from anndata import AnnData
 
-OTHERS = {"dev", "docs", "oracles", "test", "all"}
-"""Extras of those who work on the package, or of all of these."""
+OTHERS = {"dev", "docs", "oracles", "test", "all", "large"}
+"""Extras of those who work on the package, of all of these, or of packages that ours never imports."""
 
 
 def test_the_packages_are_those_of_the_project_file() -> None:

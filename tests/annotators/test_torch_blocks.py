@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from sc_annotate.errors import GeneError, InputError, LabelError, MatrixError
+from sc_annotate.errors import GeneError, InputError, LabelError, MatrixError, MethodError
 from sc_annotate.neural.batches import ArrayBlocks, StreamedBlocks
 from sc_annotate.testing import easy_task
 
@@ -120,6 +120,11 @@ def test_what_does_not_fit_is_refused_before_reading(task):
         model.fit_blocks(cells, classes=[*classes, "z"], genes=task.genes)
     with pytest.raises(InputError, match="batch has 2 entries"):
         model.fit_blocks(cells, classes=classes, genes=task.genes, batch=np.array(["a", "b"]))
+
+
+def test_several_gpus_are_refused_where_the_cells_are_not_in_memory(task):
+    with pytest.raises(MethodError, match="devices=2 trains on cells in memory"):
+        of_blocks(TorchMLP(devices=2), in_blocks(task), task)
 
 
 def test_values_that_are_no_numbers_are_refused(task):

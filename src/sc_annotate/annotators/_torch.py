@@ -72,7 +72,7 @@ class TorchAnnotator(Annotator):
         ``"32"``: single precision; ``"bf16-mixed"`` or ``"16-mixed"``: half of it where that is safe, which a GPU computes
         several times faster; ``"auto"``: ``"bf16-mixed"`` on GPUs that have it, else ``"32"``.
     devices
-        GPUs that share each minibatch, one process each.
+        GPUs that share each minibatch, one process each; in scripts, with cells in memory.
     """
 
     parallel: ClassVar[bool] = False
@@ -173,9 +173,8 @@ class TorchAnnotator(Annotator):
         Parameters
         ----------
         blocks
-            Cells with the numbers of their types: :class:`~sc_annotate.neural.batches.StreamedBlocks`, or
-            :class:`~sc_annotate.neural.batches.ArrayBlocks`, with which it does what `fit` does. One more pass over them gives
-            the means and spreads of the genes.
+            Cells with the numbers of their types (:class:`~sc_annotate.neural.batches.StreamedBlocks`). One more pass over
+            them gives the means and spreads of the genes.
         classes
             Names of the types, sorted, str, shape (k,); each has cells.
         genes, batch, rng
@@ -187,10 +186,17 @@ class TorchAnnotator(Annotator):
         return self._fit(blocks, checked_blocks(blocks, classes, genes, batch), batch, rng)
 
     def _fit(self, cells: Cells, classes: NDArray[np.str_], batch: NDArray[Any] | None, rng: int) -> Self:
-        from sc_annotate.annotators._torch_blocks import fingerprint, loss_weights, scale_of, stopping_cells
+        from sc_annotate.annotators._torch_blocks import (
+            check_devices,
+            fingerprint,
+            loss_weights,
+            scale_of,
+            stopping_cells,
+        )
         from sc_annotate.neural import hardware
         from sc_annotate.neural.training import train
 
+        check_devices(self.devices, cells)
         on = hardware.plan(self.precision, self.devices, hardware.find())
         self.precision_ = on.precision.removesuffix("-true")
         learned, held = stopping_cells(cells.codes, batch, rng) if self.patience is not None else (None, None)

@@ -10,7 +10,7 @@ import numpy as np
 
 from sc_annotate.annotators import statistics
 from sc_annotate.annotators._moments import as_dense, class_weights, common_factor, inverse_of_sd, mean_and_factor
-from sc_annotate.errors import GeneError, InputError, LabelError, MatrixError
+from sc_annotate.errors import GeneError, InputError, LabelError, MatrixError, MethodError
 from sc_annotate.neural.batches import ArrayBlocks
 
 if TYPE_CHECKING:
@@ -37,6 +37,15 @@ def checked_blocks(blocks: Cells, classes: ArrayLike, genes: ArrayLike, batch: N
     if batch is not None and len(batch) != len(codes):
         raise InputError(f"batch has {len(batch)} entries and there are {len(codes)} cells. Hand in one batch a cell.")
     return names
+
+
+def check_devices(devices: int, cells: Cells) -> None:
+    """Several processes are sent the cells, which an open file cannot be."""
+    if devices > 1 and not isinstance(cells, ArrayBlocks):
+        raise MethodError(
+            f"devices={devices} trains on cells in memory, and these are read block by block. Leave out devices, or set "
+            "max_cells to as many cells as memory holds."
+        )
 
 
 def scale_of(cells: Cells, scaling: str, floor: float, n_types: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
