@@ -54,3 +54,23 @@ def test_the_table_has_all_data_sets_and_kinds_of_methods() -> None:
         assert all(
             re.fullmatch(r"[+-]\d\.\d{3} \[.*\]", row["minus `logreg`"]) for m, row in table.items() if m != "logreg"
         )
+
+
+NETWORKS = ("mlp_torch", "nact", "actinn")
+
+
+def test_the_first_sentences_say_what_the_tables_show() -> None:
+    """Which networks are better than logreg, and that all others are not."""
+    better, worse = set(), set()
+    for data in ("pbmc68k", "pbmc_3tech", "kang", "scmixology", "kang_14k"):
+        table = rows(PAGE, data)
+        assert {*NETWORKS, "random_forest", "celltypist"} <= table.keys()
+        for name in NETWORKS:
+            found = re.fullmatch(r"[+-]\S+ \[(\S+), (\S+)\]", table[name]["minus `logreg`"])
+            assert found is not None
+            low, high = float(found[1]), float(found[2])
+            better |= {(data, name)} if low > 0 else set()
+            worse |= {(data, name)} if high < 0 else set()
+    assert better == {("kang_14k", "actinn")}
+    assert worse == {("pbmc68k", name) for name in NETWORKS} | {("kang", "nact")}
+    assert "The other ten\nintervals" in PAGE
