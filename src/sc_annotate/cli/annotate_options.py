@@ -108,7 +108,10 @@ REFERENCE = (Option("--reference-layer", "reference_layer", "layer of the refere
 MARKERS = (
     Option("--groupby", "groupby", "column of obs with clusters, each of which gets one label", more=COLUMN),
     Option(
-        "--by", "by", "score of the lists (default: zscore)", more=choice("zscore", "ulm", "mlm", "wilcoxon", "nact")
+        "--by",
+        "by",
+        "score of the lists (default: zscore)",
+        more=choice("zscore", "ulm", "mlm", "wilcoxon", "nact", "cellassign"),
     ),
     Option("--ranked-genes", "n_genes", "genes of a cluster that count (default: 50)", int, more=value("N")),
     Option(

@@ -23,7 +23,7 @@ def annotate_markers(
     markers: Any,
     groupby: str | None = None,
     *,
-    by: Literal["zscore", "ulm", "mlm", "wilcoxon", "nact"] = default("zscore"),
+    by: Literal["zscore", "ulm", "mlm", "wilcoxon", "nact", "cellassign"] = default("zscore"),
     n_genes: int = default(50),
     saliency: Literal["integrated_gradients", "input_x_gradient", "attention_x_value", "attention"] = default(
         "integrated_gradients"
@@ -72,7 +72,9 @@ def annotate_markers(
     by
         Statistic of decoupler that scores a list: ``"zscore"``, ``"ulm"`` or ``"mlm"``. Or what puts the genes of clusters
         in order: ``"wilcoxon"``, :func:`scanpy.tl.rank_genes_groups` on a copy; ``"nact"``, the mean `saliency` over the
-        cells of a cluster in an N-ACT network (extra ``[torch]``), with the labels of the test beside it.
+        cells of a cluster in an N-ACT network (extra ``[torch]``), with the labels of the test beside it. Or
+        ``"cellassign"``, a model of the counts of the markers of single cells (Zhang et al. 2019, Nature Methods 16:1007;
+        extra ``[scvi]``), without `groupby`; slow with many genes and types.
     n_genes
         Genes of each cluster that count, the first ones; ``by="wilcoxon"`` and ``"nact"`` only.
     saliency
@@ -88,7 +90,7 @@ def annotate_markers(
     %(key_added)s
     rng
         Seed of the network, of the cells that are drawn from clusters of more than 1,000, of the draws behind the confidence
-        and of the Leiden clusters; ``by="wilcoxon"`` and ``"nact"`` only.
+        and of the Leiden clusters; of CellAssign. Not for scores of decoupler, which draw no random numbers.
 
     Returns
     -------
@@ -121,7 +123,8 @@ def annotate_markers(
     StorageError
         A column of that name that another tool wrote.
     MissingExtraError
-        A package is not installed: decoupler; torch, Lightning and captum for ``"nact"``; igraph for clusters.
+        A package is not installed: decoupler; torch, Lightning and captum for ``"nact"``; scvi-tools for
+        ``"cellassign"``; igraph for clusters.
 
     Examples
     --------

@@ -16,7 +16,7 @@ from sc_annotate._store import storage
 from sc_annotate._store.slots import TOP_K
 from sc_annotate.annotation.block import largest
 from sc_annotate.annotation.cell_groups import read_groups
-from sc_annotate.annotation.markers.markers_request import RANKED
+from sc_annotate.annotation.markers.markers_request import ASSIGNED, RANKED
 from sc_annotate.annotation.markers.markers_result import MarkerLabels, result_of
 from sc_annotate.annotation.markers.scored import Scored, score_cells
 from sc_annotate.annotation.requests import Keep
@@ -45,6 +45,10 @@ def label_by_markers(
     check_adata(adata, what="adata")
     storage.check_writable(adata, key_added)
     one_of(store_proba, "store_proba", get_args(Keep))
+    if groupby is not None and request.by == ASSIGNED:
+        raise InputError(
+            "groupby: by='cellassign' labels each cell by its own counts. Leave it out; sca.tl.vote lets groups vote."
+        )
     if groupby is not None and groupby in own_columns(adata, key_added):
         raise InputError(
             f"adata.obs[{groupby!r}] (groupby) is part of the result {key_added!r} itself, which would be replaced. Choose another "
@@ -58,6 +62,10 @@ def label_by_markers(
         from sc_annotate.annotation.markers.ranked import rank_cells
 
         scored, labels, more = rank_cells(adata, lists, request, matrix, groups, groupby, key_added)
+    elif request.by == ASSIGNED:
+        from sc_annotate.annotation.markers.assigned import assign_cells
+
+        scored, labels = assign_cells(adata, lists, request, matrix)
     else:
         scored = score_cells(adata, lists, request, matrix, groups)
         proba = shares(scored.scores).astype(np.float32)

@@ -22,6 +22,7 @@ COLUMNS: Final = tuple(f"{role}_column" for role in ROLES)
 RankedBy = Literal["wilcoxon", "nact"]
 Saliency = Literal["integrated_gradients", "input_x_gradient", "attention_x_value", "attention"]
 RANKED: Final = ("wilcoxon", "nact")
+ASSIGNED: Final = "cellassign"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +87,7 @@ class LabelsRequest(MarkersRequest):
             self.refuse("rng", why=f"by={self.by!r} draws no random numbers. Leave it out.")
 
     def choices(self) -> tuple[str, ...]:
-        return (*SCORES, *RANKED)
+        return (*SCORES, *RANKED, ASSIGNED)
 
     def to_uns(self) -> dict[str, Any]:
         """Without what this way of scoring does not have."""
