@@ -36,6 +36,9 @@ def test_a_choice():
     need_choice(SimpleNamespace(a=None), "a", ("x", None))
     with pytest.raises(MethodError, match="a must be one of 'x', None, not 'y'"):
         need_choice(SimpleNamespace(a="y"), "a", ("x", None))
+    for value in (np.array(["x", "y"]), ["x"], 0, float("nan"), b"x"):
+        with pytest.raises(MethodError, match="a must be one of"):
+            need_choice(SimpleNamespace(a=value), "a", ("x", None))
 
 
 def test_both_packages_hand_them_out():

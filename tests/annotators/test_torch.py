@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -47,6 +49,13 @@ def fit(model, task, **more):
         (TorchMLP, {"checkpoint": 3}),
         (TorchMLP, {"precision": 16}),
         (TorchMLP, {"precision": "bf16"}),
+        (TorchMLP, {"learning_rate": 1e30}),
+        (TorchMLP, {"class_weight": np.array([1.0, 2.0])}),
+        (TorchMLP, {"checkpoint": ""}),
+        (TorchMLP, {"checkpoint": "a\0b"}),
+        (TorchMLP, {"checkpoint": "a\ud800"}),
+        (TorchMLP, {"batch_size": 2}),
+        (TorchMLP, {"n_layers": 10**9}),
         (TorchMLP, {"devices": 0}),
         (TorchMLP, {"devices": "auto"}),
         (NACTAnnotator, {"rank": 0}),
@@ -58,6 +67,69 @@ def fit(model, task, **more):
 def test_hyperparameters_are_refused_by_name(task, cls, wrong):
     with pytest.raises(MethodError, match=next(iter(wrong))):
         fit(cls(**wrong), task)
+
+
+@pytest.mark.parametrize(("cls", "units"), [(TorchMLP, "hidden"), (NACTAnnotator, "feed_forward")])
+@pytest.mark.parametrize("n", [10**13, 2**62])
+def test_networks_larger_than_memory_are_refused(task, cls, units, n):
+    with pytest.raises(MethodError, match="does not fit into memory"):
+        fit(cls(**{units: n}, **SMALL), task)
+
+
+def test_numbers_of_numpy_are_as_those_of_python(task):
+    plain = fit(TorchMLP(epochs=3, batch_size=16, n_networks=2, clip=5.0), task)
+    sizes = {"epochs": np.int64(3), "batch_size": np.int32(16), "n_networks": np.int8(2), "clip": np.float32(5)}
+    assert np.array_equal(fit(TorchMLP(**sizes), task).predict_proba(task.test_X), plain.predict_proba(task.test_X))
+
+
+@pytest.mark.parametrize("clip", [1e308, 10**30])
+def test_a_clip_that_single_precision_cannot_hold_is_none(task, clip):
+    both = [fit(TorchMLP(clip=each, **SMALL), task).predict_proba(task.test_X) for each in (clip, None)]
+    assert np.array_equal(*both)
+
+
+def test_steps_have_several_cells_for_batch_normalisation(task):
+    for n in (16, 17, 19):
+        part = TorchMLP(batch_size=3, **SMALL).fit(task.X[:n], np.resize(["A", "B"], n), genes=task.genes)
+        assert part.history_[-1]["epoch"] == 3
+
+
+def test_batches_with_types_of_their_own_do_not_end_a_training(task):
+    """Nothing can be held out of them, so cells are."""
+    model = fit(TorchMLP(patience=1, **SMALL), task, batch=task.y)
+    assert all("held_out_loss" in row for row in model.history_)
+
+
+def test_patience_needs_cells_to_hold_out(task):
+    with pytest.raises(MethodError, match="patience"):
+        TorchMLP(patience=1, **SMALL).fit(task.X[:2], np.array(["A", "B"]), genes=task.genes)
+
+
+def test_fits_on_several_threads_are_as_fits_on_one(task):
+    alone = [fit(TorchMLP(epochs=20), task, rng=seed).predict_proba(task.test_X) for seed in (0, 1)]
+    with ThreadPoolExecutor(4) as pool:
+        fits = [pool.submit(fit, TorchMLP(epochs=20), task, rng=i % 2) for i in range(6)]
+        found = [each.result().predict_proba(task.test_X) for each in fits]
+    assert all(np.array_equal(each, alone[i % 2]) for i, each in enumerate(found))
+
+
+def test_checkpoints_in_the_home_folder(task, tmp_path, monkeypatch):
+    from sc_annotate.neural import module
+
+    def stops(self, batch, index):
+        if self.current_epoch == 2:
+            raise KeyboardInterrupt
+        return original(self, batch, index)
+
+    original = module.Classifier.training_step
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with monkeypatch.context() as patch:
+        patch.setattr(module.Classifier, "training_step", stops)
+        with pytest.raises(KeyboardInterrupt):
+            fit(TorchMLP(epochs=4, checkpoint="~/states"), task)
+    assert len(list((tmp_path / "states").iterdir())) == 1
+    fit(TorchMLP(epochs=4, checkpoint="~/states"), task)
+    assert list((tmp_path / "states").iterdir()) == []
 
 
 def test_small_references_get_more_epochs(task):

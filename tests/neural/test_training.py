@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import signal
 import subprocess
@@ -11,8 +12,10 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 
-from sc_annotate.errors import MethodError, ModelFileError
+from sc_annotate.errors import InputError, MethodError, ModelFileError
 from sc_annotate.neural import training
 from sc_annotate.neural.batches import ArrayBlocks
 from sc_annotate.neural.mlp import mlp
@@ -121,8 +124,8 @@ def test_a_damaged_checkpoint_is_refused(cells, tmp_path, content):
         trained(cells, how(checkpoint=file))
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
-def test_interrupted_while_a_checkpoint_is_written(cells, tmp_path, monkeypatch, error):
+@pytest.mark.parametrize(("error", "ours"), [(KeyboardInterrupt, KeyboardInterrupt), (OSError, InputError)])
+def test_interrupted_while_a_checkpoint_is_written(cells, tmp_path, monkeypatch, error, ours):
     """The last whole one stays, and nothing else."""
     from sc_annotate.neural import checkpoints
 
@@ -138,7 +141,7 @@ def test_interrupted_while_a_checkpoint_is_written(cells, tmp_path, monkeypatch,
     whole, history = trained(cells, how())
     kept = how(checkpoint=tmp_path / "state.ckpt")
     monkeypatch.setattr(checkpoints, "save_file", half)
-    with pytest.raises(error):
+    with pytest.raises(ours):
         trained(cells, kept)
     assert [file.name for file in tmp_path.iterdir()] == ["state.ckpt"]
     resumed, rest = trained(cells, kept)
@@ -182,6 +185,54 @@ for row, same in zip(history, other, strict=True):
     np.testing.assert_allclose(list(row.values()), list(same.values()), rtol=1e-4)
 print("same", len(other), "epochs")
 """
+
+
+def changed(file, change):
+    """A checkpoint that was written, with another state in its header."""
+    with safe_open(file, framework="pt") as opened:
+        state = json.loads(opened.metadata()["state"])
+        tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+    save_file(tensors, file, metadata={"state": json.dumps(change(state))})
+
+
+def without(key):
+    return lambda state: {"pairs": [pair for pair in state["pairs"] if pair[0] != key]}
+
+
+def replaced(key, value):
+    return lambda state: {"pairs": [[name, value if name == key else held] for name, held in state["pairs"]]}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda state: [1],
+        lambda state: None,
+        without("pytorch-lightning_version"),
+        without("state_dict"),
+        without("loops"),
+        without("optimizer_states"),
+        replaced("loops", 3),
+        replaced("callbacks", "x"),
+        replaced("state_dict", {"pairs": []}),
+        replaced("state_dict", {"tensor": "999"}),
+        replaced("optimizer_states", None),
+        replaced("lr_schedulers", {"pairs": []}),
+    ],
+)
+def test_a_checkpoint_with_another_state_is_refused(cells, tmp_path, change):
+    kept = how(checkpoint=tmp_path / "state.ckpt")
+    with pytest.raises(KeyboardInterrupt):
+        trained(Interrupting(cells, 3), kept)
+    changed(kept.checkpoint, change)
+    with pytest.raises(ModelFileError, match="Remove it to train from the start"):
+        trained(cells, kept)
+
+
+def test_a_folder_that_goes_away_is_an_error_of_ours(cells, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="checkpoint: nothing can be written"):
+        trained(cells, how(checkpoint=tmp_path / "file" / "state.ckpt"))
 
 
 def test_training_ends_where_held_out_loss_rises(cells):

@@ -210,7 +210,7 @@ def need_choice(model: Any, name: str, choices: tuple[Any, ...]) -> None:
     sc_annotate.errors.MethodError: LDA: priors must be one of 'observed', 'uniform', not 'flat'.
     """
     value = getattr(model, name)
-    if value not in choices:
+    if not any(value is each or (isinstance(value, str) and value == each) for each in choices):
         raise MethodError(
             f"{type(model).__name__}: {name} must be one of {', '.join(map(repr, choices))}, not {value!r}."
         )

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import os
 from abc import abstractmethod
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
-from sc_annotate._core.arguments import need_choice, need_count, need_positive, one_of
+from sc_annotate._core.arguments import one_of
 from sc_annotate._core.decode import decode
 from sc_annotate.annotators._base import Annotator
 from sc_annotate.annotators._linear_evidence import check_codes
-from sc_annotate.annotators._moments import Scaling
-from sc_annotate.annotators.checks import check_fit, check_predict, need_fitted, need_not_negative
-from sc_annotate.errors import MethodError
+from sc_annotate.annotators.checks import check_fit, check_predict, need_fitted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
     from typing import Self
 
     import torch
@@ -121,27 +118,9 @@ class TorchAnnotator(Annotator):
 
     def check(self) -> None:
         """Refuse hyperparameters that cannot be used."""
-        need_positive(self, "learning_rate")
-        need_count(
-            self,
-            "batch_size",
-            "n_networks",
-            "devices",
-            *(n for n in ("epochs", "patience") if getattr(self, n) is not None),
-        )
-        need_choice(self, "class_weight", ("balanced", "sqrt", None))
-        need_choice(self, "scaling", get_args(Scaling))
-        need_choice(self, "precision", ("auto", "32", "16-mixed", "bf16-mixed"))
-        if self.clip is not None:
-            need_positive(self, "clip")
-        for name in ("sd_floor", "weight_decay"):
-            need_not_negative(self, name)
-        for name in (name for name in ("input_dropout", "dropout") if hasattr(self, name)):
-            need_not_negative(self, name)
-            if getattr(self, name) >= 1:
-                raise MethodError(f"{name} must be at least 0 and below 1, not {getattr(self, name)!r}.")
-        if self.checkpoint is not None and not isinstance(self.checkpoint, str | os.PathLike):
-            raise MethodError(f"checkpoint must be a folder or None, not {self.checkpoint!r}.")
+        from sc_annotate.annotators._torch_checks import check_network
+
+        check_network(self)
 
     def fit(
         self,
@@ -194,6 +173,7 @@ class TorchAnnotator(Annotator):
             stopping_cells,
         )
         from sc_annotate.neural import hardware
+        from sc_annotate.neural.folders import ready
         from sc_annotate.neural.training import train
 
         check_devices(self.devices, cells)
@@ -204,19 +184,20 @@ class TorchAnnotator(Annotator):
         mean, factor = scale_of(seen, self.scaling, self.sd_floor, len(classes))
         make = partial(self._scaled, mean, factor, len(classes))
         weights = loss_weights(seen.codes, self.class_weight, len(classes))
-        digest = None
+        states = None
         if self.checkpoint is not None:
             digest = fingerprint(cells, [type(self).__name__, self.params(), rng], (mean, factor))
+            states = ready(self.checkpoint) / digest
         networks, self.history_ = [], []
         for i in range(self.n_networks):
-            how = self._settings(i, seen.n_cells, digest)
+            how = self._settings(i, seen.n_cells, states)
             network, history = train(
                 make, seen, weights, how, rng=rng + i, stop_on=stop_on, what=f"training {type(self).__name__}"
             )
             networks.append(network)
             self.history_ += [{"network": float(i), **row} for row in history]
         for i in range(self.n_networks):
-            if (used := self._settings(i, seen.n_cells, digest).checkpoint) is not None:
+            if (used := self._settings(i, seen.n_cells, states).checkpoint) is not None:
                 used.unlink(missing_ok=True)
         self.networks_, self.n_genes_, self.classes_ = networks, cells.n_genes, classes
         return self
@@ -284,20 +265,21 @@ class TorchAnnotator(Annotator):
             scale.center = torch.as_tensor(mean, dtype=torch.float32)
         return network
 
-    def _settings(self, i: int, n_cells: int, digest: str | None) -> TrainSettings:
+    def _settings(self, i: int, n_cells: int, states: Path | None) -> TrainSettings:
         from sc_annotate.neural.batches import n_minibatches
         from sc_annotate.neural.settings import TrainSettings
 
         enough = -(-self.least_steps // n_minibatches(n_cells, self.batch_size))
         return TrainSettings(
-            epochs=max(self.usual_epochs, enough) if self.epochs is None else self.epochs,
-            batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
-            weight_decay=self.weight_decay,
-            patience=self.patience,
+            # torch refuses the integers of numpy.
+            epochs=max(self.usual_epochs, enough) if self.epochs is None else int(self.epochs),
+            batch_size=int(self.batch_size),
+            learning_rate=float(self.learning_rate),
+            weight_decay=float(self.weight_decay),
+            patience=None if self.patience is None else int(self.patience),
             precision=self.precision,
-            devices=self.devices,
-            checkpoint=None if digest is None else Path(str(self.checkpoint)) / f"{digest}-{i}.ckpt",
+            devices=int(self.devices),
+            checkpoint=None if states is None else states.with_name(f"{states.name}-{i}.ckpt"),
             **self._more_settings(),
         )
 

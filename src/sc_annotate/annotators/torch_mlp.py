@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from sc_annotate._core.arguments import need_count
 from sc_annotate.annotators._torch import TorchAnnotator
+from sc_annotate.errors import MethodError
 
 if TYPE_CHECKING:
     import torch
+
+_MOST_LAYERS = 100
 
 
 @dataclass(kw_only=True)
@@ -49,6 +52,13 @@ class TorchMLP(TorchAnnotator):
         """Refuse hyperparameters that cannot be used."""
         super().check()
         need_count(self, "hidden", "n_layers")
+        if self.n_layers > _MOST_LAYERS:
+            raise MethodError(f"n_layers must be {_MOST_LAYERS} at most, not {self.n_layers}.")
+        if self.batch_size < (least := 4 * self.devices - 1):
+            raise MethodError(
+                f"batch_size must be {least} at least, not {self.batch_size}: batch normalisation needs several cells a step"
+                + (" on each device." if self.devices > 1 else ".")
+            )
 
     def network(self, n_genes: int, n_types: int) -> torch.nn.Module:
         """The untrained network."""

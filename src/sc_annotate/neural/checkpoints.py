@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from lightning.pytorch.plugins.io import CheckpointIO
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from sc_annotate.errors import ModelFileError
+from sc_annotate.neural.folders import not_written
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +33,9 @@ class SafeCheckpoints(CheckpointIO):
         try:
             save_file(tensors, partial, metadata={"state": text})
             partial.replace(target)
+        except (OSError, SafetensorError) as error:
+            # A full disk, or a folder that has gone meanwhile; the state of the epoch before stays.
+            raise not_written(target.parent, error) from error
         finally:
             partial.unlink(missing_ok=True)
 
@@ -41,12 +45,11 @@ class SafeCheckpoints(CheckpointIO):
         try:
             with safe_open(path, framework="pt") as file:
                 text = (file.metadata() or {})["state"]
-                state = _restored(json.loads(text), file.get_tensor)
+                return dict(_restored(json.loads(text), file.get_tensor))
         except Exception as error:
             raise ModelFileError(
                 f"{Path(path).name!r} is no checkpoint of a training, or is damaged. Remove it to train from the start."
             ) from error
-        return dict(state)
 
     def remove_checkpoint(self, path: str | os.PathLike[str]) -> None:
         Path(path).unlink(missing_ok=True)

@@ -21,7 +21,8 @@ class Scale(nn.Module):
         super().__init__()
         self.register_buffer("center", torch.zeros(n_genes))
         self.register_buffer("factor", torch.ones(n_genes))
-        self.clip = clip
+        # More than single precision holds is no limit.
+        self.clip = None if clip is None or clip > torch.finfo(torch.float32).max else float(clip)
 
     def forward(self, X: torch.Tensor) -> torch.Tensor:
         """Cells x genes in, the same shape out."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sc_annotate.errors import MethodError
+from sc_annotate.errors import MethodError, ModelFileError, ScAnnotateError
 from sc_annotate.neural import hardware, libraries
 from sc_annotate.neural.process import as_before
 
@@ -60,7 +60,7 @@ def train(
     with as_before(torch):
         torch.manual_seed(rng)
         n_steps = how.epochs * len(Loader(blocks, how.batch_size, rng, None))
-        module = Classifier(make(), torch.as_tensor(weights, dtype=torch.float32), how, n_steps, rng)
+        module = Classifier(_made(make), torch.as_tensor(weights, dtype=torch.float32), how, n_steps, rng)
         callbacks: list[Any] = [Progress(how.epochs, what)]
         if how.patience is not None:
             callbacks.append(BestWeights(how.patience))
@@ -100,12 +100,34 @@ def train(
     return network, module.history
 
 
+def _made(make: Callable[[], torch.nn.Module]) -> torch.nn.Module:
+    try:
+        return make()
+    except RuntimeError as error:
+        # torch has no exception of its own for memory that the machine does not have.
+        said = " ".join(str(error).split())[:200]
+        raise MethodError(
+            f"the network does not fit into memory ({said}). Use fewer units, a lower rank, or fewer genes (n_top_genes)."
+        ) from error
+
+
 def _fit(trainer: Any, module: Any, cells: Any, held: Any, resumed: Any) -> None:
     try:
         trainer.fit(module, cells, held, ckpt_path=resumed)
     except SystemExit as error:
         # Lightning leaves the interpreter after Ctrl-C; a notebook is to go on.
         raise KeyboardInterrupt from error
+    except (ScAnnotateError, MemoryError):
+        raise
+    except Exception as error:
+        if resumed is None:
+            raise
+        # What Lightning and torch say of a state that is not as they wrote it is of many kinds.
+        said = " ".join(str(error).split())[:200]
+        raise ModelFileError(
+            f"the training cannot be continued from {resumed.name!r} ({type(error).__name__}: {said}). "
+            "Remove it to train from the start."
+        ) from error
 
 
 def _check_finite(history: list[dict[str, float]]) -> None:
