@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from sc_annotate.errors import MethodError
+from sc_annotate.errors import InputError, MethodError
 from sc_annotate.testing import easy_task
 
 pytest.importorskip("torch")
@@ -101,7 +101,7 @@ def test_batches_with_types_of_their_own_do_not_end_a_training(task):
 
 
 def test_patience_needs_cells_to_hold_out(task):
-    with pytest.raises(MethodError, match="patience"):
+    with pytest.raises(InputError, match="can be held out"):
         TorchMLP(patience=1, **SMALL).fit(task.X[:2], np.array(["A", "B"]), genes=task.genes)
 
 

@@ -100,10 +100,9 @@ def stopping_cells(
     from sc_annotate.evaluation import holdout
 
     grouped = batch is not None and len(np.unique(batch)) > 2
-    # Where each batch has types of its own, whole ones say nothing.
-    for groups in [batch, None] if grouped else [None]:
-        split = holdout(codes, groups=groups, fraction=0.1, rng=rng)
-        missing = ~np.isin(codes[split.test], codes[split.train])
-        if not missing.all():
-            return np.sort(np.concatenate([split.train, split.test[missing]])), np.sort(split.test[~missing])
-    raise MethodError("patience needs types with more cells, as some are held out. Leave patience out, or add cells.")
+    split = holdout(codes, groups=batch if grouped else None, fraction=0.1, rng=rng)
+    missing = ~np.isin(codes[split.test], codes[split.train])
+    if grouped and missing.all():
+        # Each batch has types of its own, so that whole ones say nothing: cells of every type are held out.
+        return stopping_cells(codes, None, rng)
+    return np.sort(np.concatenate([split.train, split.test[missing]])), np.sort(split.test[~missing])

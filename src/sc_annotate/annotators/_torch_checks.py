@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, get_args
+from typing import Any, get_args
 
 from sc_annotate._core.arguments import need_choice, need_count, need_positive
 from sc_annotate._core.codec import check_texts
@@ -11,13 +11,10 @@ from sc_annotate.annotators._moments import Scaling
 from sc_annotate.annotators.checks import need_not_negative
 from sc_annotate.errors import InputError, MethodError
 
-if TYPE_CHECKING:
-    from sc_annotate.annotators._torch import TorchAnnotator
-
 _LARGEST_STEP = 1e6  # AdamW moves each weight by about this much: more is no number in single precision.
 
 
-def check_network(model: TorchAnnotator) -> None:
+def check_network(model: Any) -> None:
     """Refuse hyperparameters that cannot be used."""
     need_positive(model, "learning_rate")
     if model.learning_rate > _LARGEST_STEP:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,16 +29,17 @@ class SafeCheckpoints(CheckpointIO):
         tensors: dict[str, torch.Tensor] = {}
         text = json.dumps(_plain(checkpoint, tensors))
         target = Path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
         partial = target.with_name(f".{target.name}.{os.getpid()}")
         try:
+            target.parent.mkdir(parents=True, exist_ok=True)
             save_file(tensors, partial, metadata={"state": text})
             partial.replace(target)
         except (OSError, SafetensorError) as error:
             # A full disk, or a folder that has gone meanwhile; the state of the epoch before stays.
             raise not_written(target.parent, error) from error
         finally:
-            partial.unlink(missing_ok=True)
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
 
     def load_checkpoint(
         self, path: str | os.PathLike[str], map_location: Any = None, weights_only: bool | None = None

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sc_annotate.errors import InputError
+
+if TYPE_CHECKING:
+    import os
 
 
 def ready(folder: str | os.PathLike[str]) -> Path:

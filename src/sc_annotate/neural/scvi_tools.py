@@ -36,12 +36,13 @@ def scvi_as_before(rng: int) -> Iterator[Any]:
     import pyro
 
     cudnn = torch.backends.cudnn
-    states = np.random.get_state(), random.getstate(), cudnn.benchmark, cudnn.deterministic  # noqa: NPY002
-    flushed = (torch.tensor(1e-30) * 1e-10).item() == 0
     loggers = [logging.getLogger(name) for name in ("scvi", "pyro")]
-    levels = [each.level for each in loggers]
     # The parameters of pyro's models are kept in one place for the whole process.
     with as_before(torch), warnings.catch_warnings(), pyro.get_param_store().scope(), redirect_stdout(io.StringIO()):
+        # Read only now, when no other thread trains.
+        states = np.random.get_state(), random.getstate(), cudnn.benchmark, cudnn.deterministic  # noqa: NPY002
+        flushed = (torch.tensor(1e-30) * 1e-10).item() == 0
+        levels = [each.level for each in loggers]
         warnings.simplefilter("ignore")
         for each in loggers:
             each.setLevel(logging.ERROR)
