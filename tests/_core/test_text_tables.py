@@ -90,6 +90,6 @@ def test_no_more_than_the_limit_is_unpacked(tmp_path: Path, name: str, monkeypat
 
 
 def test_no_file(tmp_path: Path):
-    for absent in (tmp_path, tmp_path / "a.csv", "nowhere.csv"):
+    for absent in (tmp_path, tmp_path / "a.csv", "nowhere.csv", f"{'x' * 5000}.csv"):
         with pytest.raises(InputError, match="there is no file .*; the path of a table is needed"):
             read_text(absent, what="a table")

@@ -220,6 +220,19 @@ def test_ctrl_c_is_raised(cls: type[Any], params: dict[str, Any], monkeypatch: p
 
 
 @pytest.mark.slow
+def test_more_units_than_memory_are_refused() -> None:
+    with pytest.raises(MethodError, match="does not fit into memory"):
+        fit(ScANVI, {"n_hidden": 10**13})
+
+
+@pytest.mark.slow
+def test_numbers_of_numpy_are_as_those_of_python() -> None:
+    small = {"epochs": 3, "classifier_epochs": 2, "n_hidden": 8, "batch_size": 20}
+    plain, other = (fit(ScANVI, {name: kind(n) for name, n in small.items()}) for kind in (int, np.int64))
+    assert np.array_equal(plain.predict_query(), other.predict_query())
+
+
+@pytest.mark.slow
 def test_what_diverges_is_said() -> None:
     with pytest.raises(MethodError, match="learning_rate"):
         fit(ScANVI, {**SMALL[ScANVI], "learning_rate": 1e12})

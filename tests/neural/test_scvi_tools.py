@@ -27,6 +27,25 @@ def test_listing_methods_imports_none() -> None:
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.slow
+def test_the_first_import_leaves_random_states_alone() -> None:
+    pytest.importorskip("scvi")
+    code = (
+        "import random, numpy as np, torch\n"
+        "from sc_annotate.neural import libraries\n"
+        "def state():\n"
+        "    cudnn = torch.backends.cudnn\n"
+        "    drawn = np.random.get_state()[1].tolist(), random.getstate(), torch.get_rng_state().tolist()\n"
+        "    return drawn, cudnn.benchmark, cudnn.deterministic\n"
+        "np.random.seed(5); random.seed(5); torch.manual_seed(5)\n"
+        "before = state()\n"
+        "libraries.scvi()\n"
+        "print(state() == before)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=False)
+    assert done.stdout.strip() == "True", done.stderr[-2000:]
+
+
 def test_records() -> None:
     table = sca.tl.methods().loc[list(METHODS)]
     assert (table["extra"] == "scvi").all()

@@ -253,3 +253,18 @@ def test_a_loss_that_is_no_number_is_an_error(cells):
     settings = TrainSettings(epochs=3, batch_size=16, learning_rate=1e30, weight_decay=0.0)
     with pytest.raises(MethodError, match="Lower the learning_rate"):
         trained(cells, settings)
+
+
+def test_a_handler_that_a_library_gives_the_root_logger_is_taken_away(cells):
+    class Logging(Interrupting):
+        def epoch(self, seed):
+            logging.info("not for anyone")
+            logging.basicConfig(force=False)
+            return super().epoch(seed)
+
+    kept, logging.root.handlers = logging.root.handlers, []
+    try:
+        trained(Logging(cells, -1), how(2))
+        assert logging.root.handlers == []
+    finally:
+        logging.root.handlers = kept

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import lzma
+import os
 import re
 import warnings
 import zipfile
@@ -17,7 +18,6 @@ from sc_annotate._core.unpacked import unpacked
 from sc_annotate.errors import InputError
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Iterator
 
     import pandas as pd
@@ -38,7 +38,8 @@ def read_text(path: str | os.PathLike[str], *, what: str) -> str:
         No such file, a damaged one, no UTF-8 text, or too much of it.
     """
     file = Path(path)
-    if not file.is_file():
+    # Path.is_file raises where a name is too long.
+    if not os.path.isfile(file):
         raise InputError(f"there is no file {str(file)!r}; the path of {what} is needed.")
     try:
         raw = unpacked(file, MOST_BYTES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -137,7 +138,7 @@ def new_names(adata: AnnData, names: NDArray[np.str_], table: Any, request: Gene
         # The rule is for genes of raw, which need not have the column.
         rule = gene_rules.ids_rule(names.tolist(), texts(adata.var[column]).tolist())
         return NewNames(rule, f"var[{column!r}]", "no name there", column, len(names))
-    if isinstance(table, str) and table in adata.var and not Path(table).is_file():
+    if isinstance(table, str) and table in adata.var and not os.path.isfile(table):
         raise InputError(f"{table!r} is a column of adata.var, not a table: write column={table!r}.")
     names = _bare(names)
     frame = gene_tables.read_table(table, names)

@@ -49,11 +49,11 @@ def load(
         return read_model(fetch(str(where), sha256=wanted, refresh=refresh, check=read_model, kind=MODEL))
     if refresh:
         raise InputError(f"refresh: {str(where)!r} is a file, which is read again each time. Leave it out.")
-    if wanted is not None and Path(where).is_file() and (found := sha256_of(Path(where))) != wanted:
+    if wanted is not None and os.path.isfile(where) and (found := sha256_of(Path(where))) != wanted:
         raise ModelFileError(
             f"{str(where)!r} is another file than the requested one: its sha256 is {found}, not {wanted}."
         )
-    if registry is None and Path(where).suffix in ("", ".pkl") and not Path(where).exists():
+    if registry is None and Path(where).suffix in ("", ".pkl") and not os.path.exists(where):
         raise ModelFileError(
             f"there is no model file {str(where)!r}. A name of a shared model needs its list: "
             f"sca.load({str(where)!r}, registry=...). A model that CellTypist publishes: {PREFIX + Path(where).name!r}."

@@ -158,7 +158,7 @@ class ScviAnnotator(Annotator):
     def n_epochs(self, asked: int | None, n_cells: int, *, usual: int | None = None, least: int | None = None) -> int:
         """Epochs of a training: those asked for, or as many as are usual, with enough minibatches."""
         if asked is not None:
-            return asked
+            return int(asked)  # Lightning refuses the integers of numpy
         usual = self.usual_epochs if usual is None else usual
         least = self.least_steps if least is None else least
         steps = -(-n_cells // self.batch_size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -81,7 +82,7 @@ class Parts:
 def from_file(path: Path) -> Parts:
     """Read a pickle of CellTypist; nothing in it is run."""
     what = repr(str(path))
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise ModelFileError(
             f"there is no file {what}. Download a model from https://www.celltypist.org/models, or write one with "
             "`model.write(path)` of celltypist."

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import random
 import warnings
 from importlib import import_module
 from typing import Any
+
+import numpy as np
 
 from sc_annotate._core.extras import install_line, missing_extra
 from sc_annotate.errors import MissingExtraError
@@ -39,12 +42,21 @@ def entmax() -> Any:
 def scvi() -> Any:
     """The module ``scvi``."""
     lightning()
-    return _library("scvi", extra="scvi", package="scvi-tools")
+    from torch.backends import cudnn
+
+    before = cudnn.benchmark, cudnn.deterministic
+    try:
+        return _library("scvi", extra="scvi", package="scvi-tools")
+    finally:
+        # Its import sets them.
+        cudnn.benchmark, cudnn.deterministic = before
 
 
 def _library(name: str, *, extra: str = "torch", package: str | None = None) -> Any:
     top = name.partition(".")[0]
     package = package or top
+    # Imports of Lightning and scvi-tools draw from the global random states, or seed them.
+    states = np.random.get_state(), random.getstate()  # noqa: NPY002
     try:
         with warnings.catch_warnings():
             # What other packages deprecate at import is not for users of this one.
@@ -55,6 +67,9 @@ def _library(name: str, *, extra: str = "torch", package: str | None = None) -> 
     except (RuntimeError, OSError, AttributeError) as error:
         # Compiled parts that do not belong together fail in many ways, none of them an ImportError.
         raise MissingExtraError(broken(package, error, extra)) from error
+    finally:
+        np.random.set_state(states[0])  # noqa: NPY002
+        random.setstate(states[1])
 
 
 def broken(name: str, error: BaseException, extra: str = "torch") -> str:

@@ -9,6 +9,8 @@ import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from sc_annotate.errors import MethodError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -17,17 +19,39 @@ _ONE_AT_A_TIME = threading.RLock()
 
 @contextmanager
 def as_before(torch: Any) -> Iterator[None]:
-    """Random state, log levels, warning filters and the handler of Ctrl-C are afterwards what they were before.
+    """Random state, logging, warning filters and the handler of Ctrl-C are afterwards what they were before.
 
     Threads take turns, as all of these belong to the process: two trainings at once would draw from one random state.
     """
     with _ONE_AT_A_TIME:
-        yield from _as_before(torch)
+        try:
+            yield from _as_before(torch)
+        except RuntimeError as error:
+            if not lacks_memory(error):
+                raise
+            said = " ".join(str(error).split())[:200]
+            raise MethodError(
+                f"the network does not fit into memory ({said}). Use fewer units, a lower rank, or fewer genes (n_top_genes)."
+            ) from error
+
+
+def lacks_memory(error: BaseException) -> bool:
+    """Whether torch says that there is too little memory, for which it has no exception of its own on CPUs.
+
+    Examples
+    --------
+    >>> lacks_memory(RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 800 bytes"))
+    True
+    """
+    words = ("allocate memory", "not enough memory", "out of memory", "Storage size calculation overflowed")
+    return isinstance(error, RuntimeError) and any(each in str(error) for each in words)
 
 
 def _as_before(torch: Any) -> Iterator[None]:
     loggers = [logging.getLogger(name) for name in ("lightning", "lightning.pytorch", "lightning.fabric")]
     levels = [each.level for each in loggers]
+    # What some libraries log at the root gives it a handler for good.
+    handlers = list(logging.root.handlers)
     here = threading.current_thread() is threading.main_thread()
     handler = signal.getsignal(signal.SIGINT) if here else None
     try:
@@ -38,6 +62,8 @@ def _as_before(torch: Any) -> Iterator[None]:
             warnings.filterwarnings("ignore", module="torch")
             yield
     finally:
+        for added in [each for each in logging.root.handlers if each not in handlers]:
+            logging.root.removeHandler(added)
         for each, level in zip(loggers, levels, strict=True):
             each.setLevel(level)
         if here and handler is not None:

@@ -155,4 +155,5 @@ def whole_minibatches(size: int, numbers: Sequence[int]) -> int:
     def fits(candidate: int) -> bool:
         return candidate > 1 and all(n % candidate in (0, n) or n % candidate > 2 for n in numbers)
 
+    size = int(size)  # torch refuses the integers of numpy
     return next(each for away in range(max(numbers) + size) for each in (size - away, size + away) if fits(each))

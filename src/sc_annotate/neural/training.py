@@ -9,7 +9,7 @@ import numpy as np
 
 from sc_annotate.errors import MethodError, ModelFileError, ScAnnotateError
 from sc_annotate.neural import hardware, libraries
-from sc_annotate.neural.process import as_before
+from sc_annotate.neural.process import as_before, lacks_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,10 +57,11 @@ def train(
     from sc_annotate.neural.checkpoints import SafeCheckpoints
     from sc_annotate.neural.module import Classifier, Loader
 
+    rng = int(rng)  # seeds of epochs are larger than the integers of numpy
     with as_before(torch):
         torch.manual_seed(rng)
         n_steps = how.epochs * len(Loader(blocks, how.batch_size, rng, None))
-        module = Classifier(_made(make), torch.as_tensor(weights, dtype=torch.float32), how, n_steps, rng)
+        module = Classifier(make(), torch.as_tensor(weights, dtype=torch.float32), how, n_steps, rng)
         callbacks: list[Any] = [Progress(how.epochs, what)]
         if how.patience is not None:
             callbacks.append(BestWeights(how.patience))
@@ -100,17 +101,6 @@ def train(
     return network, module.history
 
 
-def _made(make: Callable[[], torch.nn.Module]) -> torch.nn.Module:
-    try:
-        return make()
-    except RuntimeError as error:
-        # torch has no exception of its own for memory that the machine does not have.
-        said = " ".join(str(error).split())[:200]
-        raise MethodError(
-            f"the network does not fit into memory ({said}). Use fewer units, a lower rank, or fewer genes (n_top_genes)."
-        ) from error
-
-
 def _fit(trainer: Any, module: Any, cells: Any, held: Any, resumed: Any) -> None:
     try:
         trainer.fit(module, cells, held, ckpt_path=resumed)
@@ -120,7 +110,7 @@ def _fit(trainer: Any, module: Any, cells: Any, held: Any, resumed: Any) -> None
     except (ScAnnotateError, MemoryError):
         raise
     except Exception as error:
-        if resumed is None:
+        if resumed is None or lacks_memory(error):
             raise
         # What Lightning and torch say of a state that is not as they wrote it is of many kinds.
         said = " ".join(str(error).split())[:200]

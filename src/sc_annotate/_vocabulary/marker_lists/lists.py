@@ -64,7 +64,7 @@ def read_markers(markers: Any, *, min_support: int = 1, columns: Mapping[str, st
         table, source = pd.DataFrame(packaged(markers)), f"the packaged list {markers!r}"
     elif isinstance(markers, str | os.PathLike):
         path = Path(markers)
-        if not path.is_file():
+        if not os.path.isfile(path):  # pathlib's raises where a name is too long
             near = difflib.get_close_matches(str(markers), LISTS, n=1, cutoff=0.6)
             hint = f"Did you mean {near[0]!r}? " if near else ""
             raise InputError(
