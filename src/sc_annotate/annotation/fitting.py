@@ -67,12 +67,12 @@ def _expressed(found: Input, rows: NDArray[np.intp], columns: NDArray[np.intp]) 
 
 def fit_annotator(reference: AnnData, fit: FitRequest, matrix: MatrixRequest) -> AnnotationModel:
     """A model of all genes of a labelled reference, for any query."""
-    wanted = _input_of(fit)
-    if _transductive(fit):
+    if isinstance(fit.method, str) and _transductive(fit):
         raise MethodError(
             f"{fit.method!r} is transductive: it has to see the cells to be annotated when it is fitted, so there is no model to "
             "fit in advance. Pass them and the reference to `sca.tl.annotate` together."
         )
+    wanted = _input_of(fit)
     fit.trust.refuse(
         *PREDICTED,
         why="said when cells are annotated, not when a model is fitted. Pass it to `annotate(adata, model)`.",

@@ -115,7 +115,7 @@ MARKERS = (
     ),
     Option("--ranked-genes", "n_genes", "genes of a cluster that count (default: 50)", int, more=value("N")),
     Option(
-        "--saliency",
+        "--marker-saliency",
         "saliency",
         "what of a gene counts with --by nact (default: integrated_gradients)",
         more=choice("integrated_gradients", "input_x_gradient", "attention_x_value", "attention"),

@@ -19,7 +19,7 @@ _ONE_AT_A_TIME = threading.RLock()
 
 @contextmanager
 def as_before(torch: Any) -> Iterator[None]:
-    """Random state, logging, warning filters and the handler of Ctrl-C are afterwards what they were before.
+    """Random state, logging, warning filters and handlers of signals are afterwards what they were before.
 
     Threads take turns, as all of these belong to the process: two trainings at once would draw from one random state.
     """
@@ -51,9 +51,9 @@ def _as_before(torch: Any) -> Iterator[None]:
     loggers = [logging.getLogger(name) for name in ("lightning", "lightning.pytorch", "lightning.fabric")]
     levels = [each.level for each in loggers]
     # What some libraries log at the root gives it a handler for good.
-    handlers = list(logging.root.handlers)
+    own = list(logging.root.handlers)
     here = threading.current_thread() is threading.main_thread()
-    handler = signal.getsignal(signal.SIGINT) if here else None
+    handlers = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)} if here else {}
     try:
         for each in loggers:
             each.setLevel(logging.ERROR)
@@ -62,9 +62,25 @@ def _as_before(torch: Any) -> Iterator[None]:
             warnings.filterwarnings("ignore", module="torch")
             yield
     finally:
-        for added in [each for each in logging.root.handlers if each not in handlers]:
+        for added in [each for each in logging.root.handlers if each not in own]:
             logging.root.removeHandler(added)
         for each, level in zip(loggers, levels, strict=True):
             each.setLevel(level)
-        if here and handler is not None:
-            signal.signal(signal.SIGINT, handler)
+        for number, handler in handlers.items():
+            if handler is not None:
+                signal.signal(number, handler)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Ctrl-C ends what is done with a KeyboardInterrupt, a request to end the process with SystemExit, as without Lightning."""
+    from lightning.pytorch.utilities.exceptions import SIGTERMException
+
+    try:
+        yield
+    except SIGTERMException as error:
+        # 128 and the number of the signal, as shells have it.
+        raise SystemExit(128 + signal.SIGTERM) from error
+    except SystemExit as error:
+        # Lightning leaves the interpreter after Ctrl-C; a notebook is to go on.
+        raise KeyboardInterrupt from error

@@ -14,7 +14,7 @@ import numpy as np
 from sc_annotate.errors import MethodError, MissingExtraError
 from sc_annotate.neural import libraries
 from sc_annotate.neural.batches import as_dense
-from sc_annotate.neural.process import as_before
+from sc_annotate.neural.process import as_before, interruptible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -88,19 +88,17 @@ def train(
     losses = Losses(network)
     callbacks = [Progress(epochs, what), losses, *([ResampledLabels()] if labelled else [])]
     try:
-        model.train(
-            max_epochs=epochs,
-            accelerator="auto",
-            callbacks=callbacks,
-            logger=False,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            **more,
-        )
-    except SystemExit as error:
-        # Lightning leaves the interpreter after Ctrl-C; a notebook is to go on.
-        raise KeyboardInterrupt from error
+        with interruptible():
+            model.train(
+                max_epochs=epochs,
+                accelerator="auto",
+                callbacks=callbacks,
+                logger=False,
+                enable_checkpointing=False,
+                enable_progress_bar=False,
+                enable_model_summary=False,
+                **more,
+            )
     except ValueError as error:
         # Distributions refuse parameters that are NaN.
         if "constraint" in str(error) or "nan" in str(error).lower():
@@ -149,7 +147,7 @@ def whole_minibatches(size: int, numbers: Sequence[int]) -> int:
     Examples
     --------
     >>> whole_minibatches(128, [1000]), whole_minibatches(128, [129]), whole_minibatches(128, [2])
-    (128, 126, 128)
+    (128, 129, 128)
     """
 
     def fits(candidate: int) -> bool:

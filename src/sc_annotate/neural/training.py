@@ -9,7 +9,7 @@ import numpy as np
 
 from sc_annotate.errors import MethodError, ModelFileError, ScAnnotateError
 from sc_annotate.neural import hardware, libraries
-from sc_annotate.neural.process import as_before, lacks_memory
+from sc_annotate.neural.process import as_before, interruptible, lacks_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -103,10 +103,8 @@ def train(
 
 def _fit(trainer: Any, module: Any, cells: Any, held: Any, resumed: Any) -> None:
     try:
-        trainer.fit(module, cells, held, ckpt_path=resumed)
-    except SystemExit as error:
-        # Lightning leaves the interpreter after Ctrl-C; a notebook is to go on.
-        raise KeyboardInterrupt from error
+        with interruptible():
+            trainer.fit(module, cells, held, ckpt_path=resumed)
     except (ScAnnotateError, MemoryError):
         raise
     except Exception as error:

@@ -97,11 +97,14 @@ def attention(
     """
     check_save(save)
     n_genes = None if n_genes is None else whole(n_genes, "n_genes", least=1)
-    kept = read_evidence(adata, key).get("attention")
+    stored = read_uns(adata, key)
+    kept = (
+        read_evidence(adata, key).get("attention") if "evidence" in stored or stored.get("method") == "nact" else None
+    )
     if not isinstance(kept, dict):
         raise StorageError(
-            f"adata.uns[{key!r}]['evidence'] has no attention: the method {str(read_uns(adata, key).get('method'))!r} has "
-            "none. Annotate with a model of method='nact', and run sca.tl.evidence(adata, model=model)."
+            f"adata.uns[{key!r}] has no attention: the method {str(stored.get('method'))!r} has none. Annotate with a model of "
+            "method='nact', and run sca.tl.evidence(adata, model=model)."
         )
     found = chosen_rows({"table": _as_table(kept)}, groups, symbols_of(adata, gene_symbols), mito_ribo=mito_ribo)
     place = {pair: i for i, pair in enumerate(zip(_texts(kept["group"]), _texts(kept["type"]), strict=True))}

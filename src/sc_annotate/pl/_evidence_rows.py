@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _MITO_RIBO = re.compile(
     r"mt[-.].+|rp(?:[ls]\d+(?:ax|al|[axyl]|y\d|l\d)?(?:-?ps?\d+)?|lp\d(?:-?ps?\d+)?|sa)", flags=re.IGNORECASE
 )
+_WITH_ID = re.compile(r"[-_.:|](?:ENS[A-Z]*G\d+)(?:\.\d+)?$", flags=re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,9 @@ class Rows:
 def is_mito_ribo(gene: str) -> bool:
     """Whether a symbol, of human or mouse, is that of a mitochondrial gene or a ribosomal protein.
 
-    Kinases of ribosomal proteins (RPS6KA1) are neither.
+    Kinases of ribosomal proteins (RPS6KA1) are neither. An id of Ensembl may follow the symbol, as in ``RPS19_ENSG00000105372``.
     """
-    return _MITO_RIBO.fullmatch(gene) is not None
+    return _MITO_RIBO.fullmatch(_WITH_ID.sub("", gene)) is not None
 
 
 def symbols_of(adata: AnnData, gene_symbols: str | None) -> dict[str, str]:

@@ -101,7 +101,7 @@ def annotate_markers(
         that give this label. Both are NaN for clusters that no list fits (``by="wilcoxon"`` and ``"nact"``).
     ``obs[f"{key_added}_status"]`` : categorical
         ``"low_quality"``: no value in any marker gene. ``"unfamiliar"``: the cell fits none of the lists. ``"ambiguous"``:
-        a confidence of one half or less. ``"confident"``: all others.
+        a confidence of one half or less; of ranked genes, of .9 or less. ``"confident"``: all others.
     ``obs[f"{key_added}_model"]`` : categorical
         Short id of lists and parameters.
     ``obsm[f"{key_added}_proba"]`` : float32, cells x types

@@ -43,7 +43,7 @@ class MarkerLabels:
     """Shares of each row (cell or group), rows that fit no list, cells without a marker, and the groups if requested.
 
     The label of a row is `best`, by default that with the largest share; with `without_label`, rows that fit no list get
-    none. `named` are entries of the metadata, and `columns` those of
+    none. A share of `ambiguous` or less makes a label ambiguous. `named` are entries of the metadata, and `columns` those of
     the table of groups, beside the usual ones.
     """
 
@@ -53,6 +53,7 @@ class MarkerLabels:
     groups: Groups | None
     best: NDArray[np.intp] | None = None
     without_label: bool = False
+    ambiguous: float = HALF
     rule: str = RULE
     note: str = NOTE
     log: str = LOG
@@ -83,7 +84,7 @@ def result_of(
     has = code >= 0
     proba = np.where(has[:, None], labels.proba, np.float32(np.nan))
     confidence = proba[np.arange(len(code)), np.maximum(code, 0)]
-    status = np.where(confidence <= HALF, STATUSES.index(AMBIGUOUS), STATUSES.index(CONFIDENT))
+    status = np.where(confidence <= labels.ambiguous, STATUSES.index(AMBIGUOUS), STATUSES.index(CONFIDENT))
     status[labels.fits_none] = STATUSES.index(UNFAMILIAR)
     status = status[row]
     status[labels.silent] = STATUSES.index(LOW_QUALITY)

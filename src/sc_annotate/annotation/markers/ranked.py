@@ -12,7 +12,7 @@ from sc_annotate._store.slots import Slots
 from sc_annotate.annotation.cell_groups import Groups
 from sc_annotate.annotation.evidence.saliency import WORDS, unit_of
 from sc_annotate.annotation.evidence.table import evidence_table
-from sc_annotate.annotation.markers.markers_result import HALF, MarkerLabels
+from sc_annotate.annotation.markers.markers_result import MarkerLabels
 from sc_annotate.annotation.markers.matched import matched
 from sc_annotate.annotation.markers.ranked_genes import (
     MOST_CELLS,
@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 RESOLUTION = 1.0
 """Of the clusters that are made where none are named."""
 
+STABLE = 0.9
+"""A label that no larger share of the draws gives hangs on single genes."""
+
 NOTE = (
     "labels from markers are not calibrated, as there are no labelled cells. The confidence is the share of draws of the group's "
     "genes, with replacement, in which the list has the highest score: it says how far the label hangs on single genes, not how "
@@ -50,7 +53,7 @@ NOTE = (
 RULE = (
     "the first {n} genes of each group by {how}; score of a list: sum of (1 - (rank - 1) / {n}) x idf of the gene x number of "
     f"sources, divided by the square root of that of all its genes; no label (unfamiliar): best score no rarer than {RARE:g} "
-    f"in any order of the genes; ambiguous: share of {HALF:g} or less"
+    f"in any order of the genes; ambiguous: share of {STABLE:g} or less"
 )
 WILCOXON = "Wilcoxon score against all other cells"
 
@@ -114,6 +117,7 @@ def rank_cells(
         groups,
         best=own.found.scores.argmax(axis=1),
         without_label=True,
+        ambiguous=STABLE,
         rule=RULE.format(n=request.n_genes, how=how),
         note=NOTE,
         log=NOTE,
