@@ -267,13 +267,8 @@ class Capabilities:
 
 
 # These are optional members: to have them is to declare them.
-_MEMBERS = {
-    "evidence": "gene_evidence",
-    "by_blocks": "fit_blocks",
-    "attends": "gene_attention",
-    "linear": "coefficients",
-}
-_DECLARED = {each.name: each.default for each in fields(Capabilities) if each.name not in _MEMBERS}
+_HAS = {"evidence": "gene_evidence", "by_blocks": "fit_blocks", "attends": "gene_attention", "linear": "coefficients"}
+_DECLARED = {each.name: each.default for each in fields(Capabilities) if each.name not in _HAS}
 
 
 def capabilities_of(method: Any) -> Capabilities:
@@ -296,7 +291,7 @@ def capabilities_of(method: Any) -> Capabilities:
     if not isinstance(method, type) and callable(streamed := getattr(method, "streamed", None)):
         declared["streams"] = streamed()
     declared["saves"] = bool(declared["saves"]) and all(hasattr(method, n) for n in ("to_arrays", "from_arrays"))
-    return Capabilities(**declared | {what: callable(getattr(method, name, None)) for what, name in _MEMBERS.items()})
+    return Capabilities(**declared | {what: callable(getattr(method, name, None)) for what, name in _HAS.items()})
 
 
 def params_of(method: Any, given: Mapping[str, Any]) -> dict[str, Any]:
