@@ -146,7 +146,7 @@ def test_a_type_error_from_within_stays_as_it_is() -> None:
         ("Random Forest", "'random_forest'"),
         ("xgboost", "'gradient_boosting'"),
         ("SingleR", "'correlation'"),
-        ("scanvi", "which is not built in"),
+        ("scarches", "which is not built in"),
         ("scGPT", "which is not built in"),
         ("logrge", "'logreg'"),
         ("neural network", "'mlp'"),

@@ -152,5 +152,6 @@ def test_a_comparison_has_the_baselines_of_its_deep_methods(deep: str, data: Ann
 
 def test_methods_say_whether_they_are_deep(deep: str) -> None:
     table = sca.tl.methods()["deep"]
-    assert set(table.index[table]) == {"mlp_torch", "actinn", "nact", deep}
+    networks = {"mlp_torch", "actinn", "nact", "scanvi", "scvi", "totalanvi", "resolvi"}
+    assert set(table.index[table]) == {*networks, deep}
     assert not sca.tl.methods("perturbation")["deep"].any()

@@ -108,7 +108,8 @@ def test_patience_needs_cells_to_hold_out(task):
 
 def test_fits_on_several_threads_are_as_fits_on_one(task):
     alone = [fit(TorchMLP(epochs=20), task, rng=seed).predict_proba(task.test_X) for seed in (0, 1)]
-    with ThreadPoolExecutor(4) as pool:
+    # Rounding depends on the number of threads that torch uses, which each thread of Python has for itself.
+    with ThreadPoolExecutor(4, initializer=torch.set_num_threads, initargs=(torch.get_num_threads(),)) as pool:
         fits = [pool.submit(fit, TorchMLP(epochs=20), task, rng=i % 2) for i in range(6)]
         found = [each.result().predict_proba(task.test_X) for each in fits]
     assert all(np.array_equal(each, alone[i % 2]) for i, each in enumerate(found))

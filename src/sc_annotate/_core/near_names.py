@@ -74,7 +74,7 @@ _METHODS: Final[dict[str, tuple[str, ...]]] = {
 }
 
 _NOT_HERE: Final = {
-    **dict.fromkeys(("scanvi", "scvi", "scarches", "scpoli"), "a model of scvi-tools or scArches"),
+    **dict.fromkeys(("scarches", "scpoli"), "a model of scArches"),
     **dict.fromkeys(("scgpt", "geneformer", "scbert", "uce", "scfoundation"), "a pretrained network"),
     **dict.fromkeys(("gears", "cpa", "state"), "a neural network for perturbations"),
 }

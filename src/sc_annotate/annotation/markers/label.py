@@ -49,7 +49,7 @@ def label_by_markers(
         raise InputError(
             "groupby: by='cellassign' labels each cell by its own counts. Leave it out; sca.tl.vote lets groups vote."
         )
-    if groupby is not None and groupby in own_columns(adata, key_added):
+    if isinstance(groupby, str) and groupby in own_columns(adata, key_added):
         raise InputError(
             f"adata.obs[{groupby!r}] (groupby) is part of the result {key_added!r} itself, which would be replaced. Choose another "
             "key_added."
