@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+import torch
 
 from sc_annotate.errors import InputError, MethodError
 from sc_annotate.testing import easy_task
