@@ -6,12 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-import torch
 
 from sc_annotate.errors import InputError, MethodError
 from sc_annotate.testing import easy_task
 
-pytest.importorskip("torch")
+torch = pytest.importorskip("torch")
 pytest.importorskip("lightning")
 
 from sc_annotate.annotators.torch_mlp import ACTINN, TorchMLP
