@@ -10,8 +10,10 @@ import pytest
 from sc_annotate.errors import InputError, MethodError
 from sc_annotate.testing import easy_task
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 pytest.importorskip("lightning")
+
+import torch
 
 from sc_annotate.annotators.torch_mlp import ACTINN, TorchMLP
 from sc_annotate.annotators.torch_nact import NACTAnnotator
