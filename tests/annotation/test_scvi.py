@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 pytest.importorskip("scvi")
 
-SMALL = {"epochs": 15, "n_hidden": 16, "learning_rate": 1e-2}
+SMALL = {"epochs": 60, "n_hidden": 32, "learning_rate": 1e-2}
 
 
 @pytest.fixture(scope="module")
@@ -36,23 +36,14 @@ def test_scanvi_from_reference_to_query(cells: AnnData) -> None:
         "cell_type",
         method="scanvi",
         batch_key="batch",
-        method_kwargs={**SMALL, "classifier_epochs": 10},
+        method_kwargs={**SMALL, "classifier_epochs": 30},
     )
     assert right(query, "annotation") > 0.8
     history = sca.get.history(query)
-    assert set(history["network"]) == {0, 1}
+    assert set(history["network"]) == {1, 2}
     assert {"scanvi", "logreg", "logreg_pca", "majority"} == set(
         query.uns["annotation"]["baseline"]["scores"]["method"]
     )
-
-
-@pytest.mark.slow
-def test_beside_another_method(cells: AnnData) -> None:
-    reference, query = cells[:160].copy(), cells[160:].copy()
-    sca.tl.annotate(
-        query, reference, "cell_type", method=["scvi", "logreg"], method_kwargs={"scvi": SMALL}, key_added="two"
-    )
-    assert right(query, "two") > 0.8
 
 
 @pytest.mark.slow
@@ -62,9 +53,10 @@ def test_entries_of_obsm(cells: AnnData, method: str, name: str) -> None:
     codes, draw = both.obs["cell_type"].cat.codes.to_numpy(), np.random.default_rng(0)
     both.obsm["own"] = draw.poisson(20 * np.eye(3)[codes][:, :2] + 1).astype(float)
     reference, query = both[:160].copy(), both[160:].copy()
-    more = {"classifier_epochs": 10} if method == "totalanvi" else {}
+    # totalVI needs many more steps than the others before its latent space shows the types.
+    params = {} if method == "totalanvi" else SMALL
     sca.tl.annotate(
-        query, reference, "cell_type", method=method, method_kwargs={**SMALL, **more, name: "own"}, cv=0, trust=None
+        query, reference, "cell_type", method=method, method_kwargs={**params, name: "own"}, cv=0, trust=None
     )
     assert right(query, "annotation") > 0.6
 
