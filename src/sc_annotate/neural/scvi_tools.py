@@ -47,7 +47,7 @@ def scvi_as_before(rng: int) -> Iterator[Any]:
         for each in loggers:
             each.setLevel(logging.ERROR)
         torch.manual_seed(rng)
-        # The moments of genes without a gradient fade into numbers that a CPU takes ten times as long for.
+        # The moments of genes without a gradient fade into denormal numbers, which many CPUs are slow with.
         torch.set_flush_denormal(True)
         # scvi-tools draws from the global state, and takes no generator.
         np.random.seed(rng % 2**32)  # noqa: NPY002
