@@ -268,3 +268,15 @@ def test_a_handler_that_a_library_gives_the_root_logger_is_taken_away(cells):
         assert logging.root.handlers == []
     finally:
         logging.root.handlers = kept
+
+
+def test_a_request_to_end_the_process_is_not_taken_for_ctrl_c():
+    from lightning.pytorch.utilities.exceptions import SIGTERMException
+
+    from sc_annotate.neural.process import interruptible
+
+    with pytest.raises(SystemExit) as caught, interruptible():
+        raise SIGTERMException
+    assert caught.value.code == 143
+    with pytest.raises(KeyboardInterrupt), interruptible():
+        raise SystemExit(1)

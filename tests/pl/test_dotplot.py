@@ -109,6 +109,7 @@ def test_refusals(
 )  # fmt: skip
 def test_mitochondrial_and_ribosomal_genes(gene: str) -> None:
     assert is_mito_ribo(gene)
+    assert is_mito_ribo(f"{gene}_ENSG00000105372")
 
 
 @pytest.mark.parametrize(
@@ -116,6 +117,7 @@ def test_mitochondrial_and_ribosomal_genes(gene: str) -> None:
 )
 def test_others(gene: str) -> None:
     assert not is_mito_ribo(gene)
+    assert not is_mito_ribo(f"{gene}_ENSG00000105372")
 
 
 @pytest.mark.parametrize("style", ["dots", "bars"])

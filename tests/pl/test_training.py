@@ -45,3 +45,14 @@ def test_a_single_epoch_is_a_dot(drawable: AnnData) -> None:
 def test_methods_without_a_training_are_told_apart(drawable: AnnData) -> None:
     with pytest.raises(StorageError, match=r"uns\['agreed'\].* has no training history, which deep methods leave"):
         sca.pl.training(drawable, "agreed")
+
+
+def test_stages_of_scvi_tools_follow_one_another(drawable: AnnData) -> None:
+    drawable.uns["annotation"]["method"] = "scanvi"
+    drawable.uns["annotation"]["history"]["held_out_loss"] = np.nan
+    ax = sca.pl.training(drawable, show=False)
+    first, second = (line.get_xdata() for line in ax.get_lines() if to_hex(line.get_color()) == BLUE)
+    assert list(first) == [1, 2, 3, 4]
+    assert list(second) == [5, 6, 7, 8]
+    assert ax.get_ylabel() == "loss of scvi-tools"
+    assert "2 stages" in ax.get_title()
