@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from sc_annotate._core.arguments import Request, default, one_of, seed, whole
 from sc_annotate._vocabulary.marker_lists.lists import read_markers
@@ -70,7 +70,7 @@ class LabelsRequest(MarkersRequest):
 
     def check(self) -> None:
         super().check()
-        one_of(self.saliency, "saliency", Saliency.__args__)  # type: ignore[attr-defined]
+        one_of(self.saliency, "saliency", get_args(Saliency))
         whole(self.n_genes, "n_genes", least=1)
         seed(self.rng)
         if self.by != "nact":

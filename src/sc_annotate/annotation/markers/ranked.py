@@ -69,7 +69,8 @@ class Named:
     def best(self, matched: Matched) -> tuple[list[str], list[str]]:
         """Type and term of each group, "" where no list fits."""
         code = np.where(self.found.fits_none, -1, self.found.scores.argmax(axis=1)).tolist()
-        return tuple(["" if j < 0 else str(names[j]) for j in code] for names in (matched.types, matched.term_ids))  # type: ignore[return-value]
+        types, terms = (["" if j < 0 else str(each[j]) for j in code] for each in (matched.types, matched.term_ids))
+        return types, terms
 
 
 def rank_cells(
