@@ -78,7 +78,7 @@ def test_genes_are_chosen_in_the_training_cells_of_each_fold(monkeypatch: pytest
     seen: list[int] = []
     choose = _selected.variable_genes
     monkeypatch.setattr(
-        _selected, "variable_genes", lambda X, n, batch: (seen.append(X.shape[0]), choose(X, n, batch))[1]
+        _selected, "variable_genes", lambda X, *how, **more: (seen.append(X.shape[0]), choose(X, *how, **more))[1]
     )
     model = fit(data, n_top_genes=50, cv=3)
     assert len(model.means) == 50

@@ -415,7 +415,7 @@ def test_a_network_its_evidence_and_its_pictures(here: Path, capsys: pytest.Capt
     assert run("evidence", "out.h5ad", "x.csv", *model, "--saliency", "none") == 1
     assert "--saliency must be 'integrated_gradients'" in capsys.readouterr().err
     assert run("annotate", "query.h5ad", "x.h5ad", "--model", "m.safetensors", "--evidence", "x.csv", *saliency) == 1
-    assert "--saliency" in capsys.readouterr().err
+    assert "annotate: --saliency 'attention_x_value'" in capsys.readouterr().err
     assert run("annotate", "query.h5ad", "x.h5ad", *model, *saliency) == 1
     assert "name that too" in capsys.readouterr().err
     assert not {"x.csv", "x.h5ad"} & _new(here)

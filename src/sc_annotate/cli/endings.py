@@ -55,7 +55,9 @@ def run(args: argparse.Namespace, outputs: Outputs) -> int:
     except KeyboardInterrupt:
         return _ended(command, f"interrupted; {_written(outputs) or 'nothing was written'}", 128 + signal.SIGINT)
     except (ScAnnotateError, OSError) as error:
-        code, text = REFUSED, spoken(shortened(one_line(error)), args.options)
+        # Two options may set arguments of one name, of two functions: the one that was written is meant.
+        options = sorted(args.options, key=lambda each: getattr(args, each.dest, None) is None)
+        code, text = REFUSED, spoken(shortened(one_line(error)), options)
     except MemoryError as error:
         code, text = REFUSED, f"there is not enough memory ({shortened(one_line(error)) or 'MemoryError'})"
     except Exception as error:
