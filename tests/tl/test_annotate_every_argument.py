@@ -255,9 +255,10 @@ def test_a_fitted_model_keeps_its_trust(objects: dict[str, Any], trust: Any) -> 
         sca.tl.annotate(objects["query"].copy(), objects["model"], trust=trust)
 
 
-@pytest.mark.parametrize("name", ["false_positive_rate", "check_quality", "min_overlap"])
+@pytest.mark.parametrize("name", ["false_positive_rate", "check_quality", "min_overlap", "min_confidence"])
 def test_what_is_looked_for_in_cells_is_refused_when_a_model_is_fitted(objects: dict[str, Any], name: str) -> None:
-    trust = Options(**{name: {"false_positive_rate": 0.05, "check_quality": False, "min_overlap": 0.1}[name]})
+    value = {"false_positive_rate": 0.05, "check_quality": False, "min_overlap": 0.1, "min_confidence": 0.5}[name]
+    trust = Options(**{name: value})
     with pytest.raises(InputError, match=f"{name}: said when cells are annotated"):
         sca.tl.fit_annotator(objects["reference"], "cell_type", trust=trust, **FAST)
 

@@ -14,13 +14,15 @@ from sc_annotate.trust import Options
 from sc_annotate.trust.options import as_options
 
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
-    "calibration": ({"calibration": "platt"}, "choose temperature"),
+    "calibration": ({"calibration": "platt"}, "choose auto, temperature"),
     "scheme": ({"scheme": "loo"}, "trust.scheme must be"),
     "set_score": ({"set_score": "mahalanobis"}, "trust.set_score must be"),
     "sets_by": ({"sets_by": "batch"}, "trust.sets_by must be"),
     "a rate of 0": ({"false_positive_rate": 0}, "trust.false_positive_rate must be a number between 0 and 1"),
     "a rate in words": ({"false_positive_rate": "low"}, "trust.false_positive_rate must be"),
     "quality in words": ({"check_quality": "yes"}, "trust.check_quality must be True, False or None"),
+    "keep cells in words": ({"keep_cells": "yes"}, "trust.keep_cells must be True or False"),
+    "confidence in percent": ({"min_confidence": 50}, "trust.min_confidence must be a number between 0 and 1"),
     "overlap in percent": ({"min_overlap": 50}, "trust.min_overlap must be"),
     "sets without calibration": ({"calibration": None, "set_score": "aps"}, "set_score need held-out cells"),
     "quality without calibration": ({"calibration": None, "check_quality": True}, "check_quality need held-out cells"),
@@ -48,14 +50,14 @@ def test_a_word_is_the_calibration_and_none_is_off() -> None:
     assert as_options("isotonic") == Options(calibration="isotonic")
     assert as_options(None).calibration is None
     assert as_options(None).written == {"calibration"}
-    assert as_options(default("temperature")).written == frozenset()
+    assert as_options(default("auto")).written == frozenset()
     mine = Options(sets_by="label")
     assert as_options(mine) is mine
 
 
 def test_options_are_public_and_print_what_they_hold() -> None:
     assert sca.trust.Options is Options
-    assert repr(Options(sets_by="label")).startswith("Options(calibration='temperature', scheme='folds', ")
+    assert repr(Options(sets_by="label")).startswith("Options(calibration='auto', scheme='folds', ")
 
 
 def test_overlap_is_that_of_matching_genes() -> None:

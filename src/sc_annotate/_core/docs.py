@@ -68,8 +68,8 @@ PARAMETERS: dict[str, str] = {
     "trust": """
         trust
             Settings of confidence, prediction sets, statuses and gene overlap: a :class:`sc_annotate.trust.Options`; a word
-            for its calibration, ``"temperature"``, ``"isotonic"`` or ``"venn_abers"``; or None for uncalibrated confidence,
-            without prediction sets and out-of-distribution scores.
+            for its calibration, ``"auto"``, ``"temperature"``, ``"isotonic"`` or ``"venn_abers"``; or None for uncalibrated
+            confidence, without prediction sets and out-of-distribution scores.
         """,
     "layer_or_raw": """
         layer, use_raw

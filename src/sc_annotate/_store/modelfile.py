@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FORMAT = "sc_annotate.model"
-FORMAT_NUMBER = 1
+FORMAT_NUMBER = 2
+READABLE = (1, FORMAT_NUMBER)
+"""Format 1 has no batches as units, no calibration by depth or genes, and no kept cells."""
 SUFFIX = ".safetensors"
 LONGEST = 64_000_000
 """Characters of the longest description: parsed, a text takes many times its length."""
@@ -104,9 +106,9 @@ def load(path: str | os.PathLike[str]) -> tuple[dict[str, NDArray[Any]], dict[st
     if not isinstance(meta, dict) or meta.get("format") != FORMAT:
         raise ModelFileError(f"{str(file)!r} does not describe a model of sc_annotate.")
     number = meta.get("format_number")
-    if isinstance(number, bool) or number != FORMAT_NUMBER:
+    if isinstance(number, bool) or number not in READABLE:
         raise ModelFileError(
-            f"{str(file)!r} has format number {repr(number)[:40]}; this version reads {FORMAT_NUMBER}. "
+            f"{str(file)!r} has format number {repr(number)[:40]}; this version reads {' and '.join(map(str, READABLE))}. "
             "Update sc-annotate, or fit the model again."
         )
     checksum = meta.pop("sha256", None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from scipy import sparse
 
 from sc_annotate._core.registry import capabilities_of
 from sc_annotate._data.read import prepare
+from sc_annotate._data.stream import each_block
 from sc_annotate._store.slots import TOP_K
 from sc_annotate.errors import InputError
 from sc_annotate.trust import quality_measures
@@ -17,7 +18,9 @@ from sc_annotate.trust import quality_measures
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from sc_annotate._data.read import Input
     from sc_annotate._data.transform import Transform
+    from sc_annotate.annotation.fitted import FittedModel, Query
     from sc_annotate.annotation.learn_trust import Trust
     from sc_annotate.annotation.requests import Keep
     from sc_annotate.annotators import AnnotatorLike
@@ -138,3 +141,51 @@ class PredictBlock:
         present = self.columns[self.columns >= 0]
         genes = counts if np.array_equal(present, np.arange(counts.shape[1])) else counts[:, present]
         return quality_measures(genes, self.profiles, totals=totals, n_genes=n_genes)
+
+
+@dataclass
+class Gathered:
+    """The results of all blocks, laid in their places."""
+
+    code: NDArray[np.int32]
+    confidence: NDArray[np.float32]
+    zero: NDArray[np.bool_]
+    proba: NDArray[np.float32] | None
+    set_size: NDArray[np.int32] | None
+    level_confidence: NDArray[np.float32] | None
+    largest: list[Any] = field(default_factory=list)
+    familiarity: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    quality: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    trouble: str | None = None
+
+
+def gather(query: Query, model: FittedModel, task: PredictBlock, counts: Input | None) -> Gathered:
+    """Run `task` over all blocks, on several threads where the method allows it."""
+    n = query.found.source.n_cells
+    out = Gathered(
+        code=np.empty(n, dtype=np.int32),
+        confidence=np.empty(n, dtype=np.float32),
+        zero=np.zeros(n, dtype=bool),
+        proba=np.empty((n, len(model.classes)), dtype=np.float32) if task.keep == "all" else None,
+        set_size=None if model.trust is None else np.zeros(n, dtype=np.int32),
+        level_confidence=None if model.levels is None else np.empty((n, len(model.levels.names)), dtype=np.float32),
+    )
+    matrices = [query.found.source.X]
+    if task.check_quality and counts is not None and counts.source.X is not query.found.source.X:
+        matrices.append(counts.source.X)
+    parallel = capabilities_of(model.annotator).parallel
+    for where, part in each_block(task, matrices, progress="predicting", parallel=parallel):
+        out.code[where], out.confidence[where], out.zero[where] = part.code, part.confidence, part.zero
+        if out.proba is not None:
+            out.proba[where] = part.proba
+        elif part.proba is not None:
+            out.largest.append(part.proba)
+        if out.level_confidence is not None:
+            out.level_confidence[where] = part.level_confidence
+        if out.set_size is not None and part.set_size is not None:
+            out.set_size[where] = part.set_size
+        for into, measured in ((out.familiarity, part.familiarity), (out.quality, part.quality)):
+            for name, values in (measured or {}).items():
+                into.setdefault(name, np.empty(n, dtype=np.float32))[where] = values
+        out.trouble = out.trouble or part.trouble
+    return out

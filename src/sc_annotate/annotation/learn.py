@@ -21,6 +21,7 @@ from sc_annotate.annotation.training import Provenance
 from sc_annotate.annotators.checks import MANY_TYPES
 from sc_annotate.errors import InputError, LabelError, MethodError
 from sc_annotate.evaluation import grouped, holdout, leave_one_group_out, stratified
+from sc_annotate.trust.options import FITTED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -179,7 +180,10 @@ def _learn_trust(training: Training, fitted: OnVariableGenes, X: Any, fit: FitRe
     trust = learn_trust(seen.own, X, codes, training.batch, fit, profiles=profiles)
     if trust is None:
         seen.problems.append("too few held-out cells to calibrate: confidence is the method's own, without sets")
-    elif trust.familiarity is not None:
+        return None
+    if trust.not_kept is not None:
+        seen.problems.append(trust.not_kept)
+    if trust.familiarity is not None:
         seen.notes += trust.familiarity.space_.notes
     return trust
 
@@ -188,7 +192,7 @@ def _provenance(
     training: Training, fit: FitRequest, annotator: Any, params: dict[str, Any], n_cells: int, notes: list[str]
 ) -> Provenance:
     chosen = {name: getattr(fit, name) for name in ("batch_key", "n_top_genes", "cv", "max_cells", "rng")}
-    trust = {name: getattr(fit.trust, name) for name in ("calibration", "scheme", "set_score", "sets_by")}
+    trust = {name: getattr(fit.trust, name) for name in FITTED}
     return Provenance(
         labels_key=training.labels_key,
         params=to_json(chosen | trust | {"method_kwargs": _resolved(annotator, params)}),

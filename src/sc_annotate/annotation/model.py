@@ -164,7 +164,7 @@ class AnnotationModel(FittedModel):
         self,
         adata: AnnData,
         *,
-        trust: Options | Calibration | None = default("temperature"),
+        trust: Options | Calibration | None = default("auto"),
         coverage: float = default(COVERAGE),
         layer: str | None = default(None),
         use_raw: bool | None = default(None),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NotRequired, TypedDict
 
 from sc_annotate._core.decode import decode
 from sc_annotate._core.schema import Columns, Count, Frame, Length, Name, Text
@@ -11,7 +11,7 @@ from sc_annotate._data.transform import Wanted
 from sc_annotate.annotation.held_out import Evaluation
 from sc_annotate.annotation.history import History
 from sc_annotate.annotation.training import Provenance
-from sc_annotate.trust.options import Calibration, Scheme, SetsBy, SetScore
+from sc_annotate.trust.options import Scheme, SetsBy, SetScore
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,7 +60,7 @@ class SetsReport(TypedDict):
 class TrustReport(TypedDict):
     """What was learned on held-out cells; copied into each result."""
 
-    method: Calibration
+    method: Literal["temperature", "isotonic", "venn_abers", "none"]
     scheme: Scheme
     scheme_in_words: Text
     n_cells: Count
@@ -69,6 +69,17 @@ class TrustReport(TypedDict):
     reliability: Reliability
     risk_coverage: RiskCoverage
     sets: SetsReport
+    n_batches: NotRequired[Count]
+    valid_for: NotRequired[Text]
+    batches: NotRequired[
+        Annotated[
+            Frame,
+            Columns(
+                {"batch": "text", "n": "int"}
+                | dict.fromkeys(("accuracy", "mean_confidence", "coverage", "mean_size"), "float")
+            ),
+        ]
+    ]
 
 
 class TrustInFile(TypedDict):

@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from scipy import sparse
 
-from sc_annotate._core.registry import capabilities_of
 from sc_annotate._core.settings import logger
 from sc_annotate._data import gene_match, read
 from sc_annotate._data import transform as scales
-from sc_annotate._data.stream import each_block
 from sc_annotate._vocabulary.gene_names import BOTH
-from sc_annotate.annotation.block import PredictBlock
+from sc_annotate.annotation.block import PredictBlock, gather
 from sc_annotate.errors import MatrixError
 
 if TYPE_CHECKING:
@@ -23,6 +21,7 @@ if TYPE_CHECKING:
     from sc_annotate._data.gene_match import GeneMatch
     from sc_annotate._data.read import Input
     from sc_annotate._data.transform import Transform, Wanted
+    from sc_annotate.annotation.block import Gathered
     from sc_annotate.annotation.evidence.kept import EvidenceModel
     from sc_annotate.annotation.fitted import FittedModel, Query
     from sc_annotate.annotation.requests import PredictRequest
@@ -57,6 +56,8 @@ class Prediction:
     notes: list[str]
     problems: list[str]
     level_confidence: NDArray[np.float32] | None = None
+    uncertain: dict[str, NDArray[np.bool_]] = field(default_factory=dict)
+    """Masks of cells that cannot be confident, by the reason in a word, such as ``"depth"``."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def predict(query: Query, model: FittedModel, ask: PredictRequest, *, counts: In
         logger.info(note)
     n_shared, n_genes = len(aligned.shared.query), len(aligned.columns)
     task = _task(query, model, ask, aligned, counts)
-    gathered = _gather(query, model, task, counts)
+    gathered = gather(query, model, task, counts)
     problems = list(dict.fromkeys([*query.problems, *aligned.shared.problems, *_of_other_species(query, model)]))
     if n_shared < FEW_SHARED * n_genes:
         problems.append(
@@ -211,56 +212,8 @@ def _task(
     )
 
 
-@dataclass
-class _Gathered:
-    """The results of all blocks, laid in their places."""
-
-    code: NDArray[np.int32]
-    confidence: NDArray[np.float32]
-    zero: NDArray[np.bool_]
-    proba: NDArray[np.float32] | None
-    set_size: NDArray[np.int32] | None
-    level_confidence: NDArray[np.float32] | None
-    largest: list[Any] = field(default_factory=list)
-    familiarity: dict[str, NDArray[np.float32]] = field(default_factory=dict)
-    quality: dict[str, NDArray[np.float32]] = field(default_factory=dict)
-    trouble: str | None = None
-
-
-def _gather(query: Query, model: FittedModel, task: PredictBlock, counts: Input | None) -> _Gathered:
-    """Run `task` over all blocks, on several threads where the method allows it."""
-    n = query.found.source.n_cells
-    out = _Gathered(
-        code=np.empty(n, dtype=np.int32),
-        confidence=np.empty(n, dtype=np.float32),
-        zero=np.zeros(n, dtype=bool),
-        proba=np.empty((n, len(model.classes)), dtype=np.float32) if task.keep == "all" else None,
-        set_size=None if model.trust is None else np.zeros(n, dtype=np.int32),
-        level_confidence=None if model.levels is None else np.empty((n, len(model.levels.names)), dtype=np.float32),
-    )
-    matrices = [query.found.source.X]
-    if task.check_quality and counts is not None and counts.source.X is not query.found.source.X:
-        matrices.append(counts.source.X)
-    parallel = capabilities_of(model.annotator).parallel
-    for where, part in each_block(task, matrices, progress="predicting", parallel=parallel):
-        out.code[where], out.confidence[where], out.zero[where] = part.code, part.confidence, part.zero
-        if out.proba is not None:
-            out.proba[where] = part.proba
-        elif part.proba is not None:
-            out.largest.append(part.proba)
-        if out.level_confidence is not None:
-            out.level_confidence[where] = part.level_confidence
-        if out.set_size is not None and part.set_size is not None:
-            out.set_size[where] = part.set_size
-        for into, measured in ((out.familiarity, part.familiarity), (out.quality, part.quality)):
-            for name, values in (measured or {}).items():
-                into.setdefault(name, np.empty(n, dtype=np.float32))[where] = values
-        out.trouble = out.trouble or part.trouble
-    return out
-
-
 def _quality(
-    query: Query, gathered: _Gathered, task: PredictBlock, counts: Input | None, *, needed: bool
+    query: Query, gathered: Gathered, task: PredictBlock, counts: Input | None, *, needed: bool
 ) -> tuple[dict[str, NDArray[np.bool_]] | None, dict[str, Any], list[str]]:
     """Cells of low quality by reason, what is recorded of that, and problems."""
     if counts is None:

@@ -131,7 +131,9 @@ class PredictRequest(Request):
 
     def of_uncalibrated_model(self) -> None:
         """Refuse what needs held-out cells, where the fitted model has learned nothing from any."""
-        requested = [name for name in ("false_positive_rate", "check_quality") if getattr(self.trust, name)]
+        requested = [
+            name for name in ("false_positive_rate", "check_quality", "min_confidence") if getattr(self.trust, name)
+        ]
         names = [f"trust.{name}" for name in requested if name in self.trust.written]
         names += ["coverage"] if "coverage" in self.written else []
         if names:

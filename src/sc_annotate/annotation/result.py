@@ -15,6 +15,7 @@ from sc_annotate.annotation.evidence.kept import kept_coefficients
 from sc_annotate.annotation.fitted import Query
 from sc_annotate.annotation.predict import predict
 from sc_annotate.errors import InputError, MatrixError
+from sc_annotate.trust.options import MIN_CONFIDENCE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,7 +64,7 @@ def build(query: Query, model: FittedModel, prediction: Prediction, request: Ann
     slots, ask = Slots(request.key), request.ask
     proba, confidence = prediction.proba, prediction.confidence
     labelled = np.zeros(len(prediction.code), dtype=bool) if query.labelled is None else query.labelled
-    status = statuses(prediction, ask.trust.false_positive_rate)
+    status = statuses(prediction, ask.trust.false_positive_rate, ask.trust.min_confidence)
     obs: dict[str, Any] = {}
     if prediction.set_size is not None:
         obs[slots.set_size] = prediction.set_size
@@ -156,7 +157,8 @@ def _params(query: Query, model: FittedModel, request: AnnotateRequest) -> dict[
         "vote": request.vote,
         "coverage": float(ask.coverage),
         **{
-            name: sanitize(getattr(ask.trust, name)) for name in ("false_positive_rate", "check_quality", "min_overlap")
+            name: sanitize(getattr(ask.trust, name))
+            for name in ("false_positive_rate", "check_quality", "min_overlap", "min_confidence")
         },
     }
 
@@ -189,11 +191,19 @@ def reasons(prediction: Prediction, labelled: NDArray[np.bool_]) -> NDArray[np.i
     return found
 
 
-def statuses(prediction: Prediction, false_positive_rate: float | None) -> NDArray[np.int8]:
-    """Whether to trust each label, in the order of `STATUSES`; -1 where the model has no trust."""
+def statuses(
+    prediction: Prediction, false_positive_rate: float | None, min_confidence: float = MIN_CONFIDENCE
+) -> NDArray[np.int8]:
+    """Whether to trust each label, in the order of `STATUSES`; -1 where the model has no trust.
+
+    ``confident`` asks for a set of one type, a confidence of `min_confidence`, and no reason in ``prediction.uncertain``.
+    """
     status = np.full(len(prediction.code), -1, dtype=np.int8)
     if prediction.set_size is not None:
-        status[:] = np.where(prediction.set_size == 1, STATUSES.index(CONFIDENT), STATUSES.index(AMBIGUOUS))
+        sure = (prediction.set_size == 1) & (prediction.confidence >= min_confidence)
+        for mask in prediction.uncertain.values():
+            sure &= ~mask
+        status[:] = np.where(sure, STATUSES.index(CONFIDENT), STATUSES.index(AMBIGUOUS))
     if prediction.p_familiar is not None and false_positive_rate is not None:
         status[prediction.p_familiar < false_positive_rate] = STATUSES.index(UNFAMILIAR)
     if prediction.set_size is not None:

@@ -64,8 +64,8 @@ FITTED_TRUST = (
     Option(
         "--calibration",
         "trust.calibration",
-        "how confidence is calibrated (default: temperature); none: not at all, and no prediction sets",
-        more=choice("temperature", "isotonic", "venn_abers", "none"),
+        "how confidence is calibrated (default: auto); none: not at all, and no prediction sets",
+        more=choice("auto", "temperature", "isotonic", "venn_abers", "none"),
     ),
     Option("--scheme", "trust.scheme", "cells to calibrate on (default: folds)", more=choice("folds", "split")),
     Option("--set-score", "trust.set_score", "score of the sets (default: lac)", more=choice("lac", "aps", "raps")),
@@ -75,7 +75,9 @@ FITTED_TRUST = (
         "over what the coverage holds (default: marginal)",
         more=choice("marginal", "label", "clustered"),
     ),
-)
+    Option("--keep-cells", "trust.keep_cells", "keep some held-out cells in the model (default: yes)",
+           more=choice("yes", "no")),
+)  # fmt: skip
 PREDICTED_TRUST = (
     Option(
         "--false-positive-rate",
@@ -83,6 +85,8 @@ PREDICTED_TRUST = (
         "share of cells of known types that may be called unfamiliar (default: 0.05; none: not detected)",
         more=value("SHARE"),
     ),
+    Option("--min-confidence", "trust.min_confidence", "least confidence of a confident cell (default: 0.5)", float,
+           more=value("SHARE")),
     Option("--check-quality", "trust.check_quality", "detect low quality (default: where there are counts)",
            more=choice("yes", "no")),
     Option("--min-overlap", "trust.min_overlap", "least share of genes in common (default: 0.1)", float,
@@ -163,8 +167,9 @@ def _trust(stated: dict[str, Any]) -> Any:
 
     if stated.get("calibration") == "none":
         stated["calibration"] = None
-    if "check_quality" in stated:
-        stated["check_quality"] = stated["check_quality"] == "yes"
+    for name in ("check_quality", "keep_cells"):
+        if name in stated:
+            stated[name] = stated[name] == "yes"
     if "false_positive_rate" in stated:
         try:
             stated["false_positive_rate"] = number_or_none(stated["false_positive_rate"])

@@ -38,7 +38,7 @@ def annotate(
     min_cells: int = default(2),
     max_cells: int | None = default(MAX_CELLS),
     cv: int | Literal["batches"] = default(1),
-    trust: Options | Calibration | None = default("temperature"),
+    trust: Options | Calibration | None = default("auto"),
     coverage: float = default(COVERAGE),
     layer: str | None = default(None),
     reference_layer: str | None = default(None),

@@ -34,7 +34,7 @@ def fit_annotator(
     min_cells: int = default(2),
     max_cells: int | None = default(MAX_CELLS),
     cv: int | Literal["batches"] = default(1),
-    trust: Options | Calibration | None = default("temperature"),
+    trust: Options | Calibration | None = default("auto"),
     coverage: float = default(COVERAGE),
     layer: str | None = default(None),
     use_raw: bool | None = default(None),
@@ -71,8 +71,8 @@ def fit_annotator(
         ``"batches"``, each batch of `batch_key` in turn; 0, not at all. ``majority`` and ``logreg`` are scored on the same
         cells, for a deep method ``logreg_pca`` too. The model returned is fitted on all cells.
     %(trust)s
-        What :func:`annotate` detects in the cells (``false_positive_rate``, ``check_quality``, ``min_overlap``) is refused
-        here.
+        What :func:`annotate` detects in the cells (``false_positive_rate``, ``check_quality``, ``min_overlap``,
+        ``min_confidence``) is refused here.
     %(coverage)s
     %(matrix)s
     gene_symbols

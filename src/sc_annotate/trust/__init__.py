@@ -13,6 +13,7 @@ from sc_annotate.trust.options import Options
 from sc_annotate.trust.profiles import Profiles
 from sc_annotate.trust.quality import low_quality, quality_measures
 from sc_annotate.trust.rollup import common_term, roll_up
+from sc_annotate.trust.uncalibrated import Uncalibrated
 from sc_annotate.trust.venn_abers import VennAbers
 from sc_annotate.trust.voting import Votes, vote
 from sc_annotate.trust.weights import pool_weights
@@ -28,6 +29,7 @@ __all__ = [
     "Options",
     "Profiles",
     "Temperature",
+    "Uncalibrated",
     "VennAbers",
     "Votes",
     "common_term",

@@ -13,6 +13,7 @@ from sc_annotate._core.arguments import public
 from sc_annotate.errors import InputError
 from sc_annotate.trust._probabilities import as_probabilities, check_fit, need_fitted, stored, stored_number
 from sc_annotate.trust.isotonic import Isotonic
+from sc_annotate.trust.uncalibrated import Uncalibrated
 from sc_annotate.trust.venn_abers import VennAbers
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ class Temperature:
         floor_: float = field(init=False)
         n_classes_: int = field(init=False)
 
-    def fit(self, proba: ArrayLike, codes: ArrayLike) -> Self:
+    def fit(self, proba: ArrayLike, codes: ArrayLike, weight: ArrayLike | None = None) -> Self:
         """Find T.
 
         Parameters
@@ -98,6 +99,8 @@ class Temperature:
             Probabilities of cells that the model was not trained on, shape (n, k).
         codes
             Column of the true class of each cell, shape (n,). Classes without a cell change nothing.
+        weight
+            How much each cell counts, shape (n,), such as less for the cells of a large batch. None: all alike.
 
         Raises
         ------
@@ -110,10 +113,12 @@ class Temperature:
         self.floor_ = float(np.clip(p[p > 0].min(), TINY, ZERO))
         logits = self._logits(p)
         precision = 0.0 if self.prior is None else 1 / self.prior**2
+        share = None if weight is None else np.asarray(weight, dtype=np.float64) / np.sum(weight)
 
         def loss(log_t: float) -> float:
             of_truth = _of_truth(logits, c, np.exp(-log_t))
-            return float(-of_truth.mean() + precision * log_t**2 / (2 * c.size))
+            mean = of_truth.mean() if share is None else of_truth @ share
+            return float(-mean + precision * log_t**2 / (2 * c.size))
 
         found = minimize_scalar(
             loss, bounds=(np.log(LOWEST), np.log(HIGHEST)), method="bounded", options={"xatol": 1e-8}
@@ -189,7 +194,7 @@ CALIBRATORS: dict[str, type[Calibrator]] = {
     "isotonic": Isotonic,
     "venn_abers": VennAbers,
 }
-"""Every calibrator by its name; the first is the default."""
+"""Every calibrator by its name; ``"none"`` is none of them, and stands where none does any good."""
 
 
 @public
@@ -199,7 +204,7 @@ def make_calibrator(name: str = "temperature") -> Calibrator:
     Parameters
     ----------
     name
-        ``"temperature"``, ``"isotonic"`` or ``"venn_abers"``.
+        ``"temperature"``, ``"isotonic"``, ``"venn_abers"`` or ``"none"``.
 
     Raises
     ------
@@ -212,9 +217,16 @@ def make_calibrator(name: str = "temperature") -> Calibrator:
     >>> make_calibrator("isotonic")
     Isotonic()
     """
+    return calibrator_class(name)()
+
+
+def calibrator_class(name: str) -> type[Calibrator]:
+    """The class of a calibrator by its name, ``"none"`` included."""
+    if name == "none":
+        return Uncalibrated
     if name not in CALIBRATORS:
         raise InputError(f"there is no calibration {name!r}. Choose one of {', '.join(map(repr, CALIBRATORS))}.")
-    return CALIBRATORS[name]()
+    return CALIBRATORS[name]
 
 
 @public

@@ -10,7 +10,18 @@ import numpy as np
 from sc_annotate._core.arguments import public
 from sc_annotate.errors import InputError
 from sc_annotate.trust._probabilities import as_probabilities, check_fit, need_fitted, stored_number
-from sc_annotate.trust.nonconformity import BY, SCORES, group_classes, nonconformity, p_values, pack, quantiles, unpack
+from sc_annotate.trust.nonconformity import (
+    BY,
+    SCORES,
+    expected_coverage,
+    group_classes,
+    nonconformity,
+    p_values,
+    pack,
+    quantiles,
+    unpack,
+    unpack_weights,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,6 +45,11 @@ class Conformal:
     The class of the largest probability is always in the set. Where labels are right more often than the coverage requested, sets are therefore single classes and cover as often as predictions are right.
 
     Calibration scores are kept whole, so that any coverage can be requested later.
+
+    Of several batches, cells may be weighted so that each batch counts alike (``weight``), and the threshold bounded
+    (``bounded``): where more than ``1 - coverage`` of the cells are wrong and sure of it, no threshold short of all types
+    would include their types. It then stays where the probabilities themselves put a coverage of ``(1 + coverage) / 2``,
+    and the sets of a new batch hold the true class less often than requested.
 
     Parameters
     ----------
@@ -85,6 +101,10 @@ class Conformal:
 
     if TYPE_CHECKING:
         pools_: list[NDArray[np.float64]] = field(init=False)  # sorted scores; the first pool holds all cells
+        weights_: list[NDArray[np.float64]] | None = field(init=False)
+        bound_: NDArray[np.float64] | None = field(
+            init=False
+        )  # thresholds, and the coverage that is expected with them
         cluster_: NDArray[np.intp] = field(init=False)  # pool of each class, less one
         fallback_: dict[str, list[int]] = field(init=False)
 
@@ -94,6 +114,8 @@ class Conformal:
         proba: ArrayLike,
         codes: ArrayLike,
         *,
+        weight: ArrayLike | None = None,
+        bounded: bool = False,
         rng: int = 0,
     ) -> Self:
         """Keep the scores of the true classes.
@@ -104,6 +126,10 @@ class Conformal:
             Probabilities of cells that the model was not trained on, shape (n, k).
         codes
             Column of the true class of each cell, shape (n,).
+        weight
+            How much each cell counts, shape (n,), above 0. None: all alike.
+        bounded
+            Whether thresholds are bounded by the coverage that the probabilities themselves give reason to expect.
         rng
             Seed of the choice of cells for ``by="clustered"``.
 
@@ -121,11 +147,24 @@ class Conformal:
         group, left = group_classes(
             own, c, p.shape[1], by=self.by, min_cells=self.min_cells, n_clusters=self.n_clusters, rng=rng
         )
-        pools = [np.sort(own[left & (group[c] == g)]) for g in range(group.max() + 1)]
-        return self._set([np.sort(own), *pools], group)
+        w = np.full(c.size, 1 / c.size) if weight is None else np.asarray(weight, dtype=np.float64)
+        if w.shape != c.shape or not (np.isfinite(w).all() and w.min() > 0):
+            raise InputError("weight must be one positive number for each cell.")
+        order = np.argsort(own, kind="stable")
+        masks = [np.ones(c.size, dtype=bool), *(left & (group[c] == g) for g in range(group.max() + 1))]
+        rows = [order[mask[order]] for mask in masks]
+        weights = None if np.ptp(w) == 0 else [w[each] for each in rows]
+        bound = expected_coverage(p, self._scores(p), w) if bounded else None
+        return self._set([own[each] for each in rows], group, weights, bound)
 
-    def _set(self, pools: list[NDArray[np.float64]], group: NDArray[np.intp]) -> Self:
-        self.pools_, self.cluster_ = pools, group
+    def _set(
+        self,
+        pools: list[NDArray[np.float64]],
+        group: NDArray[np.intp],
+        weights: list[NDArray[np.float64]] | None,
+        bound: NDArray[np.float64] | None,
+    ) -> Self:
+        self.pools_, self.cluster_, self.weights_, self.bound_ = pools, group, weights, bound
         fell = [] if self.by == "marginal" else np.flatnonzero(group < 0).tolist()
         self.fallback_ = {"marginal": fell}
         return self
@@ -135,7 +174,11 @@ class Conformal:
 
     def _quantiles(self, coverage: float) -> NDArray[np.float64]:
         need_fitted(self, "pools_")
-        return quantiles(self.pools_, coverage)
+        q = quantiles(self.pools_, coverage, self.weights_)
+        if self.bound_ is None:
+            return q
+        at = int(np.searchsorted(self.bound_[1], (1 + coverage) / 2 - 1e-9))
+        return np.minimum(q, self.bound_[0, min(at, self.bound_.shape[1] - 1)])
 
     def thresholds(self, coverage: float) -> NDArray[np.float64]:
         """Highest score of a class with which it is in the set, shape (k,).
@@ -163,14 +206,15 @@ class Conformal:
         own = self.by != "marginal" and not none
         return {"marginal": np.flatnonzero(fell & own).tolist(), "all_types": none}
 
-    def sets(self, proba: ArrayLike, coverage: float) -> NDArray[np.bool_]:
+    def sets(self, proba: ArrayLike, coverage: float, more: ArrayLike | None = None) -> NDArray[np.bool_]:
         """Which classes are in the set of each cell, bool, shape (n, k); the label (``argmax``) always is.
 
-        Sets grow with the coverage.
+        Sets grow with the coverage. `more` is added to the thresholds of each cell, shape (n,), such as for cells with few
+        molecules.
         """
         threshold = self.thresholds(coverage)
         p = as_probabilities(proba, threshold.size)
-        inside = self._scores(p) <= threshold
+        inside = self._scores(p) <= (threshold if more is None else threshold + np.asarray(more)[:, None])
         inside[np.arange(p.shape[0]), p.argmax(axis=1)] = True
         return inside
 
@@ -182,19 +226,26 @@ class Conformal:
         1 / (n + 1).
         """
         need_fitted(self, "pools_")
-        return p_values(self.pools_, self.cluster_, self._scores(as_probabilities(proba, self.cluster_.size)))
+        scores = self._scores(as_probabilities(proba, self.cluster_.size))
+        return p_values(self.pools_, self.cluster_, scores, self.weights_)
 
     def to_arrays(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """What to store: numeric arrays, and a dict that JSON can hold."""
         need_fitted(self, "pools_")
         params = {"score": self.score, "by": self.by, "penalty": float(self.penalty), "free": int(self.free)}
-        return pack(self.pools_, self.cluster_), params
+        arrays = pack(self.pools_, self.cluster_)
+        if self.weights_ is not None:
+            arrays["weights"] = np.concatenate(self.weights_)
+        if self.bound_ is not None:
+            arrays["bound"] = self.bound_
+        return arrays, params
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> Self:
         """Rebuild what :meth:`to_arrays` gave; an InputError where it cannot be."""
         pools, group = unpack(arrays)
+        weights, bound = unpack_weights(arrays, pools)
         if meta.get("score") not in SCORES or meta.get("by") not in BY:
             raise InputError("the stored sets are of a kind that this version does not know. Fit again.")
         penalty, free = float(stored_number(meta, "penalty", 0, 1e6)), int(stored_number(meta, "free", 0, 1e6))
-        return cls(meta["score"], meta["by"], penalty=penalty, free=free)._set(pools, group)
+        return cls(meta["score"], meta["by"], penalty=penalty, free=free)._set(pools, group, weights, bound)

@@ -90,21 +90,40 @@ def nonconformity(
     return out
 
 
-def quantiles(pools: Pools, coverage: float) -> NDArray[np.float64]:
-    """The ``ceil((n + 1) * coverage)``-th lowest score of each pool; inf where it has too few for that."""
+def quantiles(pools: Pools, coverage: float, weights: Pools | None = None) -> NDArray[np.float64]:
+    """The ``ceil((n + 1) * coverage)``-th lowest score of each pool; inf where it has too few for that.
+
+    With weights, the lowest score up to which the cells weigh ``(n + 1) / n * coverage`` of all: the same for equal ones.
+    """
     if not 0 < coverage < 1:
         raise InputError(f"coverage must lie between 0 and 1, both excluded, not {coverage!r}.")
+    if weights is not None:
+        return np.array([weighted_quantile(s, w, coverage) for s, w in zip(pools, weights, strict=True)])
     # 20 * 0.55 must not become 12 by rounding.
     ranks = [max(1, int(np.ceil((pool.size + 1) * coverage - 1e-9))) for pool in pools]
     return np.array([pool[r - 1] if r <= pool.size else np.inf for pool, r in zip(pools, ranks, strict=True)])
 
 
-def p_values(pools: Pools, group: NDArray[np.intp], scores: NDArray[np.float64]) -> NDArray[np.float64]:
+def weighted_quantile(ascending: NDArray[np.float64], weight: NDArray[np.float64], coverage: float) -> float:
+    """The lowest score up to which the cells weigh ``(n + 1) / n * coverage`` of all; inf where all are too few."""
+    n, share = ascending.size, np.cumsum(weight) / weight.sum()
+    at = int(np.searchsorted(share, coverage * (n + 1) / n - 1e-9))
+    return float(ascending[at]) if at < n else np.inf
+
+
+def p_values(
+    pools: Pools, group: NDArray[np.intp], scores: NDArray[np.float64], weights: Pools | None = None
+) -> NDArray[np.float64]:
     """Share of the pool of each class (column) that is at least as strange, the cell itself counted in."""
     out = np.empty_like(scores)
     for j, g in enumerate(group):
         pool = pools[g + 1]
-        out[:, j] = (1 + pool.size - np.searchsorted(pool, scores[:, j], side="left")) / (pool.size + 1)
+        below = np.searchsorted(pool, scores[:, j], side="left")
+        above = pool.size - below
+        if weights is not None:
+            share = np.append(0, np.cumsum(weights[g + 1])) / weights[g + 1].sum()
+            above = pool.size * np.maximum(1 - share[below], 0)
+        out[:, j] = (1 + above) / (pool.size + 1)
     return out
 
 
@@ -124,6 +143,46 @@ def unpack(arrays: Mapping[str, Any]) -> tuple[Pools, NDArray[np.intp]]:
     if group.size < 2 or group.min() < -1 or group.max() >= len(pools) - 1:
         raise InputError("the stored groups of classes do not fit the scores. Fit again.")
     return pools, group.astype(np.intp)
+
+
+def unpack_weights(arrays: Mapping[str, Any], pools: Pools) -> tuple[Pools | None, NDArray[np.float64] | None]:
+    """The weights of the cells of each pool, and what bounds the thresholds, where they were stored; or an InputError."""
+    weights = bound = None
+    if "weights" in arrays:
+        flat = stored(arrays, "weights", "f").astype(np.float64)
+        if flat.shape != (sum(pool.size for pool in pools),) or not (np.isfinite(flat).all() and flat.min() > 0):
+            raise InputError("the stored weights of calibration cells do not fit the scores. Fit again.")
+        weights = np.split(flat, np.cumsum([pool.size for pool in pools])[:-1])
+    if "bound" in arrays:
+        bound = np.asarray(arrays["bound"])
+        if bound.ndim != 2 or bound.shape[0] != 2 or not bound.size or bound.dtype.kind != "f":
+            raise InputError("the stored bound of the thresholds is damaged. Fit again.")
+        if not np.isfinite(bound).all() or (np.diff(bound, axis=1) < 0).any():
+            raise InputError("the stored bound of the thresholds is damaged. Fit again.")
+        bound = bound.astype(np.float64)
+    return weights, bound
+
+
+_POINTS = 257
+
+
+def expected_coverage(
+    proba: NDArray[np.float64], scores: NDArray[np.float64], weight: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Thresholds, ascending, and the coverage that the probabilities themselves expect of the sets with each, shape (2, m).
+
+    It is the mean probability of all classes in a set, the label among them whatever its score.
+    """
+    each = np.arange(len(proba))
+    label = proba.argmax(axis=1)
+    mass = proba * (weight / weight.sum())[:, None]
+    start = float(mass[each, label].sum())
+    mass[each, label] = 0
+    order = np.argsort(scores, axis=None, kind="stable")
+    q, coverage = scores.ravel()[order], np.minimum(start + np.cumsum(mass.ravel()[order]), 1.0)
+    # As many points as a curve needs; the first has single labels only.
+    at = np.unique(np.searchsorted(coverage, np.linspace(start, coverage[-1], _POINTS)).clip(0, q.size - 1))
+    return np.array([np.append(q[0], q[at]), np.append(start, coverage[at])])
 
 
 BY = ("marginal", "label", "clustered")

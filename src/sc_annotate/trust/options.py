@@ -9,21 +9,21 @@ import numpy as np
 
 from sc_annotate._core.arguments import Request, Unset, default, one_of, public
 from sc_annotate.errors import InputError
-from sc_annotate.trust.calibration import CALIBRATORS
 
-Calibration = Literal["temperature", "isotonic", "venn_abers"]
+Calibration = Literal["auto", "temperature", "isotonic", "venn_abers"]
 Scheme = Literal["folds", "split"]
 SetScore = Literal["lac", "aps", "raps"]
 SetsBy = Literal["marginal", "label", "clustered"]
 
 COVERAGE = 0.9
 FALSE_POSITIVE_RATE = 0.05
+MIN_CONFIDENCE = 0.5
 MIN_OVERLAP = 0.1
 """With 9 genes in common other tools still label every cell."""
 
-FITTED = ("calibration", "scheme", "set_score", "sets_by")
+FITTED = ("calibration", "scheme", "set_score", "sets_by", "keep_cells")
 """Settings of a fitted model."""
-PREDICTED = ("false_positive_rate", "check_quality", "min_overlap")
+PREDICTED = ("false_positive_rate", "check_quality", "min_overlap", "min_confidence")
 """What to look for when cells are annotated."""
 
 
@@ -35,9 +35,10 @@ class Options(Request):
     Parameters
     ----------
     calibration
-        How probabilities are calibrated, on reference cells that the model was not fitted on: ``"temperature"``,
-        ``"isotonic"`` or ``"venn_abers"``. None: not at all, and without prediction sets and out-of-distribution scores,
-        which come from the same cells.
+        How probabilities are calibrated, on reference cells that the model was not fitted on: ``"auto"`` (temperature
+        scaling where it lowers their log loss, else not), ``"temperature"``, ``"isotonic"`` or ``"venn_abers"``. One that
+        raises the log loss of cells that it was not fitted on is not kept, with a warning. None: not at all, and without
+        prediction sets and out-of-distribution scores, which come from the same cells.
     scheme
         ``"folds"``: every reference cell is held out once and the model then fitted on all of them. ``"split"``: a fifth
         of the cells is held out for good, which the guarantee of the sets strictly needs.
@@ -46,6 +47,12 @@ class Options(Request):
     sets_by
         ``"marginal"``: the coverage holds over all cells. ``"label"``: for each type with enough cells.
         ``"clustered"``: over groups of types.
+    keep_cells
+        Whether the model keeps up to 2,000 held-out cells of the reference (their values in the model's genes and their
+        types), with which confidence is calibrated anew for a query that lacks some of these genes. False, for models to
+        be shared: such queries are calibrated by what random parts of the genes taught when the model was fitted.
+    min_confidence
+        Smallest calibrated confidence with which a cell can get the status ``"confident"``.
     false_positive_rate
         Share of cells of known types that may get the status ``"unfamiliar"``. None: cells out of distribution are not
         looked for, which takes a fraction of the time.
@@ -73,10 +80,12 @@ class Options(Request):
     False
     """
 
-    calibration: Calibration | None = default("temperature")
+    calibration: Calibration | None = default("auto")
     scheme: Scheme = default("folds")
     set_score: SetScore = default("lac")
     sets_by: SetsBy = default("marginal")
+    keep_cells: bool = default(True)
+    min_confidence: float = default(MIN_CONFIDENCE)
     false_positive_rate: float | None = default(FALSE_POSITIVE_RATE)
     check_quality: bool | None = default(None)
     min_overlap: float = default(MIN_OVERLAP)
@@ -84,8 +93,13 @@ class Options(Request):
     def check(self) -> None:
         """Refuse what is none of the choices, and what has no effect without calibration."""
         word = self.calibration
-        if word is not None and not (isinstance(word, str) and word in CALIBRATORS):
-            raise InputError(f"there is no calibration {word!r}; choose {', '.join(CALIBRATORS)}, or None.")
+        if word is not None and not (isinstance(word, str) and word in get_args(Calibration)):
+            raise InputError(f"there is no calibration {word!r}; choose {', '.join(get_args(Calibration))}, or None.")
+        if not isinstance(self.keep_cells, bool | np.bool_):
+            raise InputError(f"trust.keep_cells must be True or False, not {self.keep_cells!r}.")
+        least = self.min_confidence
+        if isinstance(least, bool) or not isinstance(least, int | float) or not 0 <= least <= 1:
+            raise InputError(f"trust.min_confidence must be a number between 0 and 1, not {least!r}.")
         for name, choices in (("scheme", Scheme), ("set_score", SetScore), ("sets_by", SetsBy)):
             one_of(getattr(self, name), f"trust.{name}", get_args(choices))
         if self.false_positive_rate is not None:
@@ -98,7 +112,7 @@ class Options(Request):
         if isinstance(overlap, bool) or not isinstance(overlap, int | float) or not 0 <= overlap <= 1:
             raise InputError(f"trust.min_overlap must be a share between 0 and 1, not {overlap!r}.")
         if self.calibration is None:
-            without = self.written.intersection(("scheme", "set_score", "sets_by"))
+            without = self.written.intersection(("scheme", "set_score", "sets_by", "keep_cells", "min_confidence"))
             without |= (
                 {"false_positive_rate"} if self.false_positive_rate and "false_positive_rate" in self.written else set()
             )
