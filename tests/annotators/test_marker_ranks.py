@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from sc_annotate.annotators.marker_ranks import DRAWS, rank_scores
+from sc_annotate.annotators.marker_ranks import DRAWS, RankScores, Step, rank_scores, refine, shares_after
 
 
 def test_the_formula() -> None:
@@ -59,3 +59,39 @@ def test_long_lists_do_not_win_by_their_length() -> None:
     weights[:8, 0] = 1
     weights[::2, 1] = 1
     assert rank_scores(np.arange(8)[None], weights).scores.argmax() == 0
+
+
+def test_relatives_are_told_apart_by_finer_lists() -> None:
+    """Two groups fit the broad list best; what sets each apart names its finer type, and a group alone keeps the broad one."""
+    weights = np.zeros((60, 4))
+    weights[:20, 0] = 3  # broad
+    weights[:3, 1] = weights[8:11, 1] = 1  # finer: some of the common genes, and own ones
+    weights[:3, 2] = weights[11:14, 2] = 1
+    weights[30:40, 3] = 1
+    values = np.zeros((3, 60))
+    values[:2, :20] = np.linspace(5, 4, 20)
+    values[0, 8:11] += 1
+    values[1, 11:14] += 1
+    values[2, 30:40] = 4
+
+    def finer(coarse: int) -> list[int]:
+        return [1, 2] if coarse == 0 else []
+
+    def steps_of(values: np.ndarray) -> tuple[RankScores, list[Step]]:
+        order = np.argsort(-values, axis=1, kind="stable")[:, :20]
+        found = rank_scores(np.where(np.take_along_axis(values, order, axis=1) > 0, order, -1), weights)
+        return found, refine(found.best, found.scores, values, np.arange(60), weights, finer, 20)
+
+    found, steps = steps_of(values)
+    assert found.best.tolist() == [0, 0, 3]
+    assert [(step.group, step.coarse, step.best) for step in steps] == [(0, 0, 1), (1, 0, 2)]
+    shares = found.shares()
+    after = shares_after(shares, steps)
+    np.testing.assert_allclose(after.sum(axis=1), 1, atol=1e-6)
+    assert after[:2].argmax(axis=1).tolist() == [1, 2]
+    assert (after[:2, 0] == 0).all()
+    np.testing.assert_array_equal(after[2], shares[2])
+    np.testing.assert_array_equal(after, shares_after(shares, steps))
+    assert steps_of(values[[0, 2]])[1] == []
+    # Nothing sets equal groups apart.
+    assert steps_of(values[[0, 0, 2]])[1] == []

@@ -42,8 +42,8 @@ RULE: Final = (
 class MarkerLabels:
     """Shares of each row (cell or group), rows that fit no list, cells without a marker, and the groups if requested.
 
-    The label of a row is `best`, by default that with the largest share; with `without_label`, rows that fit no list get
-    none. A share of `ambiguous` or less makes a label ambiguous. `named` are entries of the metadata, and `columns` those of
+    The label of a row is `best`, by default that with the largest share, and `passed` are lists that it is finer than; with
+    `without_label`, rows that fit no list get none. A share of `ambiguous` or less makes a label ambiguous. `named` are entries of the metadata, and `columns` those of
     the table of groups, beside the usual ones.
     """
 
@@ -52,6 +52,7 @@ class MarkerLabels:
     silent: NDArray[np.bool_]
     groups: Groups | None
     best: NDArray[np.intp] | None = None
+    passed: NDArray[np.bool_] | None = None
     without_label: bool = False
     ambiguous: float = HALF
     rule: str = RULE
@@ -149,14 +150,24 @@ def _problems(labels: MarkerLabels, unfamiliar: NDArray[np.bool_]) -> list[str]:
 
 
 def _groups(scored: Scored, labels: MarkerLabels) -> pd.DataFrame:
-    """A row for each group: its label, and the list with the next highest score; without a label, the best list is the next."""
+    """A row for each group: its label, and the list with the next highest score that the label is not finer than.
+
+    Without a label, the best list is the next.
+    """
     import pandas as pd
 
     types, scores, terms = scored.matched.types, scored.scores, scored.matched.term_ids
-    order, code = np.argsort(-scores, axis=1, kind="stable"), labels.code
+    code = labels.code
     rows = np.arange(len(code))
     has = code >= 0
-    best, second = order[:, 0], np.where(has, order[:, 1], order[:, 0])
+    best = np.where(has, code, 0)
+    others = scores.copy() if labels.passed is None else np.where(labels.passed, -np.inf, scores)
+    others[rows[has], code[has]] = -np.inf
+    second, two = others.argmax(axis=1), np.isfinite(others.max(axis=1))
+    more = dict(labels.columns)
+    if labels.passed is not None:
+        first = np.where(labels.passed, scores, -np.inf).argmax(axis=1)
+        more["finer_than"] = pd.Series(np.where(labels.passed.any(axis=1), types[first], "").tolist(), dtype=object)
     table = pd.DataFrame(
         {
             "group": pd.Series([] if labels.groups is None else labels.groups.names.tolist(), dtype=object),
@@ -165,9 +176,9 @@ def _groups(scored: Scored, labels: MarkerLabels) -> pd.DataFrame:
             "term_id": pd.Series(np.where(has, terms[best], "").tolist(), dtype=object),
             "share": np.where(has, labels.proba[rows, best].astype(float), np.nan),
             "score": np.where(has, scores[rows, best], np.nan),
-            "runner_up": pd.Series(types[second].tolist(), dtype=object),
-            "score_runner_up": scores[rows, second],
-            **labels.columns,
+            "runner_up": pd.Series(np.where(two, types[second], "").tolist(), dtype=object),
+            "score_runner_up": np.where(two, scores[rows, second], np.nan),
+            **more,
         }
     )
     table.index = table.index.astype(str)

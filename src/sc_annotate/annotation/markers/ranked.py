@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sc_annotate._core.settings import counted
 from sc_annotate._data import read
 from sc_annotate._store.slots import Slots
+from sc_annotate._vocabulary.marker_lists.finer import FinerTypes
 from sc_annotate.annotation.cell_groups import Groups
 from sc_annotate.annotation.evidence.saliency import WORDS, unit_of
 from sc_annotate.annotation.evidence.table import evidence_table
@@ -23,7 +25,7 @@ from sc_annotate.annotation.markers.ranked_genes import (
     read_sample,
 )
 from sc_annotate.annotation.markers.scored import Scored, silent_cells
-from sc_annotate.annotators.marker_ranks import rank_scores
+from sc_annotate.annotators.marker_ranks import rank_scores, refine, shares_after
 from sc_annotate.annotators.marker_scores import RARE
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
     from sc_annotate.annotation.markers.markers_request import LabelsRequest
     from sc_annotate.annotation.markers.matched import Matched
     from sc_annotate.annotation.markers.ranked_genes import Ranking, Sample
-    from sc_annotate.annotators.marker_ranks import RankScores
+    from sc_annotate.annotators.marker_ranks import RankScores, Step
 
 RESOLUTION = 1.0
 """Of the clusters that are made where none are named."""
@@ -53,22 +55,41 @@ NOTE = (
 RULE = (
     "the first {n} genes of each group by {how}; score of a list: sum of (1 - (rank - 1) / {n}) x idf of the gene x number of "
     f"sources, divided by the square root of that of all its genes; no label (unfamiliar): best score no rarer than {RARE:g} "
-    f"in any order of the genes; ambiguous: share of {STABLE:g} or less"
+    "in any order of the genes; where groups have the same list or a finer one, the finer list (by its name) that scores "
+    f"highest on the genes that set a group apart from these others, if rarer than {RARE:g} by the number of such lists; "
+    f"ambiguous: share of {STABLE:g} or less"
 )
 WILCOXON = "Wilcoxon score against all other cells"
 
 
 @dataclass(frozen=True)
 class Named:
-    """The order of the genes of all groups, and the scores of the lists."""
+    """The order of the genes of all groups, the scores of the lists, and the steps from the best lists to finer ones."""
 
     ranking: Ranking
     first: NDArray[np.intp]
     found: RankScores
+    steps: list[Step]
+
+    @property
+    def code(self) -> NDArray[np.intp]:
+        """The list of each group, -1 where none fits."""
+        code = self.found.best
+        for step in self.steps:
+            code[step.group] = step.best
+        return code
+
+    @property
+    def passed(self) -> NDArray[np.bool_]:
+        """Groups x lists that the label of a group is finer than."""
+        out = np.zeros(self.found.scores.shape, dtype=np.bool_)
+        for step in self.steps:
+            out[step.group, step.coarse] = True
+        return out
 
     def best(self, matched: Matched) -> tuple[list[str], list[str]]:
         """Type and term of each group, "" where no list fits."""
-        code = np.where(self.found.fits_none, -1, self.found.scores.argmax(axis=1)).tolist()
+        code = self.code.tolist()
         types, terms = (["" if j < 0 else str(each[j]) for j in code] for each in (matched.types, matched.term_ids))
         return types, terms
 
@@ -98,10 +119,10 @@ def rank_cells(
         groups, obs = _clusters(adata, matrix, request.rng, key)
         named = {"clusters": Slots(key).clusters, "resolution": RESOLUTION}
     cells = read_sample(found, transform, groups, request.rng)
-    ways = {"wilcoxon": _named(by_wilcoxon(cells, request.n_genes), cells, groups, genes)}
+    ways = {"wilcoxon": _named(by_wilcoxon(cells, request.n_genes), cells, groups, genes, request.n_genes)}
     if request.by == "nact":
         network = by_network(cells, request.n_genes, request.saliency, request.rng)
-        ways["nact"] = _named(network, cells, groups, genes)
+        ways["nact"] = _named(network, cells, groups, genes, request.n_genes)
     own = ways[request.by]
     columns: dict[str, Any] = {"genes": _hits(own, found, len(groups.names))}
     if request.by == "nact":
@@ -112,11 +133,12 @@ def rank_cells(
     how = WILCOXON if request.by == "wilcoxon" else f"{WORDS[request.saliency]} in an N-ACT network"
     silent = silent_cells(found, transform, genes.weights)
     labels = MarkerLabels(
-        own.found.shares(request.rng),
+        shares_after(own.found.shares(request.rng), own.steps, request.rng),
         own.found.fits_none,
         silent,
         groups,
-        best=own.found.scores.argmax(axis=1),
+        best=np.where(own.found.fits_none, own.found.scores.argmax(axis=1), own.code),
+        passed=own.passed,
         without_label=True,
         ambiguous=STABLE,
         rule=RULE.format(n=request.n_genes, how=how),
@@ -124,7 +146,7 @@ def rank_cells(
         log=NOTE,
         named=named,
         columns=columns,
-        notes=(*cells.notes, *own.ranking.notes, *_agreement(columns)),
+        notes=(*cells.notes, *own.ranking.notes, *_refined(own, genes), *_agreement(columns)),
         problems=tuple(cells.problems),
     )
     entry = _evidence(own, cells, found, genes, groups, request, groupby or named.get("clusters"))
@@ -142,22 +164,42 @@ def _clusters(adata: AnnData, matrix: MatrixRequest, rng: int, key: str) -> tupl
     return Groups(names, np.asarray(column.codes, dtype=np.int32)), {Slots(key).clusters: column}
 
 
-def _named(ranking: Ranking, cells: Sample, groups: Groups, genes: Matched) -> Named:
+def _named(ranking: Ranking, cells: Sample, groups: Groups, genes: Matched, n_genes: int) -> Named:
     """Scores of all groups; those that were not ranked have no genes."""
     first = np.full((len(groups.names), ranking.first.shape[1]), -1, dtype=np.intp)
     first[cells.place] = ranking.first
-    return Named(ranking, first, rank_scores(first, genes.weights))
+    found = rank_scores(first, genes.weights)
+    values = np.zeros((len(groups.names), len(ranking.genes)))
+    values[cells.place] = ranking.sums.contribution / ranking.n_cells[:, None]
+    finer = FinerTypes(genes.types.tolist()).of
+    return Named(
+        ranking, first, found, refine(found.best, found.scores, values, ranking.genes, genes.weights, finer, n_genes)
+    )
 
 
 def _hits(named: Named, found: Input, n_groups: int, most: int = 10) -> list[str]:
-    """The genes of each group that speak for its best list, those that add most first."""
+    """The genes of each group that speak for its list, those that add most first."""
     best = named.found.scores.argmax(axis=1)
+    parts = [(named.first[i], named.found.parts[i, :, best[i]]) for i in range(n_groups)]
+    for step in named.steps:
+        parts[step.group] = (step.first[0], step.found.parts[0, :, step.found.scores[0].argmax()])
     out = []
-    for i in range(n_groups):
-        adds = named.found.parts[i, :, best[i]]
+    for first, adds in parts:
         order = np.argsort(-adds, kind="stable")[:most]
-        out.append(" ".join(str(found.source.names[named.first[i, r]]) for r in order if adds[r] > 0))
+        out.append(" ".join(str(found.source.names[first[r]]) for r in order if adds[r] > 0))
     return out
+
+
+def _refined(named: Named, genes: Matched) -> list[str]:
+    """How many groups got a finer list than the one with the highest score."""
+    if not named.steps:
+        return []
+    k = len({step.group for step in named.steps})
+    coarse = list(dict.fromkeys(str(genes.types[step.coarse]) for step in named.steps))
+    return [
+        f"{counted(k, 'group')} got a finer list than the best one over all genes ({', '.join(map(repr, coarse[:5]))}"
+        f"{', ...' if len(coarse) > 5 else ''}), by the genes that set {'it' if k == 1 else 'them'} apart from groups of the same type"
+    ]
 
 
 def _agreement(columns: dict[str, Any]) -> list[str]:
