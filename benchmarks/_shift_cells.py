@@ -135,7 +135,7 @@ def genes(how: How, data: str) -> Iterator[Row]:
         return
     for case in how.cases(data):
         model = how.fit(case, cv=0, trust=None)
-        sca.tl.annotate(case.query, model, trust=None)
+        sca.tl.annotate(case.query, model)
         yield of(case, "genes") | {"y": types_of(case.query).tolist(), "label": stored(case.query, "label").tolist()}
 
 
