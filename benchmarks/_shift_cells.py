@@ -40,7 +40,12 @@ class How:
     def cases(self, data: str) -> Iterator[Case]:
         return cases(data, self.folder, self.only)
 
-    def fit(self, case: Case, **more: Any) -> sca.tl.AnnotationModel:
+    def annotate(self, case: Case, **more: Any) -> None:
+        """With the defaults: genes that the query lacks are no part of the model."""
+        given = {"method": self.method, "batch_key": case.batch_key} | more
+        sca.tl.annotate(case.query, case.reference, LABELS, **given)
+
+    def fit(self, case: Case, **more: Any) -> Any:
         return sca.tl.fit_annotator(case.reference, LABELS, method=self.method, batch_key=case.batch_key, **more)
 
 
@@ -81,9 +86,9 @@ def groups_of(adata: AnnData) -> dict[str, Any] | None:
     return {"group": adata.obs[column].astype(str).tolist(), "flagged": names[flagged.astype(bool)].tolist()}
 
 
-def losses(model: Any) -> dict[str, Any]:
+def losses(adata: AnnData) -> dict[str, Any]:
     """Held-out log loss with and without the stored calibrator."""
-    report = model.trust.report
+    report = adata.uns[KEY]["calibration"]
     scores = {row["probabilities"]: float(row["log_loss"]) for _, row in report["scores"].iterrows()}
     return {"calibrator": str(report["method"]), "log_loss": scores}
 
@@ -91,10 +96,9 @@ def losses(model: Any) -> dict[str, Any]:
 def splits(how: How, data: str) -> Iterator[Row]:
     """One batch left out, with the defaults."""
     for case in how.cases(data):
-        model = how.fit(case)
-        sca.tl.annotate(case.query, model)
+        how.annotate(case)
         first = [line.strip() for line in str(sca.get.report(case.query)).splitlines()[:4]]
-        more = {"calibration": losses(model), "first_lines": first, "groups": groups_of(case.query)}
+        more = {"calibration": losses(case.query), "first_lines": first, "groups": groups_of(case.query)}
         yield of(case, "splits") | {"known": case.known.tolist(), "cells": cells_of(case.query)} | more
 
 
@@ -103,7 +107,7 @@ def removed(how: How, data: str) -> Iterator[Row]:
     for case in how.cases(data):
         for unseen in case.removable():
             rest = case.without(unseen)
-            sca.tl.annotate(rest.query, how.fit(rest, cv=0))
+            how.annotate(rest, cv=0)
             kept = cells_of(rest.query)
             cells = {name: kept[name] for name in ("y", "status", "unfamiliarity", "confidence")}
             yield of(rest, "removed") | {"unseen": unseen, "cells": cells, "groups": groups_of(rest.query)}

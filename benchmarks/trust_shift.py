@@ -24,6 +24,8 @@ from typing import Any
 from _shift_bars import text
 from _shift_cells import PARTS, How, data_of, rows
 from _shift_cost import STAGES, cost
+from _shift_data import LEAST, LEAST_OF_ALL
+from _shift_page import page, some_tables
 
 import sc_annotate as sca
 
@@ -45,6 +47,10 @@ def main() -> None:
     parser.add_argument("--thinnings", type=int, default=10)
     parser.add_argument("--json", type=Path, help="where to keep the rows")
     parser.add_argument("--against", type=Path, help="rows of another tree")
+    parser.add_argument(
+        "--write", type=Path, help="the page to write, docs/benchmarks_shift.md, from rows of all parts"
+    )
+    parser.add_argument("--tables", action="store_true", help="print the page's tables, without requirements")
     parser.add_argument("--cost", nargs=2, type=Path, metavar="SRC", help="compare these two source trees' costs alone")
     parser.add_argument("--cells", type=int, default=100_000, help="for --cost")
     parser.add_argument("--rounds", type=int, default=2, help="for --cost")
@@ -70,7 +76,10 @@ def main() -> None:
             if args.json:
                 args.json.write_text(json.dumps(kept), encoding="utf-8")
     before = json.loads(args.against.read_text(encoding="utf-8")) if args.against else []
-    print(text(kept, before))
+    print(some_tables(kept, before) if args.tables else text(kept, before))
+    if args.write:
+        numbers = {"least": LEAST_OF_ALL, "removed_least": LEAST, "thinnings": args.thinnings, "draws": args.draws}
+        args.write.write_text(page(kept, before, **numbers), encoding="utf-8")
 
 
 if __name__ == "__main__":
