@@ -6,6 +6,7 @@ from sc_annotate.trust.calibration import CALIBRATORS, Calibrator, Temperature, 
 from sc_annotate.trust.conformal import Conformal
 from sc_annotate.trust.consensus import Consensus, consensus, disagreement
 from sc_annotate.trust.familiarity import Familiarity
+from sc_annotate.trust.groups import Groups
 from sc_annotate.trust.isotonic import Isotonic
 from sc_annotate.trust.levels import Levels
 from sc_annotate.trust.nonconformity import nonconformity
@@ -24,6 +25,7 @@ __all__ = [
     "Conformal",
     "Consensus",
     "Familiarity",
+    "Groups",
     "Isotonic",
     "Levels",
     "Options",
