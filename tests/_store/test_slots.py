@@ -16,6 +16,7 @@ def test_slots(key: str):
         f"{key}_status",
         f"{key}_set_size",
         f"{key}_unfamiliarity",
+        f"{key}_group",
         f"{key}_low_quality",
         f"{key}_disagreement",
         f"{key}_voted",

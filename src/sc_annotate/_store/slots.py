@@ -94,6 +94,11 @@ class Slots:
         return f"{self.key}_unfamiliarity"
 
     @property
+    def group(self) -> str:
+        """Column of ``obs``: group of similar query cells that was tested as a whole."""
+        return f"{self.key}_group"
+
+    @property
     def low_quality(self) -> str:
         return f"{self.key}_low_quality"
 
@@ -152,6 +157,7 @@ class Slots:
             self.status,
             self.set_size,
             self.unfamiliarity,
+            self.group,
             self.low_quality,
             self.disagreement,
             self.voted,

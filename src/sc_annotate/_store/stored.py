@@ -29,6 +29,7 @@ def read_annotation(adata: AnnData, key: str) -> pd.DataFrame:
         slots.status: "status",
         slots.set_size: "set_size",
         slots.unfamiliarity: "unfamiliarity",
+        slots.group: "group",
         slots.low_quality: "low_quality",
         slots.disagreement: "disagreement",
         slots.voted: "voted",
@@ -222,6 +223,18 @@ def read_familiarity(adata: AnnData, key: str) -> dict[str, Any]:
         why = "a consensus has none" if methods else "it was annotated with false_positive_rate=None, or trust=None"
         raise StorageError(f"adata.uns[{key!r}] has no scores of unfamiliarity: {why}. {fix}.")
     return found
+
+
+def read_groups(adata: AnnData, key: str) -> pd.DataFrame:
+    """The table of the query's groups."""
+    found = read_uns(adata, key).get("groups")
+    if not isinstance(found, dict) or "table" not in found:
+        raise StorageError(
+            f"adata.uns[{key!r}] has no groups of cells. They are looked for in 50 cells or more, by a model with calibration, "
+            "unless false_positive_rate is None."
+        )
+    table: pd.DataFrame = found["table"].reset_index(drop=True)
+    return table
 
 
 def refuse_markers(key: str, stored: dict[str, Any]) -> None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sc_annotate.annotation.requests import Keep
     from sc_annotate.annotators import AnnotatorLike
     from sc_annotate.trust import Familiarity, Levels, Profiles
+    from sc_annotate.trust._group_test import Found
     from sc_annotate.trust.neighbourhood import Neighbourhood
 
 
@@ -53,6 +54,7 @@ class BlockPrediction:
     quality: dict[str, NDArray[np.float64]] | None
     trouble: str | None = None
     """Why the quality could not be measured."""
+    group: NDArray[np.intp] | None = None
     level_confidence: NDArray[np.float32] | None = None
     """Probability of the label at each level, coarse to fine; only for a model of several."""
 
@@ -62,7 +64,7 @@ class PredictBlock:
     """A fitted model and how the query is brought to its genes and scale; small enough to be sent to other machines.
 
     ``neighbourhood_rows`` (ascending) and ``neighbourhood`` are the cells of the query that the others are compared with;
-    ``profiles`` fits the columns of the counts that the model's genes have.
+    ``groups`` are those of the query; ``profiles`` fits the columns of the counts that the model's genes have.
     """
 
     annotator: AnnotatorLike
@@ -78,6 +80,7 @@ class PredictBlock:
     check_quality: bool
     profiles: Profiles | None
     totals: NDArray[np.float64] | None
+    groups: Found | None = None
     levels: Levels | None = None
     known: NDArray[np.float32] | None = None
     """Probabilities of all cells, from a method that has seen them when it was fitted."""
@@ -118,6 +121,7 @@ class PredictBlock:
             familiarity=familiarity,
             quality=quality,
             trouble=trouble,
+            group=None if self.groups is None else self.groups.assign(cells),
             level_confidence=of_levels,
         )
 
@@ -153,6 +157,7 @@ class Gathered:
     proba: NDArray[np.float32] | None
     set_size: NDArray[np.int32] | None
     level_confidence: NDArray[np.float32] | None
+    group: NDArray[np.int32] | None = None
     largest: list[Any] = field(default_factory=list)
     familiarity: dict[str, NDArray[np.float32]] = field(default_factory=dict)
     quality: dict[str, NDArray[np.float32]] = field(default_factory=dict)
@@ -169,6 +174,7 @@ def gather(query: Query, model: FittedModel, task: PredictBlock, counts: Input |
         proba=np.empty((n, len(model.classes)), dtype=np.float32) if task.keep == "all" else None,
         set_size=None if model.trust is None else np.zeros(n, dtype=np.int32),
         level_confidence=None if model.levels is None else np.empty((n, len(model.levels.names)), dtype=np.float32),
+        group=None if task.groups is None else np.empty(n, dtype=np.int32),
     )
     matrices = [query.found.source.X]
     if task.check_quality and counts is not None and counts.source.X is not query.found.source.X:
@@ -182,6 +188,8 @@ def gather(query: Query, model: FittedModel, task: PredictBlock, counts: Input |
             out.largest.append(part.proba)
         if out.level_confidence is not None:
             out.level_confidence[where] = part.level_confidence
+        if out.group is not None and part.group is not None:
+            out.group[where] = part.group
         if out.set_size is not None and part.set_size is not None:
             out.set_size[where] = part.set_size
         for into, measured in ((out.familiarity, part.familiarity), (out.quality, part.quality)):

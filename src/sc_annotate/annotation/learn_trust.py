@@ -10,7 +10,7 @@ import numpy as np
 from sc_annotate._core.codec import from_json, to_json
 from sc_annotate.annotation.trust_report import Held, trust_report
 from sc_annotate.errors import InputError
-from sc_annotate.trust import Conformal, Familiarity, Profiles, quality_measures
+from sc_annotate.trust import Conformal, Familiarity, Groups, Profiles, quality_measures
 from sc_annotate.trust.calibration import calibrator_class
 from sc_annotate.trust.choice import choose, unit_weights
 from sc_annotate.trust.neighbourhood import LEAST
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from sc_annotate.trust.choice import Choice
 
 N_FOLDS = 5
-PREFIXES = ("calibration", "sets", "familiarity", "profiles")
+PREFIXES = ("calibration", "sets", "familiarity", "groups", "profiles")
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,7 @@ class Trust:
     familiarity: Familiarity | None
     profiles: Profiles | None
     report: dict[str, Any]
+    groups: Groups | None = None
     held_out: tuple[NDArray[np.intp], NDArray[np.float32], NDArray[np.intp]] | None = None
     not_kept: str | None = None
     """Why the calibrator that was asked for is not there; right after fitting only."""
@@ -71,7 +72,8 @@ class Trust:
         calibration = calibrator_class(report["method"]).from_arrays(parts["calibration"], meta["calibration"])
         known = Familiarity.from_arrays(parts["familiarity"], meta["familiarity"]) if "familiarity" in meta else None
         profiles = Profiles.from_arrays(parts["profiles"], meta["profiles"]) if "profiles" in meta else None
-        return cls(calibration, Conformal.from_arrays(parts["sets"], meta["sets"]), known, profiles, report)
+        groups = Groups.from_arrays(parts["groups"], meta["groups"]) if "groups" in meta else None
+        return cls(calibration, Conformal.from_arrays(parts["sets"], meta["sets"]), known, profiles, report, groups)
 
     def check(self, cells: NDArray[np.float32], n_classes: int) -> None:
         """Whether the parts work for some cells of a model's genes; an error where they do not."""
@@ -82,6 +84,8 @@ class Trust:
         if self.familiarity is not None:
             found.append(self.familiarity.score(cells[np.arange(LEAST) % len(cells)]))
             found.append(self.familiarity.p_values(found[-1]))
+        if self.groups is not None:
+            found.append(self.groups.threshold(0.05))
         if self.profiles is not None:
             found += quality_measures(np.abs(np.rint(cells)), self.profiles).values()
         if not all(np.isfinite(values).all() for values in found):
@@ -128,6 +132,7 @@ def learn_trust(
         familiarity=_familiarity(X, codes, rng),
         profiles=profiles,
         report=report,
+        groups=_groups(X, codes, batch, rng),
         held_out=(own.cells[usable], choice.proba, truth),
         not_kept=_not_kept(options, choice),
     )
@@ -148,6 +153,14 @@ def _familiarity(X: Any, codes: NDArray[np.intp], rng: int) -> Familiarity | Non
     try:
         # Folds of single cells: whole batches cost much power, and hold the false positive rate on new batches no better.
         return Familiarity().fit(X, codes, rng=rng)
+    except InputError:
+        return None
+
+
+def _groups(X: Any, codes: NDArray[np.intp], batch: NDArray[np.str_] | None, rng: int) -> Groups | None:
+    """None where too few cells can be held out."""
+    try:
+        return Groups().fit(X, codes, batch=batch, rng=rng)
     except InputError:
         return None
 

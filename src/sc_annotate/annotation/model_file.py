@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-_PARTS = ("calibration", "sets", "familiarity", "profiles")
+_PARTS = ("calibration", "sets", "familiarity", "groups", "profiles")
 _COVERED = dict.fromkeys(("coverage", "low", "high"), "float") | {"n": "int", "mean_size": "float"}
 _RELIABILITY = Columns(dict.fromkeys(("from", "to", "confidence", "accuracy", "low", "high"), "float") | {"n": "int"})
 _ERRORS = ("expected_calibration_error", "if_calibrated", "log_loss", "brier")
@@ -89,6 +89,7 @@ class TrustInFile(TypedDict):
     calibration: dict[str, object]
     sets: dict[str, object]
     familiarity: NotRequired[dict[str, object]]
+    groups: NotRequired[dict[str, object]]
     profiles: NotRequired[dict[str, object]]
 
 

@@ -13,6 +13,7 @@ from sc_annotate._data import gene_match, read
 from sc_annotate._data import transform as scales
 from sc_annotate._vocabulary.gene_names import BOTH
 from sc_annotate.annotation.block import PredictBlock, gather
+from sc_annotate.annotation.query_groups import compare, outside
 from sc_annotate.errors import MatrixError
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from sc_annotate.annotation.block import Gathered
     from sc_annotate.annotation.evidence.kept import EvidenceModel
     from sc_annotate.annotation.fitted import FittedModel, Query
+    from sc_annotate.annotation.query_groups import QueryGroups
     from sc_annotate.annotation.requests import PredictRequest
-    from sc_annotate.trust import Familiarity
 
 FEW_SHARED = 0.5
 """Below this share of the model's genes the result is reported as doubtful."""
@@ -58,6 +59,7 @@ class Prediction:
     level_confidence: NDArray[np.float32] | None = None
     uncertain: dict[str, NDArray[np.bool_]] = field(default_factory=dict)
     """Masks of cells that cannot be confident, by the reason in a word, such as ``"depth"``."""
+    groups: QueryGroups | None = None
 
 
 @dataclass(frozen=True)
@@ -98,24 +100,25 @@ def predict(query: Query, model: FittedModel, ask: PredictRequest, *, counts: In
             f"{'its label means' if n == 1 else 'their labels mean'} nothing"
         )
     low, quality, remarks = _quality(query, gathered, task, counts, needed=bool(ask.trust.check_quality))
-    unfamiliarity, p_familiar, more = _out_of_distribution(
-        gathered.familiarity, task.familiarity, ask.trust.false_positive_rate, query
-    )
+    out = outside(query, model, task, gathered, ask.trust.false_positive_rate)
+    doubted = {} if out.groups is None else {"group": out.groups.doubted}
     return Prediction(
         code=gathered.code,
         confidence=gathered.confidence,
         proba=sparse.csr_matrix(sparse.vstack(gathered.largest)) if gathered.largest else gathered.proba,
         set_size=gathered.set_size,
-        unfamiliarity=unfamiliarity,
-        p_familiar=p_familiar,
+        unfamiliarity=out.unfamiliarity,
+        p_familiar=out.p_familiar,
         n_shared=n_shared,
         matched_by=query.matched_by or aligned.shared.how,
         zero_cells=zero,
         low_quality=low,
         quality=quality,
         notes=[*query.found.notes, *aligned.shared.notes, *aligned.scale.notes],
-        problems=[*problems, *remarks, *more],
+        problems=[*problems, *remarks, *out.problems],
         level_confidence=gathered.level_confidence,
+        uncertain=doubted,
+        groups=out.groups,
     )
 
 
@@ -182,16 +185,9 @@ def _task(
     query: Query, model: FittedModel, ask: PredictRequest, aligned: Aligned, counts: Input | None
 ) -> PredictBlock:
     """What is done to each block, with the cells of the query that the others are compared with."""
-    found, trust, rows = query.found, model.trust, query.rows
+    found, trust = query.found, model.trust
     known = None if trust is None or ask.trust.false_positive_rate is None else trust.familiarity
-    compared, neighbourhood = np.empty(0, dtype=np.intp), None
-    if known is not None:
-        compared = rows[known.neighbourhood_rows(len(rows), rng=ask.rng)]
-        if len(compared):
-            some = read.read_cells(
-                found.source, aligned.scale, aligned.columns, model.means, compared, progress="reading some cells"
-            )
-            neighbourhood = known.gather(some, len(rows))
+    compared = compare(query, model, ask, aligned)
     apart = counts is not None and counts.source.X is not found.source.X
     return PredictBlock(
         annotator=model.annotator,
@@ -201,8 +197,9 @@ def _task(
         columns=aligned.columns,
         fill=model.means,
         coverage=ask.coverage,
-        neighbourhood_rows=compared,
-        neighbourhood=neighbourhood,
+        neighbourhood_rows=compared.rows,
+        neighbourhood=compared.neighbourhood,
+        groups=compared.groups,
         keep=ask.store_proba,
         check_quality=counts is not None and trust is not None,
         profiles=None if trust is None or trust.profiles is None else trust.profiles.on(aligned.columns >= 0),
@@ -231,23 +228,3 @@ def _quality(
     if task.profiles is None and needed:
         problems.append("the reference has no counts: doublets and ambient RNA were not looked for")
     return low, recorded, problems
-
-
-def _out_of_distribution(
-    measured: dict[str, NDArray[np.float32]], known: Familiarity | None, rate: float | None, query: Query
-) -> tuple[NDArray[np.float32] | None, NDArray[np.float64] | None, list[str]]:
-    """Score and p-value of each cell without a label; NaN for the others."""
-    if not measured or known is None or rate is None:
-        return None, None, []
-    n, rows = query.found.source.n_cells, query.rows
-    own = measured if len(rows) == n else {k: values[rows] for k, values in measured.items()}
-    unfamiliarity, p_familiar = np.full(n, np.nan, dtype=np.float32), np.full(n, np.nan)
-    unfamiliarity[rows] = known.combined(own)
-    p_familiar[rows] = known.p_values(unfamiliarity[rows])
-    problems = []
-    if not np.isfinite(known.threshold(rate, len(rows))):
-        problems.append(
-            f"{len(known.reference(len(rows))):,} held-out reference cells are too few for false_positive_rate={rate:g}: no "
-            "cell can get the status unfamiliar"
-        )
-    return unfamiliarity, p_familiar, problems

@@ -50,7 +50,7 @@ def report_of(adata: AnnData, key: str) -> Report:
         counts = [(str(name), int(n)) for name, n in columns["status"].value_counts().items() if n]
         status = ["  status      " + ", ".join(f"{name} {n:,}" for name, n in counts)]
         parts.append(("status", Table(("status", "cells"), counts)))
-    trust, baseline = _trust(stored), stored.get("baseline", {})
+    trust, baseline = [*_trust(stored), *_groups(stored)], stored.get("baseline", {})
     parts += map(_part, trust)
     if baseline:
         parts += [("scores", str(baseline["split"])), ("", score_table(baseline["scores"]))]
@@ -125,6 +125,21 @@ def _trust(stored: dict[str, Any]) -> list[str]:
         f"  sets        coverage {float(sets['coverage']):.0%} requested; at {float(row['requested']):.0%}, {float(row['coverage']):.1%} of the "
         f"held-out cells, of the worst type ({row['worst_type']}) {float(row['worst_coverage']):.0%}",
     ]
+
+
+def _groups(stored: dict[str, Any], most: int = 3) -> list[str]:
+    """The groups that are flagged, the largest first."""
+    found = stored.get("groups", {})
+    if "table" not in found:
+        return []
+    table = found["table"]
+    flagged = table[table["flagged"].astype(bool)].sort_values("cells", ascending=False)
+    lines = [f"  groups      {len(flagged)} of {len(table)} lie as far from all known types as unseen types do"]
+    for row in flagged.head(most).to_dict("records"):
+        lines.append(
+            f"    {int(row['cells']):,} cells, most like {row['nearest_type']}, with more {row['genes_above'] or 'of no gene'}"
+        )
+    return lines if len(flagged) <= most else [*lines, f"    and {len(flagged) - most} more groups"]
 
 
 def _levels(stored: dict[str, Any]) -> list[str]:

@@ -70,6 +70,8 @@ def build(query: Query, model: FittedModel, prediction: Prediction, request: Ann
         obs[slots.set_size] = prediction.set_size
     if prediction.unfamiliarity is not None:
         obs[slots.unfamiliarity] = prediction.unfamiliarity
+    if prediction.groups is not None:
+        obs[slots.group] = categorical(prediction.groups.group, prediction.groups.record["table"]["group"].to_numpy())
     if prediction.low_quality is not None:
         obs[slots.low_quality] = categorical(reasons(prediction, labelled), REASONS)
     codes, names = prediction.code.astype(np.intp), model.classes
@@ -206,6 +208,8 @@ def statuses(
         status[:] = np.where(sure, STATUSES.index(CONFIDENT), STATUSES.index(AMBIGUOUS))
     if prediction.p_familiar is not None and false_positive_rate is not None:
         status[prediction.p_familiar < false_positive_rate] = STATUSES.index(UNFAMILIAR)
+    if prediction.groups is not None:
+        status[prediction.groups.flagged] = STATUSES.index(UNFAMILIAR)
     if prediction.set_size is not None:
         # A label of no values, or of two cells, is not worth its confidence, whatever type it is.
         for mask in (prediction.zero_cells, *(prediction.low_quality or {}).values()):
@@ -230,6 +234,7 @@ def trusted(model: FittedModel, prediction: Prediction, ask: PredictRequest) -> 
             "types_in_every_set": [str(model.classes[i]) for i in fell["all_types"]],
         },
         "familiarity": _familiarity(model, prediction, ask.trust.false_positive_rate),
+        "groups": {} if prediction.groups is None else prediction.groups.record,
     }
 
 

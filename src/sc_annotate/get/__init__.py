@@ -4,6 +4,7 @@ from sc_annotate.get._annotation import annotation, clusters, probabilities
 from sc_annotate.get._annotations import annotations
 from sc_annotate.get._evidence import evidence, evidence_overlap
 from sc_annotate.get._gene_mapping import gene_mapping
+from sc_annotate.get._groups import groups
 from sc_annotate.get._history import history
 from sc_annotate.get._perturbation import leaderboard, perturbation
 from sc_annotate.get._report import Report, report
@@ -17,6 +18,7 @@ __all__ = [
     "evidence",
     "evidence_overlap",
     "gene_mapping",
+    "groups",
     "history",
     "leaderboard",
     "perturbation",

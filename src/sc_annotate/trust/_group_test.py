@@ -19,6 +19,8 @@ _FLOOR = 0.04
 _LEAST = 1e-3
 # How often types and the shift from them are worked out in turn; tries of k-means, and steps of one.
 _ROUNDS, _STARTS, _STEPS = 3, 4, 50
+# Variance between batches where only one was seen, as a share of the mean variance within types.
+_ONE_BATCH = 0.4
 
 
 @dataclass(frozen=True)
@@ -136,6 +138,28 @@ class Tested:
     """Their means, without what all have in common beside their types."""
     error: NDArray[np.float64]
     """Standard errors of these."""
+
+
+def learn_types(X: Any, types: NDArray[np.intp], batch: NDArray[np.intp]) -> Types:
+    """Means of the types, and the variances of each gene, rounded as a file holds them."""
+    means, sizes = means_of(X, types)
+    square = X.power(2) if issparse(X) else X**2
+    second = np.asarray(square.mean(axis=0, dtype=np.float64)).ravel()
+    within = np.maximum(second - (sizes[:, None] * means**2).sum(axis=0) / types.size, 0)
+    within *= types.size / max(1, types.size - len(means))
+    total, freedom = np.zeros(len(within)), 0
+    for code in range(len(means)):
+        rows = np.flatnonzero(types == code)
+        of, n = means_of(X[rows], batch[rows])
+        of, n = of[n >= 5], n[n >= 5]
+        if len(of) > 1:
+            total += (len(of) - 1) * (of.var(axis=0, ddof=1) - within * (1 / n).mean())
+            freedom += len(of) - 1
+    between = np.maximum(total / max(1, freedom), 0)
+    # Few batches say little about each gene.
+    between = (between + between.mean()) / 2 if freedom else np.full(len(within), _ONE_BATCH * within.mean())
+    means, within, between = (a.astype(np.float32).astype(np.float64) for a in (means, within, between))
+    return Types(means, sizes.astype(np.int64), within, between)
 
 
 def means_of(X: Any, codes: NDArray[np.intp], k: int | None = None) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.sparse import issparse
 
 from sc_annotate._core.arguments import public, whole
 from sc_annotate._core.decode import decode
@@ -15,7 +14,7 @@ from sc_annotate._core.stored_arrays import Stored
 from sc_annotate.errors import InputError
 from sc_annotate.evaluation.allocation import folds, sample
 from sc_annotate.trust._components import as_cells
-from sc_annotate.trust._group_test import Found, Types, join, means_of
+from sc_annotate.trust._group_test import Found, Types, join, learn_types, means_of
 from sc_annotate.trust._stored import stored_params, take
 
 if TYPE_CHECKING:
@@ -32,8 +31,6 @@ LEAST = 50
 _SMALL, _HELD = 8, 40
 # Batches that are held out in turn, or together where there are more; folds of a reference of one batch.
 _FOLDS, _PARTS = 8, 3
-# Variance between batches where only one was seen, as a share of the mean variance within types.
-_ONE_BATCH = 0.4
 # How far the threshold lies from the known groups to the unseen ones, on a scale of logs.
 _BETWEEN = 1 / 3
 # With one batch, from where on a group cannot be told from an unseen type, as a share of how far these lie.
@@ -151,7 +148,7 @@ class Groups:
         if not group.any() or np.count_nonzero(np.bincount(fold) >= _HELD) < 2:
             fold, group = folds(types, None, min(_PARTS, types.size // _HELD), random), np.zeros_like(group)
         self.n_batches_ = int(group.max()) + 1
-        self.types_ = _learn(matrix, types, group)
+        self.types_ = learn_types(matrix, types, group)
         known, unseen = zip(*(self._held_out(matrix, types, fold == i, rng) for i in np.unique(fold)), strict=True)
         self.known_, self.unseen_ = np.sort(np.concatenate(known)), np.sort(np.concatenate(unseen))
         if not self.known_.size:
@@ -167,7 +164,7 @@ class Groups:
         """Statistics of groups of some cells beside the others: as they are, and without their own type."""
         nothing = np.empty(0)
         left, codes = np.unique(types[~held], return_inverse=True)
-        n_held = np.count_nonzero(held)
+        n_held = int(np.count_nonzero(held))
         if n_held < _HELD or len(left) < 2:
             return nothing, nothing
         means, sizes = means_of(X[~held], codes)
@@ -301,25 +298,3 @@ _ARRAYS = {
     "known": Stored("f8", ("groups",), low=0),
     "unseen": Stored("f8", ("groups without their type",), low=0),
 }
-
-
-def _learn(X: Any, types: NDArray[np.intp], batch: NDArray[np.intp]) -> Types:
-    """Means of the types, and the variances of each gene, rounded as a file holds them."""
-    means, sizes = means_of(X, types)
-    square = X.power(2) if issparse(X) else X**2
-    second = np.asarray(square.mean(axis=0, dtype=np.float64)).ravel()
-    within = np.maximum(second - (sizes[:, None] * means**2).sum(axis=0) / types.size, 0)
-    within *= types.size / max(1, types.size - len(means))
-    total, freedom = np.zeros(len(within)), 0
-    for code in range(len(means)):
-        rows = np.flatnonzero(types == code)
-        of, n = means_of(X[rows], batch[rows])
-        of, n = of[n >= 5], n[n >= 5]
-        if len(of) > 1:
-            total += (len(of) - 1) * (of.var(axis=0, ddof=1) - within * (1 / n).mean())
-            freedom += len(of) - 1
-    between = np.maximum(total / max(1, freedom), 0)
-    # Few batches say little about each gene.
-    between = (between + between.mean()) / 2 if freedom else np.full(len(within), _ONE_BATCH * within.mean())
-    means, within, between = (a.astype(np.float32).astype(np.float64) for a in (means, within, between))
-    return Types(means, sizes.astype(np.int64), within, between)
