@@ -41,7 +41,7 @@ def explained(data: Training, method: str) -> dict[str, np.ndarray]:
     found: dict[str, list[np.ndarray]] = {}
     for split in choose_splits(data, FOLDS, 0)[0]:
         batch = None if data.batch is None else data.batch[split.train]
-        fitted = Candidate(method, {}, N_TOP_GENES).on_variable_genes()
+        fitted = Candidate(method, {}, N_TOP_GENES).on_chosen_genes()
         fitted.fit(data.X[split.train], data.y[split.train], genes=data.genes, batch=batch, rng=0)
         for name, values in of_fold(fitted.annotator, data.X[split.test][:, fitted.columns]).items():
             found.setdefault(name, []).append(values)

@@ -72,13 +72,13 @@ def test_whole_batches_are_held_out() -> None:
 
 @pytest.mark.slow
 def test_genes_are_chosen_in_the_training_cells_of_each_fold(monkeypatch: pytest.MonkeyPatch) -> None:
-    from sc_annotate.annotators import variable_genes as _selected
+    from sc_annotate.annotators import chosen_genes as _selected
 
     data = sca.datasets.simulate_reference(300, 300, 3, rng=0)
     seen: list[int] = []
-    choose = _selected.variable_genes
+    choose = _selected.choose_genes
     monkeypatch.setattr(
-        _selected, "variable_genes", lambda X, *how, **more: (seen.append(X.shape[0]), choose(X, *how, **more))[1]
+        _selected, "choose_genes", lambda X, *how, **more: (seen.append(X.shape[0]), choose(X, *how, **more))[1]
     )
     model = fit(data, n_top_genes=50, cv=3)
     assert len(model.means) == 50

@@ -131,11 +131,12 @@ def test_one_part_is_held_out_for_trust_unless_more_are_asked_for(joint: str, si
 
 
 def test_the_genes_are_those_of_the_baselines(joint: str, sides: tuple[AnnData, AnnData]) -> None:
-    from sc_annotate.annotators.variable_genes import variable_genes
+    from sc_annotate.annotators.chosen_genes import choose_genes
 
     reference, query = sides
     sca.tl.annotate(query, reference, "cell_type", method=joint, n_top_genes=40, cv=0, trust=None)
-    expected = reference.var_names[variable_genes(_logged(reference.X), 40)]
+    labels = reference.obs["cell_type"].to_numpy(str)
+    expected = reference.var_names[choose_genes(_logged(reference.X), labels, 40)]
     assert SEEN[-1]["genes"].tolist() == expected.tolist()
     assert np.array_equal(SEEN[-1]["query"].toarray(), query[:, expected].X.toarray())
 

@@ -15,8 +15,8 @@ from scipy.special import log_softmax
 from sc_annotate._core import softmax_regression as module
 from sc_annotate._core.softmax_regression import Loss, Solver, softmax_regression
 from sc_annotate.annotators._tree import common_ancestors
+from sc_annotate.annotators.chosen_genes import OnChosenGenes
 from sc_annotate.annotators.logreg import LogReg
-from sc_annotate.annotators.variable_genes import OnVariableGenes
 from sc_annotate.errors import MethodError
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def test_distance_of_mistakes_on_batches_left_out(shared_data: Path, file: str) 
         calls = np.empty(len(data.y), dtype=object)
         for batch in np.unique(data.batch):
             held = data.batch == batch
-            model = OnVariableGenes(lambda given_tree=given_tree: LogReg(tree=given_tree), 2000)  # type: ignore[misc]
+            model = OnChosenGenes(lambda given_tree=given_tree: LogReg(tree=given_tree), 2000)  # type: ignore[misc]
             model.fit(data.X[~held], data.y[~held], genes=data.genes, batch=data.batch[~held])
             calls[held] = model.classes_[model.predict_proba(data.X[held]).argmax(axis=1)]
         far[how] = np.array([len(paths[a] ^ paths[b]) for a, b in zip(data.y, calls, strict=True)], dtype=float)

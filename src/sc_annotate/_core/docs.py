@@ -81,7 +81,10 @@ PARAMETERS: dict[str, str] = {
         """,
     "n_top_genes": """
         n_top_genes
-            Number of highly variable genes that the method sees; None for all.
+            Number of genes that the method sees; None for all. Three quarters are the most variable ones (within batches, where
+            there are any), the others those of the rest that tell the types apart best: by the F statistic of the types
+            within batches. Chosen on the cells learned from, anew in every fold. With more than 500 types all are chosen by
+            how they vary.
         """,
     "min_cells": """
         min_cells

@@ -27,11 +27,13 @@ def scaled_by_one_number(method: str, params: dict[str, Any]) -> dict[str, Any]:
     """Parameters of a head on an embedding: its dimensions keep their proportions, unless the caller says otherwise.
 
     Scaled to the same variance each, the last dimensions of principal components, mostly noise, count as much as the first,
-    which costs much where labels are few.
+    which costs much where labels are few. Where the caller does want that, there is no least standard deviation, which is meant
+    for log values: dimensions may be of any size.
     """
     cls = registry.load(registry.get("annotation", method))
-    takes = is_dataclass(cls) and "scaling" in {each.name for each in fields(cls)}
-    return {"scaling": "common"} | params if takes else params
+    takes = {each.name for each in fields(cls)} if is_dataclass(cls) else set()
+    usual = {"scaling": "common", "sd_floor": 0.0}
+    return {name: value for name, value in usual.items() if name in takes} | params if "scaling" in takes else params
 
 
 def read_genes(training: Training) -> Genes:

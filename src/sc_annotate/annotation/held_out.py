@@ -13,7 +13,7 @@ from sc_annotate._core.codec import table
 from sc_annotate._core.schema import Columns, Count, Frame, Name, Text
 from sc_annotate._core.settings import track
 from sc_annotate.annotation.requests import N_TOP_GENES
-from sc_annotate.annotators.variable_genes import OnVariableGenes
+from sc_annotate.annotators.chosen_genes import OnChosenGenes
 from sc_annotate.evaluation import (
     cross_validate,
     interval,
@@ -134,9 +134,9 @@ class Candidate:
             params = scaled_by_one_number(self.method, params)
         return registry.make("annotation", self.method, params)
 
-    def on_variable_genes(self) -> OnVariableGenes:
+    def on_chosen_genes(self) -> OnChosenGenes:
         """The same behind its choice of genes, so that every fold chooses its own."""
-        return OnVariableGenes(self.make, self.n_top)
+        return OnChosenGenes(self.make, self.n_top)
 
 
 def held_out(training: Training, candidate: Candidate, splits: list[Split], rng: int) -> Predictions:
@@ -147,7 +147,7 @@ def held_out(training: Training, candidate: Candidate, splits: list[Split], rng:
     transductive = registry.get("annotation", candidate.method).transductive
     joint = training.joint if transductive else None
     found = cross_validate(
-        candidate.on_variable_genes,
+        candidate.on_chosen_genes,
         training.X if joint is None else joint.X,
         training.y,
         splits,

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from sc_annotate.annotation.learn_trust import Trust
     from sc_annotate.annotation.requests import FitRequest
     from sc_annotate.annotation.training import Training
-    from sc_annotate.annotators.variable_genes import OnVariableGenes
+    from sc_annotate.annotators.chosen_genes import OnChosenGenes
     from sc_annotate.evaluation import Predictions, Split
     from sc_annotate.trust import Levels
 
@@ -146,7 +146,7 @@ def _hold_out(training: Training, candidate: Candidate, fit: FitRequest) -> _Hel
     return seen
 
 
-def _fit(training: Training, candidate: Candidate, fit: FitRequest, seen: _HeldOut) -> OnVariableGenes:
+def _fit(training: Training, candidate: Candidate, fit: FitRequest, seen: _HeldOut) -> OnChosenGenes:
     """The method fitted on all cells that it may see: on the full reference, block by block, where there is one."""
     if training.full_reference is not None and fit.trust.scheme == "folds":
         whole = fit_on_full_reference(candidate.make, candidate.n_top, training.full_reference, training.genes, fit.rng)
@@ -156,7 +156,7 @@ def _fit(training: Training, candidate: Candidate, fit: FitRequest, seen: _HeldO
             f"{candidate.method} cannot be fitted block by block on so many genes: it learned from the sample alone"
         )
     rows, joint, unlabelled = seen.rows, training.joint, training.unlabelled_for(candidate.method)
-    method = candidate.on_variable_genes()
+    method = candidate.on_chosen_genes()
     return method.fit(
         (training.X if joint is None else joint.X)[rows],
         training.y[rows],
@@ -168,7 +168,7 @@ def _fit(training: Training, candidate: Candidate, fit: FitRequest, seen: _HeldO
     )
 
 
-def _learn_trust(training: Training, fitted: OnVariableGenes, X: Any, fit: FitRequest, seen: _HeldOut) -> Trust | None:
+def _learn_trust(training: Training, fitted: OnChosenGenes, X: Any, fit: FitRequest, seen: _HeldOut) -> Trust | None:
     if seen.own is None:
         return None
     codes = np.searchsorted(fitted.classes_, training.y)

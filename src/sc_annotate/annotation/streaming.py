@@ -12,9 +12,9 @@ from sc_annotate._core import registry
 from sc_annotate._core.arrays import rows
 from sc_annotate._core.registry import capabilities_of
 from sc_annotate._data.stream import each_block
+from sc_annotate.annotators.chosen_genes import GeneStatistics, OnChosenGenes, genes_from
 from sc_annotate.annotators.covariance import Distances, is_formed
 from sc_annotate.annotators.statistics import Statistics
-from sc_annotate.annotators.variable_genes import OnVariableGenes, VariableGeneStatistics, variable_genes_from
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,15 +57,15 @@ def some_learn_without_labels(fit: FitRequest) -> bool:
 
 def fit_on_full_reference(
     make: Callable[[], Any], n_top: int | None, full: FullReference, names: NDArray[np.str_], rng: int
-) -> OnVariableGenes | None:
-    """As ``OnVariableGenes(make, n_top).fit`` on all cells; None where the method needs the cells themselves after all."""
-    fitted = OnVariableGenes(make, n_top)
+) -> OnChosenGenes | None:
+    """As ``OnChosenGenes(make, n_top).fit`` on all cells; None where the method needs the cells themselves after all."""
+    fitted = OnChosenGenes(make, n_top)
     n_genes, n_classes = len(names), len(full.classes)
     fitted.columns = np.arange(n_genes)
     if n_top is not None and n_top < n_genes:
         n_batches = 1 if full.batches is None else int(full.batches.max()) + 1
-        spread = _passed(full, fitted.columns, _Spread(n_batches, n_genes), "choosing genes")
-        fitted.columns = variable_genes_from(spread, n_top)
+        found = _passed(full, fitted.columns, _ForGenes(n_classes, n_batches, n_genes), "choosing genes")
+        fitted.columns = genes_from(found, n_top)
     annotator = make()
     can = capabilities_of(annotator)
     if can.by_blocks:
@@ -138,12 +138,13 @@ class _Block:
 
 
 @dataclass(frozen=True)
-class _Spread:
+class _ForGenes:
+    n_classes: int
     n_batches: int
     n_genes: int
 
-    def __call__(self, cells: Any, codes: NDArray[np.intp], batches: NDArray[np.intp]) -> VariableGeneStatistics:
-        return VariableGeneStatistics.empty(self.n_batches, self.n_genes).update(cells, batches)
+    def __call__(self, cells: Any, codes: NDArray[np.intp], batches: NDArray[np.intp]) -> GeneStatistics:
+        return GeneStatistics.empty(self.n_classes, self.n_batches, self.n_genes).update(cells, codes, batches)
 
 
 @dataclass(frozen=True)

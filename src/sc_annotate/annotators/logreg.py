@@ -64,7 +64,7 @@ class LogReg(LinearAnnotator):
         Weight of each ancestor's term against that of the type itself; the sum is scaled so that `C` keeps its meaning.
     sd_floor
         Genes are divided by their standard deviation, or by this where it is larger, so that genes of few cells count for
-        less. 0: by the standard deviation of each.
+        less. 0: by the standard deviation of each, as is the default with ``use_rep``.
     scaling
         ``"each"``: genes are divided each by its own standard deviation; ``"common"``: all columns by one number, so that the
         mean variance is 1. With ``use_rep`` the default is ``"common"``, as the last dimensions of an embedding, mostly noise,
@@ -90,7 +90,7 @@ class LogReg(LinearAnnotator):
     tol: float = 1e-4
     tree: Mapping[str, Sequence[str]] | None = None
     tree_weight: float = 0.25
-    sd_floor: float = 0.0
+    sd_floor: float = 0.2
     scaling: Literal["each", "common"] = "each"
 
     if TYPE_CHECKING:

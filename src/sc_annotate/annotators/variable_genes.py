@@ -3,36 +3,42 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import sparse
 
-from sc_annotate._core.registry import capabilities_of
 from sc_annotate.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Self
 
     from numpy.typing import ArrayLike, NDArray
 
-    from sc_annotate.annotators._base import Matrix
 
-
-_SMALLEST = 10  # cells of a batch: in fewer, dispersions are noise
+SMALLEST_BATCH = 10  # cells: in fewer, the spread of a gene is noise
 _BINS = 20  # of mean expression, scanpy's default
 
 
-def variable_genes(
-    X: Any, n_top: int | None, batch: NDArray[np.str_] | None = None, *, counts: bool = False
-) -> NDArray[np.intp]:
+def log_of_counts(X: Any) -> Any:
+    """Counts as log1p of 10,000 a cell, float32; `X` is left as it is."""
+    import scanpy as sc
+    from anndata import AnnData
+
+    data = AnnData(sparse.csr_matrix(X, copy=True) if sparse.issparse(X) else X.copy())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of cells without counts
+        sc.pp.normalize_total(data, target_sum=1e4)
+    sc.pp.log1p(data)
+    return data.X
+
+
+def variable_genes(X: Any, n_top: int | None, batch: NDArray[np.str_] | None = None) -> NDArray[np.intp]:
     """Columns of the `n_top` most variable genes (scanpy's ``seurat`` flavour), ascending.
 
-    All columns where `n_top` is None or no smaller than their number. `counts` are normalised and logged first. With `batch`, genes that vary within
-    batches are preferred; batches of fewer than 10 cells would make dispersions of noise, so then `batch` is
-    left aside.
+    All columns where `n_top` is None or no smaller than their number. With `batch`, genes that vary within batches are
+    preferred; batches of fewer than 10 cells would make dispersions of noise, so then `batch` is left aside.
     """
     n_genes = X.shape[1]
     if n_top is None or n_top >= n_genes:
@@ -45,16 +51,13 @@ def variable_genes(
     batch_key = None
     if batch is not None:
         _, sizes = np.unique(batch, return_counts=True)
-        if len(sizes) > 1 and sizes.min() >= _SMALLEST:
+        if len(sizes) > 1 and sizes.min() >= SMALLEST_BATCH:
             obs["batch"] = pd.Categorical(batch)
             batch_key = "batch"
     with warnings.catch_warnings():
         # Constant genes make scanpy divide by zero; it then ranks them last, which is what is wanted.
         warnings.simplefilter("ignore")
-        data = AnnData(sparse.csr_matrix(X, copy=counts) if sparse.issparse(X) else X.copy() if counts else X, obs=obs)
-        if counts:
-            sc.pp.normalize_total(data, target_sum=1e4)
-            sc.pp.log1p(data)
+        data = AnnData(sparse.csr_matrix(X) if sparse.issparse(X) else X, obs=obs)
         table = sc.pp.highly_variable_genes(data, n_top_genes=n_top, batch_key=batch_key, inplace=False)
     return _exactly(n_top, np.asarray(table["highly_variable"]), np.asarray(table["dispersions_norm"], dtype=float))
 
@@ -178,7 +181,7 @@ def variable_genes_from(statistics: VariableGeneStatistics, n_top: int | None) -
     import pandas as pd
 
     batches = np.flatnonzero(statistics.n)
-    if len(batches) == 1 or statistics.n[batches].min() < _SMALLEST:
+    if len(batches) == 1 or statistics.n[batches].min() < SMALLEST_BATCH:
         score = _dispersions(statistics.n.sum(), statistics.sums.sum(axis=0), statistics.squares.sum(axis=0))
         return _exactly(n_top, _marked(score, n_top), score)
     # A gene that no cell of a batch has gets 0 there, and takes no part in the bins.
@@ -226,67 +229,3 @@ def _marked(score: NDArray[np.float64], n_top: int) -> NDArray[np.bool_]:
     if not known.size:
         return np.zeros(len(score), bool)
     return np.nan_to_num(score, nan=-np.inf) >= known[-min(n_top, known.size)]
-
-
-@dataclass
-class OnVariableGenes:
-    """Choose genes on the training cells, then fit the annotator that `make` returns on those alone.
-
-    Cells without a label take part in the choice of genes, and in the fit of an annotator that declares so: methods that are
-    compared on the same cells then see the same genes. The cells that a transductive annotator is to label do not, as no other
-    method would see them.
-    """
-
-    unlabelled: ClassVar[bool] = True
-
-    make: Callable[[], Any]
-    n_top: int | None
-    annotator: Any = field(default=None, init=False)
-    classes_: NDArray[np.str_] = field(default_factory=lambda: np.array([], str), init=False)
-    columns: NDArray[np.intp] = field(default_factory=lambda: np.array([], np.intp), init=False)
-
-    def fit(
-        self,
-        X: Matrix,
-        y: NDArray[np.str_],
-        *,
-        genes: NDArray[np.str_],
-        batch: NDArray[np.str_] | None = None,
-        rng: int = 0,
-        unlabelled: Matrix | None = None,
-        unlabelled_batch: NDArray[np.str_] | None = None,
-        **of_query: Any,
-    ) -> Self:
-        """As of an annotator; `of_query` is what a transductive one takes."""
-        self.annotator, more = self.make(), of_query
-        counts = capabilities_of(self.annotator).inputs == "counts"
-        if unlabelled is None:
-            self.columns = variable_genes(X, self.n_top, batch, counts=counts)
-        else:
-            both = sparse.vstack([X, unlabelled]) if sparse.issparse(X) else np.concatenate([X, unlabelled])
-            known = batch is not None and unlabelled_batch is not None
-            self.columns = variable_genes(
-                both, self.n_top, np.concatenate([batch, unlabelled_batch]) if known else None, counts=counts
-            )
-            if capabilities_of(self.annotator).unlabelled:
-                more |= {"unlabelled": unlabelled[:, self.columns], "unlabelled_batch": unlabelled_batch}
-        if "query" in more:
-            more |= {"query": more["query"][:, self.columns]}
-        self.annotator = self.annotator.fit(
-            X[:, self.columns], y, genes=genes[self.columns], batch=batch, rng=rng, **more
-        )
-        self.classes_ = np.asarray(self.annotator.classes_)
-        return self
-
-    @property
-    def transductive(self) -> bool:
-        """As of the annotator."""
-        return capabilities_of(self.make() if self.annotator is None else self.annotator).transductive
-
-    def predict_query(self) -> NDArray[np.float32]:
-        """As of a transductive annotator."""
-        return np.asarray(self.annotator.predict_query(), dtype=np.float32)
-
-    def predict_proba(self, X: Matrix) -> NDArray[np.float32]:
-        """As of an annotator."""
-        return np.asarray(self.annotator.predict_proba(X[:, self.columns]))

@@ -40,7 +40,13 @@ LABELS = (
 SEED = Option("--seed", "rng", "(default: 0)", int, more=value("N"))
 FIT = (
     Option("--batch-key", "batch_key", "column of obs with batches or donors", more=COLUMN),
-    Option("--n-top-genes", "n_top_genes", "variable genes used (default: 2,000)", int, more=value("N")),
+    Option(
+        "--n-top-genes",
+        "n_top_genes",
+        "genes used: variable ones, and some that tell types apart (default: 2,000)",
+        int,
+        more=value("N"),
+    ),
     Option("--min-cells", "min_cells", "leave out types with fewer cells (default: 2)", int, more=value("N")),
     Option("--max-cells", "max_cells", "reference cells to learn from (default: 30,000; 0: all)", int, more=value("N")),
     Option(
