@@ -245,3 +245,5 @@ def test_what_does_not_fit_is_refused(cells: Any):
         statistics.update(X, codes, codes[1:])
     with pytest.raises(InputError, match="do not combine"):
         statistics.merge(TypeStatistics.empty(2, 1, 300))
+    with pytest.raises(InputError, match="no cells"):
+        genes_from(GeneStatistics.empty(4, 3, 300), 40)

@@ -114,15 +114,16 @@ def type_scores(statistics: TypeStatistics) -> NDArray[np.float32] | None:
     """
     n, sums = statistics.n.astype(np.float64), statistics.sums
     n_types, n_batches = n.shape
-    in_batch = n.sum(axis=0)
-    comparable = (n > 0).sum(axis=0) > 1
-    apart = n_batches > 1 and bool((n[:, comparable] > 0).any(axis=1)[n.any(axis=1)].all())
-    if n_batches > 1 and not (apart and in_batch[in_batch > 0].min() >= SMALLEST_BATCH):
+    cells = n.sum(axis=0)
+    smallest = np.where(cells > 0, cells, np.inf).min()
+    several = (n > 0).sum(axis=0) > 1
+    linked = (n[n.sum(axis=1) > 0][:, several] > 0).any(axis=1).all()
+    if n_batches > 1 and not (linked and smallest >= SMALLEST_BATCH):
         sums = membership(np.repeat(np.arange(n_types), n_batches), n_types) @ sums
         n = n.sum(axis=1, keepdims=True)
     n_batches = n.shape[1]
     of_batches = membership(np.tile(np.arange(n_batches), n_types), n_batches) @ sums
-    degrees = int((n > 0).sum() - n.any(axis=0).sum())
+    degrees = int((n > 0).sum() - (n.sum(axis=0) > 0).sum())
     rest = int(n.sum() - (n > 0).sum())
     if degrees < 1 or rest < 1:
         return None
