@@ -256,6 +256,9 @@ class Capabilities:
     """Whether it counts as deep learning: its held-out scores come with those of more baselines, and with a comparison in words."""
     evidence: bool = False
     """Whether it has a ``gene_evidence`` of its own."""
+    aligns: bool = False
+    """Whether ``decision`` is values times ``coefficients()`` plus an intercept, exactly, and ``probabilities`` its link: a shift of
+    all cells then changes the intercept alone."""
     saliencies: tuple[str, ...] = ()
     """Kinds of evidence, the default first, that ``gene_evidence(..., saliency=)`` takes; empty where it has one."""
     by_blocks: bool = False

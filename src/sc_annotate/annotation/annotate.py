@@ -112,6 +112,7 @@ def _reference(adata: AnnData, reference: Any, request: AnnotateRequest) -> Any:
     for name in fit.methods or ():
         # All of them, before the first is fitted.
         usable_method(name)
+        fit.of_alignment(name)
     if reference is None or reference is adata:
         request.of_no_other_object("adata is its own reference")
         fit.trust.refuse("min_overlap", why="adata is its own reference, with all of its genes. Leave it out.")

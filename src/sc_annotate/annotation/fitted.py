@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from sc_annotate._data.matrix import MatrixRequest
     from sc_annotate._data.read import Input
+    from sc_annotate.annotation.alignment import Alignment
     from sc_annotate.annotation.held_out import Evaluation
     from sc_annotate.annotation.learn_trust import Trust
     from sc_annotate.annotation.training import LabelledCells, Provenance
@@ -83,6 +84,7 @@ class FittedModel:
     levels: Levels | None = None
     level_scores: pd.DataFrame | None = None
     history: pd.DataFrame | None = None
+    alignment: Alignment | None = None
 
     @cached_property
     def id(self) -> str:
@@ -111,6 +113,7 @@ class FittedModel:
 
     def _arrays(self) -> dict[str, NDArray[Any]]:
         own = self.annotator.to_arrays()[0] if self.saves else {}
+        own |= {} if self.alignment is None else self.alignment.to_arrays()[0]
         return own | ({} if self.trust is None else self.trust.to_arrays()[0])
 
     @property

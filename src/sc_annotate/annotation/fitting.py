@@ -202,6 +202,7 @@ def _input_of(fit: FitRequest) -> Wanted:
         raise MethodError(f"method must be a name such as 'logreg', not {fit.method!r}.")
     fit.of_batches()
     method = usable_method(fit.method)
+    fit.of_alignment(fit.method)
     # Of a transductive method the common scale serves all but its own fit: the choice of genes, baselines, familiarity.
     return "log" if method.transductive else cast("Wanted", method.inputs)
 

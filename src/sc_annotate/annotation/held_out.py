@@ -14,12 +14,7 @@ from sc_annotate._core.schema import Columns, Count, Frame, Name, Text
 from sc_annotate._core.settings import track
 from sc_annotate.annotation.requests import N_TOP_GENES
 from sc_annotate.annotators.chosen_genes import OnChosenGenes
-from sc_annotate.evaluation import (
-    cross_validate,
-    interval,
-    missing_types,
-    paired_difference,
-)
+from sc_annotate.evaluation import cross_validate, interval, missing_types, paired_difference
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -139,10 +134,11 @@ class Candidate:
         return OnChosenGenes(self.make, self.n_top)
 
 
-def held_out(training: Training, candidate: Candidate, splits: list[Split], rng: int) -> Predictions:
+def held_out(training: Training, candidate: Candidate, splits: list[Split], rng: int, then: Any = None) -> Predictions:
     """Predictions of one method for cells it was not fitted on; genes are chosen on the training cells.
 
-    Cells that were added for the sake of their rare type are learned from, but not counted among the held-out ones.
+    Cells that were added for the sake of their rare type are learned from, but not counted among the held-out ones. `then`
+    is called with the fitted method of each split.
     """
     transductive = registry.get("annotation", candidate.method).transductive
     joint = training.joint if transductive else None
@@ -156,6 +152,7 @@ def held_out(training: Training, candidate: Candidate, splits: list[Split], rng:
         unlabelled=training.unlabelled_for(candidate.method),
         obsm=None if joint is None else joint.obsm,
         rng=rng,
+        then=then,
     )
     kept = training.sampled[found.cells]
     return replace(found, y=found.y[kept], proba=found.proba[kept], cells=found.cells[kept], fold=found.fold[kept])

@@ -16,10 +16,11 @@ from sc_annotate._core.settings import say
 from sc_annotate.annotation.held_out import Candidate, any_deep, evaluate, held_out
 from sc_annotate.annotation.learn_trust import N_FOLDS, learn_trust
 from sc_annotate.annotation.model import AnnotationModel
+from sc_annotate.annotation.requests import with_tree
 from sc_annotate.annotation.streaming import fit_on_full_reference
 from sc_annotate.annotation.training import Provenance
 from sc_annotate.annotators.checks import MANY_TYPES
-from sc_annotate.errors import InputError, LabelError, MethodError
+from sc_annotate.errors import InputError, LabelError
 from sc_annotate.evaluation import grouped, holdout, leave_one_group_out, stratified
 from sc_annotate.trust.options import FITTED
 
@@ -41,6 +42,7 @@ class _HeldOut:
     """What was found out on held-out cells before the final fit."""
 
     own: Predictions | None = None
+    shifts: Any = None
     scored: Predictions | None = None
     evaluation: Evaluation | None = None
     rows: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, dtype=np.intp))
@@ -60,7 +62,11 @@ def learn(training: Training, fit: FitRequest) -> AnnotationModel:
     seen = _hold_out(training, candidate, fit)
     fitted = _fit(training, candidate, fit, seen)
     X = training.X[:, fitted.columns]
-    trust = None
+    trust = alignment = None
+    if capabilities_of(fitted.annotator).aligns:
+        from sc_annotate.annotation.learn_alignment import keep_alignment
+
+        alignment, seen.own = keep_alignment(seen.shifts, seen.own, training, fitted, fit)
     if seen.own is not None:
         trust = _learn_trust(training, fitted, X, fit, seen)
     levels = None if training.levels is None else training.levels.at(fitted.classes_)
@@ -86,14 +92,13 @@ def learn(training: Training, fit: FitRequest) -> AnnotationModel:
         trust=trust,
         levels=levels,
         level_scores=level_scores,
-        history=_history(fitted.annotator),
+        history=_history(fitted.annotator) if capabilities_of(fitted.annotator).deep else None,
+        alignment=alignment,
     )
 
 
 def _history(annotator: Any) -> pd.DataFrame | None:
     """The losses of a deep method's training."""
-    if not capabilities_of(annotator).deep:
-        return None
     from sc_annotate.annotation.history import history_of
 
     return history_of(annotator)
@@ -115,7 +120,11 @@ def _hold_out(training: Training, candidate: Candidate, fit: FitRequest) -> _Hel
                 f"part of the cells, not on {N_FOLDS} folds; cv={N_FOLDS} asks for them"
             )
         if learned_on is not None:
-            seen.own = seen.scored = held_out(training, candidate, learned_on[0], fit.rng)
+            if fit.trust.align is not None and capabilities_of(candidate.make()).aligns:
+                from sc_annotate.annotation.learn_alignment import HeldOutShifts
+
+                seen.shifts = HeldOutShifts(training, fit.trust.align, fit.rng)
+            seen.own = seen.scored = held_out(training, candidate, learned_on[0], fit.rng, seen.shifts)
         if fit.cv:
             several = None if learned_on is None else len(learned_on[0]) > 1
             compared_on = learned_on if several == fit.cross_validated else None
@@ -218,18 +227,6 @@ def scores_of_levels(
     batch = None if training.batch is None else training.batch[cells]
     groups = batch if batch is not None and len(np.unique(batch)) > 2 else None
     return score_levels(proba, truth, levels, groups, rng)
-
-
-def with_tree(method: str, params: dict[str, Any], levels: Levels | None) -> dict[str, Any]:
-    """The method's parameters, with the tree of the levels in place of the word."""
-    if not isinstance(params.get("tree"), str):
-        return params
-    if params["tree"] != "levels" or levels is None:
-        raise MethodError(
-            f"{method}: tree={params['tree']!r} is no tree. Pass a dict of types with their ancestors; or 'levels', and name "
-            "several columns of labels, coarse to fine (labels_key)."
-        )
-    return params | {"tree": levels.tree()}
 
 
 def by_batch(training: Training) -> bool:

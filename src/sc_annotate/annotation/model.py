@@ -71,6 +71,8 @@ class AnnotationModel(FittedModel):
     history
         Of a deep method: the losses of its training, as a DataFrame with ``network``, ``epoch``, ``loss`` and
         ``held_out_loss``; see :func:`sc_annotate.get.history`. Else None.
+    alignment
+        Of a linear method: means of its types, and whether aligning it to a query helped on held-out batches. Else None.
 
     Examples
     --------
@@ -129,6 +131,9 @@ class AnnotationModel(FittedModel):
         own, state = self.annotator.to_arrays()
         arrays = {"means": self.means} | {f"annotator.{k}": v for k, v in own.items()}
         trust = None
+        if self.alignment is not None:
+            kept, alignment = self.alignment.to_arrays()
+            arrays |= kept
         if self.trust is not None:
             learned, trust = self.trust.to_arrays()
             arrays |= learned
@@ -150,6 +155,8 @@ class AnnotationModel(FittedModel):
                 "labels": self.levels.labels.tolist(),
                 "scores": to_json(self.level_scores),
             }
+        if self.alignment is not None:
+            meta["alignment"] = alignment
         if self.history is not None:
             meta["history"] = to_json(self.history)
         # Nothing is written that could not be read again.

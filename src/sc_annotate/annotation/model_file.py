@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NotRequired, TypedDict
 
 from sc_annotate._core.decode import decode
-from sc_annotate._core.schema import Columns, Count, Frame, Length, Name, Text
+from sc_annotate._core.schema import Columns, Count, Frame, Length, Name, Text, Within
 from sc_annotate._core.stored_arrays import Stored, check_arrays
 from sc_annotate._data.transform import Wanted
 from sc_annotate.annotation.held_out import Evaluation
@@ -22,6 +22,7 @@ _PARTS = ("calibration", "sets", "familiarity", "groups", "profiles")
 _COVERED = dict.fromkeys(("coverage", "low", "high"), "float") | {"n": "int", "mean_size": "float"}
 _RELIABILITY = Columns(dict.fromkeys(("from", "to", "confidence", "accuracy", "low", "high"), "float") | {"n": "int"})
 _ERRORS = ("expected_calibration_error", "if_calibrated", "log_loss", "brier")
+_SHIFTS = ("log_loss", "log_loss_aligned", "log_odds", "norm")
 _OF_LEVELS = ("accuracy", "low", "high", "mean_confidence", "expected_calibration_error", "if_calibrated")
 
 
@@ -93,6 +94,17 @@ class TrustInFile(TypedDict):
     profiles: NotRequired[dict[str, object]]
 
 
+class AlignmentInFile(TypedDict):
+    """Whether aligning the model to a query helped on held-out batches."""
+
+    use: bool
+    why: Text
+    held_out: Annotated[
+        Frame, Columns({"batch": "text", "part": "text", "n": "int", **dict.fromkeys(_SHIFTS, "float")})
+    ]
+    largest: Annotated[float, Within(0, 1e9)]
+
+
 class LevelsInFile(TypedDict):
     """Several columns of labels, coarse to fine."""
 
@@ -121,6 +133,7 @@ class ModelInFile(TypedDict):
     trust: TrustInFile | None
     levels: NotRequired[LevelsInFile | None]
     history: NotRequired[History]
+    alignment: NotRequired[AlignmentInFile]
 
 
 def read(meta: Any, arrays: Mapping[str, NDArray[Any]]) -> ModelInFile:
@@ -141,7 +154,12 @@ def read(meta: Any, arrays: Mapping[str, NDArray[Any]]) -> ModelInFile:
     )
     means = {name: array for name, array in arrays.items() if name == "means"}
     check_arrays(means, {"means": Stored("f4", ("genes",), low=-1e9, high=1e9)}, genes=n_genes)
-    stated = ["means", "annotator", *(part for part in _PARTS if part in (found["trust"] or {}))]
+    shifts = {name: array for name, array in arrays.items() if name.startswith("alignment.")}
+    parts = (
+        {"alignment.class_means": Stored("f4", ("types", "genes"), low=-1e9, high=1e9)} if "alignment" in found else {}
+    )
+    check_arrays(shifts, parts, types=len(classes), genes=n_genes)
+    stated = ["means", "annotator", "alignment", *(part for part in _PARTS if part in (found["trust"] or {}))]
     unknown = [name for name in arrays if name.partition(".")[0] not in stated]
     _require(not unknown, f"unknown arrays: {', '.join(map(repr, unknown[:5]))}")
     return found

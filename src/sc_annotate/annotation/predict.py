@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from scipy import sparse
 
+from sc_annotate._core.registry import capabilities_of
 from sc_annotate._core.settings import logger
 from sc_annotate._data import gene_match, read
 from sc_annotate._data import transform as scales
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from sc_annotate.annotation.fitted import FittedModel, Query
     from sc_annotate.annotation.query_groups import QueryGroups
     from sc_annotate.annotation.requests import PredictRequest
+    from sc_annotate.trust import Shift
 
 FEW_SHARED = 0.5
 """Below this share of the model's genes the result is reported as doubtful."""
@@ -60,6 +62,8 @@ class Prediction:
     uncertain: dict[str, NDArray[np.bool_]] = field(default_factory=dict)
     """Masks of cells that cannot be confident, by the reason in a word, such as ``"depth"``."""
     groups: QueryGroups | None = None
+    shift: Shift | None = None
+    alignment: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,12 @@ def predict(query: Query, model: FittedModel, ask: PredictRequest, *, counts: In
     for note in aligned.shared.notes:
         logger.info(note)
     n_shared, n_genes = len(aligned.shared.query), len(aligned.columns)
-    task = _task(query, model, ask, aligned, counts)
+    task, shifted = _task(query, model, ask, aligned, counts), None
+    if capabilities_of(model.annotator).aligns or ask.trust.align == "shift":
+        from sc_annotate.annotation.align_query import align_query
+
+        shifted = align_query(query, model, ask, aligned.columns, aligned.scale)
+        task = replace(task, annotator=shifted.annotator or task.annotator)
     gathered = gather(query, model, task, counts)
     problems = list(dict.fromkeys([*query.problems, *aligned.shared.problems, *_of_other_species(query, model)]))
     if n_shared < FEW_SHARED * n_genes:
@@ -115,10 +124,12 @@ def predict(query: Query, model: FittedModel, ask: PredictRequest, *, counts: In
         low_quality=low,
         quality=quality,
         notes=[*query.found.notes, *aligned.shared.notes, *aligned.scale.notes],
-        problems=[*problems, *remarks, *out.problems],
+        problems=[*problems, *remarks, *out.problems, *(() if shifted is None else shifted.problems)],
         level_confidence=gathered.level_confidence,
         uncertain=doubted,
         groups=out.groups,
+        shift=None if shifted is None else shifted.shift,
+        alignment={} if shifted is None else shifted.record,
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sc_annotate._core import registry
+from sc_annotate._core.registry import capabilities_of
 from sc_annotate._store import modelfile
 from sc_annotate.annotation import model_file
 from sc_annotate.annotation.learn_trust import Trust
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from sc_annotate.annotation.alignment import Alignment
     from sc_annotate.annotation.model_file import ModelInFile
 
 
@@ -77,7 +79,17 @@ def _rebuild(arrays: dict[str, NDArray[Any]], stated: ModelInFile, cls: Any, inp
         trust,
         *restored(stated.get("levels"), classes),
         history=stated.get("history"),
+        alignment=_alignment(arrays, stated, annotator),
     )
+
+
+def _alignment(arrays: dict[str, NDArray[Any]], stated: ModelInFile, annotator: Any) -> Alignment | None:
+    if "alignment" not in stated:
+        return None
+    from sc_annotate.annotation.alignment import Alignment
+
+    _require(capabilities_of(annotator).aligns, "the method cannot be aligned")
+    return Alignment(arrays["alignment.class_means"], **stated["alignment"])
 
 
 def _cells(means: NDArray[np.float32], kind: str) -> NDArray[np.float32]:

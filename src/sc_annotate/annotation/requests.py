@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from sc_annotate._core.records import Method
     from sc_annotate._data.matrix import MatrixRequest
+    from sc_annotate.trust import Levels
 
 N_TOP_GENES = 2000
 """Highly variable genes that a method sees, unless another number is requested."""
@@ -85,6 +86,13 @@ class FitRequest(Request):
         if len(names) < 2 or len(set(names)) < len(names) or not all(isinstance(name, str) for name in names):
             raise InputError(f"method must be a name, or a list of at least two different names, not {self.method!r}.")
         return names
+
+    def of_alignment(self, method: str) -> None:
+        """Refuse to align a method that cannot be."""
+        if self.trust.align == "shift":
+            from sc_annotate.annotation.alignment import refuse_method
+
+            refuse_method(method, registry.load(registry.get("annotation", method)))
 
     def of_batches(self) -> None:
         """Refuse to hold out batches where there is no `batch_key`."""
@@ -171,6 +179,18 @@ def usable_method(name: str) -> Method:
     if callable(needs):
         needs()
     return method
+
+
+def with_tree(method: str, params: dict[str, Any], levels: Levels | None) -> dict[str, Any]:
+    """The method's parameters, with the tree of the levels in place of the word."""
+    if not isinstance(params.get("tree"), str):
+        return params
+    if params["tree"] != "levels" or levels is None:
+        raise MethodError(
+            f"{method}: tree={params['tree']!r} is no tree. Pass a dict of types with their ancestors; or 'levels', and name "
+            "several columns of labels, coarse to fine (labels_key)."
+        )
+    return params | {"tree": levels.tree()}
 
 
 def check_cv(cv: Any) -> None:

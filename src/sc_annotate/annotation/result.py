@@ -140,8 +140,9 @@ def _uns(query: Query, model: FittedModel, prediction: Prediction, request: Anno
             **_origin(provenance.converted_from),
         },
         **trusted(model, prediction, request.ask),
-        **kept_coefficients(model),
+        **kept_coefficients(model, prediction.shift),
         "quality": prediction.quality,
+        **({"alignment": prediction.alignment} if prediction.alignment else {}),
         **({} if model.history is None else {"history": model.history}),
         "baseline": {} if model.evaluation is None else model.evaluation.to_uns(),
     }
@@ -160,7 +161,7 @@ def _params(query: Query, model: FittedModel, request: AnnotateRequest) -> dict[
         "coverage": float(ask.coverage),
         **{
             name: sanitize(getattr(ask.trust, name))
-            for name in ("false_positive_rate", "check_quality", "min_overlap", "min_confidence")
+            for name in ("false_positive_rate", "check_quality", "min_overlap", "min_confidence", "align")
         },
     }
 

@@ -113,6 +113,10 @@ class Annotator(ABC):
         Whether it counts as deep learning. Default False. Such a method is scored beside ``logreg_pca`` too, and whether it is
         better than its baselines is stored and printed in words. Its :meth:`fit` may leave ``history_``, a dict an epoch
         with ``epoch``, ``loss`` and, where there are, ``network`` (from 0) and ``held_out_loss``.
+    aligns : bool
+        Whether ``decision(X)`` is `X` times ``coefficients()`` plus the intercept, exactly so, and ``probabilities(scores)`` makes
+        probabilities of it: what shifts all cells of a query then changes the intercept alone, and can be taken off
+        (``align=`` of :class:`sc_annotate.trust.Options`). Default False.
     saliencies : tuple of str
         Kinds of evidence that ``gene_evidence`` takes as ``saliency``, the default first. Default (): it has one alone.
     scaling : str
@@ -159,6 +163,7 @@ class Annotator(ABC):
     deterministic: ClassVar[bool] = True
     saves: ClassVar[bool] = True
     deep: ClassVar[bool] = False
+    aligns: ClassVar[bool] = False
     saliencies: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:

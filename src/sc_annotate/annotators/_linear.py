@@ -101,7 +101,11 @@ class LinearAnnotator(Annotator):
 
     def predict_proba(self, X: Matrix) -> NDArray[np.float32]:
         """Probabilities, cells x types, float32, columns in ``classes_`` order."""
-        score = self.decision(X).astype(np.float64)
+        return self.probabilities(self.decision(X))
+
+    def probabilities(self, scores: NDArray[Any]) -> NDArray[np.float32]:
+        """Probabilities, float32, of the scores of :meth:`decision`."""
+        score = np.asarray(scores, dtype=np.float64)
         return normalise(expit(score)) if self.link == "sigmoid" else softmax(score, axis=1).astype(np.float32)
 
     def coefficients(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -64,6 +64,7 @@ class LDA(LinearAnnotator):
     """
 
     streams: ClassVar[tuple[Statistic, ...]] = ("sums", "products", "distances")
+    aligns: ClassVar[bool] = True
 
     shrinkage: float | Literal["auto"] = "auto"
     priors: Literal["observed", "uniform"] = "observed"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 import numpy as np
 
@@ -95,6 +95,7 @@ class LinearSVM(LinearAnnotator):
     scaling: Literal["each", "common"] = "each"
 
     link = "sigmoid"
+    aligns: ClassVar[bool] = True
 
     def _margins(self, X: Any, codes: NDArray[np.intp], seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         from sklearn.svm import LinearSVC

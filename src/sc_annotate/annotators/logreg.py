@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 import numpy as np
 from scipy.optimize import minimize_scalar
@@ -83,6 +83,8 @@ class LogReg(LinearAnnotator):
     >>> model.classes_[model.predict_proba(X).argmax(axis=1)].tolist()
     ['B', 'B', 'T', 'T']
     """
+
+    aligns: ClassVar[bool] = True
 
     C: float | None = None
     class_weight: Literal["balanced", "sqrt"] | None = "balanced"

@@ -98,6 +98,9 @@ PREDICTED_TRUST = (
     Option("--min-overlap", "trust.min_overlap", "least share of genes in common (default: 0.1)", float,
            more=value("SHARE")),
 )  # fmt: skip
+ALIGN = (
+    Option("--align", "trust.align", "take a shift of all cells off (default: auto)", more=choice("auto", "shift", "none")),
+)  # fmt: skip
 COVERAGE = (
     Option("--coverage", "coverage", "coverage of the prediction sets (default: 0.9)", float, more=value("SHARE")),
 )
@@ -142,9 +145,9 @@ MARKERS = (
 PARAM = Option("--param", "method_kwargs", "")
 LISTS = Option("--markers", "markers", "")
 
-OF_TRAIN = (*LABELS, METHOD, *FIT, *FITTED_TRUST, *COVERAGE, *MATRIX, *REPRESENTATION)
+OF_TRAIN = (*LABELS, METHOD, *FIT, *FITTED_TRUST, *ALIGN, *COVERAGE, *MATRIX, *REPRESENTATION)
 OF_ANNOTATE = (
-    *(*LABELS, METHODS, *FIT, *FITTED_TRUST, *PREDICTED_TRUST, *COVERAGE),
+    *(*LABELS, METHODS, *FIT, *FITTED_TRUST, *PREDICTED_TRUST, *ALIGN, *COVERAGE),
     *(*MATRIX, *REPRESENTATION, *REFERENCE, *RESULT, *VOTE),
 )
 OF_MARKERS = (*MARKERS, SEED, *MATRIX, *RESULT)
@@ -176,6 +179,8 @@ def _trust(stated: dict[str, Any]) -> Any:
     for name in ("check_quality", "keep_cells"):
         if name in stated:
             stated[name] = stated[name] == "yes"
+    if stated.get("align") == "none":
+        stated["align"] = None
     if "false_positive_rate" in stated:
         try:
             stated["false_positive_rate"] = number_or_none(stated["false_positive_rate"])

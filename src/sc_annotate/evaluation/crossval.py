@@ -105,6 +105,7 @@ def cross_validate(
     obsm: Mapping[str, NDArray[Any]] | None = None,
     rng: int = 0,
     progress: str | None = None,
+    then: Callable[[Any, Split], None] | None = None,
 ) -> Predictions:
     """Train on the training cells of each split and predict its test cells.
 
@@ -133,6 +134,8 @@ def cross_validate(
         Seed, handed to each ``fit``.
     progress
         Text of a progress bar; None shows no bar.
+    then
+        Called with the fitted method of each split, and the split.
 
     Returns
     -------
@@ -188,6 +191,8 @@ def cross_validate(
         fitting += fitted - start
         predicting += perf_counter() - fitted
         parts.append(_aligned(proba, model, classes, split, type(model).__name__))
+        if then is not None:
+            then(model, split)
     cells = np.concatenate([split.test for split in splits])
     fold = np.repeat(np.arange(len(splits)), [split.test.size for split in splits])
     names = [split.name for split in splits]

@@ -32,7 +32,7 @@ class DeclarationChecks(AnnotatorCase):
             record["inputs"] in get_args(Input)[:3],
             f"inputs are {record['inputs']!r}, not one of {get_args(Input)[:3]}",
         )
-        for name in ("transductive", "unlabelled", "parallel", "deterministic", "deep"):
+        for name in ("transductive", "unlabelled", "parallel", "deterministic", "deep", "aligns"):
             require(isinstance(getattr(can, name), bool), f"{name} must be True or False")
         known = isinstance(can.streams, tuple) and set(can.streams) <= set(get_args(Statistic))
         require(known, f"streams must be a tuple of {get_args(Statistic)}, not {can.streams!r}")
@@ -102,6 +102,19 @@ class DeclarationChecks(AnnotatorCase):
         with ThreadPoolExecutor(4) as pool:
             found = np.concatenate(list(pool.map(self.proba, parts)))
         require(np.allclose(found, self.proba(), atol=1e-4), "on several threads at once it predicts something else")
+
+    def check_alignment(self) -> None:
+        if not self.can.aligns:
+            return
+        has = all(callable(getattr(self.model, name, None)) for name in ("decision", "coefficients", "probabilities"))
+        require(has, "aligns = True needs decision(X), coefficients() and probabilities(scores)")
+        coef, intercept = self.model.coefficients()
+        for X in (self.task.test_X, 3 * self.task.test_X):
+            scores = X @ np.asarray(coef).T + intercept
+            same = np.allclose(self.model.decision(X), scores, rtol=1e-3, atol=1e-3)
+            require(same, "aligns is True, but decision(X) is not X times coefficients() plus the intercept")
+            same = np.allclose(self.model.probabilities(scores), self.proba(X), atol=1e-3)
+            require(same, "aligns is True, but probabilities(decision(X)) is not predict_proba(X)")
 
     def check_saving(self) -> None:
         saves = getattr(self.cls, "saves", True)

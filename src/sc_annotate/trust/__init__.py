@@ -14,6 +14,7 @@ from sc_annotate.trust.options import Options
 from sc_annotate.trust.profiles import Profiles
 from sc_annotate.trust.quality import low_quality, quality_measures
 from sc_annotate.trust.rollup import common_term, roll_up
+from sc_annotate.trust.shift import Shift, estimate_shift
 from sc_annotate.trust.uncalibrated import Uncalibrated
 from sc_annotate.trust.venn_abers import VennAbers
 from sc_annotate.trust.voting import Votes, vote
@@ -30,6 +31,7 @@ __all__ = [
     "Levels",
     "Options",
     "Profiles",
+    "Shift",
     "Temperature",
     "Uncalibrated",
     "VennAbers",
@@ -38,6 +40,7 @@ __all__ = [
     "consensus",
     "cross_fit",
     "disagreement",
+    "estimate_shift",
     "low_quality",
     "make_calibrator",
     "nonconformity",

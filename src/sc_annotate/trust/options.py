@@ -14,6 +14,7 @@ Calibration = Literal["auto", "temperature", "isotonic", "venn_abers"]
 Scheme = Literal["folds", "split"]
 SetScore = Literal["lac", "aps", "raps"]
 SetsBy = Literal["marginal", "label", "clustered"]
+Align = Literal["auto", "shift"]
 
 COVERAGE = 0.9
 FALSE_POSITIVE_RATE = 0.05
@@ -63,6 +64,12 @@ class Options(Request):
     min_overlap
         Smallest share of the genes of the smaller side that both sides must have in common. At least 50 genes are needed
         in any case (90 % of a smaller panel).
+    align
+        Whether a shift of the whole query against the reference is estimated and taken off, of linear methods (``logreg``,
+        ``linear_svm``, ``lda``). ``"auto"``: where that lowered the log loss on the reference's own batches, each held out in
+        turn (``batch_key``); not for fewer than 50 cells, for a matrix on disk or of Dask, or where the shift is far larger than
+        between batches of the reference. ``"shift"``: in any case. None: never. The label of a cell then depends on the other
+        cells of the query. Confidence and sets of a model are learned as it will be used.
 
     Raises
     ------
@@ -89,6 +96,7 @@ class Options(Request):
     false_positive_rate: float | None = default(FALSE_POSITIVE_RATE)
     check_quality: bool | None = default(None)
     min_overlap: float = default(MIN_OVERLAP)
+    align: Align | None = default("auto")
 
     def check(self) -> None:
         """Refuse what is none of the choices, and what has no effect without calibration."""
@@ -102,6 +110,7 @@ class Options(Request):
             raise InputError(f"trust.min_confidence must be a number between 0 and 1, not {least!r}.")
         for name, choices in (("scheme", Scheme), ("set_score", SetScore), ("sets_by", SetsBy)):
             one_of(getattr(self, name), f"trust.{name}", get_args(choices))
+        one_of(self.align, "trust.align", (*get_args(Align), None))
         if self.false_positive_rate is not None:
             check_share(self.false_positive_rate, "trust.false_positive_rate")
         if self.check_quality is not None and not isinstance(self.check_quality, bool | np.bool_):

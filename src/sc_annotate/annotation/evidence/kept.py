@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sc_annotate.annotation.fitted import FittedModel
+    from sc_annotate.trust import Shift
 
 MOST_NUMBERS = 4_000_000
 """Coefficients that are stored with a result at most: 16 MB."""
@@ -30,13 +31,18 @@ class EvidenceModel:
     panel: dict[str, NDArray[np.str_]] | None
 
 
-def kept_coefficients(model: FittedModel) -> dict[str, Any]:
-    """The entry ``coefficients`` of an annotation; empty for a model that is not linear, not of genes, or too large."""
+def kept_coefficients(model: FittedModel, shift: Shift | None = None) -> dict[str, Any]:
+    """The entry ``coefficients`` of an annotation; empty for a model that is not linear, not of genes, or too large.
+
+    What the `shift` of an aligned query adds to the scores is taken off the intercept.
+    """
     if not capabilities_of(model.annotator).linear:
         return {}
     if model.input == "embedding" or len(model.means) * len(model.classes) > MOST_NUMBERS:
         return {}
     coef, intercept = model.annotator.coefficients()
+    if shift is not None:
+        intercept = shift.apply(intercept)
     entry: dict[str, Any] = {
         "genes": model.names["var_names"].astype(object),
         "values": np.ascontiguousarray(coef.T, dtype=np.float32),
