@@ -22,13 +22,11 @@ from sc_annotate.errors import MethodError, MissingExtraError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-
 ENTRY_POINT_GROUPS: dict[Task, str] = {
     "annotation": "sc_annotate.annotators",
     "perturbation": "sc_annotate.predictors",
     "encoding": "sc_annotate.encoders",
 }
-
 
 # What a decorator may declare of a method; the rest follows from its class.
 _FREE_FIELDS = {"summary", "inputs", "kind", "extra", "reference", "saves"}
@@ -257,8 +255,7 @@ class Capabilities:
     evidence: bool = False
     """Whether it has a ``gene_evidence`` of its own."""
     aligns: bool = False
-    """Whether ``decision`` is values times ``coefficients()`` plus an intercept, exactly, and ``probabilities`` its link: a shift of
-    all cells then changes the intercept alone."""
+    """Whether ``decision`` is exactly values times ``coefficients()`` plus an intercept, and ``probabilities`` its link."""
     saliencies: tuple[str, ...] = ()
     """Kinds of evidence, the default first, that ``gene_evidence(..., saliency=)`` takes; empty where it has one."""
     by_blocks: bool = False
