@@ -27,7 +27,7 @@ from scipy.sparse import csr_array
 
 from sc_annotate import __version__
 from sc_annotate._core import registry
-from sc_annotate.annotators.variable_genes import variable_genes
+from sc_annotate.annotators.chosen_genes import choose_genes
 from sc_annotate.evaluation import cross_validate, leave_one_group_out, stratified
 from sc_annotate.metrics import accuracy, log_loss, macro_f1
 
@@ -55,8 +55,8 @@ Limits:
 * The macro-F1 is over the types that occur among the test cells. In `pbmc_3tech` two of them have 3 and 7 cells, so one cell can change the score by several points.
 * Raw probabilities are shown (log loss, lower is better); `sca.tl.annotate` calibrates them afterwards.
 
-All methods get the same cells, log1p of counts per 10,000, and the same {n_genes} most variable genes of the training cells
-(all genes where there are fewer). Accuracy, macro-F1 and log loss are means over folds or batches, then over {seeds} seeds
+All methods get the same cells, log1p of counts per 10,000, and the same {n_genes} genes, chosen on the training cells as
+`sca.tl.annotate` does (all genes where there are fewer). Accuracy, macro-F1 and log loss are means over folds or batches, then over {seeds} seeds
 (at most 3 where batches are left out); in brackets the standard deviation over seeds. The seed draws the folds of
 `pbmc68k`, and the method's own random numbers everywhere; a method without any has 0 outside `pbmc68k`. Seconds are
 processor time of one fit and one prediction on one thread.
@@ -114,7 +114,10 @@ def run(data: Data, names: list[str], seeds: int) -> dict[str, np.ndarray]:
     if data.batch is not None:
         seeds = min(seeds, 3)  # the splits are the same for all
     for seed in range(seeds):
-        parts = [(split, variable_genes(data.X[split.train], N_GENES)) for split in data.splits(seed)]
+        parts = []
+        for split in data.splits(seed):
+            batch = None if data.batch is None else data.batch[split.train]
+            parts.append((split, choose_genes(data.X[split.train], data.y[split.train], N_GENES, batch)))
         for name in names:
             rows = []
             for split, columns in parts:

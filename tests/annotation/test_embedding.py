@@ -174,6 +174,8 @@ def test_scaling_is_recorded_and_that_of_genes_is_as_before(data: AnnData) -> No
     for use_rep, scaling in (("other", "common"), (None, "each")):
         model = sca.tl.fit_annotator(data, "cell_type", use_rep=use_rep, **how)  # type: ignore[arg-type]
         assert model.provenance.method_kwargs["scaling"] == scaling
+        # A least standard deviation is meant for log values; dimensions may be of any size.
+        assert model.provenance.method_kwargs["sd_floor"] == (0.0 if use_rep else 0.2)
     with pytest.raises(InputError, match=r"scaling must be one of 'each', 'common', not 'none'"):
         sca.tl.fit_annotator(data, "cell_type", method_kwargs={"scaling": "none"}, **how)  # type: ignore[arg-type]
 

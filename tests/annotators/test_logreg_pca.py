@@ -9,6 +9,7 @@ import pytest
 from scipy.sparse import csr_array, csr_matrix
 from sklearn.linear_model import LogisticRegression
 
+from sc_annotate.annotators.linear_svm import LinearSVM
 from sc_annotate.annotators.logreg import LogReg
 from sc_annotate.annotators.logreg_pca import LogRegPCA
 from sc_annotate.errors import GeneError, InputError, MatrixError, MethodError
@@ -170,14 +171,22 @@ def test_the_floor_of_logreg_is_checked(value):
 
 
 def test_the_floor_of_logreg():
-    plain, zero, floored = (
-        LogReg(**params).fit(TASK.X, TASK.y, genes=TASK.genes) for params in ({}, {"sd_floor": 0.0}, {"sd_floor": 1.5})
-    )
-    assert np.array_equal(plain.coef_, zero.coef_)
+    plain, zero, floored = (LogReg(sd_floor=floor).fit(TASK.X, TASK.y, genes=TASK.genes) for floor in (0.2, 0.0, 1.5))
+    assert np.array_equal(plain.coef_, zero.coef_), "no gene is below the default"
     # Genes above the floor are scaled alike, those below it get smaller coefficients.
     low = TASK.X.std(axis=0) < 0.5
     assert low.any()
     assert np.abs(floored.coef_[:, low]).sum() < np.abs(plain.coef_[:, low]).sum()
+
+
+@pytest.mark.parametrize("method", [LogReg, LinearSVM])
+def test_by_default_genes_of_few_cells_count_for_less(method):
+    X = TASK.X.copy()
+    X[:, 0] = 0
+    X[np.flatnonzero(TASK.y == TASK.y[0])[:2], 0] = 0.5
+    small, free = (method(**params).fit(X, TASK.y, genes=TASK.genes) for params in ({}, {"sd_floor": 0.0}))
+    assert X[:, 0].std() < 0.2
+    assert 0 < np.abs(small.coef_[:, 0]).max() < 0.5 * np.abs(free.coef_[:, 0]).max()
 
 
 def test_gene_that_only_new_cells_have_counts_for_nothing():

@@ -14,7 +14,7 @@ from sc_annotate.annotators._linear import COEFFICIENTS, LinearAnnotator, two_co
 from sc_annotate.annotators._moments import Scaling, as_dense, class_weights, mean_and_factor, scale_columns
 from sc_annotate.annotators._platt import platt
 from sc_annotate.annotators._stored import rebuild
-from sc_annotate.annotators.checks import check_fit
+from sc_annotate.annotators.checks import check_fit, need_not_negative
 from sc_annotate.errors import MethodError, ScAnnotateWarning
 
 if TYPE_CHECKING:
@@ -68,6 +68,9 @@ class LinearSVM(LinearAnnotator):
         Folds of the calibration; the machine is trained ``n_folds + 1`` times.
     max_iter
         Steps of the solver (liblinear). A :class:`~sc_annotate.errors.ScAnnotateWarning` says when they were too few.
+    sd_floor
+        Genes are divided by their standard deviation, or by this where it is larger, so that genes of few cells count for
+        less. 0: by the standard deviation of each, as is the default with ``use_rep``.
     scaling
         ``"each"``: genes are divided each by its own standard deviation; ``"common"``: all columns by one number, so that the
         mean variance is 1. With ``use_rep`` the default is ``"common"``, as the last dimensions of an embedding, mostly noise,
@@ -92,6 +95,7 @@ class LinearSVM(LinearAnnotator):
     class_weight: Literal["balanced", "sqrt"] | None = "sqrt"
     n_folds: int = 3
     max_iter: int = 10_000
+    sd_floor: float = 0.2
     scaling: Literal["each", "common"] = "each"
 
     link = "sigmoid"
@@ -127,11 +131,12 @@ class LinearSVM(LinearAnnotator):
         need_positive(self, "C")
         need_count(self, "max_iter")
         need_choice(self, "class_weight", ("balanced", "sqrt", None))
+        need_not_negative(self, "sd_floor")
         need_choice(self, "scaling", get_args(Scaling))
         if self.n_folds < 2:
             raise MethodError(f"LinearSVM: n_folds must be 2 or more, not {self.n_folds!r}.")
         matrix, codes, classes = check_fit(X, y, genes, batch)
-        mean, scale = mean_and_factor(matrix, self.scaling)
+        mean, scale = mean_and_factor(matrix, self.scaling, self.sd_floor)
         # Genes are not centred, which would make them dense; 0 is where most of their values are.
         center = mean if self.scaling == "common" else np.zeros_like(mean)
         matrix = as_dense(matrix) - center.astype(np.float32) if self.scaling == "common" else matrix
