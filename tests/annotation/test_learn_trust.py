@@ -95,7 +95,7 @@ def test_calibration_is_that_of_the_array_functions(pair: tuple[AnnData, AnnData
     from sc_annotate._data.matrix import MatrixRequest
     from sc_annotate._data.read import open_input
     from sc_annotate.annotation.held_out import Candidate, held_out
-    from sc_annotate.annotation.learn import folds
+    from sc_annotate.annotation.held_out_splits import folds
     from sc_annotate.annotation.requests import FitRequest
     from sc_annotate.annotation.training import labelled_cells, read_training
 
@@ -108,7 +108,13 @@ def test_calibration_is_that_of_the_array_functions(pair: tuple[AnnData, AnnData
     by_hand = make_calibrator(model.trust.report["method"]).fit(own.proba, codes)
     raw = model.annotator.predict_proba(query.X)
     sca.tl.annotate(query, model)
-    np.testing.assert_allclose(by_hand.transform(raw), query.obsm["annotation_proba"], atol=1e-5)
+    depth = model.trust.depth
+    seen = np.log1p(np.asarray((query.X != 0).sum(axis=1)).ravel())
+    after = depth.adjust(by_hand.transform(raw), seen)
+    np.testing.assert_allclose(after, query.obsm["annotation_proba"], atol=1e-5)
+    usual = seen >= depth.knots_[-1]
+    assert usual.mean() > 0.7
+    np.testing.assert_allclose(by_hand.transform(raw)[usual], query.obsm["annotation_proba"][usual], atol=1e-5)
     report = query.uns["annotation"]["calibration"]
     assert report["n_cells"] == 500
     assert report["scores"]["log_loss"].iloc[0] == pytest.approx(sca.metrics.log_loss(own.y, own.proba, own.classes))

@@ -9,7 +9,7 @@ import pytest
 
 import sc_annotate as sca
 from sc_annotate.annotation.held_out import Candidate, held_out
-from sc_annotate.annotation.learn import folds
+from sc_annotate.annotation.held_out_splits import folds
 from sc_annotate.cli.main import main
 from sc_annotate.errors import InputError
 
@@ -33,7 +33,10 @@ def test_each_batch_is_held_out_in_turn(data: AnnData, trust: Any) -> None:
     model = sca.tl.fit_annotator(data, "cell_type", batch_key="batch", trust=trust, **FAST)
     found = model.evaluation
     assert found is not None
-    assert (found.split, found.n_cells) == ("leave-one-batch-out cross-validation, 4 batches", data.n_obs)
+    assert (found.split, found.n_cells) == (
+        "leave-one-batch-out cross-validation, 4 batches; mean over 4 held-out batches",
+        data.n_obs,
+    )
     assert model.provenance.params["cv"] == "batches"
     if trust == "temperature":
         assert model.trust is not None

@@ -99,7 +99,7 @@ LINES: dict[str, tuple[tuple[object, ...], str]] = {
     "unknown command": (("anotate",), "invalid choice: 'anotate'"),
     "unknown option": ((*ANNOTATE, "--tabel", "t.csv"), "Did you mean --table?"),
     "abbreviation": ((*ANNOTATE, "--cov", 0.5), "Did you mean --coverage?"),
-    "ambiguous abbreviation": ((*ANNOTATE, "--min", 1), "Did you mean --min-cells or --min-overlap or --min-genes?"),
+    "ambiguous abbreviation": ((*ANNOTATE, "--min", 1), "Did you mean --min-cells or --min-confidence or --min-overlap?"),
     "twice": ((*ANNOTATE, "--table", "a.csv", "--table", "b.csv"), "--table: occurs twice"),
     "twice in two ways": ((*ANNOTATE, "--coverage=0.5", "--coverage", 0.9), "--coverage: occurs twice"),
     "two sources": ((*ANNOTATE, "--reference", "reference.h5ad"), "not allowed with"),

@@ -14,14 +14,15 @@ from sc_annotate._data.stream import each_block
 from sc_annotate._store.slots import TOP_K
 from sc_annotate.errors import InputError
 from sc_annotate.trust import quality_measures
+from sc_annotate.trust.thinning import detected
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sc_annotate._data.read import Input
     from sc_annotate._data.transform import Transform
+    from sc_annotate.annotation.applied import Applied
     from sc_annotate.annotation.fitted import FittedModel, Query
-    from sc_annotate.annotation.learn_trust import Trust
     from sc_annotate.annotation.requests import Keep
     from sc_annotate.annotators import AnnotatorLike
     from sc_annotate.trust import Familiarity, Levels, Profiles
@@ -57,6 +58,10 @@ class BlockPrediction:
     group: NDArray[np.intp] | None = None
     level_confidence: NDArray[np.float32] | None = None
     """Probability of the label at each level, coarse to fine; only for a model of several."""
+    unknown: NDArray[np.bool_] | None = None
+    """Cells with so few detected genes that nothing is known of their confidence."""
+    shallow: NDArray[np.bool_] | None = None
+    """Cells with fewer detected genes than nearly all of the reference."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,7 @@ class PredictBlock:
     """
 
     annotator: AnnotatorLike
-    trust: Trust | None
+    trust: Applied | None
     familiarity: Familiarity | None
     transform: Transform
     columns: NDArray[np.intp]
@@ -82,6 +87,8 @@ class PredictBlock:
     totals: NDArray[np.float64] | None
     groups: Found | None = None
     levels: Levels | None = None
+    level_powers: NDArray[np.float64] | None = None
+    """What calibrates the coarser levels."""
     known: NDArray[np.float32] | None = None
     """Probabilities of all cells, from a method that has seen them when it was fitted."""
 
@@ -94,11 +101,14 @@ class PredictBlock:
         else:
             proba = self.known[where]
         set_size = familiarity = quality = trouble = None
+        own = self._own_genes(cells)
+        seen, unknown, shallow = detected(own), None, None
         if self.trust is not None:
-            proba = self.trust.calibration.transform(proba)
+            proba = self.trust.probabilities(proba, seen)
+            unknown, shallow = ~self.trust.known(seen), self.trust.shallow(seen)
         code = proba.argmax(axis=1) if self.levels is None else self.levels.decide(proba)
         if self.trust is not None:
-            sets = self.trust.sets.sets(proba, self.coverage)
+            sets = self.trust.sets(proba, seen, self.coverage)
             if self.levels is not None:
                 # The label need not be the likeliest type, and is in its set nevertheless.
                 sets[np.arange(len(code)), code] = True
@@ -111,18 +121,22 @@ class PredictBlock:
             except InputError as error:
                 # A sample of the counts looked sound; that these do not is no reason to label no cells.
                 trouble = str(error)
-        of_levels = None if self.levels is None else self.levels.confidence(proba, code).astype(np.float32)
+        of_levels = (
+            None if self.levels is None else self.levels.confidence(proba, code, self.level_powers).astype(np.float32)
+        )
         return BlockPrediction(
             code=code.astype(np.int32),
             confidence=proba[np.arange(len(code)), code],
             proba=proba if self.keep == "all" else largest(proba, TOP_K) if self.keep == "topk" else None,
-            zero=self._zero(cells),
+            zero=self._zero(own),
             set_size=set_size,
             familiarity=familiarity,
             quality=quality,
             trouble=trouble,
             group=None if self.groups is None else self.groups.assign(cells),
             level_confidence=of_levels,
+            unknown=unknown,
+            shallow=shallow,
         )
 
     def _own(self, where: slice) -> NDArray[np.intp]:
@@ -132,9 +146,12 @@ class PredictBlock:
         own[self.neighbourhood_rows[low:high] - where.start] = np.arange(low, high)
         return own
 
-    def _zero(self, cells: Any) -> NDArray[np.bool_]:
-        """Cells without any value; a gene that the query lacks is filled in and says nothing about the cell itself."""
-        own = cells[:, self.columns >= 0] if (self.columns < 0).any() else cells
+    def _own_genes(self, cells: Any) -> Any:
+        """Without the genes that the query lacks, which are filled in and say nothing about the cell itself."""
+        return cells[:, self.columns >= 0] if (self.columns < 0).any() else cells
+
+    def _zero(self, own: Any) -> NDArray[np.bool_]:
+        """Cells without any value."""
         # No value on the common scale is below 0; those of an embedding are.
         return np.asarray((abs(own) if self.transform.identity else own).sum(axis=1)).ravel() == 0
 
@@ -162,6 +179,8 @@ class Gathered:
     familiarity: dict[str, NDArray[np.float32]] = field(default_factory=dict)
     quality: dict[str, NDArray[np.float32]] = field(default_factory=dict)
     trouble: str | None = None
+    unknown: NDArray[np.bool_] | None = None
+    shallow: NDArray[np.bool_] | None = None
 
 
 def gather(query: Query, model: FittedModel, task: PredictBlock, counts: Input | None) -> Gathered:
@@ -173,6 +192,8 @@ def gather(query: Query, model: FittedModel, task: PredictBlock, counts: Input |
         zero=np.zeros(n, dtype=bool),
         proba=np.empty((n, len(model.classes)), dtype=np.float32) if task.keep == "all" else None,
         set_size=None if model.trust is None else np.zeros(n, dtype=np.int32),
+        unknown=None if model.trust is None else np.zeros(n, dtype=bool),
+        shallow=None if model.trust is None else np.zeros(n, dtype=bool),
         level_confidence=None if model.levels is None else np.empty((n, len(model.levels.names)), dtype=np.float32),
         group=None if task.groups is None else np.empty(n, dtype=np.int32),
     )
@@ -192,6 +213,8 @@ def gather(query: Query, model: FittedModel, task: PredictBlock, counts: Input |
             out.group[where] = part.group
         if out.set_size is not None and part.set_size is not None:
             out.set_size[where] = part.set_size
+        if out.unknown is not None and out.shallow is not None:
+            out.unknown[where], out.shallow[where] = part.unknown, part.shallow
         for into, measured in ((out.familiarity, part.familiarity), (out.quality, part.quality)):
             for name, values in (measured or {}).items():
                 into.setdefault(name, np.empty(n, dtype=np.float32))[where] = values

@@ -23,6 +23,7 @@ def card(model: Any) -> str:
     genes = provenance.genes or {"id_type": "dimension", "species": "unknown"}
     lines = [
         f"Annotation model {model.id} ({model.method})",
+        *(f"  valid for   {text}" for text in valid_for(model)),
         f"  parameters  {_parameters(provenance)}",
         f"  reference   {_cells(provenance)}; {provenance.values['where']} held {provenance.values['kind']}",
         f"  genes       {len(names):,} of {provenance.n_genes:,}, as {genes['id_type'].replace('_', ' ')}"
@@ -30,6 +31,8 @@ def card(model: Any) -> str:
         f"  expects     {_EXPECTS[model.input]}",
         f"  types       {len(model.classes)}: " + ", ".join(_types(model)),
         *_scores(model.evaluation),
+        *batch_lines(None if model.trust is None else model.trust.report.get("batches")),
+        *_kept(model),
         *_levels(model.level_scores),
         *(f"  note        {note}" for note in [*provenance.notes, *provenance.problems]),
         f"  made with   {', '.join(f'{k} {v}' for k, v in provenance.versions.items())}",
@@ -97,12 +100,48 @@ def _scores(evaluation: Evaluation | None) -> list[str]:
     if evaluation is None:
         return ["  scores      none (fitted without held-out cells)"]
     lines = [f"  scores      {evaluation.split}; {evaluation.n_cells:,} cells; 95 % intervals"]
-    for name, row in zip(aligned(evaluation.scores["method"], 18), evaluation.scores.itertuples(), strict=True):
+    rows = evaluation.scores.to_dict("records")
+    for name, row in zip(aligned(evaluation.scores["method"], 18), rows, strict=True):
         lines.append(
-            f"    {name} accuracy {row.accuracy:.3f} [{row.accuracy_low:.3f}, {row.accuracy_high:.3f}]"
-            f"   macro-F1 {row.macro_f1:.3f} [{row.macro_f1_low:.3f}, {row.macro_f1_high:.3f}]"
+            f"    {name} accuracy {row['accuracy']:.3f}{ends(row['accuracy_low'], row['accuracy_high'])}"
+            f"   macro-F1 {row['macro_f1']:.3f}{ends(row['macro_f1_low'], row['macro_f1_high'])}"
         )
     return lines + [f"  compared    {text}" for text in compared(evaluation.differences)]
+
+
+def ends(low: float, high: float) -> str:
+    """An interval in brackets; nothing where there is none.
+
+    Examples
+    --------
+    >>> ends(0.1, 0.25), ends(float("nan"), float("nan"))
+    (' [0.100, 0.250]', '')
+    """
+    return "" if np.isnan(low) or np.isnan(high) else f" [{low:.3f}, {high:.3f}]"
+
+
+def valid_for(model: Any) -> list[str]:
+    """For which cells confidence and sets hold, where there are any."""
+    found = None if model.trust is None else model.trust.report.get("valid_for")
+    return [] if not found else [str(found)]
+
+
+def batch_lines(batches: pd.DataFrame | None) -> list[str]:
+    """Every held-out batch, the worst first."""
+    if batches is None or not len(batches):
+        return []
+    return ["  batches     each held out, the worst first"] + [
+        f"    {name} accuracy {row['accuracy']:.3f}   mean confidence {row['mean_confidence']:.3f}   "
+        f"sets cover {row['coverage']:.1%}   {int(row['n']):,} cells"
+        for name, row in zip(aligned(batches["batch"], 18), batches.to_dict("records"), strict=True)
+    ]
+
+
+def _kept(model: Any) -> list[str]:
+    kept = None if model.trust is None else model.trust.kept
+    if kept is None:
+        return []
+    return [f"  keeps       values and types of {len(kept):,} cells of the reference (keep_cells=False keeps none)"]
 
 
 def compared(differences: pd.DataFrame) -> list[str]:
@@ -123,6 +162,7 @@ def html_card(model: Any, most: int = 12) -> str:
         ("type", "cells"), [(str(model.classes[i]), int(model.counts[i]) if model.counts[i] else None) for i in order]
     )
     parts: list[tuple[str, str | Table]] = [
+        *(("valid for", text) for text in valid_for(model)),
         ("parameters", _parameters(provenance)),
         ("reference", _cells(provenance)),
         ("genes", f"{len(names):,} of {provenance.n_genes:,}: {', '.join(names[:4])}, ..."),
@@ -144,15 +184,19 @@ def html_card(model: Any, most: int = 12) -> str:
     return as_html(f"Annotation model {model.id} ({model.method})", parts)
 
 
+def _range(low: float, high: float) -> str:
+    return "" if np.isnan(low) or np.isnan(high) else f"{low:.3f} to {high:.3f}"
+
+
 def score_table(scores: pd.DataFrame) -> Table:
     """Held-out scores of methods, with their intervals."""
     rows = [
         (
             str(row["method"]),
             float(row["accuracy"]),
-            f"{row['accuracy_low']:.3f} to {row['accuracy_high']:.3f}",
+            _range(row["accuracy_low"], row["accuracy_high"]),
             float(row["macro_f1"]),
-            f"{row['macro_f1_low']:.3f} to {row['macro_f1_high']:.3f}",
+            _range(row["macro_f1_low"], row["macro_f1_high"]),
         )
         for row in scores.to_dict("records")
     ]

@@ -12,17 +12,26 @@ from sc_annotate._core import registry
 from sc_annotate._core.codec import table
 from sc_annotate._core.schema import Columns, Count, Frame, Name, Text
 from sc_annotate._core.settings import track
+from sc_annotate.annotation.held_out_scores import (
+    by_batch,
+    held_out_batches,
+    in_words,
+    no_batches,
+    score_groups,
+    scores,
+)
 from sc_annotate.annotation.requests import N_TOP_GENES
 from sc_annotate.annotators.chosen_genes import OnChosenGenes
-from sc_annotate.evaluation import cross_validate, interval, missing_types, paired_difference
+from sc_annotate.evaluation import cross_validate, missing_types
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas as pd
     from numpy.typing import NDArray
 
     from sc_annotate.annotation.training import Training
     from sc_annotate.evaluation import Predictions, Split
-    from sc_annotate.evaluation.compare import Interval
 
 BASELINES = ("majority", "logreg")
 """Fitted beside every method: the commonest type for all cells, and the linear model that deep learning has yet to beat."""
@@ -48,6 +57,8 @@ class Scored:
     predictions: dict[str, Predictions]
     cells: NDArray[np.str_]
     groups: NDArray[np.str_] | None
+    batches: NDArray[np.str_] | None = None
+    """Of each cell, where two or more were held out as wholes."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +72,9 @@ class Evaluation:
     n_cells
         Held-out cells that were scored: all of them, whatever their confidence.
     scores
-        One row a method: accuracy, macro-F1 and log loss with 95 % intervals, seconds, and ``difference``: macro-F1
-        minus that of ``logreg`` on the same cells, with its paired interval.
+        One row a method: accuracy, macro-F1 and log loss with 95 % intervals, and ``difference``: macro-F1 minus that of
+        ``logreg`` on the same cells, with its paired interval. Of several held-out batches, means over these with t
+        intervals, which two batches are too few for.
     classes, confusion
         The types; and the cells by true and predicted type, of the method itself: one row for each pair that occurs, as
         of thousands of types few do.
@@ -75,6 +87,8 @@ class Evaluation:
         whether it is better. Of any method on an embedding: minus that of ``logreg (genes)``. Else without rows.
     notes
         What looks wrong with the labels.
+    batches
+        Cells, accuracy and macro-F1 of each held-out batch, the worst first; without rows where fewer than two were.
     found
         What the scores were computed from, for the scores of a consensus; empty in a model that is handed out.
     """
@@ -92,6 +106,9 @@ class Evaluation:
         Frame, Columns({"baseline": "text", **dict.fromkeys(_SCORES[-3:], "float"), "verdict": "text"})
     ]
     notes: list[Text]
+    batches: Annotated[
+        Frame, Columns({"batch": "text", "n": "int", "accuracy": "float", "macro_f1": "float"}, optional=True)
+    ] = field(default_factory=no_batches)
     found: dict[str, Scored] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -134,7 +151,13 @@ class Candidate:
         return OnChosenGenes(self.make, self.n_top)
 
 
-def held_out(training: Training, candidate: Candidate, splits: list[Split], rng: int, then: Any = None) -> Predictions:
+def held_out(
+    training: Training,
+    candidate: Candidate,
+    splits: list[Split],
+    rng: int,
+    then: Callable[[Any, Split], None] | None = None,
+) -> Predictions:
     """Predictions of one method for cells it was not fitted on; genes are chosen on the training cells.
 
     Cells that were added for the sake of their rare type are learned from, but not counted among the held-out ones. `then`
@@ -183,7 +206,7 @@ def evaluate(
         found[GENES] = held_out(genes, Candidate("logreg", {}, N_TOP_GENES), splits, rng)
     own = found[candidate.method]
     cells = np.array([str(training.cells[i]) for i in own.cells], dtype=str)
-    scored = Scored(found, cells, score_groups(training, own))
+    scored = Scored(found, cells, score_groups(training, own), held_out_batches(training, own))
     evaluation = evaluation_of(candidate.method, scored, description, rng, deep=any_deep(candidate.method))
     for split in splits:
         if len(absent := missing_types(training.y, split)):
@@ -205,15 +228,16 @@ def evaluation_of(name: str, scored: Scored, description: str, rng: int, *, deep
 
         differences = differences_of(own, simple, scored.groups, rng)
     evaluation = Evaluation(
-        split=description,
+        split=description if scored.batches is None else f"{description}; {in_words(scored.batches)}",
         n_cells=len(own.y),
-        scores=scores(found, found.get("logreg", own), scored.groups, rng),
+        scores=scores(found, found.get("logreg", own), scored.groups, rng, scored.batches),
         classes=[str(c) for c in own.classes],
         confusion=_pairs(own),
         per_type=table(metrics.per_type(own.y, own.labels)),
         suspects=suspects,
         differences=table(differences, texts=("baseline", "verdict")),
         notes=notes,
+        batches=by_batch(own, scored.batches),
     )
     evaluation.found[name] = scored
     return evaluation
@@ -229,14 +253,6 @@ def _pairs(own: Predictions) -> pd.DataFrame:
     return table(columns, texts=("true", "predicted"))
 
 
-def score_groups(training: Training, predictions: Predictions) -> NDArray[np.str_] | None:
-    """What to resample for intervals: batches, where at least three were held out; else cells."""
-    if training.batch is None:
-        return None
-    groups = training.batch[predictions.cells]
-    return groups if len(np.unique(groups)) > 2 else None
-
-
 def baselines_of(*methods: str) -> tuple[str, ...]:
     """What these methods are scored beside."""
     return DEEP_BASELINES if any_deep(*methods) else BASELINES
@@ -245,25 +261,6 @@ def baselines_of(*methods: str) -> tuple[str, ...]:
 def any_deep(*methods: str) -> bool:
     """Whether one of these methods says that it is deep."""
     return any(registry.get("annotation", name).deep for name in methods)
-
-
-def scores(
-    found: dict[str, Predictions], reference: Predictions, groups: NDArray[np.str_] | None, rng: int
-) -> pd.DataFrame:
-    """One row a method, with bootstrap intervals over the held-out cells (whole batches where `groups` says so)."""
-    rows: list[dict[str, Any]] = []
-    for name, p in found.items():
-        row: dict[str, Any] = {"method": name}
-        for metric in ("accuracy", "macro_f1"):
-            row |= _ends(metric, interval(p.y, p.labels, metric=metric, groups=groups, rng=rng))
-        row["log_loss"] = metrics.log_loss(p.y, p.proba, p.classes)
-        gap = paired_difference(p.y, p.labels, reference.labels, metric="macro_f1", groups=groups, rng=rng)
-        rows.append(row | _ends("difference", gap))
-    return table(rows)
-
-
-def _ends(name: str, found: Interval) -> dict[str, float]:
-    return {name: found.estimate, f"{name}_low": found.low, f"{name}_high": found.high}
 
 
 def _suspects(own: Predictions, cells: NDArray[np.str_]) -> tuple[pd.DataFrame, list[str]]:

@@ -50,8 +50,8 @@ def score_consensus(models: Sequence[AnnotationModel], rng: int) -> Evaluation |
     evaluation = models[0].evaluation
     return evaluation_of(
         CONSENSUS,
-        Scored(predictions, scored[0].cells, scored[0].groups),
-        evaluation.split if evaluation is not None else "",
+        Scored(predictions, scored[0].cells, scored[0].groups, scored[0].batches),
+        evaluation.split.partition("; mean over ")[0] if evaluation is not None else "",
         rng,
         deep=any_deep(*methods),
     )

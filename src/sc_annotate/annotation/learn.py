@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from logging import INFO
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import sparse
@@ -14,14 +14,20 @@ from sc_annotate._core.codec import to_json
 from sc_annotate._core.registry import capabilities_of, params_of
 from sc_annotate._core.settings import say
 from sc_annotate.annotation.held_out import Candidate, any_deep, evaluate, held_out
+from sc_annotate.annotation.held_out_splits import (
+    by_batch,
+    choose_splits,
+    few_splits,
+    trust_splits,
+)
 from sc_annotate.annotation.learn_trust import N_FOLDS, learn_trust
 from sc_annotate.annotation.model import AnnotationModel
 from sc_annotate.annotation.requests import with_tree
+from sc_annotate.annotation.shallow import LessOfTheCells
 from sc_annotate.annotation.streaming import fit_on_full_reference
 from sc_annotate.annotation.training import Provenance
 from sc_annotate.annotators.checks import MANY_TYPES
-from sc_annotate.errors import InputError, LabelError
-from sc_annotate.evaluation import grouped, holdout, leave_one_group_out, stratified
+from sc_annotate.errors import LabelError
 from sc_annotate.trust.options import FITTED
 
 if TYPE_CHECKING:
@@ -45,10 +51,17 @@ class _HeldOut:
     shifts: Any = None
     scored: Predictions | None = None
     evaluation: Evaluation | None = None
+    less: LessOfTheCells | None = None
     rows: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, dtype=np.intp))
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     verdicts: list[str] = field(default_factory=list)
+
+    def look(self, model: Any, split: Split) -> None:
+        """What else is to be seen of the fitted method of each split."""
+        for each in (self.shifts, self.less):
+            if each is not None:
+                each(model, split)
 
 
 def learn(training: Training, fit: FitRequest) -> AnnotationModel:
@@ -70,6 +83,8 @@ def learn(training: Training, fit: FitRequest) -> AnnotationModel:
     if seen.own is not None:
         trust = _learn_trust(training, fitted, X, fit, seen)
     levels = None if training.levels is None else training.levels.at(fitted.classes_)
+    if levels is not None and trust is not None:
+        trust = trust.with_levels(levels, training.batch)
     level_scores = None
     if seen.scored is not None and training.levels is not None:
         level_scores = scores_of_levels(training, training.levels.at(seen.scored.classes), seen.scored, trust, fit.rng)
@@ -124,10 +139,13 @@ def _hold_out(training: Training, candidate: Candidate, fit: FitRequest) -> _Hel
                 from sc_annotate.annotation.learn_alignment import HeldOutShifts
 
                 seen.shifts = HeldOutShifts(training, fit.trust.align, fit.rng)
-            seen.own = seen.scored = held_out(training, candidate, learned_on[0], fit.rng, seen.shifts)
+            if training.joint is None and not candidate.embedding:
+                seen.less = LessOfTheCells(training, fit.rng)
+            seen.own = seen.scored = held_out(training, candidate, learned_on[0], fit.rng, seen.look)
         if fit.cv:
             several = None if learned_on is None else len(learned_on[0]) > 1
-            compared_on = learned_on if several == fit.cross_validated else None
+            # One batch drawn at random says little of the others, all of which are held out to learn trust anyway.
+            compared_on = learned_on if several in (fit.cross_validated, by_batch(training)) else None
             splits, words = compared_on or choose_splits(training, fit.cv, fit.rng)
             known = seen.own if compared_on is not None else None
             if training.levels is not None and seen.own is None:
@@ -186,7 +204,7 @@ def _learn_trust(training: Training, fitted: OnChosenGenes, X: Any, fit: FitRequ
         from sc_annotate.annotation.quality import learn_profiles
 
         profiles = learn_profiles(training.counts, fitted.columns, codes, fit.rng)
-    trust = learn_trust(seen.own, X, codes, training.batch, fit, profiles=profiles)
+    trust = learn_trust(seen.own, X, codes, training.batch, fit, profiles=profiles, less=seen.less)
     if trust is None:
         seen.problems.append("too few held-out cells to calibrate: confidence is the method's own, without sets")
         return None
@@ -226,60 +244,7 @@ def scores_of_levels(
         cells, proba, truth = held.cells, held.proba, np.searchsorted(held.classes, held.y)
     batch = None if training.batch is None else training.batch[cells]
     groups = batch if batch is not None and len(np.unique(batch)) > 2 else None
-    return score_levels(proba, truth, levels, groups, rng)
-
-
-def by_batch(training: Training) -> bool:
-    """Whether whole batches can be held out."""
-    return training.batch is not None and len(np.unique(training.batch)) > 1
-
-
-def folds(training: Training, n: int | Literal["batches"], rng: int) -> tuple[list[Split], str]:
-    """Folds that together hold out every cell once, whole batches where there are any; and their description."""
-    if isinstance(n, str):
-        if training.batch is None or not by_batch(training):
-            raise InputError(
-                "cv='batches' holds out one batch after the other, and all cells to learn from are of one batch. Name "
-                "another column (batch_key), or a number of folds."
-            )
-        splits = leave_one_group_out(training.batch)
-        return splits, f"leave-one-batch-out cross-validation, {len(splits):,} batches"
-    if training.batch is not None and by_batch(training):
-        few = min(n, len(np.unique(training.batch)))
-        return grouped(training.y, training.batch, few, rng=rng), f"{few}-fold cross-validation, whole batches held out"
-    if n > len(training.y):
-        raise InputError(f"cv must be at most the number of cells to learn from, {len(training.y):,}, not {n:,}.")
-    return stratified(training.y, n, rng=rng), f"{n}-fold cross-validation, stratified by type"
-
-
-def one_holdout(training: Training, rng: int) -> tuple[list[Split], str]:
-    """About a fifth of the cells, whole batches where there are any; and its description."""
-    split = holdout(training.y, groups=training.batch if by_batch(training) else None, rng=rng)
-    share = len(split.test) / len(training.y)
-    if training.batch is not None and by_batch(training):
-        held = ", ".join(np.unique(training.batch[split.test]))
-        return [split], f"held out: batch {held} ({share:.0%} of the cells)"
-    return [split], f"held out: {share:.0%} of the cells, stratified by type"
-
-
-def choose_splits(training: Training, cv: int | Literal["batches"], rng: int) -> tuple[list[Split], str]:
-    """The splits for ``cv`` (1: one hold-out), and their description."""
-    return one_holdout(training, rng) if cv == 1 else folds(training, cv, rng)
-
-
-def trust_splits(training: Training, fit: FitRequest) -> tuple[list[Split], str] | None:
-    """On which cells trust is learned: those of each fold in turn, or of one split that the model never sees."""
-    if fit.trust.calibration is None:
-        return None
-    if fit.trust.scheme == "split" or few_splits(training, fit):
-        return one_holdout(training, fit.rng)
-    return folds(training, fit.cv if fit.cross_validated else N_FOLDS, fit.rng)
-
-
-def few_splits(training: Training, fit: FitRequest) -> bool:
-    """Whether trust is learned on one hold-out in place of folds, as fits of so many types, or beside a query, are expensive."""
-    wanted = "scheme" in fit.trust.written or fit.trust.scheme != "folds" or fit.cross_validated
-    return not wanted and (training.joint is not None or len(np.unique(training.y)) > MANY_TYPES)
+    return score_levels(proba, truth, levels, groups, rng, None if trust is None else trust.level_powers)
 
 
 def _resolved(annotator: Any, params: dict[str, Any]) -> dict[str, Any]:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sc_annotate._core.codec import from_json, to_json
+from sc_annotate.annotation.applied import Applied
+from sc_annotate.annotation.kept_cells import KeptCells
+from sc_annotate.annotation.learn_shown import learn_shown
 from sc_annotate.annotation.trust_report import Held, trust_report
 from sc_annotate.errors import InputError
 from sc_annotate.trust import Conformal, Familiarity, Groups, Profiles, quality_measures
 from sc_annotate.trust.calibration import calibrator_class
 from sc_annotate.trust.choice import choose, unit_weights
+from sc_annotate.trust.ladder import Ladder
 from sc_annotate.trust.neighbourhood import LEAST
 from sc_annotate.trust.options import COVERAGE
 
@@ -22,12 +26,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sc_annotate.annotation.requests import FitRequest
+    from sc_annotate.annotation.shallow import LessOfTheCells
     from sc_annotate.evaluation import Predictions
-    from sc_annotate.trust import Calibrator, Options
+    from sc_annotate.trust import Calibrator, Levels, Options
     from sc_annotate.trust.choice import Choice
 
 N_FOLDS = 5
-PREFIXES = ("calibration", "sets", "familiarity", "groups", "profiles")
+PREFIXES = ("calibration", "sets", "familiarity", "groups", "profiles", "depth", "genes")
+ALL_GENES = 0.98
+"""A query with at least this share of what is detected in the model's genes is taken to have them all."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +54,15 @@ class Trust:
     report: dict[str, Any]
     groups: Groups | None = None
     held_out: tuple[NDArray[np.intp], NDArray[np.float32], NDArray[np.intp]] | None = None
+    depth: Ladder | None = None
+    """Calibration by the number of detected genes, on the axis of ``log1p``."""
+    genes: Ladder | None = None
+    """Calibration by the share of the model's genes that a query has, on the axis of its logarithm."""
+    rates: NDArray[np.float32] | None = None
+    """In which share of the training cells each gene of the model is detected."""
+    kept: KeptCells | None = None
+    level_powers: NDArray[np.float64] | None = None
+    """Of the summed probabilities of each coarser level of a model of several; see :meth:`sc_annotate.trust.Levels.calibrate`."""
     not_kept: str | None = None
     """Why the calibrator that was asked for is not there; right after fitting only."""
 
@@ -59,7 +75,48 @@ class Trust:
             if part is not None:
                 own, meta[prefix] = part.to_arrays()
                 arrays |= {f"{prefix}.{name}": array for name, array in own.items()}
+        if self.rates is not None:
+            arrays["shown.rates"] = self.rates
+        if self.level_powers is not None:
+            arrays["levels.powers"] = self.level_powers
+        if self.kept is not None:
+            arrays |= {f"kept.{name}": array for name, array in self.kept.to_arrays().items()}
         return arrays, meta
+
+    def with_levels(self, levels: Levels, batch: NDArray[np.str_] | None) -> Trust:
+        """The same, the coarser levels calibrated on the held-out cells too."""
+        if self.held_out is None:
+            return self
+        cells, proba, truth = self.held_out
+        batches = None if batch is None or not self.report["n_batches"] else batch[cells]
+        if batches is None:
+            fold = np.arange(len(truth)) % N_FOLDS
+        else:
+            fold = np.unique(batches, return_inverse=True)[1].astype(np.intp)
+        powers = levels.calibrate(proba, truth, fold, unit_weights(batches, len(truth)))
+        return replace(self, level_powers=powers)
+
+    def applied(self, annotator: Any, present: NDArray[np.bool_], means: NDArray[np.float32]) -> Applied:
+        """For a query that has these genes of the model."""
+
+        def part(*values: Any) -> Applied:
+            return Applied(self.calibration, self.sets, self.depth, *values)
+
+        if self.rates is None or present.all():
+            return part()
+        there = float(self.rates[present].sum()) / max(float(self.rates.sum()), 1e-12)
+        if there > ALL_GENES:
+            return part(1 / there)
+        if there <= 0:
+            return part(1.0, -np.inf, self.genes)
+        share = float(np.log(there))
+        if self.kept is None:
+            return part(1 / there, share, self.genes)
+        usual, rest = np.full(len(self.kept), np.inf), part(1 / there)
+        found = self.kept.ladder(
+            annotator, ~present, means, lambda p: rest.probabilities(p, usual), share, self.sets.score
+        )
+        return part(1 / there, share, found, True)
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> Trust:
@@ -69,11 +126,37 @@ class Trust:
             for prefix in PREFIXES
         }
         report = from_json(meta["report"])
+        n_classes = int(np.asarray(arrays["sets.cluster"]).size) if "sets.cluster" in arrays else 0
+        ladders = {
+            name: Ladder.from_arrays(parts[name], meta[name], n_classes) for name in ("depth", "genes") if name in meta
+        }
+        rates = arrays.get("shown.rates")
+        of_kept = {k.partition(".")[2]: v for k, v in arrays.items() if k.startswith("kept.")}
+        if of_kept and rates is None:
+            raise InputError("the model keeps cells without the rates of its genes. Fit again.")
+        kept = KeptCells.from_arrays(of_kept, rates.size, n_classes) if of_kept and rates is not None else None
         calibration = calibrator_class(report["method"]).from_arrays(parts["calibration"], meta["calibration"])
         known = Familiarity.from_arrays(parts["familiarity"], meta["familiarity"]) if "familiarity" in meta else None
         profiles = Profiles.from_arrays(parts["profiles"], meta["profiles"]) if "profiles" in meta else None
         groups = Groups.from_arrays(parts["groups"], meta["groups"]) if "groups" in meta else None
-        return cls(calibration, Conformal.from_arrays(parts["sets"], meta["sets"]), known, profiles, report, groups)
+        powers = arrays.get("levels.powers")
+        if powers is not None and (powers.ndim != 1 or powers.dtype != np.float64 or not (powers > 0).all()):
+            raise InputError("the stored calibration of levels is damaged. Fit again.")
+        sets = Conformal.from_arrays(parts["sets"], meta["sets"])
+        depth, genes = ladders.get("depth"), ladders.get("genes")
+        return cls(
+            calibration,
+            sets,
+            known,
+            profiles,
+            report,
+            groups,
+            depth=depth,
+            genes=genes,
+            rates=rates,
+            kept=kept,
+            level_powers=powers,
+        )
 
     def check(self, cells: NDArray[np.float32], n_classes: int) -> None:
         """Whether the parts work for some cells of a model's genes; an error where they do not."""
@@ -81,6 +164,12 @@ class Trust:
         after = self.calibration.transform(proba)
         self.sets.sets(after, COVERAGE)
         found: list[Any] = [after, self.sets.p_values(proba)]
+        for ladder in (self.depth, self.genes):
+            if ladder is not None:
+                some = np.array([-1.0, 0.0, 50.0])[: len(after)]
+                found += [ladder.adjust(after[: len(some)], some), ladder.more(some, COVERAGE, 0.5)]
+        if self.rates is not None and (self.rates.shape != cells.shape[1:] or not (self.rates >= 0).all()):
+            raise InputError("the rates of detection do not fit the genes. Fit again.")
         if self.familiarity is not None:
             found.append(self.familiarity.score(cells[np.arange(LEAST) % len(cells)]))
             found.append(self.familiarity.p_values(found[-1]))
@@ -100,8 +189,11 @@ def learn_trust(
     fit: FitRequest,
     *,
     profiles: Profiles | None = None,
+    less: LessOfTheCells | None = None,
 ) -> Trust | None:
     """Learn from held-out predictions `own`; `X` and `codes` are the training cells of the model, for familiarity.
+
+    `less` has predictions of held-out cells with fewer molecules and genes.
 
     None where too few cells are left to learn from.
     """
@@ -126,15 +218,17 @@ def learn_trust(
     sets = held.sets(options, rng)
     report = trust_report(held, proba, choice, sets, options, fit.coverage, rng)
     report["n_left_out"] = int((~usable).sum())
+    shown, tables = learn_shown(less, own.cells[usable], choice, batches is not None, X, codes, options)
     return Trust(
         calibration=choice.calibrator,
         sets=sets,
         familiarity=_familiarity(X, codes, rng),
         profiles=profiles,
-        report=report,
+        report=report | tables,
         groups=_groups(X, codes, batch, rng),
         held_out=(own.cells[usable], choice.proba, truth),
         not_kept=_not_kept(options, choice),
+        **shown,
     )
 
 

@@ -196,7 +196,12 @@ def _above(
 
 
 def score_levels(
-    proba: NDArray[Any], truth: NDArray[np.intp], levels: Levels, groups: NDArray[np.str_] | None, rng: int
+    proba: NDArray[Any],
+    truth: NDArray[np.intp],
+    levels: Levels,
+    groups: NDArray[np.str_] | None,
+    rng: int,
+    powers: NDArray[np.float64] | None = None,
 ) -> pd.DataFrame:
     """How often the labels of held-out cells are right at each level, and how well its confidence is calibrated.
 
@@ -204,7 +209,7 @@ def score_levels(
     groups where there are any.
     """
     codes = levels.decide(proba)
-    confidence = levels.confidence(proba, codes)
+    confidence = levels.confidence(proba, codes, powers)
     rows: list[dict[str, Any]] = []
     for level, name in enumerate(levels.names):
         y, predicted = (levels.of(level)[levels.path(c, level)] for c in (truth, codes))

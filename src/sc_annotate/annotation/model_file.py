@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-_PARTS = ("calibration", "sets", "familiarity", "groups", "profiles")
+_PARTS = ("calibration", "sets", "familiarity", "groups", "profiles", "depth", "genes")
 _COVERED = dict.fromkeys(("coverage", "low", "high"), "float") | {"n": "int", "mean_size": "float"}
 _RELIABILITY = Columns(dict.fromkeys(("from", "to", "confidence", "accuracy", "low", "high"), "float") | {"n": "int"})
 _ERRORS = ("expected_calibration_error", "if_calibrated", "log_loss", "brier")
 _SHIFTS = ("log_loss", "log_loss_aligned", "log_odds", "norm")
+_STEPS = {"n": "int"} | dict.fromkeys(("detected", "accuracy", "mean_confidence"), "float")
 _OF_LEVELS = ("accuracy", "low", "high", "mean_confidence", "expected_calibration_error", "if_calibrated")
 
 
@@ -72,6 +73,9 @@ class TrustReport(TypedDict):
     sets: SetsReport
     n_batches: NotRequired[Count]
     valid_for: NotRequired[Text]
+    depth: NotRequired[Annotated[Frame, Columns({"molecules": "float", **_STEPS})]]
+    genes: NotRequired[Annotated[Frame, Columns({"share": "float", **_STEPS})]]
+    n_kept_cells: NotRequired[Count]
     batches: NotRequired[
         Annotated[
             Frame,
@@ -92,6 +96,8 @@ class TrustInFile(TypedDict):
     familiarity: NotRequired[dict[str, object]]
     groups: NotRequired[dict[str, object]]
     profiles: NotRequired[dict[str, object]]
+    depth: NotRequired[dict[str, object]]
+    genes: NotRequired[dict[str, object]]
 
 
 class AlignmentInFile(TypedDict):
@@ -160,6 +166,8 @@ def read(meta: Any, arrays: Mapping[str, NDArray[Any]]) -> ModelInFile:
     )
     check_arrays(shifts, parts, types=len(classes), genes=n_genes)
     stated = ["means", "annotator", "alignment", *(part for part in _PARTS if part in (found["trust"] or {}))]
+    stated += ["levels"] if found.get("levels") and found["trust"] else []
+    stated += ["shown", "kept"] if "depth" in stated else []
     unknown = [name for name in arrays if name.partition(".")[0] not in stated]
     _require(not unknown, f"unknown arrays: {', '.join(map(repr, unknown[:5]))}")
     return found

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 FEW_SHARED = 0.5
 """Below this share of the model's genes the result is reported as doubtful."""
+SHALLOW = 0.3
+"""Above this share of shallow cells a query is reported as shallow; of the reference itself a tenth is."""
 NO_TYPE = 1.25
 """Times the confidence of a blind guess, below which a cell fits no type."""
 
@@ -99,6 +101,7 @@ def predict(query: Query, model: FittedModel, ask: PredictRequest, *, counts: In
             f"only {n_shared:,} of the model's {n_genes:,} genes are in adata; the others are taken at their "
             "reference mean and are no evidence for any type. Keep all genes in adata, or fit the model on the shared ones."
         )
+    problems += _of_depth(query, gathered, task)
     problems += _of_no_type(gathered.confidence[query.rows], model)
     # Cells that were labelled already keep their labels.
     zero = np.zeros_like(gathered.zero)
@@ -126,11 +129,30 @@ def predict(query: Query, model: FittedModel, ask: PredictRequest, *, counts: In
         notes=[*query.found.notes, *aligned.shared.notes, *aligned.scale.notes],
         problems=[*problems, *remarks, *out.problems, *(() if shifted is None else shifted.problems)],
         level_confidence=gathered.level_confidence,
-        uncertain=doubted,
+        uncertain=doubted if gathered.unknown is None else doubted | {"depth": gathered.unknown},
         groups=out.groups,
         shift=None if shifted is None else shifted.shift,
         alignment={} if shifted is None else shifted.record,
     )
+
+
+def _of_depth(query: Query, gathered: Gathered, task: PredictBlock) -> list[str]:
+    """What to say of cells that show less than those that confidence was learned on."""
+    if task.trust is None or gathered.unknown is None or gathered.shallow is None or not len(query.rows):
+        return []
+    n, found = len(query.rows), []
+    unknown, shallow = (int(mask[query.rows].sum()) for mask in (gathered.unknown, gathered.shallow))
+    if shallow > SHALLOW * n and shallow > unknown:
+        found.append(
+            f"{shallow:,} of {n:,} cells are shallow: fewer of the model's genes are detected than in nine tenths of the "
+            "reference. Their confidence and sets are those of held-out reference cells thinned to the same depth"
+        )
+    if unknown:
+        found.append(
+            f"{unknown:,} of {n:,} cells have too few of the model's genes, or molecules, for a confidence that is known: none of "
+            "them is confident"
+        )
+    return found
 
 
 def _of_no_type(confidence: NDArray[np.floating[Any]], model: FittedModel) -> list[str]:
@@ -202,7 +224,7 @@ def _task(
     apart = counts is not None and counts.source.X is not found.source.X
     return PredictBlock(
         annotator=model.annotator,
-        trust=trust,
+        trust=None if trust is None else trust.applied(model.annotator, aligned.columns >= 0, model.means),
         familiarity=known,
         transform=aligned.scale,
         columns=aligned.columns,
@@ -216,6 +238,7 @@ def _task(
         profiles=None if trust is None or trust.profiles is None else trust.profiles.on(aligned.columns >= 0),
         totals=None if apart else aligned.totals,
         levels=model.levels,
+        level_powers=None if trust is None else trust.level_powers,
         known=query.known,
     )
 

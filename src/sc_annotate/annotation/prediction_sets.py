@@ -34,13 +34,19 @@ def prediction_sets(adata: AnnData, key: str) -> pd.DataFrame:
         p = np.where(p == 0, rest[:, None], p)
     score = cast("Literal['lac', 'aps', 'raps']", str(rule["score"]))
     scores = nonconformity(p, score, penalty=float(rule["penalty"]), free=int(rule["free"]))
-    chosen = scores <= np.asarray(rule["thresholds"])
-    chosen[np.arange(len(p)), p.argmax(axis=1)] = True
     table = obs_of(adata)
+    size = table[Slots(key).set_size].to_numpy()[predicted]
     # With several levels the label need not be the most probable type.
     labels = proba.columns.get_indexer(pd.Index(table[key].astype(str)))[predicted]
-    chosen[np.flatnonzero(labels >= 0), labels[labels >= 0]] = True
-    if partly and (chosen.sum(axis=1) != table[Slots(key).set_size].to_numpy()[predicted]).any():
+    beyond = scores - np.asarray(rule["thresholds"])
+    each, found = np.arange(len(p)), np.flatnonzero(labels >= 0)
+    # A cell with few molecules has higher thresholds, by one number for all types, so that the order is the same.
+    for rows, own in ((each, p.argmax(axis=1)), (found, labels[found])):
+        beyond[rows, own] = -np.inf
+    chosen = np.zeros(p.shape, dtype=bool)
+    order = np.argsort(beyond, axis=1, kind="stable")
+    np.put_along_axis(chosen, order, np.arange(p.shape[1]) < size[:, None], axis=1)
+    if partly and (chosen & (proba.to_numpy()[predicted] == 0)).any():
         raise StorageError(
             f"some sets hold types that are not among the {TOP_K} whose probabilities were kept (store_proba='topk'). "
             "Annotate again with store_proba='all'."

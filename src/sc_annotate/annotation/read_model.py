@@ -65,6 +65,9 @@ def _rebuild(arrays: dict[str, NDArray[Any]], stated: ModelInFile, cls: Any, inp
         if stated["trust"] is not None:
             trust = Trust.from_arrays(arrays, stated["trust"])
             trust.check(cells, len(classes))
+    if trust is not None and trust.level_powers is not None:
+        n_levels = len((stated.get("levels") or {"names": []})["names"])
+        _require(len(trust.level_powers) == n_levels - 1, "the calibration of levels does not fit these")
     return AnnotationModel(
         stated["method"],
         classes,

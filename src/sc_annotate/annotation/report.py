@@ -10,7 +10,7 @@ import numpy as np
 from sc_annotate._core.html import Table, as_html
 from sc_annotate._store.storage import read_uns
 from sc_annotate._store.stored import read_annotation
-from sc_annotate.annotation.card import aligned, compared, score_table
+from sc_annotate.annotation.card import aligned, batch_lines, compared, ends, score_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,8 +64,15 @@ def report_of(adata: AnnData, key: str) -> Report:
             texts = np.ravel(stored.get(place, {}).get(name, []))
             # A problem names its object; a note does not.
             rest += [f"  {name[:-1]:<11} {f'{whose}: ' if name == 'notes' else ''}{text}" for text in texts]
-    lines = [title, *_labels(columns), *status, *trust, *_scores(baseline), *_levels(stored), *rest]
-    return Report(tuple(lines), (*parts, *map(_part, rest)))
+    valid = _valid_for(stored)
+    lines = [title, *valid, *_labels(columns), *status, *trust, *_scores(baseline), *_levels(stored), *rest]
+    return Report(tuple(lines), (*map(_part, valid), *parts, *map(_part, rest)))
+
+
+def _valid_for(stored: dict[str, Any]) -> list[str]:
+    """For which cells confidence and sets hold."""
+    found = stored.get("calibration", {}).get("valid_for")
+    return [] if not found else [f"  valid for   {found}"]
 
 
 def _part(line: str) -> tuple[str, str | Table]:
@@ -124,6 +131,7 @@ def _trust(stored: dict[str, Any]) -> list[str]:
         f"error {float(scores['expected_calibration_error']):.3f} ({float(scores['if_calibrated']):.3f} expected for a perfectly calibrated model)",
         f"  sets        coverage {float(sets['coverage']):.0%} requested; at {float(row['requested']):.0%}, {float(row['coverage']):.1%} of the "
         f"held-out cells, of the worst type ({row['worst_type']}) {float(row['worst_coverage']):.0%}",
+        *batch_lines(calibration.get("batches")),
     ]
 
 
@@ -160,7 +168,7 @@ def _scores(baseline: dict[str, Any]) -> list[str]:
     scores = baseline["scores"]
     for name, row in zip(aligned(scores["method"], 18), scores.to_dict("records"), strict=True):
         lines.append(
-            f"    {name} accuracy {row['accuracy']:.3f}   macro-F1 {row['macro_f1']:.3f} "
-            f"[{row['macro_f1_low']:.3f}, {row['macro_f1_high']:.3f}]"
+            f"    {name} accuracy {row['accuracy']:.3f}   macro-F1 {row['macro_f1']:.3f}"
+            f"{ends(row['macro_f1_low'], row['macro_f1_high'])}"
         )
     return lines + [f"  compared    {text}" for text in compared(baseline["differences"])]

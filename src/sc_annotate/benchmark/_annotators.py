@@ -11,8 +11,9 @@ from sc_annotate._core.settings import track
 from sc_annotate._data.matrix import MatrixRequest
 from sc_annotate._data.read import open_input
 from sc_annotate.annotation.embedding import read_genes
-from sc_annotate.annotation.held_out import GENES, Candidate, baselines_of, held_out, score_groups, scores
-from sc_annotate.annotation.learn import choose_splits
+from sc_annotate.annotation.held_out import GENES, Candidate, baselines_of, held_out
+from sc_annotate.annotation.held_out_scores import held_out_batches, score_groups, scores
+from sc_annotate.annotation.held_out_splits import choose_splits
 from sc_annotate.annotation.requests import N_TOP_GENES, FitRequest, usable_method
 from sc_annotate.annotation.streaming import learns_without_labels
 from sc_annotate.annotation.training import labelled_cells, read_training
@@ -123,7 +124,8 @@ def annotators(
     if embedding and (genes := read_genes(training)).training is not None:
         predictions[GENES] = held_out(genes.training, Candidate("logreg", {}, N_TOP_GENES), splits, fit.rng)
     logreg = predictions["logreg"]
-    table = scores(predictions, logreg, score_groups(training, logreg), fit.rng).reset_index(drop=True)
+    batches = held_out_batches(training, logreg)
+    table = scores(predictions, logreg, score_groups(training, logreg), fit.rng, batches).reset_index(drop=True)
     table["seconds"] = [float(np.sum(p.seconds_fit) + np.sum(p.seconds_predict)) for p in predictions.values()]
     table.attrs["split"] = description
     return table

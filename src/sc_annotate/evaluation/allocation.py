@@ -93,12 +93,12 @@ def sample(
     more = chosen.copy()
     rest = order[n:]
     short = least - np.bincount(codes[chosen], minlength=codes.max() + 1)
-    more[rest[_rank(codes[rest]) < short[codes[rest]]]] = True
+    more[rest[by_rank(codes[rest]) < short[codes[rest]]]] = True
     kept = np.flatnonzero(more)
     return kept, chosen[kept]
 
 
-def _rank(codes: NDArray[np.intp]) -> NDArray[np.intp]:
+def by_rank(codes: NDArray[np.intp]) -> NDArray[np.intp]:
     """Which of its type each cell is, from 0."""
     n, by_type = np.bincount(codes), np.argsort(codes, kind="stable")
     rank = np.empty(codes.size, dtype=np.intp)

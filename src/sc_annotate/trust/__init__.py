@@ -15,6 +15,7 @@ from sc_annotate.trust.profiles import Profiles
 from sc_annotate.trust.quality import low_quality, quality_measures
 from sc_annotate.trust.rollup import common_term, roll_up
 from sc_annotate.trust.shift import Shift, estimate_shift
+from sc_annotate.trust.thinning import thin
 from sc_annotate.trust.uncalibrated import Uncalibrated
 from sc_annotate.trust.venn_abers import VennAbers
 from sc_annotate.trust.voting import Votes, vote
@@ -47,5 +48,6 @@ __all__ = [
     "pool_weights",
     "quality_measures",
     "roll_up",
+    "thin",
     "vote",
 ]

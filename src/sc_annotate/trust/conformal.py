@@ -192,6 +192,10 @@ class Conformal:
         filled = np.where(np.isfinite(q), q, np.maximum(highest, q[0]))
         return filled[self.cluster_ + 1]
 
+    def common_threshold(self, coverage: float) -> float:
+        """Highest score of all cells together with which a class is in the set."""
+        return float(self._quantiles(coverage)[0])
+
     def fallback(self, coverage: float) -> dict[str, list[int]]:
         """Classes without a threshold of their own at this coverage.
 

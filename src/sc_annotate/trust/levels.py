@@ -7,15 +7,21 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.special import softmax
 
 from sc_annotate._core.arguments import public
 from sc_annotate._core.codec import check_texts
 from sc_annotate.errors import InputError, LabelError
+from sc_annotate.trust.calibration import Temperature
+from sc_annotate.trust.choice import choose
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import ArrayLike, NDArray
+
+
+_ZERO = 1e-12
 
 
 @public
@@ -120,18 +126,46 @@ class Levels:
             gain += self.sums(p, level)[:, self._codes[level][1]]
         return gain.argmax(axis=1)
 
-    def confidence(self, proba: ArrayLike, codes: NDArray[np.intp]) -> NDArray[np.float64]:
-        """Probability of the label of types `codes` at each level, shape (n, levels), never smaller at a coarser one."""
+    def confidence(
+        self, proba: ArrayLike, codes: NDArray[np.intp], powers: NDArray[np.float64] | None = None
+    ) -> NDArray[np.float64]:
+        """Probability of the label of types `codes` at each level, shape (n, levels), never smaller at a coarser one.
+
+        `powers` calibrate the coarser levels (:meth:`calibrate`); None: sums of the types' probabilities as they are.
+        """
         p = self._checked(proba)
         each = np.arange(len(p))
         if np.shape(codes) != each.shape or (each.size and not 0 <= np.min(codes) <= np.max(codes) < p.shape[1]):
             raise InputError(f"codes must be {len(p)} numbers of types from 0 to {p.shape[1] - 1}, one a cell.")
         out = np.empty((len(p), len(self.names)))
         out[:, -1] = p[each, codes]
-        for level in range(len(self.names) - 1):
-            out[:, level] = self.sums(p, level)[each, self.path(codes, level)]
+        for level in reversed(range(len(self.names) - 1)):
+            sums = self.sums(p, level)
+            if powers is not None and powers[level] != 1:
+                sums = softmax(np.log(np.maximum(sums, _ZERO)) * powers[level], axis=1)
+            own = sums[each, self.path(codes, level)]
+            out[:, level] = own if powers is None else np.maximum(own, out[:, level + 1])
         # Rounded probabilities may sum to a little more than 1.
         return np.minimum(out, 1.0)
+
+    def calibrate(
+        self, proba: ArrayLike, codes: NDArray[np.intp], fold: NDArray[np.intp], weight: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """The power of the summed probabilities of each coarser level, 1 / T of its own temperature scaling, float64.
+
+        Sums of calibrated probabilities are as a rule too small: where a type is hard to tell from its neighbours, the
+        label above all of these is not. Learned from held-out cells; 1 where scaling does not lower their log loss.
+        """
+        p, out = self._checked(proba), np.ones(len(self.names) - 1)
+        for level in range(len(self.names) - 1):
+            sums = self.sums(p, level)
+            if sums.shape[1] < 2:
+                continue
+            sums = np.maximum(sums, _ZERO)
+            found = choose("auto", sums / sums.sum(axis=1, keepdims=True), self.path(codes, level), fold, weight)
+            if isinstance(found.calibrator, Temperature):
+                out[level] = 1 / found.calibrator.temperature_
+        return out
 
     def at(self, types: Sequence[str] | NDArray[np.str_]) -> Levels:
         """The same levels for these types, in their order; an InputError where one is unknown."""
