@@ -138,6 +138,7 @@ def test_off_where_it_was_not_tried(model: Any, case: str) -> None:
 
 OFF: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "one batch": ({"batches": {"a": 0.0}}, {"batch_key": "batch"}, "no batch of the reference"),
+    "one large batch": ({"batches": {"a": 0.0}, "n": 500}, {"batch_key": "batch"}, "no batch of the reference"),
     "batches unknown": ({"batches": BATCHES}, {}, "no batch of the reference"),
     "no shared shift": ({"batches": {"a": 0.0, "bb": 0.4}, "swapped": True}, {"batch_key": "batch"}, "log loss of"),
     "not calibrated": ({"batches": BATCHES}, {"batch_key": "batch", "trust": None}, "no batch of the reference"),
@@ -148,7 +149,7 @@ OFF: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
 @pytest.mark.parametrize("case", OFF)
 def test_off_where_the_reference_does_not_speak_for_it(case: str) -> None:
     made, how, why = OFF[case]
-    model = sca.tl.fit_annotator(cells(120, **made), "cell_type", cv=0, **how)
+    model = sca.tl.fit_annotator(cells(**{"n": 120} | made), "cell_type", cv=0, **how)
     assert not model.alignment.use
     assert why in model.alignment.why
     _, record = annotated(cells(100, {"newer": 0.4}, seed=8), model)
@@ -199,6 +200,18 @@ def test_a_saved_model_aligns_alike(model: Any, tmp_path: Path) -> None:
 
     back = ad.read_h5ad(tmp_path / "q.h5ad").uns["annotation"]["alignment"]
     np.testing.assert_array_equal(back["genes"], one[1]["genes"])
+
+
+def test_an_embedding_is_aligned_too() -> None:
+    reference, query = cells(150, BATCHES), cells(200, {"newer": 0.4}, shares=SKEWED, seed=15)
+    for adata in (reference, query):
+        adata.obsm["X_some"] = adata.X[:, :40].toarray() - 1
+    found = {}
+    for align in (None, "shift"):
+        how = {"use_rep": "X_some", "batch_key": "batch", "cv": 0, "trust": Options(align=align)}
+        sca.tl.annotate(query, reference, "cell_type", **how)
+        found[align] = right(query)
+    assert found["shift"] > found[None]
 
 
 def test_a_model_without_means_says_what_to_do(model: Any) -> None:

@@ -105,6 +105,7 @@ ARGUMENTS: dict[str, tuple[tuple[object, ...], dict[str, Any]]] = {
     "--false-positive-rate": ((0.2,), {"trust": sca.trust.Options(false_positive_rate=0.2)}),
     "--check-quality": (("no",), {"trust": sca.trust.Options(check_quality=False)}),
     "--min-confidence": ((0.7,), {"trust": sca.trust.Options(min_confidence=0.7)}),
+    "--align": (("none",), {"trust": sca.trust.Options(align=None)}),
     "--min-overlap": ((0.5,), {"trust": sca.trust.Options(min_overlap=0.5)}),
 }
 

@@ -8,7 +8,9 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
+from scipy.sparse import issparse
 
+from sc_annotate.annotators.logreg import LogReg
 from sc_annotate.annotators.majority import Majority
 from sc_annotate.annotators.nearest_centroid import NearestCentroid
 from sc_annotate.annotators.random_forest import RandomForest
@@ -206,6 +208,18 @@ def test_blocks_have_to_give_what_the_matrix_gives():
             return codes[::-1]
 
     assert failures(Wrong) == {"blocks"}
+
+
+def test_scores_that_can_be_aligned_are_sums():
+    class Clips(LogReg):
+        def decision(self, X):
+            return super().decision(np.minimum(X.toarray() if issparse(X) else X, 1))
+
+    class Says(Duck):
+        aligns = True
+
+    assert failures(Clips) == {"alignment"}
+    assert failures(Says) == {"alignment"}
 
 
 def test_a_method_that_cannot_be_saved_must_say_so():

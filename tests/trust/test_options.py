@@ -24,6 +24,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "keep cells in words": ({"keep_cells": "yes"}, "trust.keep_cells must be True or False"),
     "confidence in percent": ({"min_confidence": 50}, "trust.min_confidence must be a number between 0 and 1"),
     "overlap in percent": ({"min_overlap": 50}, "trust.min_overlap must be"),
+    "another alignment": ({"align": "mean"}, "trust.align must be"),
     "sets without calibration": ({"calibration": None, "set_score": "aps"}, "set_score need held-out cells"),
     "quality without calibration": ({"calibration": None, "check_quality": True}, "check_quality need held-out cells"),
     "a rate without calibration": (

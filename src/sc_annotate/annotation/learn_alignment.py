@@ -54,7 +54,7 @@ class HeldOutShifts:
             scores, truth = annotator.decision(cells[own]), training.y[test[own]]
             found = _none(*means.shape) if len(own) < LEAST else estimate(annotator, scores, cells[own], means)
             aligned[np.ix_(own, place)] = annotator.probabilities(found.apply(scores))
-            if len(own) < LEAST or training.batch is None:
+            if len(own) < LEAST or training.batch is None or name in training.batch[split.train]:
                 continue
             self._measure("all", name, annotator, scores, truth, model.classes_, found)
             for some in _reduced(truth, np.random.default_rng(self.rng)):
