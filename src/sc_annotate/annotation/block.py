@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from scipy import sparse
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sc_annotate.annotation.fitted import FittedModel, Query
     from sc_annotate.annotation.requests import Keep
     from sc_annotate.annotators import AnnotatorLike
+    from sc_annotate.annotators.celltypist import CellTypist
     from sc_annotate.trust import Familiarity, Levels, Profiles
     from sc_annotate.trust._group_test import Found
     from sc_annotate.trust.neighbourhood import Neighbourhood
@@ -51,7 +52,7 @@ class BlockPrediction:
     proba: Any
     zero: NDArray[np.bool_]
     set_size: NDArray[np.int32] | None
-    familiarity: dict[str, NDArray[np.float64]] | None
+    familiarity: dict[str, NDArray[Any]] | None
     quality: dict[str, NDArray[np.float64]] | None
     trouble: str | None = None
     """Why the quality could not be measured."""
@@ -86,6 +87,8 @@ class PredictBlock:
     profiles: Profiles | None
     totals: NDArray[np.float64] | None
     groups: Found | None = None
+    alone: bool = False
+    """Whether a model without held-out cells says itself which cells it does not know."""
     levels: Levels | None = None
     level_powers: NDArray[np.float64] | None = None
     """What calibrates the coarser levels."""
@@ -100,9 +103,10 @@ class PredictBlock:
             proba = np.asarray(self.annotator.predict_proba(theirs), dtype=np.float32)
         else:
             proba = self.known[where]
-        set_size = familiarity = quality = trouble = None
         own = self._own_genes(cells)
         seen, unknown, shallow = detected(own), None, None
+        set_size = quality = trouble = None
+        familiarity: dict[str, NDArray[Any]] | None = None
         if self.trust is not None:
             proba = self.trust.probabilities(proba, seen)
             unknown, shallow = ~self.trust.known(seen), self.trust.shallow(seen)
@@ -115,6 +119,8 @@ class PredictBlock:
             set_size = sets.sum(axis=1).astype(np.int32)
         if self.familiarity is not None:
             familiarity = self.familiarity.measure(cells, self.neighbourhood, self._own(where))
+        elif self.alone:
+            familiarity = {"unlike": cast("CellTypist", self.annotator).unlike(cells, self.columns >= 0)}
         if self.check_quality:
             try:
                 quality = self._quality(where, block if counts is None else counts)

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 UNCALIBRATED = (
     "a converted CellTypist model has no held-out cells: its confidence is its own score, not calibrated, and there are "
-    "no prediction sets and no status. Cells of types that the model does not know get a label all the same"
+    "no prediction sets. Cells of types that the model does not know get a label all the same; the status unfamiliar marks those "
+    "that are far from all that it learned from, and there is no other"
 )
 JOINT = (
     "the types of this CellTypist model were fitted together (a multinomial regression), for which CellTypist's sigmoid "

@@ -66,6 +66,8 @@ class Prediction:
     groups: QueryGroups | None = None
     shift: Shift | None = None
     alignment: dict[str, Any] = field(default_factory=dict)
+    unfamiliar: NDArray[np.bool_] | None = None
+    """Cells that are so for another reason than their own p-value."""
 
 
 @dataclass(frozen=True)
@@ -133,6 +135,7 @@ def predict(query: Query, model: FittedModel, ask: PredictRequest, *, counts: In
         groups=out.groups,
         shift=None if shifted is None else shifted.shift,
         alignment={} if shifted is None else shifted.record,
+        unfamiliar=out.unfamiliar,
     )
 
 
@@ -233,6 +236,7 @@ def _task(
         neighbourhood_rows=compared.rows,
         neighbourhood=compared.neighbourhood,
         groups=compared.groups,
+        alone=trust is None and model.method == "celltypist" and ask.trust.false_positive_rate is not None,
         keep=ask.store_proba,
         check_quality=counts is not None and trust is not None,
         profiles=None if trust is None or trust.profiles is None else trust.profiles.on(aligned.columns >= 0),

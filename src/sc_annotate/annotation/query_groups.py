@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 # How much the score of a cell rises where the statistic of its group is e times as large, and the least share of the
 # threshold that counts.
-_WEIGHT, _LEAST = 1.0, 0.1
+_WEIGHT, _LEAST = 1.5, 0.1
 # Genes that are named for a group.
 _GENES = 10
 
@@ -55,6 +55,8 @@ class Outside:
     unfamiliarity: NDArray[np.float32] | None = None
     p_familiar: NDArray[np.float64] | None = None
     groups: QueryGroups | None = None
+    unfamiliar: NDArray[np.bool_] | None = None
+    """Cells that are so for another reason than their own p-value."""
     problems: list[str] = field(default_factory=list)
 
 
@@ -93,14 +95,16 @@ def _part(cells: Any, chosen: NDArray[np.intp], wanted: NDArray[np.intp]) -> Any
 def outside(query: Query, model: FittedModel, task: PredictBlock, gathered: Gathered, rate: float | None) -> Outside:
     """Score and p-value of each cell without a label, and the groups of these."""
     known, measured, trust = task.familiarity, gathered.familiarity, model.trust
-    if rate is None or trust is None:
+    if rate is None:
         return Outside()
+    if trust is None:
+        return _alone(query, measured)
     groups = None
     if trust.groups is not None and task.groups is not None and gathered.group is not None:
         groups = _groups(query, model, trust.groups, task.groups, gathered.group, rate)
-    problems = [] if groups is None else _problems(groups, trust.groups)
+    flagged, problems = (None, []) if groups is None else (groups.flagged, _problems(groups, trust.groups))
     if not measured or known is None:
-        return Outside(groups=groups, problems=problems)
+        return Outside(groups=groups, unfamiliar=flagged, problems=problems)
     n, rows = query.found.source.n_cells, query.rows
     own = measured if len(rows) == n else {k: values[rows] for k, values in measured.items()}
     unfamiliarity, p_familiar = np.full(n, np.nan, dtype=np.float32), np.full(n, np.nan)
@@ -111,7 +115,24 @@ def outside(query: Query, model: FittedModel, task: PredictBlock, gathered: Gath
         score = (score + _WEIGHT * np.log(share)[groups.group[rows]]).astype(np.float32)
     unfamiliarity[rows] = score
     p_familiar[rows] = known.p_values(score)
-    return Outside(unfamiliarity, p_familiar, groups, [*problems, *_too_few(known, rate, len(rows))])
+    return Outside(unfamiliarity, p_familiar, groups, flagged, [*problems, *_too_few(known, rate, len(rows))])
+
+
+def _alone(query: Query, measured: dict[str, NDArray[np.float32]]) -> Outside:
+    """Of a model without held-out cells: what it knows of the cells that it learned from."""
+    if "unlike" not in measured:
+        return Outside()
+    n, rows = query.found.source.n_cells, query.rows
+    far = np.full(n, np.nan, dtype=np.float32)
+    far[rows] = measured["unlike"][rows]
+    unfamiliar = far > 1
+    problems = []
+    if k := int(unfamiliar.sum()):
+        problems.append(
+            f"{k:,} of {counted(len(rows), 'cell')} {'lies' if k == 1 else 'lie'} far from all that the model learned from (status "
+            "unfamiliar): of types that it does not know, or on another scale"
+        )
+    return Outside(far, None, None, unfamiliar, problems)
 
 
 def _too_few(known: Familiarity, rate: float, n: int) -> list[str]:

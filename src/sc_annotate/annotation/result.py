@@ -209,8 +209,8 @@ def statuses(
         status[:] = np.where(sure, STATUSES.index(CONFIDENT), STATUSES.index(AMBIGUOUS))
     if prediction.p_familiar is not None and false_positive_rate is not None:
         status[prediction.p_familiar < false_positive_rate] = STATUSES.index(UNFAMILIAR)
-    if prediction.groups is not None:
-        status[prediction.groups.flagged] = STATUSES.index(UNFAMILIAR)
+    if prediction.unfamiliar is not None:
+        status[prediction.unfamiliar] = STATUSES.index(UNFAMILIAR)
     if prediction.set_size is not None:
         # A label of no values, or of two cells, is not worth its confidence, whatever type it is.
         for mask in (prediction.zero_cells, *(prediction.low_quality or {}).values()):

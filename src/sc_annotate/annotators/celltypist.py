@@ -35,6 +35,9 @@ _ARRAYS = {
 }
 CLIP = 10.0
 """A gene counts for at most so many standard deviations above its mean."""
+# From which mean squared distance on, in standard deviations, a cell is unlike what the model learned from: so many times as
+# far as a cell without values, within limits, as those cells are at 1 on average; and twice that where it fits a type.
+_EMPTY, _LIMITS, _FITS = 1.9, (1.3, 3.0), 2.0
 
 
 def shared_out(scores: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -181,6 +184,28 @@ class CellTypist(LinearAnnotator):
         odds = self.log_odds(X)
         P = (softmax(odds, axis=1) if self.joint else shared_out(expit(odds))).astype(np.float32)
         return ordered(P, odds)
+
+    def unlike(self, X: Matrix, present: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """How far each cell lies from all that the model learned from; above 1, farther than nearly all of that.
+
+        The mean squared distance from the training mean, in standard deviations of the genes that are `present` (1 for the
+        average training cell), over a threshold. It grows in a cell with genes that the training cells hardly had, whatever
+        its scores are.
+        """
+        matrix: Any = self._clipped(X)
+        mean, weight = self.mean_[present], 1 / self.scale_[present] ** 2
+        empty = mean**2 * weight
+        if issparse(matrix):
+            matrix = csr_array(matrix[:, np.flatnonzero(present)])
+            column = matrix.indices
+            more = matrix.data * (matrix.data - 2 * mean[column]) * weight[column]
+            total = csr_array((more, column, matrix.indptr), shape=matrix.shape).sum(axis=1) + empty.sum()
+        else:
+            total = ((matrix[:, present] - mean) ** 2 * weight).sum(axis=1)
+        n = max(1, len(mean))
+        most = min(max(_EMPTY * float(empty.sum()) / n, _LIMITS[0]), _LIMITS[1])
+        fits = np.zeros(len(total), dtype=bool) if self.joint else (self.log_odds(X) > 0).any(axis=1)
+        return np.asarray(total / n / np.where(fits, _FITS * most, most), dtype=np.float32)
 
     def gene_evidence(self, X: Matrix, codes: ArrayLike) -> Matrix:
         """How much each gene pushed each cell towards a type, its value clipped as in the scores."""

@@ -32,7 +32,7 @@ _SMALL, _HELD = 8, 40
 # Batches that are held out in turn, or together where there are more; folds of a reference of one batch.
 _FOLDS, _PARTS = 8, 3
 # How far the threshold lies from the known groups to the unseen ones, on a scale of logs.
-_BETWEEN = 1 / 3
+_BETWEEN = 0.4
 # With one batch, from where on a group cannot be told from an unseen type, as a share of how far these lie.
 _DOUBT = 0.8
 
