@@ -39,7 +39,7 @@ def test_schema(pair: tuple[AnnData, AnnData]) -> None:
     assert set(query.uns["annotation"]) == {
         "schema", "method", "model", "params", "classes", "input", "reference", "calibration", "sets", "familiarity",
         "quality", "proba",
-        "baseline", "coefficients", "written", "wrote_colors",
+        "baseline", "coefficients", "written", "wrote_colors", "groups",
     }  # fmt: skip
     assert query.obs["annotation_set_size"].dtype == np.int32
     assert query.obs["annotation_unfamiliarity"].dtype == np.float32
