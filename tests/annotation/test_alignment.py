@@ -120,13 +120,15 @@ def test_evidence_is_that_of_the_aligned_scores(model: Any) -> None:
 
 REASONS: dict[str, tuple[Any, str]] = {
     "few cells": (lambda: cells(49, {"newer": 0.4}), "49 cells, fewer than 50"),
-    "far away": (lambda: cells(200, {"newer": 4.0}), "the query is shifted by"),
+    "far away": (lambda: cells(200, {"newer": 0.4}), "the query is shifted by"),
 }
 
 
 @pytest.mark.parametrize("case", REASONS)
-def test_off_where_it_was_not_tried(model: Any, case: str) -> None:
+def test_off_where_it_was_not_tried(model: Any, case: str, monkeypatch: pytest.MonkeyPatch) -> None:
     make, why = REASONS[case]
+    if case == "far away":
+        monkeypatch.setattr("sc_annotate.annotation.align_query.FARTHER", 0.1)
     query, record = annotated(make(), model)
     assert not record["used"]
     assert why in record["why"]
@@ -134,6 +136,16 @@ def test_off_where_it_was_not_tried(model: Any, case: str) -> None:
     forced, used = annotated(make(), model, "shift")
     assert used["used"]
     assert any("aligned" in text for text in forced.uns["annotation"]["input"]["problems"])
+
+
+@pytest.mark.parametrize("share", [0.4, 0.6])
+def test_a_shallow_query_is_no_shifted_one(model: Any, monkeypatch: pytest.MonkeyPatch, share: float) -> None:
+    monkeypatch.setattr(
+        "sc_annotate.annotation.applied.Applied.shallow", lambda self, seen: np.arange(len(seen)) < share * len(seen)
+    )
+    _, record = annotated(cells(100, {"newer": 0.4}, seed=16), model)
+    assert record["used"] == (share < 0.5)
+    assert record["used"] or "shallower" in record["why"]
 
 
 OFF: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {

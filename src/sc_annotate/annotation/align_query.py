@@ -12,6 +12,7 @@ from sc_annotate._core.settings import counted
 from sc_annotate._data import read
 from sc_annotate.annotation.alignment import LEAST, estimate, refuse_method
 from sc_annotate.errors import InputError
+from sc_annotate.trust.thinning import detected
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,6 +26,9 @@ MOST = 10_000
 """Cells that a shift is estimated from; of more, the mean hardly changes."""
 FARTHER = 2.0
 """Times the largest shift between batches of the reference, beyond which a query is another case than was tried."""
+
+SHALLOW = 0.5
+"""Share of shallow cells beyond which a query differs by its depth, not by a shift."""
 
 
 @dataclass(frozen=True)
@@ -52,11 +56,12 @@ class AlignedQuery:
 
 
 def align_query(
-    query: Query, model: FittedModel, ask: PredictRequest, columns: NDArray[np.intp], scale: Transform
+    query: Query, model: FittedModel, ask: PredictRequest, columns: NDArray[np.intp], scale: Transform, depth: Any
 ) -> AlignedQuery:
     """Estimate the shift of the cells without a label, where it is to be taken off.
 
-    `columns` and `scale` are how the query comes to the model's genes and scale.
+    `columns` and `scale` are how the query comes to the model's genes and scale; `depth`, what is known of the number of
+    detected genes, None where nothing is.
     """
     requested = ask.trust.align
     kept = model.alignment
@@ -69,6 +74,13 @@ def align_query(
     if n > MOST:
         rows = rows[np.sort(np.random.default_rng(ask.rng).choice(n, MOST, replace=False))]
     cells = read.read_cells(query.found.source, scale, columns, model.means, rows, progress="estimating the shift")
+    if depth is not None and requested == "auto":
+        # Fewer molecules move each type in its own way.
+        shallow = depth.shallow(detected(cells[:, columns >= 0]))
+        if shallow.mean() > SHALLOW:
+            return _not_used(
+                model, f"{shallow.mean():.0%} of the cells are shallower than nine tenths of the reference"
+            )
     shift = estimate(model.annotator, model.annotator.decision(cells), cells, kept.class_means, columns >= 0)
     record: dict[str, Any] = {
         "log_odds": shift.log_odds,

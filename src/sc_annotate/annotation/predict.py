@@ -94,7 +94,7 @@ def predict(query: Query, model: FittedModel, ask: PredictRequest, *, counts: In
     if capabilities_of(model.annotator).aligns or ask.trust.align == "shift":
         from sc_annotate.annotation.align_query import align_query
 
-        shifted = align_query(query, model, ask, aligned.columns, aligned.scale)
+        shifted = align_query(query, model, ask, aligned.columns, aligned.scale, task.trust)
         task = replace(task, annotator=shifted.annotator or task.annotator)
     gathered = gather(query, model, task, counts)
     problems = list(dict.fromkeys([*query.problems, *aligned.shared.problems, *_of_other_species(query, model)]))

@@ -67,9 +67,9 @@ class Options(Request):
     align
         Whether a shift of the whole query against the reference is estimated and taken off, of linear methods (``logreg``,
         ``linear_svm``, ``lda``). ``"auto"``: where that lowered the log loss on the reference's own batches, each held out in
-        turn (``batch_key``); not for fewer than 50 cells, for a matrix on disk or of Dask, or where the shift is far larger than
-        between batches of the reference. ``"shift"``: in any case. None: never. The label of a cell then depends on the other
-        cells of the query. Confidence and sets of a model are learned as it will be used.
+        turn (``batch_key``); not for fewer than 50 cells, for a matrix on disk or of Dask, where most cells are shallow, or where
+        the shift is far larger than between batches of the reference. ``"shift"``: in any case. None: never. The label of a
+        cell then depends on the other cells of the query. Confidence and sets of a model are learned as it will be used.
 
     Raises
     ------
