@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 pytest.importorskip("scvi")
 
-SMALL = {"epochs": 60, "n_hidden": 32, "learning_rate": 1e-2}
+SMALL = {"epochs": 30, "n_hidden": 32, "learning_rate": 1e-2}
 
 
 @pytest.fixture(scope="module")
 def cells() -> AnnData:
-    return sca.datasets.simulate_reference(240, 80, 3, n_batches=3, rng=0)
+    return sca.datasets.simulate_reference(180, 60, 3, n_batches=3, rng=0)
 
 
 def right(adata: AnnData, key: str) -> float:
@@ -29,14 +29,14 @@ def right(adata: AnnData, key: str) -> float:
 
 @pytest.mark.slow
 def test_scanvi_from_reference_to_query(cells: AnnData) -> None:
-    reference, query = cells[:160].copy(), cells[160:].copy()
+    reference, query = cells[:120].copy(), cells[120:].copy()
     sca.tl.annotate(
         query,
         reference,
         "cell_type",
         method="scanvi",
         batch_key="batch",
-        method_kwargs={**SMALL, "classifier_epochs": 30},
+        method_kwargs={**SMALL, "classifier_epochs": 15},
     )
     assert right(query, "annotation") > 0.8
     history = sca.get.history(query)
@@ -52,9 +52,8 @@ def test_entries_of_obsm(cells: AnnData, method: str, name: str) -> None:
     both = cells.copy()
     codes, draw = both.obs["cell_type"].cat.codes.to_numpy(), np.random.default_rng(0)
     both.obsm["own"] = draw.poisson(20 * np.eye(3)[codes][:, :2] + 1).astype(float)
-    reference, query = both[:160].copy(), both[160:].copy()
-    # totalVI needs many more steps than the others before its latent space shows the types.
-    params = {} if method == "totalanvi" else SMALL
+    reference, query = both[:120].copy(), both[120:].copy()
+    params = SMALL | ({"epochs": 60, "classifier_epochs": 20, "n_latent": 5} if method == "totalanvi" else {})
     sca.tl.annotate(
         query, reference, "cell_type", method=method, method_kwargs={**params, name: "own"}, cv=0, trust=None
     )

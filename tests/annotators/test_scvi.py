@@ -29,9 +29,9 @@ from sc_annotate.annotators.scvi_totalanvi import TotalANVI
 from sc_annotate.neural import scvi_tools
 
 SMALL: dict[type[Any], dict[str, Any]] = {
-    ScANVI: {"epochs": 20, "classifier_epochs": 10, "n_hidden": 16, "learning_rate": 1e-2},
+    ScANVI: {"epochs": 15, "classifier_epochs": 8, "n_hidden": 16, "learning_rate": 1e-2},
     ScVI: {"epochs": 20, "n_hidden": 16, "learning_rate": 1e-2},
-    TotalANVI: {"epochs": 60, "classifier_epochs": 20, "n_hidden": 16, "n_latent": 5, "learning_rate": 1e-2},
+    TotalANVI: {"epochs": 40, "classifier_epochs": 10, "n_hidden": 16, "n_latent": 5, "learning_rate": 1e-2},
     ResolVI: {"epochs": 30, "n_hidden": 8, "learning_rate": 1e-2},
 }
 SURGERY = {**SMALL[ScANVI], "surgery": True, "query_epochs": 5}
