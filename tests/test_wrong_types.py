@@ -80,7 +80,7 @@ CALLS: dict[str, Callable[[dict[str, Any]], tuple[Callable[..., Any], list[Any],
     "benchmark": lambda c: (sca.benchmark.annotators, [c["reference"], "cell_type"], {"methods": ["majority"], "cv": 1}),
     **{
         f"get.{get.__name__}": lambda c, get=get: (get, [c["done"]], {})
-        for get in (sca.get.annotation, sca.get.probabilities, sca.get.sets, sca.get.evidence, sca.get.evidence_overlap, sca.get.history, sca.get.report)
+        for get in (sca.get.annotation, sca.get.probabilities, sca.get.sets, sca.get.evidence, sca.get.evidence_overlap, sca.get.faithfulness, sca.get.history, sca.get.report)
     },
     "get.annotations": lambda c: (sca.get.annotations, [c["done"], ["annotation", "other"]], {}),
     "get.clusters": lambda c: (sca.get.clusters, [c["done"]], {"groupby": "cluster"}),

@@ -45,6 +45,18 @@ def test_the_test_is_that_of_scanpy_without_labels_of_one_cell(query: AnnData) -
         assert found.loc[name, "by_chance"] == pytest.approx(100 / query.n_vars)
 
 
+def test_labels_and_lists_without_a_match_are_named(query: AnnData, caplog: pytest.LogCaptureFixture) -> None:
+    sca.get.evidence_overlap(query)
+    assert caplog.text == ""
+    lists = {"CD19+ B": ["CD79A", "MS4A1"], "neuron": ["CD3E", "CD3D"], "glia": ["NOPE"]}
+    sca.get.evidence_overlap(query, markers=lists)
+    n = query.obs["annotation"].nunique()
+    assert f"{n - 1} of {n} labels have no list of genes of adata" in caplog.text
+    assert "'Dendritic'" in caplog.text
+    assert "Lists without a label: 'neuron'. Say which" in caplog.text
+    assert "1 list of a dict without any gene of adata: 'glia'" in caplog.text
+
+
 def test_genes_of_the_list_are_counted(query: AnnData) -> None:
     table = sca.get.evidence(query, group="CD19+ B")
     own = table.loc[table["direction"] == "towards", "gene"].tolist()
@@ -61,3 +73,18 @@ def test_genes_that_are_gone_are_named(query: AnnData) -> None:
     gone = sca.get.evidence(query)["gene"][0]
     with pytest.raises(StorageError, match="are not in adata.X any more"):
         sca.get.evidence_overlap(query[:, query.var_names != gone].copy())
+
+
+def test_what_deleting_the_genes_costs(query: AnnData) -> None:
+    stored = query.uns["annotation"]["evidence"]["faithfulness"]
+    found = sca.get.faithfulness(query).set_index("deleted")
+    assert found.index.tolist() == ["first", "random", "highest"]
+    np.testing.assert_allclose(found["drop"], [stored[name] for name in ("drop", "random_drop", "highest_drop")])
+    np.testing.assert_allclose(found["before"] - found["after"], found["drop"])
+    assert np.isnan(found.loc["first", "first_minus"])
+    row = found.loc["highest"]
+    assert row["first_minus"] == pytest.approx(found.loc["first", "drop"] - row["drop"])
+    assert row["low"] < row["first_minus"] < row["high"]
+    del query.uns["annotation"]["evidence"]["faithfulness"]
+    with pytest.raises(StorageError, match="was not tested by deleting genes"):
+        sca.get.faithfulness(query)

@@ -281,6 +281,7 @@ MODES: dict[str, Mode] = {
     "get.evidence": Mode(
         sca.get.evidence, {}, {**LABELLED, "group": Changes("CD19+ B")}, lambda adata: sca.tl.evidence(adata, n_genes=2)
     ),
+    "get.faithfulness": Mode(sca.get.faithfulness, {}, LABELLED, lambda adata: sca.tl.evidence(adata, n_genes=2)),
     "get.evidence_overlap": Mode(
         sca.get.evidence_overlap,
         {"max_cells": 10},

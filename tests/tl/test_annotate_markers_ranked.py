@@ -205,6 +205,42 @@ def test_arguments_of_other_ways_are_refused(pbmc: AnnData, kwargs: dict[str, An
     assert "annotation" not in pbmc.uns
 
 
+@pytest.mark.parametrize(
+    ("by", "where"),
+    [
+        ("wilcoxon", "sc_annotate.annotation.markers.ranked_genes.read_rows"),
+        ("wilcoxon", "sc_annotate.annotation.markers.ranked.silent_cells"),
+        ("nact", "sc_annotate.annotators.torch_nact.NACTAnnotator.fit"),
+        ("nact", "sc_annotate.annotators.torch_nact.NACTAnnotator.gene_evidence"),
+        ("cellassign", "sc_annotate.annotation.markers.assigned.assign"),
+    ],
+)
+def test_an_interruption_leaves_the_object_as_it_was(
+    three: AnnData, by: str, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if by != "wilcoxon":
+        pytest.importorskip("torch", reason="torch is not installed")
+
+    def stop(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    sca.tl.annotate_markers(three, LISTS, "cluster", by="wilcoxon")
+    monkeypatch.setattr(where, stop)
+    if where.endswith("gene_evidence"):
+        monkeypatch.setattr("sc_annotate.annotators.torch_nact.NACTAnnotator.fit", lambda self, *_, **__: self)
+    if by == "cellassign":
+        monkeypatch.setattr("sc_annotate.annotation.markers.assigned.need_scvi", lambda: None)
+        three.layers["counts"] = three.X.copy()
+        three.layers["counts"].data = np.ceil(three.X.data)
+    before = three.copy()
+    with pytest.raises(KeyboardInterrupt):
+        sca.tl.annotate_markers(three, LISTS, None if by == "cellassign" else "cluster", by=by)
+    assert list(three.obs) == list(before.obs)
+    assert list(three.obsm) == list(before.obsm)
+    assert_same_tree(three.uns["annotation"], before.uns["annotation"])
+    same_labels(three, before)
+
+
 def test_without_torch(pbmc: AnnData, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(MissingExtraError, match="torch"):

@@ -2,7 +2,7 @@
 
 from sc_annotate.get._annotation import annotation, clusters, probabilities
 from sc_annotate.get._annotations import annotations
-from sc_annotate.get._evidence import evidence, evidence_overlap
+from sc_annotate.get._evidence import evidence, evidence_overlap, faithfulness
 from sc_annotate.get._gene_mapping import gene_mapping
 from sc_annotate.get._groups import groups
 from sc_annotate.get._history import history
@@ -17,6 +17,7 @@ __all__ = [
     "clusters",
     "evidence",
     "evidence_overlap",
+    "faithfulness",
     "gene_mapping",
     "groups",
     "history",

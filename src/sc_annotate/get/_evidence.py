@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from sc_annotate._core.arguments import default
 from sc_annotate._core.docs import documented
 from sc_annotate._store.slots import DEFAULT_KEY
-from sc_annotate._store.stored import read_evidence_table
+from sc_annotate._store.stored import read_evidence, read_evidence_table
 from sc_annotate.annotation.evidence.overlap import OverlapRequest
 from sc_annotate.annotation.evidence.overlap import evidence_overlap as table_of_overlap
-from sc_annotate.errors import InputError
+from sc_annotate.errors import InputError, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,6 +56,59 @@ def evidence(adata: AnnData, key: str = DEFAULT_KEY, *, group: str | None = None
     ['towards', 'towards', 'against', 'against']
     """
     return read_evidence_table(adata, key, group=group)
+
+
+@documented()
+def faithfulness(adata: AnnData, key: str = DEFAULT_KEY) -> pd.DataFrame:
+    """What deleting the genes of the evidence costs of the model's confidence, beside what deleting others costs.
+
+    Parameters
+    ----------
+    adata
+        An object after :func:`sc_annotate.tl.evidence`, or annotated by ``annotate_markers(by="nact")``. Not changed.
+    %(key)s
+
+    Returns
+    -------
+    A row for each choice of genes (``deleted``): ``"first"`` of the evidence of the cell itself, ``"random"`` ones that it
+    expresses and its ``"highest"``. ``n_genes`` and ``n_cells``; mean probability of the label ``before`` and ``after``, and
+    ``drop``, the difference; ``first_minus``, by how much more the first ones cost, with its 95 %% interval (``low``,
+    ``high``; bootstrap over cells).
+
+    Raises
+    ------
+    StorageError
+        No such result, no evidence, or none that was tested by deletion.
+
+    Examples
+    --------
+    >>> import sc_annotate as sca
+    >>> adata = sca.datasets.pbmc68k()
+    >>> query = adata[500:].copy()
+    >>> sca.tl.annotate(query, adata[:500].copy(), "cell_type", method="nearest_centroid", cv=0)
+    >>> sca.tl.evidence(query)
+    >>> found = sca.get.faithfulness(query).set_index("deleted")
+    >>> bool(found.loc["first", "drop"] > found.loc["random", "drop"])
+    True
+    """
+    import pandas as pd
+
+    found = read_evidence(adata, key).get("faithfulness")
+    if not isinstance(found, dict):
+        raise StorageError(
+            f"the evidence of adata.uns[{key!r}] was not tested by deleting genes: it is not that of a model, or of an older version. "
+            f"Run `sca.tl.evidence(adata, key={key!r})`."
+        )
+    rows = []
+    for name, drop in (("first", "drop"), ("random", "random_drop"), ("highest", "highest_drop")):
+        before, cost = float(found["before"]), float(found[drop])
+        row = {"deleted": name, "n_genes": int(found["n_deleted"]), "n_cells": int(found["n_cells"])}
+        minus = {c: float(found.get(f"minus_{name}{end}", "nan")) for c, end in _MINUS.items()}
+        rows.append({**row, "before": before, "after": before - cost, "drop": cost, **minus})
+    return pd.DataFrame(rows)
+
+
+_MINUS = {"first_minus": "", "low": "_low", "high": "_high"}
 
 
 @documented()

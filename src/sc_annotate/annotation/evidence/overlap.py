@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sc_annotate._core.arguments import Request, default, seed, whole
+from sc_annotate._core.settings import counted, logger
 from sc_annotate._data.read import open_on_common_scale, read_rows
 from sc_annotate._store.expression import matrix_request
 from sc_annotate._store.storage import read_uns
@@ -128,7 +129,20 @@ def _lists(
     lists = MarkersRequest().lists(markers)
     usable = matched(lists, found, min_genes=1)
     own = lists_of_labels(labels, usable.types, usable.term_ids, lists.types, types or {})
+    if without := [label for label in labels if label not in own]:
+        left = np.delete(usable.types, sorted({one.place for one in own.values()})).tolist()
+        logger.warning(
+            f"{len(without)} of {counted(len(labels), 'label')} {'has' if len(without) == 1 else 'have'} no list of genes of adata by name "
+            f"or meaning, and {'is' if len(without) == 1 else 'are'} compared with none: {_some(without)}. Lists without a label: "
+            f"{_some(left)}. Say which belong together: types={{'label': 'name of a list'}}"
+        )
+    if absent := sorted(set(lists.types.tolist()) - set(usable.types.tolist())):
+        logger.warning(f"{counted(len(absent), 'list')} of {lists.source} without any gene of adata: {_some(absent)}")
     return (
         {label: usable.weights[:, one.place] > 0 for label, one in own.items()},
         {label: str(usable.types[one.place]) for label, one in own.items()},
     )
+
+
+def _some(names: list[str], most: int = 10) -> str:
+    return f"{', '.join(map(repr, names[:most]))}{', ...' if len(names) > most else ''}" or "none"
