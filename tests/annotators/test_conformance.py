@@ -18,9 +18,9 @@ SMALL = {
     "random_forest": {"n_trees": 30},
     "gradient_boosting": {"n_rounds": 10},
     "mlp": {"epochs": 15},
-    "mlp_torch": {"hidden": 32, "epochs": 30},
+    "mlp_torch": {"hidden": 32, "epochs": 12, "learning_rate": 1e-2},
     "nact": {"rank": 8, "feed_forward": 16, "epochs": 100, "learning_rate": 2e-3},
-    "actinn": {"epochs": 60, "learning_rate": 5e-3},
+    "actinn": {"epochs": 30, "learning_rate": 1e-2},
 }
 EXTRAS = {None} | ({"torch"} if find_spec("torch") and find_spec("lightning") else set())
 METHODS = [m for m in registry.table("annotation").values() if m.source == "sc_annotate" and m.extra in EXTRAS]

@@ -34,6 +34,8 @@ def fit(model, task, **more):
     ("cls", "wrong"),
     [
         (TorchMLP, {"epochs": 0}),
+        (TorchMLP, {"epochs": 10**18}),
+        (TorchMLP, {"n_networks": 10**9}),
         (TorchMLP, {"batch_size": 1.5}),
         (TorchMLP, {"learning_rate": 0}),
         (TorchMLP, {"learning_rate": float("nan")}),
@@ -109,10 +111,10 @@ def test_patience_needs_cells_to_hold_out(task):
 
 
 def test_fits_on_several_threads_are_as_fits_on_one(task):
-    alone = [fit(TorchMLP(epochs=20), task, rng=seed).predict_proba(task.test_X) for seed in (0, 1)]
+    alone = [fit(TorchMLP(epochs=5), task, rng=seed).predict_proba(task.test_X) for seed in (0, 1)]
     # Rounding depends on the number of threads that torch uses, which each thread of Python has for itself.
     with ThreadPoolExecutor(4, initializer=torch.set_num_threads, initargs=(torch.get_num_threads(),)) as pool:
-        fits = [pool.submit(fit, TorchMLP(epochs=20), task, rng=i % 2) for i in range(6)]
+        fits = [pool.submit(fit, TorchMLP(epochs=5), task, rng=i % 2) for i in range(4)]
         found = [each.result().predict_proba(task.test_X) for each in fits]
     assert all(np.array_equal(each, alone[i % 2]) for i, each in enumerate(found))
 
@@ -137,9 +139,30 @@ def test_checkpoints_in_the_home_folder(task, tmp_path, monkeypatch):
 
 
 def test_small_references_get_more_epochs(task):
-    few = fit(TorchMLP(hidden=4), task)
-    assert len(few.history_) == -(-TorchMLP.least_steps // 2)
+    assert TorchMLP()._settings(0, len(task.y), None).epochs == -(-TorchMLP.least_steps // 2)
+    assert TorchMLP()._settings(0, 10**6, None).epochs == TorchMLP.usual_epochs
     assert len(fit(TorchMLP(hidden=4, epochs=2), task).history_) == 2
+
+
+@pytest.mark.parametrize("name", ["mlp_torch", "actinn", "nact"])
+def test_bars_name_the_method_the_network_and_the_fold(task, monkeypatch, name):
+    from sc_annotate._core import registry
+    from sc_annotate._core.settings import within
+    from sc_annotate.neural import training
+
+    shown = []
+    monkeypatch.setattr(training, "train", lambda *_, what, **__: shown.append(what) or (torch.nn.Identity(), []))
+    with within("fold 2 of 5"):
+        fit(registry.make("annotation", name, {"n_networks": 2}), task)
+    assert shown == [f"training {name}, network {i} of 2" for i in (1, 2)]
+
+
+@pytest.mark.parametrize(("word", "meant"), [("max_epochs", "epochs"), ("n_epochs", "epochs"), ("lr", "learning_rate")])
+def test_words_of_other_packages_are_understood(word, meant):
+    from sc_annotate._core import registry
+
+    with pytest.raises(MethodError, match=rf"Did you mean {meant}\? It takes: "):
+        registry.make("annotation", "mlp_torch", {word: 3})
 
 
 def test_an_ensemble_is_the_mean_of_its_networks(task):

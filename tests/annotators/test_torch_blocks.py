@@ -32,13 +32,12 @@ def of_blocks(model, cells, task, **more):
     return model.fit_blocks(cells, classes=np.unique(task.y), genes=task.genes, **more)
 
 
-@pytest.mark.parametrize("cls", [TorchMLP, ACTINN, NACTAnnotator])
-@pytest.mark.parametrize("patience", [None, 2])
+@pytest.mark.parametrize(("cls", "patience"), [(TorchMLP, 2), (ACTINN, None), (NACTAnnotator, None)])
 def test_one_block_in_memory_gives_what_fit_gives(task, cls, patience):
-    model = cls(epochs=3, patience=patience)
+    model = cls(epochs=2, patience=patience)
     batch = np.repeat(["a", "b", "c"], 50)
     codes = np.unique(task.y, return_inverse=True)[1]
-    whole = cls(epochs=3, patience=patience).fit(task.X, task.y, genes=task.genes, batch=batch, rng=2)
+    whole = cls(epochs=2, patience=patience).fit(task.X, task.y, genes=task.genes, batch=batch, rng=2)
     of_blocks(model, ArrayBlocks(task.X, codes), task, batch=batch, rng=2)
     assert np.array_equal(model.predict_proba(task.test_X), whole.predict_proba(task.test_X))
     assert model.history_ == whole.history_
@@ -46,12 +45,12 @@ def test_one_block_in_memory_gives_what_fit_gives(task, cls, patience):
 
 def test_blocks_are_scaled_as_the_matrix_and_learned(task):
     model = of_blocks(TorchMLP(epochs=40), in_blocks(task, buffer=40), task)
-    whole = TorchMLP(epochs=40).fit(task.X, task.y, genes=task.genes)
+    whole = TorchMLP(epochs=1).fit(task.X, task.y, genes=task.genes)
     for name in ("center", "factor"):
         np.testing.assert_array_equal(getattr(model.networks_[0][0], name), getattr(whole.networks_[0][0], name))
     labels = model.classes_[model.predict_proba(task.test_X).argmax(axis=1)]
     assert (labels == task.test_y).mean() > 0.9
-    again = of_blocks(TorchMLP(epochs=40), in_blocks(task, buffer=40), task)
+    model, again = (of_blocks(TorchMLP(epochs=2), in_blocks(task, buffer=40), task) for _ in range(2))
     assert np.array_equal(model.predict_proba(task.test_X), again.predict_proba(task.test_X))
 
 
@@ -79,8 +78,7 @@ def test_cells_held_out_for_stopping_are_not_learned_from(task):
     assert "held_out_loss" in model.history_[0]
 
 
-@pytest.mark.parametrize("more", [{}, {"patience": 3}, {"n_networks": 2}])
-@pytest.mark.parametrize("blocks", [True, False])
+@pytest.mark.parametrize(("more", "blocks"), [({"patience": 3}, True), ({"n_networks": 2}, False)])
 def test_an_interrupted_fit_continues(task, tmp_path, monkeypatch, more, blocks):
     from sc_annotate.neural import module
 

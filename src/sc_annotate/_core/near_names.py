@@ -48,6 +48,29 @@ _ARGUMENTS: Final[dict[str, tuple[tuple[str, ...], str]]] = {
     **dict.fromkeys(("condition", "condition_key", "pert_key", "perturbation", "pert_col"), (("perturbation_key",), "")),
 }  # fmt: skip
 
+# The same for the hyperparameters of methods.
+_HYPERPARAMETERS: Final[dict[str, tuple[str, ...]]] = {
+    **dict.fromkeys(
+        ("max_epochs", "n_epochs", "num_epochs", "nb_epochs", "max_iter", "n_iter", "iterations", "num_steps"),
+        ("epochs", "max_iter"),
+    ),
+    **dict.fromkeys(("lr", "step_size", "eta", "max_lr", "learning_rate_init"), ("learning_rate",)),
+    **dict.fromkeys(("bs", "minibatch", "minibatch_size", "n_batch"), ("batch_size",)),
+    **dict.fromkeys(("wd", "l2", "decay", "regularization"), ("weight_decay",)),
+    **dict.fromkeys(("dropout_rate", "p_dropout", "drop"), ("dropout", "input_dropout")),
+    **dict.fromkeys(
+        ("hidden_size", "hidden_units", "hidden_layer_sizes", "hidden_dim", "units", "width"), ("hidden", "n_hidden")
+    ),
+    **dict.fromkeys(("depth", "num_layers", "layers", "n_hidden_layers"), ("n_layers",)),
+    **dict.fromkeys(("n_ensemble", "ensemble", "n_models", "n_seeds", "ensemble_size"), ("n_networks",)),
+    **dict.fromkeys(("early_stopping", "early_stopping_patience", "n_iter_no_change"), ("patience",)),
+    **dict.fromkeys(("class_weights", "weights", "balanced"), ("class_weight",)),
+    **dict.fromkeys(("checkpoint_dir", "ckpt_path", "resume"), ("checkpoint",)),
+    **dict.fromkeys(("gpus", "n_gpus", "n_devices"), ("devices",)),
+    **dict.fromkeys(("latent_dim", "n_dims", "dim", "latent"), ("n_latent",)),
+    **dict.fromkeys(("k", "n_neighbours", "neighbors"), ("n_neighbors",)),
+}
+
 _METHODS: Final[dict[str, tuple[str, ...]]] = {
     **dict.fromkeys(("svm", "svc", "linear_svc", "linearsvc", "sgd", "support_vector_machine"), ("linear_svm",)),
     **dict.fromkeys(
@@ -117,6 +140,16 @@ def _unknown(name: str, own: Collection[str]) -> str:
     near = meant or difflib.get_close_matches(name.lower(), own, n=3, cutoff=0.6)
     near = near or [each for each in own if len(name) > 3 and (name.lower() in each or each in name.lower())]
     return start + (f" Did you mean {' or '.join(near)}?" if near else "")
+
+
+def near_parameters(names: Collection[str], own: Collection[str]) -> str:
+    """Which hyperparameters of a method may have been meant by names that it does not have, and all that it takes."""
+    meant: dict[str, None] = {}
+    for name in names:
+        if isinstance(name, str) and name not in own:
+            known = [each for each in _HYPERPARAMETERS.get(name.lower(), ()) if each in own][:1]
+            meant |= dict.fromkeys(known or difflib.get_close_matches(name.lower(), own, n=1, cutoff=0.6))
+    return (f" Did you mean {' and '.join(meant)}?" if meant else "") + f" It takes: {', '.join(own) or 'none'}."
 
 
 def near_methods(name: str, methods: Collection[str]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import lru_cache
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -146,8 +146,8 @@ def declared(task: Task, cls: type[Any], record: dict[str, Any] | None = None) -
     _check_choices(written, f"registry_record of {cls.__qualname__}")
     can = capabilities_of(cls)
     own = {name: getattr(can, name) for name in ("saves", "deep", "transductive")}
-    own["summary"] = (cls.__doc__ or "").strip().partition("\n")[0]
-    return {"inputs": can.inputs or _usual_input(task)} | own | written | (record or {})
+    own |= {"inputs": can.inputs or _usual_input(task), "summary": (cls.__doc__ or "").strip().partition("\n")[0]}
+    return own | written | (record or {})
 
 
 def _check_choices(record: dict[str, Any], what: str) -> None:
@@ -158,8 +158,7 @@ def _check_choices(record: dict[str, Any], what: str) -> None:
 
 def load(method: Method) -> type[Any]:
     """Import the class of a method; a missing extra says what to install."""
-    registered = _registered.get((method.task, method.name))
-    if registered is not None:
+    if (registered := _registered.get((method.task, method.name))) is not None:
         return registered[1]
     module, _, name = method.target.partition(":")
     try:
@@ -183,10 +182,11 @@ def make(task: Task, name: str, params: dict[str, Any] | None = None) -> Any:
     try:
         return cls(**(params or {}))
     except TypeError as error:
-        known = [f.name for f in fields(cls)] if hasattr(cls, "__dataclass_fields__") else []
-        takes = f" It takes: {', '.join(known) or 'none'}." if hasattr(cls, "__dataclass_fields__") else ""
-        said = str(error).encode(errors="backslashreplace").decode()
-        raise MethodError(f"the method {name!r} refuses method_kwargs={params!r}: {said}.{takes}") from error
+        from sc_annotate._core.near_names import near_parameters as near
+
+        takes = near(params or {}, [f.name for f in fields(cls)]) if is_dataclass(cls) else ""
+        said = f"the method {name!r} refuses method_kwargs={params!r}: {error}.{takes}"
+        raise MethodError(said.encode(errors="backslashreplace").decode()) from error
 
 
 def register(task: Task, name: str, **record: Any) -> Callable[[type[Any]], type[Any]]:

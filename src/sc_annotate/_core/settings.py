@@ -185,6 +185,19 @@ def each_once() -> Iterator[None]:
         _said.reset(token)
 
 
+_within: ContextVar[str] = ContextVar("within", default="")
+
+
+@contextmanager
+def within(what: str) -> Iterator[None]:
+    """Bars that appear within the block also say this, such as the number of a fold."""
+    token = _within.set(what)
+    try:
+        yield
+    finally:
+        _within.reset(token)
+
+
 def track(
     items: Iterable[T], *, what: str, total: int | None = None, size: Callable[[T], int] | None = None
 ) -> Iterator[T]:
@@ -201,7 +214,8 @@ def track(
                 from tqdm.auto import tqdm
 
                 unit = {} if size is None else {"unit": "B", "unit_scale": True}
-                bar = tqdm(desc=what, total=total, initial=done, leave=False, **unit)
+                where = _within.get()
+                bar = tqdm(desc=f"{what}, {where}" if where else what, total=total, initial=done, leave=False, **unit)
             yield item
             step = 1 if size is None else size(item)
             done += step

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from sc_annotate._core.arguments import need_count, need_positive
 from sc_annotate.annotators._base import Annotator
 from sc_annotate.annotators._scvi_cells import Side, checked_obsm, counts, prepare, with_counts
+from sc_annotate.annotators._torch_checks import MOST_EPOCHS, need_at_most
 from sc_annotate.annotators.checks import as_matrix, check_predict, need_fitted
 from sc_annotate.errors import MethodError
 
@@ -81,6 +82,7 @@ class ScviAnnotator(Annotator):
         need_positive(self, "learning_rate")
         if self.epochs is not None:
             need_count(self, "epochs")
+            need_at_most(self, "epochs", MOST_EPOCHS)
         if self.batch_size < 2:
             raise MethodError(f"{type(self).__name__}: batch_size must be at least 2, not {self.batch_size!r}.")
         for name in self.obsm_params:

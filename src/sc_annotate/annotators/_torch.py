@@ -96,6 +96,8 @@ class TorchAnnotator(Annotator):
         precision_: str = field(init=False)
         history_: list[dict[str, float]] = field(init=False)  # of a model just fitted only
 
+    shown_as: ClassVar[str] = "network"
+    """Name of the method, beside the progress bar."""
     saliencies: ClassVar[tuple[str, ...]] = ("integrated_gradients", "input_x_gradient")
     """What ``gene_evidence`` can be, the most faithful first: functions of :mod:`sc_annotate.neural.attribution`."""
     centred: ClassVar[bool] = True
@@ -191,9 +193,7 @@ class TorchAnnotator(Annotator):
         networks, self.history_ = [], []
         for i in range(self.n_networks):
             how = self._settings(i, seen.n_cells, states)
-            network, history = train(
-                make, seen, weights, how, rng=rng + i, stop_on=stop_on, what=f"training {type(self).__name__}"
-            )
+            network, history = train(make, seen, weights, how, rng=rng + i, stop_on=stop_on, what=self._what(i))
             networks.append(network)
             self.history_ += [{"network": float(i), **row} for row in history]
         for i in range(self.n_networks):
@@ -264,6 +264,10 @@ class TorchAnnotator(Annotator):
         if self.centred or self.scaling == "common":
             scale.center = torch.as_tensor(mean, dtype=torch.float32)
         return network
+
+    def _what(self, i: int) -> str:
+        several = f", network {i + 1} of {self.n_networks}" if self.n_networks > 1 else ""
+        return f"training {self.shown_as}{several}"
 
     def _settings(self, i: int, n_cells: int, states: Path | None) -> TrainSettings:
         from sc_annotate.neural.batches import n_minibatches

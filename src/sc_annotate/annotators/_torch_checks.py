@@ -11,6 +11,7 @@ from sc_annotate.annotators._moments import Scaling
 from sc_annotate.annotators.checks import need_not_negative
 from sc_annotate.errors import InputError, MethodError
 
+MOST_EPOCHS, MOST_NETWORKS = 100_000, 1_000
 _LARGEST_STEP = 1e6  # AdamW moves each weight by about this much: more is no number in single precision.
 
 
@@ -21,6 +22,8 @@ def check_network(model: Any) -> None:
         raise MethodError(f"learning_rate must be {_LARGEST_STEP:g} at most, not {model.learning_rate!r}.")
     need_count(model, "batch_size", "n_networks", "devices")
     need_count(model, *(name for name in ("epochs", "patience") if getattr(model, name) is not None))
+    need_at_most(model, "epochs", MOST_EPOCHS)
+    need_at_most(model, "n_networks", MOST_NETWORKS)
     need_choice(model, "class_weight", ("balanced", "sqrt", None))
     need_choice(model, "scaling", get_args(Scaling))
     need_choice(model, "precision", ("auto", "32", "16-mixed", "bf16-mixed"))
@@ -34,6 +37,12 @@ def check_network(model: Any) -> None:
             raise MethodError(f"{name} must be at least 0 and below 1, not {getattr(model, name)!r}.")
     if model.checkpoint is not None:
         _check_folder(model.checkpoint)
+
+
+def need_at_most(model: Any, name: str, most: int) -> None:
+    """Refuse more than a training ever takes: it would not end, and there is no telling why."""
+    if (value := getattr(model, name)) is not None and value > most:
+        raise MethodError(f"{name} must be {most:,} at most, not {value}.")
 
 
 def _check_folder(folder: object) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from sc_annotate._core.arguments import need_count
 from sc_annotate.annotators._scvi import ScviAnnotator
 from sc_annotate.annotators._scvi_cells import BATCH, LABEL, UNLABELLED, drawn
+from sc_annotate.annotators._torch_checks import MOST_EPOCHS, need_at_most
 from sc_annotate.errors import MethodError
 
 if TYPE_CHECKING:
@@ -64,6 +65,8 @@ class ScANVI(ScviAnnotator):
         super().check()
         names = ("classifier_epochs", "n_samples_per_label", "query_epochs")
         need_count(self, *(name for name in names if getattr(self, name) is not None))
+        for name in (each for each in names if each.endswith("epochs")):
+            need_at_most(self, name, MOST_EPOCHS)
         if not isinstance(self.surgery, bool):
             raise MethodError(f"ScANVI: surgery must be True or False, not {self.surgery!r}.")
         if self.query_epochs is not None and not self.surgery:

@@ -10,6 +10,7 @@ import numpy as np
 from sc_annotate._core.arguments import need_count
 from sc_annotate.annotators._scvi import ScviAnnotator
 from sc_annotate.annotators._scvi_cells import BATCH, LABEL, UNLABELLED, drawn
+from sc_annotate.annotators._torch_checks import MOST_EPOCHS, need_at_most
 from sc_annotate.errors import MethodError
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ class TotalANVI(ScviAnnotator):
         super().check()
         names = ("classifier_epochs", "n_samples_per_label")
         need_count(self, *(name for name in names if getattr(self, name) is not None))
+        for name in (each for each in names if each.endswith("epochs")):
+            need_at_most(self, name, MOST_EPOCHS)
 
     def check_obsm(self, own: Mapping[str, NDArray[Any]], asked: Mapping[str, NDArray[Any]]) -> None:
         """Refuse proteins that are no counts, or not the same on both sides."""

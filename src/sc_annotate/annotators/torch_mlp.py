@@ -41,6 +41,7 @@ class TorchMLP(TorchAnnotator):
     ['B', 'B', 'T', 'T']
     """
 
+    shown_as: ClassVar[str] = "mlp_torch"
     # The slope here is the more faithful one, if by little; docs/evidence.md has the figures.
     saliencies: ClassVar[tuple[str, ...]] = ("input_x_gradient", "integrated_gradients")
 
@@ -97,6 +98,7 @@ class ACTINN(TorchAnnotator):
     ['B', 'B', 'T', 'T']
     """
 
+    shown_as: ClassVar[str] = "actinn"
     centred: ClassVar[bool] = False
     usual_epochs: ClassVar[int] = 50
     least_steps: ClassVar[int] = 4000

@@ -50,6 +50,7 @@ class NACTAnnotator(TorchAnnotator):
     ['B', 'B', 'T', 'T']
     """
 
+    shown_as: ClassVar[str] = "nact"
     saliencies: ClassVar[tuple[str, ...]] = (*TorchAnnotator.saliencies, "attention_x_value", "attention")
     centred: ClassVar[bool] = False
     usual_epochs: ClassVar[int] = 25

@@ -165,27 +165,28 @@ def cross_validate(
     >>> out.proba.shape, float((out.labels == out.y).mean().round(2))
     ((30, 2), 0.67)
     """
-    from sc_annotate._core.settings import track
+    from sc_annotate._core.settings import track, within
 
     X, truth, genes, batch = _checked(X, y, splits, genes, batch)
     if unlabelled is not None:
         unlabelled = _usable(unlabelled, X.shape[1])
     classes = np.unique(truth)
     parts, fitting, predicting = [], 0.0, 0.0
-    for split in track(splits, what=progress, total=len(splits)) if progress else splits:
+    for i, split in enumerate(track(splits, what=progress, total=len(splits)) if progress else splits):
         start = perf_counter()
         model: Any = make()
         more = {} if unlabelled is None else _beside(unlabelled, split, batch).passed(model)
         if sees_query := capabilities_of(model).transductive:
             more |= _query(X, batch, obsm or {}, split)
-        model.fit(
-            X[split.train],
-            truth[split.train],
-            genes=genes,
-            batch=None if batch is None else batch[split.train],
-            rng=rng,
-            **more,
-        )
+        with within(f"fold {i + 1} of {len(splits)}"):
+            model.fit(
+                X[split.train],
+                truth[split.train],
+                genes=genes,
+                batch=None if batch is None else batch[split.train],
+                rng=rng,
+                **more,
+            )
         fitted = perf_counter()
         proba = model.predict_query() if sees_query else model.predict_proba(X[split.test])
         fitting += fitted - start
