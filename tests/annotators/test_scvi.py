@@ -113,7 +113,14 @@ def test_what_counts_do_not_hold_is_said(cls: type[Any], needs: str) -> None:
 def test_probabilities_are_those_of_scvi_tools(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is read off the networks is what the public methods of the models return."""
     kept: list[Any] = []
-    monkeypatch.setattr(scvi_tools, "forget", lambda *models: kept.extend(models))
+    train = scvi_tools.train
+
+    def keep(model: Any, *args: Any, **more: Any) -> Any:
+        kept.append(model)
+        return train(model, *args, **more)
+
+    monkeypatch.setattr(scvi_tools, "train", keep)
+    monkeypatch.setattr(scvi_tools, "forget", lambda before: None)
     model = fit(ScANVI, SMALL[ScANVI])
     theirs = kept[-1].predict(indices=np.arange(60, 84), soft=True).to_numpy()
     np.testing.assert_allclose(model.predict_query(), theirs, atol=1e-5)
@@ -190,18 +197,17 @@ def test_nothing_global_changes(
     monkeypatch.chdir(tmp_path)
     pyro.param("of_the_user", torch.ones(2))
     random.seed(3)
-    models = (scvi.model.SCVI, scvi.model.SCANVI, scvi.model.TOTALVI, scvi.external.TOTALANVI, scvi.external.RESOLVI)
-    kept = [set(model._setup_adata_manager_store) for model in models]
+    kept = [keys for _, keys in scvi_tools.kept_cells(scvi)]
     before = _state()
     try:
-        fit(cls, params)
+        fit(cls, {**params, **{name: 2 for name in params if name.endswith("epochs")}})
         assert _state() == before
     finally:
         pyro.clear_param_store()
     assert list(tmp_path.iterdir()) == []
     assert capfd.readouterr().out == ""
     # scvi-tools keeps the cells of each model that it is not told to forget.
-    assert [set(model._setup_adata_manager_store) for model in models] == kept
+    assert [keys for _, keys in scvi_tools.kept_cells(scvi)] == kept
 
 
 @pytest.mark.slow
@@ -212,11 +218,15 @@ def test_ctrl_c_is_raised(cls: type[Any], params: dict[str, Any], monkeypatch: p
     def stop(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
+    import scvi
+
     before = _state()
     monkeypatch.setattr(Losses, "on_train_epoch_end", stop)
+    kept = [keys for _, keys in scvi_tools.kept_cells(scvi)]
     with pytest.raises(KeyboardInterrupt):
         fit(cls, params)
     assert _state() == before
+    assert [keys for _, keys in scvi_tools.kept_cells(scvi)] == kept
 
 
 @pytest.mark.slow

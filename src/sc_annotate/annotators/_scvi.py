@@ -146,17 +146,6 @@ class ScviAnnotator(Annotator):
         need_fitted(self, "query_proba_")
         return self.query_proba_.copy()
 
-    def predict_proba(self, X: Matrix) -> NDArray[np.float32]:
-        """Probabilities of the types in any cells, from their counts."""
-        need_fitted(self, "query_proba_")
-        matrix = counts(check_predict(X, self.n_genes_), "X")
-        seen = with_counts(matrix)
-        return self.types_.completed(self.forward(matrix[seen]), seen)
-
-    def forward(self, X: Any) -> NDArray[Any]:
-        """Probabilities of the types present in cells with counts."""
-        raise NotImplementedError
-
     def n_epochs(self, asked: int | None, n_cells: int, *, usual: int | None = None, least: int | None = None) -> int:
         """Epochs of a training: those asked for, or as many as are usual, with enough minibatches."""
         if asked is not None:
@@ -165,3 +154,18 @@ class ScviAnnotator(Annotator):
         least = self.least_steps if least is None else least
         steps = -(-n_cells // self.batch_size)
         return max(min(usual, round(usual * 20_000 / n_cells)), -(-least // steps))
+
+
+class ScviEncoder(ScviAnnotator):
+    """Base of those whose encoder needs nothing but counts, and so serves cells that were not in the query."""
+
+    @abstractmethod
+    def forward(self, X: Any) -> NDArray[Any]:
+        """Probabilities of the types present in cells with counts."""
+
+    def predict_proba(self, X: Matrix) -> NDArray[np.float32]:
+        """Probabilities of the types in any cells, from their counts."""
+        need_fitted(self, "query_proba_")
+        matrix = counts(check_predict(X, self.n_genes_), "X")
+        seen = with_counts(matrix)
+        return self.types_.completed(self.forward(matrix[seen]), seen)

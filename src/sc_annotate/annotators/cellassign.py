@@ -52,7 +52,7 @@ def assign(
     import pandas as pd
     from anndata import AnnData
 
-    from sc_annotate.neural.scvi_tools import external, forget, scvi_as_before, train
+    from sc_annotate.neural.scvi_tools import external, scvi_as_before, train
 
     n, n_genes = counts.shape
     # What scvi-tools draws the cells for early stopping from cannot be seeded; it can be told to take the first ones.
@@ -65,13 +65,10 @@ def assign(
         kind = external(scvi, "CellAssign")
         kind.setup_anndata(cells, size_factor_key="size_factor")
         model = kind(cells, lists)
-        try:
-            size = min(batch_size(*markers.shape), n)
-            train(model, epochs, network=0, what="CellAssign", batch_size=size, shuffle_set_split=False)
-            found = np.empty((n, markers.shape[1]), dtype=np.float32)
-            found[order] = model.predict().to_numpy()
-        finally:
-            forget(model)
+        size = min(batch_size(*markers.shape), n)
+        train(model, epochs, network=0, what="CellAssign", batch_size=size, shuffle_set_split=False)
+        found = np.empty((n, markers.shape[1]), dtype=np.float32)
+        found[order] = model.predict().to_numpy()
     if not np.isfinite(found).all():
         raise MethodError("CellAssign did not converge: its probabilities are NaN. Use longer lists, or by='zscore'.")
     return found / found.sum(axis=1, keepdims=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sc_annotate._core.arguments import need_positive
-from sc_annotate.annotators._scvi import ScviAnnotator
+from sc_annotate.annotators._scvi import ScviEncoder
 from sc_annotate.annotators._scvi_cells import BATCH
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(kw_only=True)
-class ScVI(ScviAnnotator):
+class ScVI(ScviEncoder):
     """scVI of scvi-tools on all cells, without labels, then logistic regression on the latent space of the labelled ones.
 
     Parameters
@@ -53,7 +53,7 @@ class ScVI(ScviAnnotator):
     def learn(self, scvi: Any, cells: Cells) -> NDArray[Any]:
         """Train scVI, then the regression."""
         from sc_annotate.annotators.logreg import LogReg
-        from sc_annotate.neural.scvi_tools import forget, train, whole_minibatches
+        from sc_annotate.neural.scvi_tools import train, whole_minibatches
 
         adata = cells.anndata()
         scvi.model.SCVI.setup_anndata(adata, batch_key=BATCH)
@@ -68,7 +68,6 @@ class ScVI(ScviAnnotator):
             batch_size=whole_minibatches(self.batch_size, [adata.n_obs]),
             plan_kwargs={"lr": self.learning_rate},
         )
-        forget(model)
         self.network_ = model.module.to("cpu").eval().requires_grad_(False)
         latent = self._latent(cells.X)
         n, names = cells.n_labelled, np.array([f"latent{i}" for i in range(self.n_latent)])

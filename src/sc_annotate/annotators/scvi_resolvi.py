@@ -63,7 +63,7 @@ class ResolVI(ScviAnnotator):
 
     def learn(self, scvi: Any, cells: Cells) -> NDArray[Any]:
         """Train resolVI with its classifier."""
-        from sc_annotate.neural.scvi_tools import external, forget, train, whole_minibatches
+        from sc_annotate.neural.scvi_tools import external, train, whole_minibatches
 
         cls = external(scvi, "RESOLVI")
         adata = cells.anndata()
@@ -96,7 +96,6 @@ class ResolVI(ScviAnnotator):
             shuffle_set_split=False,
         )
         proba = self._drawn(model, np.arange(cells.n_labelled, adata.n_obs), len(cells.types.present))
-        forget(model)
         return proba
 
     def predict_proba(self, X: Matrix) -> NDArray[np.float32]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from sc_annotate._core.arguments import need_count
-from sc_annotate.annotators._scvi import ScviAnnotator
+from sc_annotate.annotators._scvi import ScviEncoder
 from sc_annotate.annotators._scvi_cells import BATCH, LABEL, UNLABELLED, drawn
 from sc_annotate.annotators._torch_checks import MOST_EPOCHS, need_at_most
 from sc_annotate.errors import MethodError
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(kw_only=True)
-class ScANVI(ScviAnnotator):
+class ScANVI(ScviEncoder):
     """scANVI of scvi-tools: scVI on all cells, then its classifier on the labelled ones.
 
     Parameters
@@ -76,7 +76,7 @@ class ScANVI(ScviAnnotator):
 
     def learn(self, scvi: Any, cells: Cells) -> NDArray[Any]:
         """Train scVI, then the classifier, and with `surgery` the weights of the query's batches."""
-        from sc_annotate.neural.scvi_tools import forget, train, whole_minibatches
+        from sc_annotate.neural.scvi_tools import train, whole_minibatches
 
         part = slice(cells.n_labelled if self.surgery else None)
         adata = cells.anndata(part)
@@ -100,7 +100,6 @@ class ScANVI(ScviAnnotator):
             plan_kwargs=plan,
             **how,
         )
-        forget(first, model)
         if self.surgery and len(cells.query_batches):
             query = cells.anndata(slice(cells.n_labelled, None))
             model = scvi.model.SCANVI.load_query_data(query, model)
@@ -108,7 +107,6 @@ class ScANVI(ScviAnnotator):
             how["batch_size"] = whole_minibatches(self.batch_size, [query.n_obs])
             plan["weight_decay"] = 0.0
             self.history_ += train(model, epochs, network=2, what="training scANVI", plan_kwargs=plan, **how)
-            forget(model)
         self.network_ = model.module.to("cpu").eval().requires_grad_(False)
         self.batches_ = np.unique(cells.query_batches).tolist() or [0] if self.surgery else [0]
         asked = cells.X[cells.n_labelled :]

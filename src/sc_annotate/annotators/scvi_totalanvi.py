@@ -80,7 +80,7 @@ class TotalANVI(ScviAnnotator):
 
     def learn(self, scvi: Any, cells: Cells) -> NDArray[Any]:
         """Train totalVI, then the classifier."""
-        from sc_annotate.neural.scvi_tools import external, forget, train, whole_minibatches
+        from sc_annotate.neural.scvi_tools import external, train, whole_minibatches
 
         cls = external(scvi, "TOTALANVI")
         adata = cells.anndata()
@@ -118,7 +118,6 @@ class TotalANVI(ScviAnnotator):
         proba = np.zeros((0, len(cells.types.present)))
         if len(asked):
             proba = model.predict(indices=asked, soft=True, batch_size=1024).to_numpy()
-        forget(first, model)
         return proba
 
     def predict_proba(self, X: Matrix) -> NDArray[np.float32]:

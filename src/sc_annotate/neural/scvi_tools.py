@@ -30,7 +30,7 @@ def scvi_as_before(rng: int) -> Iterator[Any]:
     """The module ``scvi``, whose models draw from `rng`; all that is global is afterwards what it was before.
 
     That is the random states of torch, numpy and Python, the parameters of pyro, log levels, warning filters, flags of cuDNN
-    and the handler of Ctrl-C. ``scvi.settings`` is left alone, as setting its seed changes all of these.
+    and the handler of Ctrl-C; and no model keeps its cells. ``scvi.settings`` is left alone, as setting its seed changes all of these.
     """
     scvi, torch = libraries.scvi(), libraries.torch()
     import pyro
@@ -42,7 +42,7 @@ def scvi_as_before(rng: int) -> Iterator[Any]:
         # Read only now, when no other thread trains.
         states = np.random.get_state(), random.getstate(), cudnn.benchmark, cudnn.deterministic  # noqa: NPY002
         flushed = (torch.tensor(1e-30) * 1e-10).item() == 0
-        levels = [each.level for each in loggers]
+        levels, kept = [each.level for each in loggers], kept_cells(scvi)
         warnings.simplefilter("ignore")
         for each in loggers:
             each.setLevel(logging.ERROR)
@@ -55,6 +55,7 @@ def scvi_as_before(rng: int) -> Iterator[Any]:
         try:
             yield scvi
         finally:
+            forget(kept)
             np.random.set_state(states[0])  # noqa: NPY002
             random.setstate(states[1])
             cudnn.benchmark, cudnn.deterministic = states[2:]
@@ -133,10 +134,23 @@ def external(scvi: Any, name: str) -> Any:
     return getattr(scvi.external, name)
 
 
-def forget(*models: Any) -> None:
-    """Take the cells of models out of the lists that scvi-tools keeps for the whole process."""
-    for model in models:
-        model.deregister_manager(model.adata)
+def kept_cells(scvi: Any) -> list[tuple[dict[Any, Any], set[Any]]]:
+    """The lists of objects that scvi-tools keeps for the whole process, one or two a class of models, and what is in each."""
+    found, classes = [], [scvi.model.base.BaseModelClass]
+    while classes:
+        cls = classes.pop()
+        classes += cls.__subclasses__()
+        for name in ("_setup_adata_manager_store", "_per_instance_manager_store"):
+            if name in vars(cls):
+                found.append((vars(cls)[name], set(vars(cls)[name])))
+    return found
+
+
+def forget(before: list[tuple[dict[Any, Any], set[Any]]]) -> None:
+    """Take what was added since `before` out of the lists of scvi-tools, so that no cells stay, after an error neither."""
+    for now, then in before:
+        for key in now.keys() - then:
+            del now[key]
 
 
 def whole_minibatches(size: int, numbers: Sequence[int]) -> int:
