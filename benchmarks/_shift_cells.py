@@ -76,14 +76,13 @@ def cells_of(adata: AnnData) -> dict[str, list[Any]]:
 
 
 def groups_of(adata: AnnData) -> dict[str, Any] | None:
-    """Group of each cell, and the groups that are flagged; None where groups are not looked for."""
-    found = adata.uns[KEY].get("groups")
-    column = next((c for c in (f"{KEY}_group", f"{KEY}_groups") if c in adata.obs), None)
-    if not found or column is None:
+    """Group of each cell ("": none), and the groups that are flagged; None where groups are not looked for."""
+    if not adata.uns[KEY].get("groups"):
         return None
-    flagged = np.asarray(found["flagged"])
-    names = np.asarray(found["group"] if "group" in found else np.arange(len(flagged))).astype(str)
-    return {"group": adata.obs[column].astype(str).tolist(), "flagged": names[flagged.astype(bool)].tolist()}
+    table = sca.get.groups(adata)
+    own = adata.obs[f"{KEY}_group"].astype(object)
+    group = own.where(own.notna(), "").astype(str)
+    return {"group": group.tolist(), "flagged": table["group"][table["flagged"].astype(bool)].astype(str).tolist()}
 
 
 def losses(adata: AnnData) -> dict[str, Any]:

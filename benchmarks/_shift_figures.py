@@ -106,7 +106,7 @@ def removed_figures(row: Row) -> dict[str, float]:
                 for o, g in zip(own, flagged, strict=True)
             )
         )
-        known = [g for g in np.unique(group) if (group == g).any() and (new[group == g].mean() <= 0.5)]
+        known = [g for g in np.unique(group) if g and new[group == g].mean() <= 0.5]
         out |= {"known_groups": len(known), "known_groups_flagged": sum(g in flagged for g in known)}
     return out
 
@@ -116,7 +116,7 @@ def known_groups(row: Row) -> tuple[int, int]:
     if not row.get("groups"):
         return 0, 0
     group, known = np.array(row["groups"]["group"]), np.array(row["known"])
-    own = [g for g in np.unique(group) if known[group == g].mean() >= 0.5]
+    own = [g for g in np.unique(group) if g and known[group == g].mean() >= 0.5]
     return len(own), sum(g in row["groups"]["flagged"] for g in own)
 
 
