@@ -137,6 +137,14 @@ def removed(new: list[Row], old: list[Row]) -> tuple[str, list[Bar]]:
         bars.append(Bar("found as one flagged group (>= 60 %)", share >= 0.6, f"{share:.2f} of {len(grouped)}"))
         n, flagged = (int(sum(f[k] for f in grouped)) for k in ("known_groups", "known_groups_flagged"))
         bars.append(Bar("known groups flagged beside them (<= 10 %)", flagged <= 0.1 * n, f"{flagged} of {n}"))
+        for kind in (BATCHES, ONE_BATCH, SPECIES):
+            own = [f for row, f in zip(new, figures, strict=True) if row["kind"] == kind and "found" in f]
+            if own:
+                n, flagged = (int(sum(f[k] for f in own)) for k in ("known_groups", "known_groups_flagged"))
+                words = (
+                    f"found {np.mean([f['found'] for f in own]):.2f} of {len(own)}, known ones flagged {flagged} of {n}"
+                )
+                bars.append(Bar(f"  groups, {kind}", None, words))
     else:
         bars.append(Bar("found as one flagged group (>= 60 %)", False, "groups are not looked for"))
     return plain(head, table), bars
