@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import textwrap
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ KINDS = (SPECIES, ONE_BATCH, BATCHES)
 
 PAGE = """# Benchmark: confidence, prediction sets and status on cells from another batch
 
-**Summary.** {summary}
+{summary}
 
 One batch, donor, condition, technology or species at a time is the query, and all other cells are the reference; everything
 has its default. [](trust.md) explains the numbers. Tables are sorted, worst first.
@@ -41,11 +42,11 @@ Made on {date} with sc_annotate {own}, {versions}, by `benchmarks/trust_shift.py
 ## What holds under which shift
 
 Splits, and how many of them miss a target; medians of yield and of wrong labels among `confident` cells; and removed types of
-which more than half of the cells are still `confident` (section [](#types-that-the-reference-lacks)).
+which more than half of the cells are still `confident` (see below).
 
 {kinds}
-**With one batch in the reference, or across species, nothing here is reliable**: what is learned from held-out cells of the same
-batch says nothing about another one. With two batches or more, whole batches are held out, and their shift is taken into account.
+**With one batch in the reference, or across species, do not rely on these numbers**: held-out cells of the same batch cannot show
+what another batch does. With two batches or more, whole batches are held out, and shifts like theirs are taken into account.
 
 ## One batch left out
 
@@ -55,7 +56,8 @@ batch says nothing about another one. With two batches or more, whole batches ar
 Each type with at least {removed_least} cells on both sides is removed from the reference, and the whole query annotated. *AUROC*:
 how well `unfamiliarity` ranks the cells of the removed type above the others (0.5: not at all). *Flagged* and *confident*: shares
 of the cells of the removed type; *known flagged*: the share of all other cells. *Group*: whether a flagged group of the query
-holds at least half of the cells of the removed type and consists of them by half. {groups}
+holds at least half of the cells of the removed type and consists of them by half.
+{groups}
 
 {removed}
 ## Shallow cells
@@ -203,7 +205,7 @@ def summary(splits: list[Row], removed: list[Row], depth: list[Row]) -> str:
         f"the share of `confident` cells {f['confident'] / f['n']:.2f}."
         for data, f in shallow
     ]
-    return " ".join(words)
+    return textwrap.fill("**Summary.** " + " ".join(words), 128, break_long_words=False, break_on_hyphens=False)
 
 
 def groups_words(splits: list[Row], removed: list[Row]) -> str:
@@ -212,10 +214,11 @@ def groups_words(splits: list[Row], removed: list[Row]) -> str:
         return ""
     n, flagged = (int(sum(f[k] for f in found)) for k in ("known_groups", "known_groups_flagged"))
     other = np.sum([known_groups(row) for row in splits], axis=0)
-    return (
+    words = (
         f"{np.mean([f['found'] for f in found]):.0%} of the removed types are found as one flagged group; beside them {flagged} of "
         f"{n} groups of known types are flagged, and where no type was removed {other[1]} of {other[0]}."
     )
+    return textwrap.fill(words, 128, break_on_hyphens=False)
 
 
 def page(rows: list[Row], old: list[Row], *, least: int, removed_least: int, thinnings: int, draws: int) -> str:
