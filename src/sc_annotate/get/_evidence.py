@@ -102,8 +102,8 @@ def faithfulness(adata: AnnData, key: str = DEFAULT_KEY) -> pd.DataFrame:
     rows = []
     for name, drop in (("first", "drop"), ("random", "random_drop"), ("highest", "highest_drop")):
         before, cost = float(found["before"]), float(found[drop])
-        row = {"deleted": name, "n_genes": int(found["n_deleted"]), "n_cells": int(found["n_cells"])}
-        minus = {c: float(found.get(f"minus_{name}{end}", "nan")) for c, end in _MINUS.items()}
+        row: dict[str, object] = {"deleted": name, "n_genes": int(found["n_deleted"]), "n_cells": int(found["n_cells"])}
+        minus: dict[str, object] = {c: float(found.get(f"minus_{name}{end}", "nan")) for c, end in _MINUS.items()}
         rows.append({**row, "before": before, "after": before - cost, "drop": cost, **minus})
     return pd.DataFrame(rows)
 
