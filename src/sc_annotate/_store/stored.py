@@ -18,28 +18,19 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
+_PARTS = (
+    *("label", "confidence", "status", "set_size", "unfamiliarity", "group", "low_quality", "disagreement"),
+    *("voted", "voted_share", "clusters", "rollup", "rollup_confidence"),
+)
+"""Columns of a result by their plain names, in the order of the table."""
+
 
 def read_annotation(adata: AnnData, key: str) -> pd.DataFrame:
     """The columns of ``obs`` that an annotation owns, by plain names; also of concatenated objects, without ``uns``."""
     check_adata(adata, what="adata")
     slots = check_key(key)
-    names = {
-        slots.label: "label",
-        slots.confidence: "confidence",
-        slots.status: "status",
-        slots.set_size: "set_size",
-        slots.unfamiliarity: "unfamiliarity",
-        slots.group: "group",
-        slots.low_quality: "low_quality",
-        slots.disagreement: "disagreement",
-        slots.voted: "voted",
-        slots.voted_share: "voted_share",
-        slots.clusters: "clusters",
-        slots.rollup: "rollup",
-        slots.rollup_confidence: "rollup_confidence",
-        slots.rollup_id: "rollup_ontology_term_id",
-        slots.model: "model",
-    }
+    names = {getattr(slots, part): part for part in _PARTS}
+    names |= {slots.rollup_id: "rollup_ontology_term_id", slots.model: "model"}
     if slots.label not in adata.obs or slots.model not in adata.obs:
         read_uns(adata, key)  # says what there is
         raise StorageError(
@@ -287,7 +278,7 @@ def read_disagreements(adata: AnnData, key: str) -> pd.DataFrame:
             f"adata.uns[{key!r}] is the result of one method, no consensus ({found}). Name one with key=, or make one: "
             "sca.tl.consensus(adata, [...])."
         )
-    values: NDArray[Any] = np.asarray(adata.obsm[slot]) if slot in adata.obsm else np.empty((0, 0))
+    values = np.asarray(adata.obsm[slot]) if slot in adata.obsm else np.empty((0, 0))
     if values.shape != (adata.n_obs, len(methods)):
         raise StorageError(
             f"adata.obsm has no {slot!r} of {adata.n_obs} cells x {len(methods)} methods: it was deleted or changed. "

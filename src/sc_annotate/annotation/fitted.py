@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
+    from sc_annotate._data.gene_match import GeneMatch
     from sc_annotate._data.matrix import MatrixRequest
     from sc_annotate._data.read import Input
+    from sc_annotate._data.transform import Transform
     from sc_annotate.annotation.alignment import Alignment
     from sc_annotate.annotation.held_out import Evaluation
     from sc_annotate.annotation.learn_trust import Trust
@@ -64,6 +66,16 @@ class Query:
         known = np.full((self.found.source.n_cells, n_types), 1 / n_types, dtype=np.float32)
         known[self.rows] = self.proba
         return known
+
+
+@dataclass(frozen=True)
+class Aligned:
+    """The query on the genes and the scale of a model: the query's column of each of the model's genes, -1 where it lacks it."""
+
+    shared: GeneMatch
+    columns: NDArray[np.intp]
+    scale: Transform
+    totals: NDArray[np.float64] | None
 
 
 @dataclass(frozen=True, repr=False)

@@ -14,15 +14,15 @@ from sc_annotate._data import gene_match, read
 from sc_annotate._data import transform as scales
 from sc_annotate._vocabulary.gene_names import BOTH
 from sc_annotate.annotation.block import PredictBlock, gather
+from sc_annotate.annotation.fitted import Aligned
 from sc_annotate.annotation.query_groups import compare, outside
 from sc_annotate.errors import MatrixError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from sc_annotate._data.gene_match import GeneMatch
     from sc_annotate._data.read import Input
-    from sc_annotate._data.transform import Transform, Wanted
+    from sc_annotate._data.transform import Wanted
     from sc_annotate.annotation.block import Gathered
     from sc_annotate.annotation.evidence.kept import EvidenceModel
     from sc_annotate.annotation.fitted import FittedModel, Query
@@ -68,16 +68,6 @@ class Prediction:
     alignment: dict[str, Any] = field(default_factory=dict)
     unfamiliar: NDArray[np.bool_] | None = None
     """Cells that are so for another reason than their own p-value."""
-
-
-@dataclass(frozen=True)
-class Aligned:
-    """The query on the genes and the scale of a model: the query's column of each of the model's genes, -1 where it lacks it."""
-
-    shared: GeneMatch
-    columns: NDArray[np.intp]
-    scale: Transform
-    totals: NDArray[np.float64] | None
 
 
 def predict(query: Query, model: FittedModel, ask: PredictRequest, *, counts: Input | None) -> Prediction:

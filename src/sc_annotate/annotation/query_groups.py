@@ -15,11 +15,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sc_annotate.annotation.block import Gathered, PredictBlock
-    from sc_annotate.annotation.fitted import FittedModel, Query
-    from sc_annotate.annotation.predict import Aligned
+    from sc_annotate.annotation.fitted import Aligned, FittedModel, Query
     from sc_annotate.annotation.requests import PredictRequest
     from sc_annotate.trust import Familiarity, Groups
-    from sc_annotate.trust._group_test import Found
+    from sc_annotate.trust.group_test import Found
     from sc_annotate.trust.neighbourhood import Neighbourhood
 
 # How much the score of a cell rises where the statistic of its group is e times as large, and the least share of the

@@ -14,8 +14,8 @@ from sc_annotate._core.stored_arrays import Stored
 from sc_annotate.errors import InputError
 from sc_annotate.evaluation.allocation import folds, sample
 from sc_annotate.trust._components import as_cells
-from sc_annotate.trust._group_test import Found, Types, join, learn_types, means_of
 from sc_annotate.trust._stored import stored_params, take
+from sc_annotate.trust.group_test import Found, Types, join, learn_types, means_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
