@@ -44,6 +44,7 @@ def test_signatures_are_short():
     assert len(wide) <= 18
 
 
+@pytest.mark.once
 @pytest.mark.slow
 @pytest.mark.parametrize(("call", "most"), [("annotate", 60), ("predict_perturbation", 48)])
 def test_a_call_passes_through_few_files(call: str, most: int):

@@ -234,6 +234,7 @@ def test_warnings_of_dask_are_no_errors_of_the_array(own_cluster: Any) -> None:
     assert list(warnings.filters) == before
 
 
+@pytest.mark.once
 @pytest.mark.slow
 def test_a_worker_killed_half_way(own_cluster: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """``SC_ANNOTATE_KILLED_CELLS=100000`` for the full size."""
@@ -252,6 +253,7 @@ def test_a_worker_killed_half_way(own_cluster: Any, monkeypatch: pytest.MonkeyPa
     np.testing.assert_allclose(lazy.obs["annotation_confidence"], query.obs["annotation_confidence"], atol=1e-5)
 
 
+@pytest.mark.once
 @pytest.mark.slow
 def test_a_cluster_that_goes_away(own_cluster: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     import sc_annotate as sca
@@ -265,6 +267,7 @@ def test_a_cluster_that_goes_away(own_cluster: Any, monkeypatch: pytest.MonkeyPa
     assert "annotation" not in lazy.uns
 
 
+@pytest.mark.once
 @pytest.mark.slow
 def test_all_workers_lost_half_way(own_cluster: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The scheduler lives on; a call ends after as long without workers as Dask is set to wait."""

@@ -160,6 +160,7 @@ def test_blocks_run_on_the_workers(workers: Any, kind: str, numbers: np.ndarray,
     assert os.getpid() not in {pid for _, (pid, _) in found}
 
 
+@pytest.mark.once
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # the workers that remain say that one has gone
 def test_a_worker_may_die_in_the_middle(workers: Any, numbers: np.ndarray, tmp_path: Path) -> None:

@@ -171,6 +171,7 @@ def test_an_interrupted_network_leaves_the_object_as_it_was(data: AnnData, monke
     assert same(whole(query), before)
 
 
+@pytest.mark.once
 @pytest.mark.slow
 @pytest.mark.parametrize("broken", ["torch", "lightning"])
 def test_packages_that_fail_at_import_are_named_with_the_fix(broken: str, tmp_path: Path) -> None:
@@ -233,6 +234,7 @@ print("as it was, and resumed")
 """
 
 
+@pytest.mark.once
 @pytest.mark.slow
 def test_ctrl_c_in_a_training_leaves_all_as_it_was_and_the_next_call_resumes(tmp_path: Path) -> None:
     pytest.importorskip("lightning")

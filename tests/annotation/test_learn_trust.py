@@ -209,16 +209,17 @@ def test_a_type_in_one_batch_only_does_not_spoil_calibration() -> None:
 
 @pytest.mark.slow
 def test_calibration_does_not_hurt_on_held_out_batches(shared_data: Path) -> None:
-    """On average over every batch of three data sets left out in turn; single ones may lose a little."""
+    """On average over every batch of two data sets left out in turn; single ones may lose a little."""
     gain = []
-    for name in ("pbmc_3tech", "kang2018_pbmc_ifnb", "scmixology_celseq2_dropseq"):
+    for name in ("pbmc_3tech", "kang2018_pbmc_ifnb"):
         adata = ad.read_h5ad(shared_data / f"{name}.h5ad")
         for split in leave_one_group_out(np.asarray(adata.obs["batch"].astype(str), dtype=str)):
             reference, query = adata[split.train].copy(), adata[split.test].copy()
             known = query.obs["cell_type"].isin(reference.obs["cell_type"].unique()).to_numpy()
             truth, losses = query.obs["cell_type"].astype(str)[known], []
             for calibration in ("temperature", None):
-                sca.tl.annotate(query, reference, "cell_type", batch_key="batch", cv=0, trust=calibration, min_cells=2)
+                trust = sca.trust.Options(calibration=calibration, false_positive_rate=None)
+                sca.tl.annotate(query, reference, "cell_type", batch_key="batch", cv=0, trust=trust, min_cells=2)
                 proba = sca.get.probabilities(query)[known]
                 losses.append(sca.metrics.log_loss(truth, proba.to_numpy(), proba.columns))
             gain.append(losses[1] - losses[0])

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from anndata import AnnData
 
-N = int(os.environ.get("SC_ANNOTATE_MUTATIONS", "50"))
+N = int(os.environ.get("SC_ANNOTATE_MUTATIONS", "24"))
 """Files of each kind; 1,000 by hand."""
 SECONDS = 30
 HAS_CLOCK = hasattr(signal, "SIGALRM")
@@ -110,6 +110,7 @@ def _try(path: Path, query: AnnData, kind: str, said: str) -> str:
     return "used"
 
 
+@pytest.mark.once
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_mutated_files_are_refused_or_work(kind: str, cells: AnnData, tmp_path: Path):

@@ -115,6 +115,7 @@ sca.tl.annotate(adata[500:].copy(), adata[:500].copy(), "cell_type", method="cos
 """
 
 
+@pytest.mark.once
 @pytest.mark.slow
 def test_a_wheel_of_the_templates_is_found_everywhere(project: Path, tmp_path: Path) -> None:
     pytest.importorskip("hatchling", reason="the wheel is built with hatchling, which is not installed")

@@ -25,6 +25,7 @@ def rows(text: str, data: str) -> dict[str, dict[str, str]]:
     return {row[0].strip("`"): dict(zip(names, row, strict=True)) for row in cells}
 
 
+@pytest.mark.once
 @pytest.mark.slow
 def test_a_corner_of_the_table_is_computed_again() -> None:
     pytest.importorskip("torch")

@@ -190,7 +190,7 @@ def test_no_gene_expression(cells: AnnData, call: str):
 @pytest.mark.slow
 def test_perturbations(tmp_path: Path):
     """Guides that were counted beside the genes, as Cell Ranger counts them."""
-    screen = sca.datasets.simulate_perturb_seq(1500, 60, 10, 0, rng=0)
+    screen = sca.datasets.simulate_perturb_seq(500, 60, 6, 0, rng=0)
     guides = sparse.csr_matrix(np.random.default_rng(0).poisson(50, (screen.n_obs, 4)).astype(np.float32))
     var = pd.DataFrame(
         {"feature_types": ["CRISPR Guide Capture"] * 4 + ["Gene Expression"] * 60},
