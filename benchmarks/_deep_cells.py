@@ -18,8 +18,7 @@ from sc_annotate._core import registry
 from sc_annotate._data.matrix import MatrixRequest
 from sc_annotate._data.read import open_input
 from sc_annotate.annotation.held_out import Candidate, held_out
-from sc_annotate.annotation.held_out_scores import score_groups
-from sc_annotate.annotation.held_out_splits import choose_splits
+from sc_annotate.annotation.held_out_cells import choose_splits, score_groups
 from sc_annotate.annotation.learn_trust import missing_in_fold
 from sc_annotate.annotation.requests import N_TOP_GENES, FitRequest
 from sc_annotate.annotation.training import Training, labelled_cells, read_training

@@ -12,7 +12,7 @@ import sc_annotate as sca
 from sc_annotate._data.matrix import MatrixRequest
 from sc_annotate._data.read import open_input
 from sc_annotate.annotation.held_out import Candidate, held_out
-from sc_annotate.annotation.held_out_splits import folds
+from sc_annotate.annotation.held_out_cells import folds
 from sc_annotate.annotation.requests import N_TOP_GENES, FitRequest
 from sc_annotate.annotation.training import Training, labelled_cells, read_training
 from sc_annotate.evaluation import leave_one_group_out, missing_types, stratified

@@ -21,7 +21,7 @@ from _deep_cells import FOLDS, load
 
 import sc_annotate as sca
 from sc_annotate.annotation.held_out import Candidate
-from sc_annotate.annotation.held_out_splits import choose_splits
+from sc_annotate.annotation.held_out_cells import choose_splits
 from sc_annotate.annotation.requests import N_TOP_GENES
 
 if TYPE_CHECKING:

@@ -95,7 +95,7 @@ def test_calibration_is_that_of_the_array_functions(pair: tuple[AnnData, AnnData
     from sc_annotate._data.matrix import MatrixRequest
     from sc_annotate._data.read import open_input
     from sc_annotate.annotation.held_out import Candidate, held_out
-    from sc_annotate.annotation.held_out_splits import folds
+    from sc_annotate.annotation.held_out_cells import folds
     from sc_annotate.annotation.requests import FitRequest
     from sc_annotate.annotation.training import labelled_cells, read_training
 

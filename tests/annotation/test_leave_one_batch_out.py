@@ -9,7 +9,7 @@ import pytest
 
 import sc_annotate as sca
 from sc_annotate.annotation.held_out import Candidate, held_out
-from sc_annotate.annotation.held_out_splits import folds
+from sc_annotate.annotation.held_out_cells import folds
 from sc_annotate.cli.main import main
 from sc_annotate.errors import InputError
 

@@ -356,7 +356,7 @@ def test_a_hook_that_returns_nonsense(knn: AnnotationModel, pair: tuple[AnnData,
 
 
 def test_large_models_keep_no_coefficients(monkeypatch: pytest.MonkeyPatch, pair: tuple[AnnData, AnnData]) -> None:
-    monkeypatch.setattr("sc_annotate.annotation.evidence.kept.MOST_NUMBERS", 100)
+    monkeypatch.setattr("sc_annotate.annotation.fitted.MOST_NUMBERS", 100)
     model = sca.tl.fit_annotator(pair[0], "cell_type", **QUICK)
     sca.tl.annotate(pair[1], model)
     assert "coefficients" not in pair[1].uns["annotation"]

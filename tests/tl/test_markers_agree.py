@@ -13,7 +13,7 @@ import pytest
 import sc_annotate as sca
 from comparing import assert_same_tree
 from sc_annotate.errors import InputError, LabelError, StorageError
-from sc_annotate.metrics.sets import wilson
+from sc_annotate.metrics.probabilities import wilson
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,4 +1,4 @@
-"""What all calibrators promise, and cross-fitting."""
+"""What all calibrators promise."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from probabilities import simulate
 from sc_annotate import metrics
 from sc_annotate.errors import InputError
-from sc_annotate.trust import CALIBRATORS, Temperature, cross_fit, make_calibrator
+from sc_annotate.trust import CALIBRATORS, make_calibrator
 
 EACH = pytest.mark.parametrize("name", list(CALIBRATORS))
 
@@ -102,19 +102,6 @@ def test_bad_input(name: str) -> None:
         model.fit(proba[:0], codes[:0])
     with pytest.raises(InputError, match="3 classes, but this was fitted on 4"):
         model.fit(proba, codes).transform(simulate(5, 3)[0])
-
-
-def test_cross_fit_leaves_each_fold_out() -> None:
-    proba, codes = simulate(120)
-    fold = np.array(["b", "a", "c"])[np.arange(120) % 3]
-    out = cross_fit(Temperature, proba, codes, fold)
-    for f in "abc":
-        here = fold == f
-        np.testing.assert_array_equal(out[here], Temperature().fit(proba[~here], codes[~here]).transform(proba[here]))
-    with pytest.raises(InputError, match="only one fold"):
-        cross_fit(Temperature, proba, codes, np.zeros(120))
-    with pytest.raises(InputError, match="one entry"):
-        cross_fit(Temperature, proba, codes, fold[:5])
 
 
 def test_unknown_name() -> None:

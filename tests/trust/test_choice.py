@@ -1,12 +1,13 @@
-"""The calibrator that is kept, batches that count alike, and weighted thresholds."""
+"""Cross-fitting, the calibrator that is kept, batches that count alike, and weighted thresholds."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
+from probabilities import simulate
 from sc_annotate.errors import InputError
-from sc_annotate.trust import Conformal, Temperature, Uncalibrated
+from sc_annotate.trust import Conformal, Temperature, Uncalibrated, cross_fit
 from sc_annotate.trust.choice import choose, unit_weights, weighted_log_loss
 from sc_annotate.trust.nonconformity import weighted_quantile
 
@@ -94,3 +95,16 @@ def test_weights_that_are_none_are_refused() -> None:
     for weight in (np.ones(3), np.zeros(20), np.full(20, np.nan)):
         with pytest.raises(InputError, match="weight must be one positive number"):
             Conformal().fit(p, codes, weight=weight)
+
+
+def test_cross_fit_leaves_each_fold_out() -> None:
+    proba, codes = simulate(120)
+    fold = np.array(["b", "a", "c"])[np.arange(120) % 3]
+    out = cross_fit(Temperature, proba, codes, fold)
+    for f in "abc":
+        here = fold == f
+        np.testing.assert_array_equal(out[here], Temperature().fit(proba[~here], codes[~here]).transform(proba[here]))
+    with pytest.raises(InputError, match="only one fold"):
+        cross_fit(Temperature, proba, codes, np.zeros(120))
+    with pytest.raises(InputError, match="one entry"):
+        cross_fit(Temperature, proba, codes, fold[:5])

@@ -12,13 +12,13 @@ from sc_annotate._core import registry
 from sc_annotate._core.codec import table
 from sc_annotate._core.schema import Columns, Count, Frame, Name, Text
 from sc_annotate._core.settings import track
-from sc_annotate.annotation.held_out_scores import (
-    by_batch,
+from sc_annotate.annotation.held_out_cells import (
     held_out_batches,
     in_words,
     no_batches,
     score_groups,
     scores,
+    scores_by_batch,
 )
 from sc_annotate.annotation.requests import N_TOP_GENES
 from sc_annotate.annotators.chosen_genes import OnChosenGenes
@@ -237,7 +237,7 @@ def evaluation_of(name: str, scored: Scored, description: str, rng: int, *, deep
         suspects=suspects,
         differences=table(differences, texts=("baseline", "verdict")),
         notes=notes,
-        batches=by_batch(own, scored.batches),
+        batches=scores_by_batch(own, scored.batches),
     )
     evaluation.found[name] = scored
     return evaluation

@@ -14,7 +14,7 @@ from sc_annotate._core.codec import to_json
 from sc_annotate._core.registry import capabilities_of, params_of
 from sc_annotate._core.settings import say
 from sc_annotate.annotation.held_out import Candidate, any_deep, evaluate, held_out
-from sc_annotate.annotation.held_out_splits import (
+from sc_annotate.annotation.held_out_cells import (
     by_batch,
     choose_splits,
     few_splits,

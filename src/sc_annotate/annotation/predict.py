@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from sc_annotate._data.read import Input
     from sc_annotate._data.transform import Wanted
     from sc_annotate.annotation.block import Gathered
-    from sc_annotate.annotation.evidence.kept import EvidenceModel
-    from sc_annotate.annotation.fitted import FittedModel, Query
+    from sc_annotate.annotation.fitted import EvidenceModel, FittedModel, Query
     from sc_annotate.annotation.query_groups import QueryGroups
     from sc_annotate.annotation.requests import PredictRequest
     from sc_annotate.trust import Shift

@@ -11,8 +11,7 @@ from sc_annotate._core.settings import say
 from sc_annotate._data.read import open_counts, open_input
 from sc_annotate._store import storage
 from sc_annotate._store.slots import AMBIGUOUS, CONFIDENT, GIVEN, LOW_QUALITY, REASONS, STATUSES, UNFAMILIAR, Slots
-from sc_annotate.annotation.evidence.kept import kept_coefficients
-from sc_annotate.annotation.fitted import Query
+from sc_annotate.annotation.fitted import Query, kept_coefficients
 from sc_annotate.annotation.predict import predict
 from sc_annotate.errors import InputError, MatrixError
 from sc_annotate.trust.options import MIN_CONFIDENCE

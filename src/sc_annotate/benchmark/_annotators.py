@@ -12,8 +12,7 @@ from sc_annotate._data.matrix import MatrixRequest
 from sc_annotate._data.read import open_input
 from sc_annotate.annotation.embedding import read_genes
 from sc_annotate.annotation.held_out import GENES, Candidate, baselines_of, held_out
-from sc_annotate.annotation.held_out_scores import held_out_batches, score_groups, scores
-from sc_annotate.annotation.held_out_splits import choose_splits
+from sc_annotate.annotation.held_out_cells import choose_splits, held_out_batches, score_groups, scores
 from sc_annotate.annotation.requests import N_TOP_GENES, FitRequest, usable_method
 from sc_annotate.annotation.streaming import learns_without_labels
 from sc_annotate.annotation.training import labelled_cells, read_training

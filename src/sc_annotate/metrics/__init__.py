@@ -43,9 +43,8 @@ from sc_annotate.metrics.perturbation import (
     weighted_mse,
     weighted_r2,
 )
-from sc_annotate.metrics.probabilities import brier, log_loss
+from sc_annotate.metrics.probabilities import brier, log_loss, set_coverage
 from sc_annotate.metrics.selective import risk_coverage, with_rejection
-from sc_annotate.metrics.sets import set_coverage
 
 __all__ = [
     "DeletionCurve",

@@ -9,8 +9,7 @@ import numpy as np
 from sc_annotate._core.arguments import public
 from sc_annotate.errors import InputError
 from sc_annotate.metrics.encoding import encode
-from sc_annotate.metrics.probabilities import _of_truth
-from sc_annotate.metrics.sets import wilson
+from sc_annotate.metrics.probabilities import _of_truth, wilson
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

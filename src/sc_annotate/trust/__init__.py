@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sc_annotate.trust.calibration import CALIBRATORS, Calibrator, Temperature, cross_fit, make_calibrator
+from sc_annotate.trust.calibration import CALIBRATORS, Calibrator, Temperature, Uncalibrated, make_calibrator
+from sc_annotate.trust.choice import cross_fit
 from sc_annotate.trust.conformal import Conformal
 from sc_annotate.trust.consensus import Consensus, consensus, disagreement
 from sc_annotate.trust.familiarity import Familiarity
@@ -16,7 +17,6 @@ from sc_annotate.trust.quality import low_quality, quality_measures
 from sc_annotate.trust.rollup import common_term, roll_up
 from sc_annotate.trust.shift import Shift, estimate_shift
 from sc_annotate.trust.thinning import thin
-from sc_annotate.trust.uncalibrated import Uncalibrated
 from sc_annotate.trust.venn_abers import VennAbers
 from sc_annotate.trust.voting import Votes, vote
 from sc_annotate.trust.weights import pool_weights

@@ -1,4 +1,4 @@
-"""The calibrators by name, temperature scaling among them, and what they do out of fold."""
+"""The calibrators by name: temperature scaling, none at all, and those of other modules."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ from sc_annotate._core.arguments import public
 from sc_annotate.errors import InputError
 from sc_annotate.trust._probabilities import as_probabilities, check_fit, need_fitted, stored, stored_number
 from sc_annotate.trust.isotonic import Isotonic
-from sc_annotate.trust.uncalibrated import Uncalibrated
 from sc_annotate.trust.venn_abers import VennAbers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from typing import Self
 
     from numpy.typing import ArrayLike, NDArray
@@ -156,7 +155,47 @@ class Temperature:
         return model
 
 
-__all__ = ["CALIBRATORS", "Calibrator", "cross_fit", "make_calibrator"]
+__all__ = ["CALIBRATORS", "Calibrator", "Uncalibrated", "make_calibrator"]
+
+
+@public
+@dataclass
+class Uncalibrated:
+    """Probabilities as they are, where no calibrator makes them better.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sc_annotate.trust import Uncalibrated
+    >>> proba = np.array([[0.9, 0.1], [0.2, 0.8]])
+    >>> Uncalibrated().fit(proba, [0, 1]).transform(proba).round(1).tolist()
+    [[0.8999999761581421, 0.10000000149011612], [0.20000000298023224, 0.800000011920929]]
+    """
+
+    if TYPE_CHECKING:
+        n_classes_: int = field(init=False)
+
+    def fit(self, proba: ArrayLike, codes: ArrayLike) -> Self:
+        """Look at the number of classes only."""
+        self.n_classes_ = check_fit(proba, codes)[0].shape[1]
+        return self
+
+    def transform(self, proba: ArrayLike) -> NDArray[np.float32]:
+        """The probabilities, float32."""
+        need_fitted(self, "n_classes_")
+        return as_probabilities(proba, self.n_classes_).astype(np.float32)
+
+    def to_arrays(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        """What to store."""
+        need_fitted(self, "n_classes_")
+        return {}, {"n_classes": self.n_classes_}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> Self:
+        """Rebuild what :meth:`to_arrays` gave."""
+        model = cls()
+        model.n_classes_ = int(stored_number(meta, "n_classes", 2, np.inf))
+        return model
 
 
 class Calibrator(Protocol):
@@ -227,56 +266,3 @@ def calibrator_class(name: str) -> type[Calibrator]:
     if name not in CALIBRATORS:
         raise InputError(f"there is no calibration {name!r}. Choose one of {', '.join(map(repr, CALIBRATORS))}.")
     return CALIBRATORS[name]
-
-
-@public
-def cross_fit(
-    make: Callable[[], Calibrator], proba: ArrayLike, codes: ArrayLike, fold: ArrayLike
-) -> NDArray[np.float32]:
-    """Calibrated probabilities of cells that their calibrator was not fitted on.
-
-    Those of a fold are calibrated by what was learned on all other folds. Scores of the result are honest; those of a
-    calibrator on the very cells that it was fitted on are too good.
-
-    Parameters
-    ----------
-    make
-        Called once a fold; returns an unfitted calibrator.
-    proba
-        Probabilities of cells that the model was not trained on, shape (n, k).
-    codes
-        Column of the true class of each cell, shape (n,).
-    fold
-        Fold (or batch) of each cell, shape (n,), at least two different ones.
-
-    Returns
-    -------
-    float32, shape (n, k), rows summing to 1.
-
-    Raises
-    ------
-    sc_annotate.errors.InputError
-        What are no probabilities, codes or folds of the same cells, or fewer than two folds.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from sc_annotate.trust import Temperature, cross_fit
-    >>> proba = np.array([[0.99, 0.01]] * 20)
-    >>> codes = np.array([0, 0, 0, 0, 1] * 4)
-    >>> after = cross_fit(Temperature, proba, codes, np.repeat([0, 1], 10))
-    >>> bool((after.max(axis=1) < 0.9).all())
-    True
-    """
-    p, c = check_fit(proba, codes)
-    folds = np.asarray(fold)
-    if folds.shape != c.shape:
-        raise InputError(f"fold has the shape {folds.shape}, but must have one entry for each of the {c.size} cells.")
-    names, member = np.unique(folds, return_inverse=True)
-    if names.size < 2:
-        raise InputError("fold names only one fold, so nothing is left to calibrate it on. Pass two or more.")
-    out = np.empty(p.shape, dtype=np.float32)
-    for i in range(names.size):
-        here = member == i
-        out[here] = make().fit(p[~here], c[~here]).transform(p[here])
-    return out

@@ -1,4 +1,4 @@
-"""Which calibrator to keep: the one with the lowest log loss on cells that it was not fitted on."""
+"""Calibrators on cells that they were not fitted on: what they make of these, and which to keep, by the log loss."""
 
 from __future__ import annotations
 
@@ -7,12 +7,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sc_annotate._core.arguments import public
+from sc_annotate.errors import InputError
+from sc_annotate.trust._probabilities import check_fit
 from sc_annotate.trust.calibration import Temperature, make_calibrator
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from collections.abc import Callable
+
+    from numpy.typing import ArrayLike, NDArray
 
     from sc_annotate.trust.calibration import Calibrator
+
+__all__ = ["cross_fit"]
 
 _CLIP = 1e-6  # as in `metrics.log_loss`
 
@@ -72,3 +79,56 @@ def choose(
         kept = fitted("none", proba, codes, weight)
         return Choice("none", kept, kept.transform(proba), before, loss)
     return Choice(tried, fitted(tried, proba, codes, weight), after, before, loss)
+
+
+@public
+def cross_fit(
+    make: Callable[[], Calibrator], proba: ArrayLike, codes: ArrayLike, fold: ArrayLike
+) -> NDArray[np.float32]:
+    """Calibrated probabilities of cells that their calibrator was not fitted on.
+
+    Those of a fold are calibrated by what was learned on all other folds. Scores of the result are honest; those of a
+    calibrator on the very cells that it was fitted on are too good.
+
+    Parameters
+    ----------
+    make
+        Called once a fold; returns an unfitted calibrator.
+    proba
+        Probabilities of cells that the model was not trained on, shape (n, k).
+    codes
+        Column of the true class of each cell, shape (n,).
+    fold
+        Fold (or batch) of each cell, shape (n,), at least two different ones.
+
+    Returns
+    -------
+    float32, shape (n, k), rows summing to 1.
+
+    Raises
+    ------
+    sc_annotate.errors.InputError
+        What are no probabilities, codes or folds of the same cells, or fewer than two folds.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sc_annotate.trust import Temperature, cross_fit
+    >>> proba = np.array([[0.99, 0.01]] * 20)
+    >>> codes = np.array([0, 0, 0, 0, 1] * 4)
+    >>> after = cross_fit(Temperature, proba, codes, np.repeat([0, 1], 10))
+    >>> bool((after.max(axis=1) < 0.9).all())
+    True
+    """
+    p, c = check_fit(proba, codes)
+    folds = np.asarray(fold)
+    if folds.shape != c.shape:
+        raise InputError(f"fold has the shape {folds.shape}, but must have one entry for each of the {c.size} cells.")
+    names, member = np.unique(folds, return_inverse=True)
+    if names.size < 2:
+        raise InputError("fold names only one fold, so nothing is left to calibrate it on. Pass two or more.")
+    out = np.empty(p.shape, dtype=np.float32)
+    for i in range(names.size):
+        here = member == i
+        out[here] = make().fit(p[~here], c[~here]).transform(p[here])
+    return out

@@ -10,7 +10,7 @@ import numpy as np
 from sc_annotate._core import registry
 from sc_annotate._store.storage import model_ids
 from sc_annotate._store.stored import method_names, refuse_imported, refuse_markers
-from sc_annotate.annotation.evidence.kept import EvidenceModel
+from sc_annotate.annotation.fitted import EvidenceModel
 from sc_annotate.annotators.stored_coefficients import stored_coefficients
 from sc_annotate.errors import InputError, StorageError
 

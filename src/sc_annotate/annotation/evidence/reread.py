@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sc_annotate._data.transform import Transform
-    from sc_annotate.annotation.evidence.kept import EvidenceModel
+    from sc_annotate.annotation.fitted import EvidenceModel
 
 
 @dataclass(frozen=True)

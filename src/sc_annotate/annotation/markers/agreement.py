@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from scipy.special import ndtri
 
-from sc_annotate.metrics.sets import wilson
+from sc_annotate.metrics.probabilities import wilson
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
