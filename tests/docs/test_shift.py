@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from sc_annotate.annotation.trust_report import ONE_BATCH
+
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "benchmarks_shift.md").read_text(encoding="utf-8")
 SECTIONS = {"splits": "One batch left out", "genes": "Labels by themselves", "levels": "Coarser labels"}
@@ -68,3 +70,15 @@ def test_every_split_stands_in_the_page_with_its_yield() -> None:
     assert len(rows) >= 23
     coverage = [float(row[7].split()[0]) for row in rows]
     assert coverage == sorted(coverage), "worst first"
+
+
+def test_the_report_of_a_reference_of_one_batch_has_the_figures_of_the_page() -> None:
+    rows = table(PAGE, SECTIONS["splits"])
+
+    def span(kind: str, column: int) -> str:
+        found = [100 * float(row[column].split()[0]) for row in rows if row[2] == kind]
+        return f"{min(found):.0f} to {max(found):.0f} %"
+
+    assert f"covered {span('one batch', 7)} of the known cells" in ONE_BATCH
+    assert f"but {span('one batch', 9)} of these were flagged" in ONE_BATCH
+    assert f"across species they covered {span('across species', 7)}" in ONE_BATCH
