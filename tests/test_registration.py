@@ -68,7 +68,7 @@ def test_a_registered_annotator_names_cells(pair: tuple[AnnData, AnnData]):
     sca.register_annotator("uniform", saves=False)(Uniform)
     assert not sca.tl.methods().loc["uniform", "saves"]
     reference, query = pair
-    sca.tl.annotate(query, reference, "cell_type", method="uniform", cv=0)
+    sca.tl.annotate(query, reference, "cell_type", method="uniform", cv=0, trust=None)
     proba = sca.get.probabilities(query)
     np.testing.assert_allclose(proba.to_numpy(), 1 / proba.shape[1], rtol=1e-6)
     assert query.uns["annotation"]["method"] == "uniform"

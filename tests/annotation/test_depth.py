@@ -34,7 +34,7 @@ def model(cells: AnnData) -> Any:
 def shallow(query: AnnData, depth: int, seed: int = 0) -> AnnData:
     out = query.copy()
     counts = sparse.csr_matrix(query.X)
-    out.X = thin(counts, np.asarray(counts.sum(axis=1)).ravel(), depth, seed)[0]
+    out.X = thin(counts, np.asarray(counts.sum(axis=1)).ravel(), depth, rng=seed)[0]
     return out[np.asarray(out.X.sum(axis=1)).ravel() > 0].copy()
 
 

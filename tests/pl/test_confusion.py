@@ -211,7 +211,7 @@ def test_other_predictions(drawable: AnnData, legible: Any, key: str, prediction
         ({"prediction": "voted"}, "needs truth"),
         (
             {"truth": "truth", "prediction": "confidence"},
-            "prediction must be one of 'label', 'voted'.*not 'confidence'",
+            "prediction must be one of 'label', 'group', 'voted'.*not 'confidence'",
         ),
         ({"truth": "truth", "prediction": "status"}, "prediction must be one of"),
         ({"truth": "truth", "prediction": "rollup"}, r"Run sca\.tl\.rollup first"),

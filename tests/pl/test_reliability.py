@@ -52,7 +52,7 @@ def test_errors_stand_in_the_legend_and_held_out_in_the_title(annotated: AnnData
     assert legend.get_title().get_text() == "expected calibration error"
     assert [t.get_text() for t in legend.get_texts()] == [
         f"before calibration: {before[0]:.3f} (expected {before[1]:.3f})",
-        f"after (temperature): {after[0]:.3f} (expected {after[1]:.3f})",
+        f"after ({found['method']}): {after[0]:.3f} (expected {after[1]:.3f})",
     ]
     assert f"{found['n_cells']} held-out reference cells" in ax.get_title()
 

@@ -304,6 +304,7 @@ MODES: dict[str, Mode] = {
         },
         sca.tl.evidence,
     ),
+    "get.groups": Mode(sca.get.groups, {}, LABELLED),
     "get.gene_mapping": Mode(
         sca.get.gene_mapping,
         {},

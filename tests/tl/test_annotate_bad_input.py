@@ -400,7 +400,7 @@ def no_top_genes(c: Call) -> None:
     c.kwargs["n_top_genes"] = 0
 
 
-@case(InputError, "choose temperature")
+@case(InputError, "choose auto, temperature")
 def unknown_calibration(c: Call) -> None:
     c.kwargs["trust"] = "platt"
 

@@ -241,7 +241,7 @@ def test_interrupt_leaves_the_object_alone(
         raise KeyboardInterrupt
 
     place = {
-        "each_block": "sc_annotate.annotation.predict.each_block",
+        "each_block": "sc_annotate.annotation.block.each_block",
         "learn": "sc_annotate.annotation.fitting.learn",
     }[step]
     monkeypatch.setattr(place, interrupted)

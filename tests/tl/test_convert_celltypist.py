@@ -187,7 +187,8 @@ def test_what_is_stored_survives_a_file(
 ) -> None:
     sca.tl.annotate(small, sca.tl.convert_celltypist(file, trust_pickle=True))
     assert "not calibrated" in caplog.text
-    assert "annotation_status" not in small.obs
+    # Held-out cells there are none, but the model says which cells are unlike all that it learned from.
+    assert set(small.obs["annotation_status"].dropna()) <= {"unfamiliar"}
     assert small.uns["annotation"]["calibration"]["method"] == "none"
     assert "not calibrated" in str(sca.get.report(small))
     small.write_h5ad(tmp_path / "a.h5ad")
@@ -199,7 +200,7 @@ def test_what_is_stored_survives_a_file(
 def test_what_needs_held_out_cells_says_that_there_never_were_any(small: AnnData, file: Path, tmp_path: Path) -> None:
     model = sca.tl.convert_celltypist(file, trust_pickle=True)
     sca.tl.annotate(small, sca.load(model.save(tmp_path / "m.safetensors")))
-    for look in (sca.get.sets, sca.pl.reliability, sca.pl.unfamiliarity, sca.pl.confusion, sca.pl.status):
+    for look in (sca.get.sets, sca.pl.reliability, sca.pl.confusion):
         with pytest.raises(sca.errors.StorageError, match=r"nothing from held-out cells: a converted CellTypist model"):
             look(small)
     assert str(sca.get.report(small)).count("a converted CellTypist model") == 1

@@ -11,7 +11,7 @@ from scipy import sparse
 
 from sc_annotate.errors import InputError
 from sc_annotate.trust import Groups
-from sc_annotate.trust.group_test import k_means, means_of
+from sc_annotate.trust.grouping import k_means, means_of
 
 GENES = 150
 

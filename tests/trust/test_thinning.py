@@ -20,7 +20,7 @@ def cells(n: int = 60, genes: int = 400, seed: int = 0) -> sparse.csr_matrix:
 def test_each_molecule_is_kept_with_one_probability() -> None:
     counts = cells()
     totals = np.asarray(counts.sum(axis=1)).ravel()
-    found = np.mean([thin(counts, totals, 100, seed)[0].toarray() for seed in range(400)], axis=0)
+    found = np.mean([thin(counts, totals, 100, rng=seed)[0].toarray() for seed in range(400)], axis=0)
     expected = counts.toarray() * (100 / totals)[:, None]
     # A binomial variance is smaller than its mean; four standard errors of 400 draws.
     assert (np.abs(found - expected) <= 4.5 * np.sqrt(np.maximum(expected, 0.01) / 400)).all()
@@ -29,7 +29,7 @@ def test_each_molecule_is_kept_with_one_probability() -> None:
 def test_totals_include_the_genes_that_are_not_shown() -> None:
     counts = cells()
     totals = np.asarray(counts.sum(axis=1)).ravel()
-    some, left = thin(counts[:, :100], totals, 200, 1)
+    some, left = thin(counts[:, :100], totals, 200, rng=1)
     shown = np.asarray(some.sum(axis=1)).ravel()
     assert (left >= shown).all()
     assert abs(left.mean() - 200) < 4 * np.sqrt(200 / len(totals))
@@ -39,7 +39,7 @@ def test_shallow_cells_stay_and_nothing_of_the_caller_is_changed() -> None:
     counts = cells()
     before = counts.copy()
     totals = np.asarray(counts.sum(axis=1)).ravel()
-    out, left = thin(counts, totals, totals.max() + 1, 0)
+    out, left = thin(counts, totals, totals.max() + 1, rng=0)
     assert (out != before).nnz == 0
     np.testing.assert_array_equal(left, totals)
     assert (counts != before).nnz == 0

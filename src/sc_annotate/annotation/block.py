@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from sc_annotate.annotators import AnnotatorLike
     from sc_annotate.annotators.celltypist import CellTypist
     from sc_annotate.trust import Familiarity, Levels, Profiles
-    from sc_annotate.trust.group_test import Found
+    from sc_annotate.trust.grouping import Found
     from sc_annotate.trust.neighbourhood import Neighbourhood
 
 

@@ -88,16 +88,16 @@ class HeldOutShifts:
 
     def table(self) -> pd.DataFrame:
         """What was measured; of several draws their mean."""
-        numbers = ("n", "log_loss", "log_loss_aligned", "log_odds", "norm")
+        numbers = {"n": np.int64} | dict.fromkeys(("log_loss", "log_loss_aligned", "log_odds", "norm"), np.float64)
         groups = dict.fromkeys((row["batch"], row["part"]) for row in self.rows)
         rows = []
         for batch, part in groups:
             own = [row for row in self.rows if (row["batch"], row["part"]) == (batch, part)]
             rows.append({"batch": batch, "part": part} | {k: float(np.mean([row[k] for row in own])) for k in numbers})
-            rows[-1]["n"] = int(rows[-1]["n"])
-        return table(
-            {name: [row[name] for row in rows] for name in ("batch", "part", *numbers)}, texts=("batch", "part")
-        )
+        # Without rows too, the columns have their types: a file is refused whose columns have others.
+        texts = {name: [row[name] for row in rows] for name in ("batch", "part")}
+        values = {name: np.array([row[name] for row in rows], dtype=kind) for name, kind in numbers.items()}
+        return table(texts | values, texts=("batch", "part"))
 
     def predictions(self, own: Predictions) -> Predictions:
         """The plain predictions `own`, with the aligned probabilities in their place."""

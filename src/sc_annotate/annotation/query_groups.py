@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sc_annotate.annotation.fitted import Aligned, FittedModel, Query
     from sc_annotate.annotation.requests import PredictRequest
     from sc_annotate.trust import Familiarity, Groups
-    from sc_annotate.trust.group_test import Found
+    from sc_annotate.trust.grouping import Found
     from sc_annotate.trust.neighbourhood import Neighbourhood
 
 # How much the score of a cell rises where the statistic of its group is e times as large, and the least share of the

@@ -86,7 +86,7 @@ class LessOfTheCells:
         if counts is not None:
             some, totals = counts[0][:, columns], counts[1]
             for i, depth in enumerate(DEPTHS):
-                fewer, left = thin(some, totals, depth, self.random)
+                fewer, left = thin(some, totals, depth, rng=self.random)
                 cells = fewer if self.training.input == "counts" else log_scale(fewer, left)
                 self.depth.add(rows, self._predicted(annotator, cells), np.log1p(detected(cells)), i + 1)
         self.genes.add(rows, proba, np.zeros(len(rows)), 0)

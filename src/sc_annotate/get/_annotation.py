@@ -75,7 +75,7 @@ def annotation(adata: AnnData, key: str = DEFAULT_KEY) -> pd.DataFrame:
     >>> query = adata[500:].copy()
     >>> sca.tl.annotate(query, adata[:500].copy(), "cell_type", method="nearest_centroid", cv=0)
     >>> list(sca.get.annotation(query))
-    ['label', 'confidence', 'status', 'set_size', 'unfamiliarity', 'model']
+    ['label', 'confidence', 'status', 'set_size', 'unfamiliarity', 'group', 'model']
     """
     return read_annotation(adata, key)
 

@@ -15,7 +15,7 @@ from sc_annotate.errors import InputError
 from sc_annotate.evaluation.allocation import folds, sample
 from sc_annotate.trust._components import as_cells
 from sc_annotate.trust._stored import stored_params, take
-from sc_annotate.trust.group_test import Found, Types, join, learn_types, means_of
+from sc_annotate.trust.grouping import Found, Types, join, learn_types, means_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

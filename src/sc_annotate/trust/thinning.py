@@ -21,7 +21,7 @@ _WHOLE, _SHARE = 0.02, 0.98
 
 @public
 def thin(
-    counts: Any, totals: ArrayLike, to: ArrayLike, rng: np.random.Generator | int = 0
+    counts: Any, totals: ArrayLike, to: ArrayLike, *, rng: np.random.Generator | int = 0
 ) -> tuple[sparse.csr_matrix, NDArray[np.float64]]:
     """Binomial thinning: each molecule is kept with the probability ``to / totals`` of its cell.
 
