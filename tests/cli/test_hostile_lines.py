@@ -26,6 +26,8 @@ from sc_annotate.cli.output import printable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+pytestmark = pytest.mark.once
+
 ANNOTATE = ("annotate", "query.h5ad", "out.h5ad", "--model", "m.safetensors")
 
 
@@ -389,7 +391,6 @@ def test_pictures_of_cells_without_an_embedding(here: Path, capsys: pytest.Captu
     assert "a PCA was computed" in capsys.readouterr().out
 
 
-@pytest.mark.once
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)])
@@ -418,7 +419,6 @@ def test_a_signal_at_any_time_leaves_nothing_half_done(here: Path, number: signa
     assert held(here) == before
 
 
-@pytest.mark.once
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="pipes")
 def test_a_reader_that_goes_away(here: Path) -> None:
@@ -433,7 +433,6 @@ def test_a_reader_that_goes_away(here: Path) -> None:
     assert said == "sc-annotate report: the reader of its output is gone\n"
 
 
-@pytest.mark.once
 @pytest.mark.slow
 def test_a_terminal_without_these_letters(here: Path) -> None:
     cells = ad.read_h5ad("query.h5ad")

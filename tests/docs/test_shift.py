@@ -45,6 +45,7 @@ def again(*arguments: str) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.once
 def test_labels_and_coarser_labels_are_computed_again() -> None:
     text = again("--part", "genes", "levels", "--only", "pbmc68k", "simulated")
     for part in ("genes", "levels"):
@@ -58,6 +59,7 @@ def test_labels_and_coarser_labels_are_computed_again() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.once
 def test_a_split_is_computed_again(shared_data: Path) -> None:
     text = again("--data", str(shared_data), "--part", "splits", "--only", "baron_species", "--batch", "mouse")
     (row,) = table(text, "splits")

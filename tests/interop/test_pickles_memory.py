@@ -20,6 +20,8 @@ from sc_annotate.interop.pickles import description, pickled_arrays
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.once
+
 
 def read(data: bytes) -> Any:
     return description.read(data, pickled_arrays.permit, what="'a.pkl'")
