@@ -130,6 +130,9 @@ def test_two_batches_have_no_interval_and_one_was_never_left(cells: AnnData) -> 
     assert "nan" not in str(model)
     alone = sca.tl.fit_annotator(two, "cell_type", method="nearest_centroid")
     assert "no new batch was ever seen" in str(alone).splitlines()[1]
+    split = sca.trust.Options(scheme="split")
+    one = sca.tl.fit_annotator(two, "cell_type", method="nearest_centroid", batch_key="batch", trust=split)
+    assert "learned from one held-out batch" in str(one).splitlines()[1]
 
 
 def test_every_level_is_calibrated() -> None:

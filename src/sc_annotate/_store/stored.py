@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sc_annotate._core.arguments import Unset, value_of
+from sc_annotate._core.frames import is_frame
 from sc_annotate._data.matrix import check_adata
 from sc_annotate._data.obs import check_column, in_memory, obs_of
 from sc_annotate._store.slots import Slots
@@ -219,7 +220,7 @@ def read_familiarity(adata: AnnData, key: str) -> dict[str, Any]:
 def read_groups(adata: AnnData, key: str) -> pd.DataFrame:
     """The table of the query's groups."""
     found = read_uns(adata, key).get("groups")
-    if not isinstance(found, dict) or "table" not in found:
+    if not isinstance(found, dict) or not is_frame(found.get("table")):
         raise StorageError(
             f"adata.uns[{key!r}] has no groups of cells. They are looked for in 50 cells or more, by a model with calibration, "
             "unless false_positive_rate is None."

@@ -11,7 +11,7 @@ from sc_annotate._core.codec import from_json, to_json
 from sc_annotate.annotation.applied import Applied
 from sc_annotate.annotation.kept_cells import KeptCells
 from sc_annotate.annotation.learn_shown import learn_shown
-from sc_annotate.annotation.trust_report import Held, trust_report
+from sc_annotate.annotation.trust_report import ONE_HELD_OUT, Held, trust_report
 from sc_annotate.errors import InputError
 from sc_annotate.trust import Conformal, Familiarity, Groups, Profiles, quality_measures
 from sc_annotate.trust.calibration import calibrator_class
@@ -140,7 +140,7 @@ class Trust:
         profiles = Profiles.from_arrays(parts["profiles"], meta["profiles"]) if "profiles" in meta else None
         groups = Groups.from_arrays(parts["groups"], meta["groups"]) if "groups" in meta else None
         powers = arrays.get("levels.powers")
-        if powers is not None and (powers.ndim != 1 or powers.dtype != np.float64 or not (powers > 0).all()):
+        if powers is not None and (powers.ndim != 1 or powers.dtype != np.float64 or not ((powers > 0) & (powers < 1e6)).all()):
             raise InputError("the stored calibration of levels is damaged. Fit again.")
         sets = Conformal.from_arrays(parts["sets"], meta["sets"])
         depth, genes = ladders.get("depth"), ladders.get("genes")
@@ -168,7 +168,7 @@ class Trust:
             if ladder is not None:
                 some = np.array([-1.0, 0.0, 50.0])[: len(after)]
                 found += [ladder.adjust(after[: len(some)], some), ladder.more(some, COVERAGE, 0.5)]
-        if self.rates is not None and (self.rates.shape != cells.shape[1:] or not (self.rates >= 0).all()):
+        if self.rates is not None and (self.rates.shape != cells.shape[1:] or not ((self.rates >= 0) & (self.rates <= 1)).all()):
             raise InputError("the rates of detection do not fit the genes. Fit again.")
         if self.familiarity is not None:
             found.append(self.familiarity.score(cells[np.arange(LEAST) % len(cells)]))
@@ -218,6 +218,8 @@ def learn_trust(
     sets = held.sets(options, rng)
     report = trust_report(held, proba, choice, sets, options, fit.coverage, rng)
     report["n_left_out"] = int((~usable).sum())
+    if batches is None and batch is not None and len(np.unique(batch)) > 1:
+        report["valid_for"] = ONE_HELD_OUT
     shown, tables = learn_shown(less, own.cells[usable], choice, batches is not None, X, codes, options)
     return Trust(
         calibration=choice.calibrator,

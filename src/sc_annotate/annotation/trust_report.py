@@ -32,6 +32,12 @@ ONE_BATCH = (
 )
 """The figures are those of docs/benchmarks_shift.md."""
 
+ONE_HELD_OUT = (
+    "learned from one held-out batch: what another one does, and how much batches differ, is not known. With "
+    "scheme='folds', or cv='batches', every batch is held out in turn"
+)
+"""Of several batches in the reference."""
+
 
 @dataclass(frozen=True)
 class Held:
