@@ -140,7 +140,9 @@ class Trust:
         profiles = Profiles.from_arrays(parts["profiles"], meta["profiles"]) if "profiles" in meta else None
         groups = Groups.from_arrays(parts["groups"], meta["groups"]) if "groups" in meta else None
         powers = arrays.get("levels.powers")
-        if powers is not None and (powers.ndim != 1 or powers.dtype != np.float64 or not ((powers > 0) & (powers < 1e6)).all()):
+        if powers is not None and (
+            powers.ndim != 1 or powers.dtype != np.float64 or not ((powers > 0) & (powers < 1e6)).all()
+        ):
             raise InputError("the stored calibration of levels is damaged. Fit again.")
         sets = Conformal.from_arrays(parts["sets"], meta["sets"])
         depth, genes = ladders.get("depth"), ladders.get("genes")
@@ -168,7 +170,9 @@ class Trust:
             if ladder is not None:
                 some = np.array([-1.0, 0.0, 50.0])[: len(after)]
                 found += [ladder.adjust(after[: len(some)], some), ladder.more(some, COVERAGE, 0.5)]
-        if self.rates is not None and (self.rates.shape != cells.shape[1:] or not ((self.rates >= 0) & (self.rates <= 1)).all()):
+        if self.rates is not None and (
+            self.rates.shape != cells.shape[1:] or not ((self.rates >= 0) & (self.rates <= 1)).all()
+        ):
             raise InputError("the rates of detection do not fit the genes. Fit again.")
         if self.familiarity is not None:
             found.append(self.familiarity.score(cells[np.arange(LEAST) % len(cells)]))
