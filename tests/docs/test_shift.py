@@ -84,3 +84,15 @@ def test_the_report_of_a_reference_of_one_batch_has_the_figures_of_the_page() ->
     assert f"covered {span('one batch', 7)} of the known cells" in ONE_BATCH
     assert f"but {span('one batch', 9)} of these were flagged" in ONE_BATCH
     assert f"across species they covered {span('across species', 7)}" in ONE_BATCH
+
+
+def test_the_page_for_users_shows_the_same_summary() -> None:
+    users = (ROOT / "docs" / "trust.md").read_text(encoding="utf-8")
+    shown = [
+        line
+        for line in PAGE.splitlines()
+        if line.startswith(("| reference | splits", "| across species |", "| one batch |"))
+    ]
+    shown += [line for line in PAGE.splitlines() if line.startswith("| two batches or more |")]
+    assert len(shown) == 4
+    assert set(shown) <= set(users.splitlines())
