@@ -159,10 +159,12 @@ OFF: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("case", OFF)
-def test_off_where_the_reference_does_not_speak_for_it(case: str) -> None:
+def test_off_where_the_reference_does_not_speak_for_it(case: str, tmp_path: Path) -> None:
     made, how, why = OFF[case]
     model = sca.tl.fit_annotator(cells(**{"n": 120} | made), "cell_type", cv=0, **how)
     assert not model.alignment.use
+    assert why in model.alignment.why
+    model = sca.load(model.save(tmp_path / "m.safetensors"))
     assert why in model.alignment.why
     _, record = annotated(cells(100, {"newer": 0.4}, seed=8), model)
     assert not record["used"]

@@ -140,3 +140,15 @@ def test_mutated_files_are_refused_or_work(kind: str, cells: AnnData, tmp_path: 
     assert wrong == []
     # A mutation that is never noticed would test nothing.
     assert happened["refused"] > N // 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "value"), [("levels.powers", np.inf), ("levels.powers", 0.0), ("shown.rates", 1.5)])
+def test_what_was_learned_of_cells_and_levels_is_in_range(
+    cells: AnnData, tmp_path: Path, name: str, value: float
+) -> None:
+    model = sca.tl.fit_annotator(cells, ["broad", "cell_type"], method="nearest_centroid", cv=0)
+    arrays, meta = read(model.save(tmp_path / "m.safetensors"))
+    forge(tmp_path / "m.safetensors", arrays | {name: np.full_like(arrays[name], value)}, meta)
+    with pytest.raises(ModelFileError, match=r"levels is damaged|rates of detection"):
+        sca.load(tmp_path / "m.safetensors")
