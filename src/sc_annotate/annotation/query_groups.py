@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from sc_annotate.trust.grouping import Found
     from sc_annotate.trust.neighbourhood import Neighbourhood
 
-# How much the score of a cell rises where the statistic of its group is e times as large, and the least share of the
-# threshold that counts.
-_WEIGHT, _LEAST = 1.5, 0.1
+# How much the score of a cell rises where the statistic of its group is e times as large: with one batch more, as the shift
+# of a new batch, which is taken off the statistic, is in the score of every cell. And the least share of the threshold that
+# counts.
+_WEIGHT, _OF_ONE_BATCH, _LEAST = 1.5, 3.0, 0.1
 # Genes that are named for a group.
 _GENES = 10
 
@@ -39,10 +40,10 @@ class Compared:
 
 @dataclass(frozen=True)
 class QueryGroups:
-    """Groups of the query: of each cell (-1: of none), whether it is flagged or in doubt, and what is recorded."""
+    """Groups of the query: of each cell (-1: of none), whether it is unfamiliar or in doubt for it, and what is recorded."""
 
     group: NDArray[np.int32]
-    flagged: NDArray[np.bool_]
+    unfamiliar: NDArray[np.bool_]
     doubted: NDArray[np.bool_]
     record: dict[str, Any]
 
@@ -101,7 +102,7 @@ def outside(query: Query, model: FittedModel, task: PredictBlock, gathered: Gath
     groups = None
     if trust.groups is not None and task.groups is not None and gathered.group is not None:
         groups = _groups(query, model, trust.groups, task.groups, gathered.group, rate)
-    flagged, problems = (None, []) if groups is None else (groups.flagged, _problems(groups, trust.groups))
+    flagged, problems = (None, []) if groups is None else (groups.unfamiliar, _problems(groups, trust.groups))
     if not measured or known is None:
         return Outside(groups=groups, unfamiliar=flagged, problems=problems)
     n, rows = query.found.source.n_cells, query.rows
@@ -111,7 +112,8 @@ def outside(query: Query, model: FittedModel, task: PredictBlock, gathered: Gath
     if groups is not None and task.groups is not None:
         # What is unlikely of a group is unlikely of its cells, and the other way round.
         share = np.maximum(task.groups.statistic / groups.record["threshold"], _LEAST)
-        score = (score + _WEIGHT * np.log(share)[groups.group[rows]]).astype(np.float32)
+        weight = _WEIGHT if groups.record["n_batches"] > 1 else _OF_ONE_BATCH
+        score = (score + weight * np.log(share)[groups.group[rows]]).astype(np.float32)
     unfamiliarity[rows] = score
     p_familiar[rows] = known.p_values(score)
     return Outside(unfamiliarity, p_familiar, groups, flagged, [*problems, *_too_few(known, rate, len(rows))])
@@ -158,7 +160,9 @@ def _groups(
         "doubt": doubt,
         "n_batches": known.n_batches_,
     }
-    return QueryGroups(own, of > threshold, (of > doubt) & (of <= threshold), record)
+    # With one batch it is not known what another batch does to a group: such cells are not confident, and no more is said.
+    unfamiliar = (of > threshold) & (known.n_batches_ > 1)
+    return QueryGroups(own, unfamiliar, (of > doubt) & ~unfamiliar, record)
 
 
 def _table(
@@ -194,9 +198,11 @@ def _problems(groups: QueryGroups, known: Groups | None) -> list[str]:
     if not len(large) or known is None:
         return []
     one = len(large) == 1
-    why = ". The reference has one batch: another batch may look like this too" if known.n_batches_ < 2 else ""
+    alone = known.n_batches_ < 2
+    why = ". The reference has one batch: another batch may look like this too" if alone else ""
     return [
         f"{counted(len(large), 'group')} of similar cells ({counted(int(large['cells'].sum()), 'cell')} in all) "
-        f"{'is' if one else 'are'} as far from all types of the reference as unseen types are (status unfamiliar); "
-        f"sca.get.groups(adata) lists {'it' if one else 'them'} with the genes that set {'it' if one else 'them'} apart{why}"
+        f"{'is' if one else 'are'} as far from all types of the reference as unseen types are (status "
+        f"{'ambiguous' if alone else 'unfamiliar'}); sca.get.groups(adata) lists {'it' if one else 'them'} with the genes that "
+        f"set {'it' if one else 'them'} apart{why}"
     ]

@@ -29,8 +29,9 @@ def groups(adata: AnnData, key: str = DEFAULT_KEY) -> pd.DataFrame:
     size. ``statistic``: mean of the 20 largest differences of its genes from the most similar known type
     (``nearest_type``), in standard errors, without what all groups share; ``p_value``: the share of held-out groups of
     known types for which it is as large. ``flagged``: it lies above the threshold, and its cells have the status
-    ``"unfamiliar"``. ``genes_above`` and ``genes_below`` name up to ten genes that it has more or less of than every known
-    type, the strongest first.
+    ``"unfamiliar"``; with a reference of one batch ``"ambiguous"``, unless their own score makes them unfamiliar.
+    ``genes_above`` and ``genes_below`` name up to ten genes that it has more or less of than every known type, the
+    strongest first.
 
     Raises
     ------
