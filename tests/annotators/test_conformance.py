@@ -19,7 +19,7 @@ SMALL = {
     "gradient_boosting": {"n_rounds": 10},
     "mlp": {"epochs": 15},
     "mlp_torch": {"hidden": 32, "epochs": 12, "learning_rate": 1e-2},
-    "nact": {"rank": 8, "feed_forward": 16, "epochs": 100, "learning_rate": 2e-3},
+    "nact": {"rank": 8, "feed_forward": 16, "epochs": 25, "learning_rate": 1e-2},
     "actinn": {"epochs": 30, "learning_rate": 1e-2},
 }
 EXTRAS = {None} | ({"torch"} if find_spec("torch") and find_spec("lightning") else set())

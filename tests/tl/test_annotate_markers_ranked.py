@@ -276,6 +276,7 @@ def test_a_network_names_clusters_and_the_test_stands_beside_it(three: AnnData, 
 
 
 @pytest.mark.slow
+@pytest.mark.once
 @pytest.mark.parametrize("min_support", [2])
 def test_clusters_of_pbmc3k(shared_data: Path, min_support: int, capsys: pytest.CaptureFixture[str]) -> None:
     """The network names no fewer clusters rightly than the test on the same lists does, minus one."""
