@@ -26,8 +26,8 @@ PAGE = """# Benchmark: confidence, prediction sets and status on cells from anot
 
 {summary}
 
-One batch, donor, condition, technology or species at a time is the query, and all other cells are the reference; everything
-has its default. [](trust.md) explains the numbers. Tables are sorted, worst first.
+One batch, donor, condition, technology or species at a time is the query, and all other cells are the reference; all arguments
+have their defaults. [](trust.md) explains the numbers. Tables are sorted, worst first.
 
 * *Known cells* are those of a type that the reference has; the first tables are about them. *ECE* is the expected calibration
   error in ten bins of equal size. *Coverage* is that of the prediction sets for 90 %, with its 95 % Clopper-Pearson interval.

@@ -83,7 +83,7 @@ PARAMETERS: dict[str, str] = {
         n_top_genes
             Number of genes that the method sees; None for all. Three quarters are the most variable ones (within batches, where
             there are any), the others those of the rest that tell the types apart best: by the F statistic of the types
-            within batches. Chosen on the cells learned from, anew in every fold. With more than 500 types all are chosen by
+            within batches. Chosen on the training cells, in every fold again. With more than 500 types all are chosen by
             how they vary.
         """,
     "min_cells": """

@@ -50,7 +50,7 @@ class Options(Request):
         ``"clustered"``: over groups of types.
     keep_cells
         Whether the model keeps up to 2,000 held-out cells of the reference (their values in the model's genes and their
-        types), with which confidence is calibrated anew for a query that lacks some of these genes. False, for models to
+        types), with which confidence is recalibrated for a query that lacks some of these genes. False, for models to
         be shared: such queries are calibrated by what random parts of the genes taught when the model was fitted.
     min_confidence
         Smallest calibrated confidence with which a cell can get the status ``"confident"``.
