@@ -60,7 +60,7 @@ def test_matrix_is_kept_as_it_multiplies_fastest(filled):
 
 @pytest.mark.slow
 def test_annotate_many_types_records_what_it_did_otherwise(monkeypatch, tmp_path):
-    for module in ("annotation.learn", "annotators.logreg"):
+    for module in ("annotation.learn", "annotation.held_out_cells", "annotators.logreg"):
         monkeypatch.setattr(f"sc_annotate.{module}.MANY_TYPES", 20)
     monkeypatch.setattr("sc_annotate.trust._space._MANY", 20)
     monkeypatch.setattr("sc_annotate.trust._space._SCORES", 0)
