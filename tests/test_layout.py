@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("file", layout.modules(), ids=lambda f: f.relative_to(layout.SOURCE).as_posix())
 def test_imports_run_one_way(file: Path):
     if file == layout.SOURCE / "__init__.py":
@@ -22,6 +23,7 @@ def test_imports_run_one_way(file: Path):
     assert not layout.wrong_way(file), f"{package} must not import these: see the layout in docs/contributing.md"
 
 
+@pytest.mark.once
 def test_no_package_imports_a_private_module_of_another():
     assert layout.private_imports() == []
 

@@ -120,6 +120,7 @@ def _module_level(body: list[ast.stmt]) -> list[ast.stmt]:
     return found
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: p.relative_to(SOURCE).as_posix())
 def test_heavy_libraries_are_imported_inside_functions(path: Path):
     if path == SOURCE / "accessor.py":

@@ -77,6 +77,7 @@ except sca.errors.InputError as error:
 """
 
 
+@pytest.mark.once
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import warnings
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import anndata as ad
@@ -17,6 +18,7 @@ from sc_annotate._data.matrix import find
 from sc_annotate.errors import MatrixError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 pytest.importorskip("xarray")
@@ -63,6 +65,18 @@ def written(path: Path, X: Any, like: ad.AnnData, kind: str) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def whole(simulated: tuple[ad.AnnData, Any], tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Path]:
+    """Stores that tests copy and damage, each written once."""
+    folder, cells = tmp_path_factory.mktemp("whole"), simulated[0]
+
+    @cache
+    def store(form: str, kind: str) -> Path:
+        return written(folder / f"{form} {kind}.zarr", FORMS[form](cells.X), cells, kind)
+
+    return store
+
+
 def opened(path: Path) -> ad.AnnData:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -89,10 +103,16 @@ def test_whole_stores_are_read(form: str, kind: str, simulated: tuple[ad.AnnData
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("form", ["csr", "csc"])
 def test_a_missing_part_of_a_sparse_matrix(
-    form: str, kind: str, which: str, part: str, simulated: tuple[ad.AnnData, Any], tmp_path: Path
+    form: str,
+    kind: str,
+    which: str,
+    part: str,
+    simulated: tuple[ad.AnnData, Any],
+    whole: Callable[[str, str], Path],
+    tmp_path: Path,
 ) -> None:
-    cells, model = simulated
-    path = written(tmp_path / "cells.zarr", FORMS[form](cells.X), cells, kind)
+    model = simulated[1]
+    path = shutil.copytree(whole(form, kind), tmp_path / "cells.zarr")
     lazy = opened(path)
     files = chunks(path / "X" / part)
     assert len(files) > 1

@@ -63,6 +63,7 @@ def test_labels_at_random_are_not_predicted() -> None:
         assert accuracy(_averaged(own, [calibration] * 5, 0)) == pytest.approx(1 / 3, abs=0.03)
 
 
+@pytest.mark.once
 @pytest.mark.slow
 @pytest.mark.parametrize("calibration", ["temperature", "isotonic"])
 @pytest.mark.parametrize("cv", [1, 4])

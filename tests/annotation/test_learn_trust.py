@@ -42,6 +42,7 @@ def test_status_follows_from_sets_and_familiarity(named_query: AnnData) -> None:
     assert (table["unfamiliarity"][~far] <= line + 1e-4).all()
 
 
+@pytest.mark.once
 @pytest.mark.slow
 def test_sets_cover_what_was_asked(pbmc: AnnData) -> None:
     rates, sizes = [], []
@@ -207,6 +208,7 @@ def test_a_type_in_one_batch_only_does_not_spoil_calibration() -> None:
     assert model.trust.report["n_cells"] == part.n_obs - lonely
 
 
+@pytest.mark.once
 @pytest.mark.slow
 def test_calibration_does_not_hurt_on_held_out_batches(shared_data: Path) -> None:
     """On average over every batch of two data sets left out in turn; single ones may lose a little."""

@@ -289,6 +289,7 @@ def test_concatenated_results_are_replaced(two: tuple[AnnData, AnnData]) -> None
     agree(joined)
 
 
+@pytest.mark.once
 @pytest.mark.slow
 @pytest.mark.parametrize("file", ["kang2018_pbmc_ifnb.h5ad", "pbmc_3tech.h5ad"])
 def test_confidence_of_the_broad_level_means_what_it_says(shared_data: Path, file: str) -> None:

@@ -154,6 +154,7 @@ def test_logreg_pca_from_a_few_labels(half: AnnData) -> None:
     assert model.annotator.limits().shape == (150,)
 
 
+@pytest.mark.once
 @pytest.mark.slow
 @pytest.mark.parametrize("within", [False, True])
 def test_the_baseline_of_a_deep_method_has_its_full_strength(half: AnnData, within: bool) -> None:

@@ -66,6 +66,7 @@ def test_workers_annotate_as_one_call_does(backend: str, loaded: bool, tmp_path:
         assert other.uns["annotation"]["model"] == identity
 
 
+@pytest.mark.once
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["loky", "threading"])
 def test_errors_of_workers_are_ours(backend: str) -> None:

@@ -11,6 +11,7 @@ import pytest
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
+@pytest.mark.once
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "written"), [("pbmc_3tech", 0.119), ("kang", 0.057)])
 def test_five_labels(shared_data, monkeypatch: pytest.MonkeyPatch, name: str, written: float):

@@ -196,12 +196,14 @@ def test_from_arrays_refuses_what_is_not_its_own(task, cls):
         cls.from_arrays(arrays, huge, model.classes_)
 
 
+@pytest.mark.once
 def test_cells_that_end_the_training_are_no_others(task):
     model = fit(TorchMLP(epochs=60, patience=2), task, batch=np.repeat(["a", "b", "c"], 50))
     assert {"held_out_loss", "loss", "epoch", "network"} == model.history_[0].keys()
     assert np.allclose(model.predict_proba(task.test_X).sum(axis=1), 1, atol=1e-5)
 
 
+@pytest.mark.once
 def test_a_type_that_is_only_in_one_batch_is_learned(task):
     """Held out for stopping, it could not be told any more."""
     types = np.unique(task.y)

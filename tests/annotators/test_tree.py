@@ -117,6 +117,7 @@ KANG = {
 """As in the Cell Ontology, without the terms between that hold the same types."""
 
 
+@pytest.mark.once
 @pytest.mark.slow
 @pytest.mark.parametrize("file", ["kang2018_pbmc_ifnb.h5ad", "pbmc_3tech.h5ad"])
 def test_distance_of_mistakes_on_batches_left_out(shared_data: Path, file: str) -> None:

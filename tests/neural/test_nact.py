@@ -95,6 +95,7 @@ def test_any_number_of_genes_and_a_batch_of_one(n_genes):
     torch.testing.assert_close(alone, together[:1])
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("attention", ["sparsemax", "entmax"])
 def test_sparse_attention_learns(attention):
     """Its loss falls by 30 % in five epochs."""

@@ -14,6 +14,7 @@ from sc_annotate.neural import libraries
 METHODS = ("scanvi", "scvi", "totalanvi", "resolvi")
 
 
+@pytest.mark.once
 def test_listing_methods_imports_none() -> None:
     code = (
         "import sys, sc_annotate as sca\n"

@@ -47,6 +47,7 @@ def same(first, second):
     return first.keys() == second.keys() and all(np.array_equal(first[name], second[name]) for name in first)
 
 
+@pytest.mark.once
 def test_equal_seeds_give_equal_networks(cells):
     first, history = trained(cells, how())
     assert same(first, trained(cells, how())[0])
@@ -97,6 +98,7 @@ class Interrupting:
         yield from self.cells.epoch(seed)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("at", [1, 4])
 def test_interrupted_and_resumed_is_as_uninterrupted(cells, tmp_path, at):
     whole, history = trained(cells, how())
@@ -111,6 +113,7 @@ def test_interrupted_and_resumed_is_as_uninterrupted(cells, tmp_path, at):
     assert rest == history
 
 
+@pytest.mark.once
 def test_without_the_checkpoint_it_would_differ(cells, tmp_path):
     """A control of the test above: the epochs after the interruption alone give another network."""
     assert not same(trained(cells, how())[0], trained(cells, how(5))[0])
@@ -124,6 +127,7 @@ def test_a_damaged_checkpoint_is_refused(cells, tmp_path, content):
         trained(cells, how(checkpoint=file))
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("error", "ours"), [(KeyboardInterrupt, KeyboardInterrupt), (OSError, InputError)])
 def test_interrupted_while_a_checkpoint_is_written(cells, tmp_path, monkeypatch, error, ours):
     """The last whole one stays, and nothing else."""
@@ -203,6 +207,7 @@ def replaced(key, value):
     return lambda state: {"pairs": [[name, value if name == key else held] for name, held in state["pairs"]]}
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     "change",
     [

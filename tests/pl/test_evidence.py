@@ -100,6 +100,7 @@ def test_bars_are_signed_and_share_a_scale(named: AnnData, frozen: Any, legible:
     legible(next(iter(axes.values())).figure)
 
 
+@pytest.mark.once
 @pytest.mark.slow
 @pytest.mark.parametrize("style", ["dots", "bars"])
 def test_forty_types_are_legible(forty_evidence: AnnData, frozen: Any, legible: Any, style: Any) -> None:

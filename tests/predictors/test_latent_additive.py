@@ -136,6 +136,7 @@ def test_too_few_combinations_leave_the_sum_of_single_effects() -> None:
     np.testing.assert_allclose(model.predict([("B", "C")])[0], 1 + few.delta[1] + few.delta[2], atol=0.02)
 
 
+@pytest.mark.once
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "kwargs", [{}, {"shift": 0.3}, {"rank": 40, "similarity": 0}], ids=["plain", "shift", "rank 40"]

@@ -62,6 +62,7 @@ def held_out(name: str, folder: Path) -> Iterator[tuple[AnnData, AnnData, str | 
         yield adata[part != one].copy(), adata[part == one].copy(), column
 
 
+@pytest.mark.once
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["pbmc_3tech", "kang2018_pbmc_ifnb", "pbmc68k"])
 def test_deleting_the_evidence_costs_more_confidence_than_deleting_random_expressed_genes(

@@ -160,6 +160,7 @@ def test_a_gene_that_the_query_lacks_is_in_no_table(labelled: tuple[AnnData, Ann
 # ---- what must hold
 
 
+@pytest.mark.once
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["nact", "mlp_torch"])
 @pytest.mark.parametrize("name", ["pbmc68k", "kang2018_pbmc_ifnb"])

@@ -55,6 +55,7 @@ def predicted(adata: AnnData, profiles: AnnData, noise: float, seed: int = 0) ->
 # ---- what must hold
 
 
+@pytest.mark.once
 @pytest.mark.slow
 @pytest.mark.parametrize("gene_noise", [0.0, 0.3])
 def test_as_many_false_calls_as_asked_for(gene_noise: float) -> None:

@@ -335,6 +335,7 @@ def test_a_cached_copy_is_logged(web: Web, models: Models) -> None:
     assert sca.load(url, sha256=sha256).id == models[0][0].id
 
 
+@pytest.mark.once
 @pytest.mark.slow
 def test_two_processes_at_once(web: Web, models: Models) -> None:
     """Each gets a whole model, and leaves no half files behind."""

@@ -249,6 +249,7 @@ def noise(screen: Any, targets: tuple[str, ...]) -> Any:
     return screen.control + 0.03 * np.random.default_rng(seed).normal(size=screen.control.size)
 
 
+@pytest.mark.once
 @pytest.mark.slow
 @pytest.mark.parametrize("n", [12, 30, 60])
 def test_who_knows_nothing_is_at_chance(n: int) -> None:
@@ -449,6 +450,7 @@ def test_papalexi() -> None:
     assert "linear is uninformative" in adata.uns["perturbation"]["verdict"]
 
 
+@pytest.mark.once
 @pytest.mark.slow
 @pytest.mark.skipif(
     not (DATA / "wang2025_macrophage_crispri_lfc.h5ad").exists(), reason="the measured data are not here"

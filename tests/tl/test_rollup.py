@@ -240,6 +240,7 @@ def _right_and_fine(query: AnnData, truth: np.ndarray) -> tuple[float, float]:
     return float(np.mean(right)), float(term.isin(classes).mean())
 
 
+@pytest.mark.once
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "batch"),
