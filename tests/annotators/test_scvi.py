@@ -69,6 +69,7 @@ def right(model: Any) -> float:
     return float((model.classes_[model.predict_query().argmax(axis=1)] == ASKED["y"]).mean())
 
 
+@pytest.mark.once
 @pytest.mark.slow
 @pytest.mark.parametrize(("cls", "params"), KINDS, ids=NAMES)
 def test_the_contract_is_kept(cls: type[Any], params: dict[str, Any]) -> None:
@@ -210,6 +211,7 @@ def test_nothing_global_changes(
     assert [keys for _, keys in scvi_tools.kept_cells(scvi)] == kept
 
 
+@pytest.mark.once
 @pytest.mark.slow
 @pytest.mark.parametrize(("cls", "params"), KINDS[:4], ids=NAMES[:4])
 def test_ctrl_c_is_raised(cls: type[Any], params: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -242,6 +244,7 @@ def test_numbers_of_numpy_are_as_those_of_python() -> None:
     assert np.array_equal(plain.predict_query(), other.predict_query())
 
 
+@pytest.mark.once
 @pytest.mark.slow
 def test_what_diverges_is_said() -> None:
     with pytest.raises(MethodError, match="learning_rate"):

@@ -80,6 +80,7 @@ def test_networks_larger_than_memory_are_refused(task, cls, units, n):
         fit(cls(**{units: n}, **SMALL), task)
 
 
+@pytest.mark.once
 def test_numbers_of_numpy_are_as_those_of_python(task):
     plain = fit(TorchMLP(epochs=3, batch_size=16, n_networks=2, clip=5.0), task, rng=2**32 - 1)
     sizes = {"epochs": np.int64(3), "batch_size": np.int32(16), "n_networks": np.int8(2), "clip": np.float32(5)}
@@ -93,6 +94,7 @@ def test_a_clip_that_single_precision_cannot_hold_is_none(task, clip):
     assert np.array_equal(*both)
 
 
+@pytest.mark.once
 def test_steps_have_several_cells_for_batch_normalisation(task):
     for n in (16, 17, 19):
         part = TorchMLP(batch_size=3, **SMALL).fit(task.X[:n], np.resize(["A", "B"], n), genes=task.genes)
@@ -213,6 +215,7 @@ def test_a_type_that_is_only_in_one_batch_is_learned(task):
     assert (labels[task.test_y == types[0]] == types[0]).mean() > 0.8
 
 
+@pytest.mark.once
 def test_an_interrupted_fit_continues(task, tmp_path, monkeypatch):
     from sc_annotate.neural import module
 

@@ -78,6 +78,7 @@ def test_cells_held_out_for_stopping_are_not_learned_from(task):
     assert "held_out_loss" in model.history_[0]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("more", "blocks"), [({"patience": 3}, True), ({"n_networks": 2}, False)])
 def test_an_interrupted_fit_continues(task, tmp_path, monkeypatch, more, blocks):
     from sc_annotate.neural import module

@@ -153,6 +153,7 @@ def test_interrupted_while_a_checkpoint_is_written(cells, tmp_path, monkeypatch,
     assert rest == history
 
 
+@pytest.mark.once
 @pytest.mark.slow
 def test_two_processes_train_as_one(tmp_path):
     """On CPUs, as no GPU is needed for it: the same steps, each on two halves of a minibatch."""

@@ -52,6 +52,7 @@ def test_residual_is_what_the_components_leave() -> None:
     np.testing.assert_allclose(got - got.mean(), np.log(error) - np.log(error).mean(), atol=5e-3)
 
 
+@pytest.mark.once
 @pytest.mark.slow
 def test_p_values_of_known_cells_keep_their_level() -> None:
     p = []

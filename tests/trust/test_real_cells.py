@@ -61,6 +61,7 @@ def test_sets(held_out: Predictions, codes: NDArray[np.intp]) -> None:
     assert np.nanmin(np.nanmean(np.array(by_label)[:, some], axis=0)) >= 0.8
 
 
+@pytest.mark.once
 @pytest.mark.slow
 def test_unseen_types_are_unfamiliar() -> None:
     """Each type of 25 cells or more left out of the reference in turn; docs/benchmarks_unfamiliar.md has more seeds."""
