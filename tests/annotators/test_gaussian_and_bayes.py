@@ -120,3 +120,13 @@ def test_naive_bayes_against_scikit_learn(task):
 def test_lda_refuses_other_shrinkage(task, shrinkage):
     with pytest.raises(MethodError, match="shrinkage"):
         LDA(shrinkage=shrinkage).fit(task.X, task.y, genes=task.genes)
+
+
+@pytest.mark.parametrize("shrinkage", ["auto", 0.5, 1e-9])
+@pytest.mark.parametrize("n_types", [2, 3])
+def test_lda_learns_from_types_whose_cells_do_not_differ(shrinkage, n_types):
+    profiles = np.random.default_rng(n_types).random((n_types, 40)).astype(np.float32) * 3
+    y = np.repeat([f"type {k}" for k in range(n_types)], 7)
+    genes = np.array([f"G{j}" for j in range(40)])
+    model = LDA(shrinkage=shrinkage).fit(np.repeat(profiles, 7, axis=0), y, genes=genes)
+    assert (model.classes_[model.predict_proba(profiles).argmax(axis=1)] == model.classes_).all()

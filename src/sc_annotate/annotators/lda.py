@@ -149,7 +149,9 @@ class LDA(LinearAnnotator):
         center = mean_and_sd(statistics)[0] * scale
         # Without any shrinkage the covariance of more genes than cells cannot be inverted.
         shrinkage = max(float(shrinkage), 1e-4)
-        coef = solve((means - center).T, shrinkage * (mean_variance or 1.0), 1 - shrinkage).T
+        # Where the cells of a type do not differ, what is left of their variance is rounding, and may be below 0.
+        identity = mean_variance if mean_variance > 1e-8 else 1.0
+        coef = solve((means - center).T, shrinkage * identity, 1 - shrinkage).T
         prior = statistics.n / statistics.n.sum() if self.priors == "observed" else np.ones(len(classes))
         intercept = np.log(prior) - 0.5 * (coef * (means + center)).sum(axis=1)
         return self._set(classes, coef, intercept, scale=scale)
