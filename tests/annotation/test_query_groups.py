@@ -42,3 +42,16 @@ def test_with_one_batch_a_flagged_group_makes_no_cell_unfamiliar(batches: int, m
     unfamiliar = (query.obs["annotation_status"] == "unfamiliar").mean()
     assert not (query.obs["annotation_status"] == "confident").any()
     assert unfamiliar == 1 if batches > 1 else unfamiliar < 0.2
+
+
+@pytest.mark.slow
+def test_a_reference_whose_groups_do_not_differ_from_their_types_scores_the_query_all_the_same() -> None:
+    model = sca.tl.fit_annotator(cells([0, 1, 2, 3], "b"), "cell_type")
+    assert model.trust is not None
+    assert model.trust.groups is not None
+    model.trust.groups.known_ = np.zeros_like(model.trust.groups.known_)
+    model.trust.groups.unseen_ = np.empty(0)
+    query = cells([0, 1, 2, 3], "q", seed=9)
+    sca.tl.annotate(query, model)
+    assert query.uns["annotation"]["groups"]["threshold"] == 0
+    assert np.isfinite(query.obs["annotation_unfamiliarity"]).all()

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 # of a new batch, which is taken off the statistic, is in the score of every cell. And the least share of the threshold that
 # counts.
 _WEIGHT, _OF_ONE_BATCH, _LEAST = 1.5, 3.0, 0.1
+# A threshold is at least this, where the share is taken: no group of the reference may differ from its type at all.
+_TINY = 1e-12
 # Genes that are named for a group.
 _GENES = 10
 
@@ -111,7 +113,7 @@ def outside(query: Query, model: FittedModel, task: PredictBlock, gathered: Gath
     score = known.combined(own)
     if groups is not None and task.groups is not None:
         # What is unlikely of a group is unlikely of its cells, and the other way round.
-        share = np.maximum(task.groups.statistic / groups.record["threshold"], _LEAST)
+        share = np.maximum(task.groups.statistic / max(groups.record["threshold"], _TINY), _LEAST)
         weight = _WEIGHT if groups.record["n_batches"] > 1 else _OF_ONE_BATCH
         score = (score + weight * np.log(share)[groups.group[rows]]).astype(np.float32)
     unfamiliarity[rows] = score

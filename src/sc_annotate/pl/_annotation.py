@@ -144,7 +144,10 @@ def _headline(adata: AnnData, key: str) -> str:
     if scores is None:
         return key
     row = scores.iloc[0]
-    return f"{key}: {row['method']}, held-out macro-F1 {row['macro_f1']:.2f} [{row['macro_f1_low']:.2f}, {row['macro_f1_high']:.2f}]"
+    low, high = row["macro_f1_low"], row["macro_f1_high"]
+    # Two held-out batches are too few for an interval.
+    interval = f" [{low:.2f}, {high:.2f}]" if low == low and high == high else ""
+    return f"{key}: {row['method']}, held-out macro-F1 {row['macro_f1']:.2f}{interval}"
 
 
 def _legends(panels: list[Panel], legend_loc: str | None) -> None:

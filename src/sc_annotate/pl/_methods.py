@@ -103,7 +103,7 @@ def methods(
     style.plain(ax.get_yticklabels())
     for text, name in zip(ax.get_yticklabels(), names, strict=True):
         text.set_fontweight("bold" if name == own else "normal")
-    interval = ", 95 % interval" if f"{metric}_low" in table else ""
+    interval = ", 95 % interval" if f"{metric}_low" in table and table[f"{metric}_low"].notna().any() else ""
     cells = "labelled" if isinstance(adata, pd.DataFrame) and "key" in adata else "held-out"
     style.axis_names(ax, f"{METRICS[metric]} on {cells} cells{interval}")
     style.title(ax, title)
