@@ -207,6 +207,14 @@ def test_cells_without_a_place_are_counted(annotated: AnnData) -> None:
     assert " ".join(ax.get_title().split()) == f"{headline} not drawn: 7 cells without coordinates"
 
 
+def test_a_score_without_an_interval_has_none_in_the_title(annotated: AnnData) -> None:
+    baseline = annotated.uns["annotation"]["baseline"]
+    missing = baseline["scores"].assign(macro_f1_low=np.nan, macro_f1_high=np.nan)
+    annotated.uns["annotation"] = annotated.uns["annotation"] | {"baseline": baseline | {"scores": missing}}
+    title = " ".join(sca.pl.annotation(annotated, color="label").get_title().split())
+    assert title.endswith(f"held-out macro-F1 {missing['macro_f1'].iloc[0]:.2f}")
+
+
 def test_concatenated_objects(annotated: AnnData) -> None:
     """Without the entry of ``uns``, labels and confidence can still be drawn."""
     both = ad.concat([annotated[:100].copy(), annotated[100:].copy()])
