@@ -190,6 +190,8 @@ def read_rows(
         X, size = row_ordered(source.X), settings.block_size
         pieces = [chosen[i : i + size] for i in range(0, len(chosen), size)]
         parts = [pick.take(rows(X, piece), piece) for piece in track(pieces, what=progress)]
+    if len(parts) == 1:
+        return sparse.csr_matrix(parts[0]) if sparse.issparse(parts[0]) else parts[0]
     return sparse.csr_matrix(sparse.vstack(parts)) if sparse.issparse(parts[0]) else np.concatenate(parts)
 
 

@@ -31,7 +31,7 @@ Block = Any
 class Transform:
     """Turns blocks of rows of one matrix into float32 on the common scale; never touches the block itself.
 
-    What is on that scale already is handed on without a copy.
+    What is on that scale already is handed on without a copy, and places of sparse values always are.
 
     ``unlog`` is the base of the logarithm the values have (None: no logarithm). With ``keep_totals`` logged
     values keep the totals they were made with; otherwise they are unlogged and normalised again: by ``totals``
@@ -54,7 +54,7 @@ class Transform:
     def __call__(self, block: Block, where: slice | NDArray[np.intp]) -> Block:
         known = self.identity or (self.keep_totals and self.unlog == math.e and self.rescale == 1.0)
         with np.errstate(over="ignore"):
-            out = block.astype(np.float32, copy=not known)
+            out = _as_float32(block, copy=not known)
         if sparse.issparse(out) and out is not block and block.has_canonical_format:
             # Same entries, so it need not be looked at again.
             out.has_canonical_format = True
@@ -104,6 +104,13 @@ class Transform:
                 "which cannot be. Name the column that holds the totals of these very values, not their logarithm."
             )
         return totals
+
+
+def _as_float32(block: Block, *, copy: bool) -> Block:
+    """The values as float32; of sparse ones, where they stand is shared with the block, as it never changes."""
+    if not (copy and hasattr(block, "indptr")):
+        return block.astype(np.float32, copy=copy)
+    return type(block)((block.data.astype(np.float32), block.indices, block.indptr), shape=block.shape, copy=False)
 
 
 def _divide_rows(block: Block, totals: NDArray[np.float64]) -> None:

@@ -82,11 +82,13 @@ def compare(query: Query, model: FittedModel, ask: PredictRequest, aligned: Alig
         progress="reading some cells",
     )
     neighbourhood = found = None
-    if known is not None and near.size:
-        neighbourhood = known.gather(_part(some, chosen, near), len(rows))
+    # Groups first: what is kept of the neighbourhood then takes the place of what finding them took.
     if groups is not None and grouped.size:
         present, rate = aligned.columns >= 0, ask.trust.false_positive_rate
         found = groups.find(_part(some, chosen, grouped), genes=present, false_positive_rate=rate, rng=ask.rng)
+    if known is not None and near.size:
+        some = _part(some, chosen, near)
+        neighbourhood = known.gather(some, len(rows))
     return Compared(rows[near], neighbourhood, found)
 
 

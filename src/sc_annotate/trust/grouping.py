@@ -98,8 +98,14 @@ class Types:
     ) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.float64]]:
         """Group of each cell, the groups' centres among the components of these cells, and the loadings of those."""
         scale = 1 / self.spread
-        center = np.asarray(X.mean(axis=0, dtype=np.float64)).ravel() * scale
-        Z = (X @ _diagonal(scale) if issparse(X) else X * scale).astype(np.float64)
+        if issparse(X):
+            # Worked on in place, and they stand where those of the cells do: nothing is held twice.
+            values = scale[X.indices]
+            values *= X.data
+            Z = csr_array((values, X.indices, X.indptr), shape=X.shape)
+        else:
+            Z = X * scale
+        center = np.asarray(Z.T @ np.ones(Z.shape[0])) / Z.shape[0]
         _, vt = leading_directions(Z, center, max(1, min(n_components, min(Z.shape) - 1)), rng)
         shift = center @ vt.T
         place = np.asarray(Z @ vt.T) - shift
@@ -172,11 +178,6 @@ def means_of(X: Any, codes: NDArray[np.intp], k: int | None = None) -> tuple[NDA
 def nearest(cells: NDArray[np.float64], to: NDArray[np.float64]) -> NDArray[np.intp]:
     near: NDArray[np.intp] = (cells @ to.T - np.square(to).sum(axis=1) / 2).argmax(axis=1)
     return near
-
-
-def _diagonal(values: NDArray[np.float64]) -> csr_array:
-    n = values.size
-    return csr_array((values, np.arange(n), np.arange(n + 1)), shape=(n, n))
 
 
 def join(tested: Tested, flagged: NDArray[np.bool_], types: Types) -> NDArray[np.intp]:
