@@ -75,14 +75,9 @@ def test_logarithms_of_counts_teach_the_same_as_counts(cells: AnnData, model: An
     np.testing.assert_allclose(found["accuracy"], by_counts["accuracy"], atol=0.1)
 
 
-@pytest.mark.parametrize("keep", [True, False])
-def test_a_query_without_some_genes(cells: AnnData, keep: bool, tmp_path: Path) -> None:
-    options = sca.trust.Options(keep_cells=keep)
+def test_a_query_without_some_genes(cells: AnnData, tmp_path: Path) -> None:
     totals = {"total_counts_key": "total_counts"}
-    model = sca.tl.fit_annotator(cells[:500].copy(), "cell_type", trust=options, **totals, **FAST)
-    assert (model.trust.kept is not None) == keep
-    assert ("keeps" in str(model)) == keep
-    assert ("n_kept_cells" in model.trust.report) == keep
+    model = sca.tl.fit_annotator(cells[:500].copy(), "cell_type", **totals, **FAST)
     query = cells[500:, :120].copy()
     sca.tl.annotate(query, model, **totals)
     right = (query.obs["annotation"].astype(str) == query.obs["cell_type"].astype(str)).to_numpy()
@@ -159,12 +154,8 @@ def test_every_level_is_calibrated() -> None:
 def test_files_of_the_first_format_are_read(model: Any, cells: AnnData, tmp_path: Path, monkeypatch: Any) -> None:
     from dataclasses import replace
 
-    report = {
-        k: v
-        for k, v in model.trust.report.items()
-        if k not in ("depth", "genes", "n_kept_cells", "n_batches", "valid_for")
-    }
-    trust = replace(model.trust, depth=None, genes=None, rates=None, kept=None, groups=None, report=report)
+    report = {k: v for k, v in model.trust.report.items() if k not in ("depth", "genes", "n_batches", "valid_for")}
+    trust = replace(model.trust, depth=None, genes=None, rates=None, groups=None, report=report)
     old = replace(model, trust=trust)
     monkeypatch.setattr(modelfile, "FORMAT_NUMBER", 1)
     path = old.save(tmp_path / "old.safetensors")

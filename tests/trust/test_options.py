@@ -21,7 +21,6 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "a rate of 0": ({"false_positive_rate": 0}, "trust.false_positive_rate must be a number between 0 and 1"),
     "a rate in words": ({"false_positive_rate": "low"}, "trust.false_positive_rate must be"),
     "quality in words": ({"check_quality": "yes"}, "trust.check_quality must be True, False or None"),
-    "keep cells in words": ({"keep_cells": "yes"}, "trust.keep_cells must be True or False"),
     "confidence in percent": ({"min_confidence": 50}, "trust.min_confidence must be a number between 0 and 1"),
     "overlap in percent": ({"min_overlap": 50}, "trust.min_overlap must be"),
     "another alignment": ({"align": "mean"}, "trust.align must be"),

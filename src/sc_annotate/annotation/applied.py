@@ -26,8 +26,6 @@ class Applied:
     share: float = 0.0
     """Logarithm of the share of what the model's genes show that the query has."""
     genes: Ladder | None = None
-    exact: bool = False
-    """Whether `genes` was learned for the very genes of this query."""
 
     def probabilities(self, proba: NDArray[np.float32], seen: NDArray[np.float64]) -> NDArray[np.float32]:
         """Calibrated probabilities of cells with so many detected genes, from the method's own."""
@@ -55,7 +53,7 @@ class Applied:
         out = np.ones(len(seen), dtype=bool)
         if self.depth is not None:
             out &= self.depth.known(self._at(seen))
-        if self.genes is not None and not self.exact:
+        if self.genes is not None:
             out &= self.genes.known(np.full(1, self.share))
         return out
 

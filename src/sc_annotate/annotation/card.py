@@ -32,7 +32,6 @@ def card(model: Any) -> str:
         f"  types       {len(model.classes)}: " + ", ".join(_types(model)),
         *_scores(model.evaluation),
         *batch_lines(None if model.trust is None else model.trust.report.get("batches")),
-        *_kept(model),
         *_levels(model.level_scores),
         *(f"  note        {note}" for note in [*provenance.notes, *provenance.problems]),
         f"  made with   {', '.join(f'{k} {v}' for k, v in provenance.versions.items())}",
@@ -135,13 +134,6 @@ def batch_lines(batches: pd.DataFrame | None) -> list[str]:
         f"sets cover {row['coverage']:.1%}   {int(row['n']):,} cells"
         for name, row in zip(aligned(batches["batch"], 18), batches.to_dict("records"), strict=True)
     ]
-
-
-def _kept(model: Any) -> list[str]:
-    kept = None if model.trust is None else model.trust.kept
-    if kept is None:
-        return []
-    return [f"  keeps       values and types of {len(kept):,} cells of the reference (keep_cells=False keeps none)"]
 
 
 def compared(differences: pd.DataFrame) -> list[str]:

@@ -1,14 +1,12 @@
-"""What held-out cells that show less teach: calibration by depth, by the share of genes, and the cells that are kept for it."""
+"""What held-out cells that show less teach: calibration by depth and by the share of genes."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import sparse
 
 from sc_annotate._core.codec import table
-from sc_annotate.annotation.kept_cells import KeptCells
 from sc_annotate.annotation.shallow import DEPTHS, SHARES
 from sc_annotate.trust.ladder import Ladder
 
@@ -56,19 +54,6 @@ def learn_shown(
             ladder,
             _steps(ladder, choice.calibrator.transform(proba), codes[rows], at, step, name),
         )
-        if name == "genes" and options.keep_cells:
-            whole = step == 0
-            cells = sparse.csr_matrix(X[rows[whole]], dtype=np.float32)
-            found["kept"] = KeptCells(
-                cells.data,
-                cells.indices.astype(np.int32),
-                cells.indptr.astype(np.int64),
-                proba[whole],
-                codes[rows[whole]].astype(np.int32),
-                weight[whole],
-                units[whole].astype(np.int32),
-            )
-            report["n_kept_cells"] = int(whole.sum())
     return found, report
 
 

@@ -9,7 +9,6 @@ import numpy as np
 
 from sc_annotate._core.codec import from_json, to_json
 from sc_annotate.annotation.applied import Applied
-from sc_annotate.annotation.kept_cells import KeptCells
 from sc_annotate.annotation.learn_shown import learn_shown
 from sc_annotate.annotation.trust_report import ONE_HELD_OUT, Held, trust_report
 from sc_annotate.errors import InputError
@@ -60,7 +59,6 @@ class Trust:
     """Calibration by the share of the model's genes that a query has, on the axis of its logarithm."""
     rates: NDArray[np.float32] | None = None
     """In which share of the training cells each gene of the model is detected."""
-    kept: KeptCells | None = None
     level_powers: NDArray[np.float64] | None = None
     """Of the summed probabilities of each coarser level of a model of several; see :meth:`sc_annotate.trust.Levels.calibrate`."""
     not_kept: str | None = None
@@ -79,8 +77,6 @@ class Trust:
             arrays["shown.rates"] = self.rates
         if self.level_powers is not None:
             arrays["levels.powers"] = self.level_powers
-        if self.kept is not None:
-            arrays |= {f"kept.{name}": array for name, array in self.kept.to_arrays().items()}
         return arrays, meta
 
     def with_levels(self, levels: Levels, batch: NDArray[np.str_] | None) -> Trust:
@@ -96,7 +92,7 @@ class Trust:
         powers = levels.calibrate(proba, truth, fold, unit_weights(batches, len(truth)))
         return replace(self, level_powers=powers)
 
-    def applied(self, annotator: Any, present: NDArray[np.bool_], means: NDArray[np.float32]) -> Applied:
+    def applied(self, present: NDArray[np.bool_]) -> Applied:
         """For a query that has these genes of the model."""
 
         def part(*values: Any) -> Applied:
@@ -109,14 +105,7 @@ class Trust:
             return part(1 / there)
         if there <= 0:
             return part(1.0, -np.inf, self.genes)
-        share = float(np.log(there))
-        if self.kept is None:
-            return part(1 / there, share, self.genes)
-        usual, rest = np.full(len(self.kept), np.inf), part(1 / there)
-        found = self.kept.ladder(
-            annotator, ~present, means, lambda p: rest.probabilities(p, usual), share, self.sets.score
-        )
-        return part(1 / there, share, found, True)
+        return part(1 / there, float(np.log(there)), self.genes)
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> Trust:
@@ -131,10 +120,6 @@ class Trust:
             name: Ladder.from_arrays(parts[name], meta[name], n_classes) for name in ("depth", "genes") if name in meta
         }
         rates = arrays.get("shown.rates")
-        of_kept = {k.partition(".")[2]: v for k, v in arrays.items() if k.startswith("kept.")}
-        if of_kept and rates is None:
-            raise InputError("the model keeps cells without the rates of its genes. Fit again.")
-        kept = KeptCells.from_arrays(of_kept, rates.size, n_classes) if of_kept and rates is not None else None
         calibration = calibrator_class(report["method"]).from_arrays(parts["calibration"], meta["calibration"])
         known = Familiarity.from_arrays(parts["familiarity"], meta["familiarity"]) if "familiarity" in meta else None
         profiles = Profiles.from_arrays(parts["profiles"], meta["profiles"]) if "profiles" in meta else None
@@ -156,7 +141,6 @@ class Trust:
             depth=depth,
             genes=genes,
             rates=rates,
-            kept=kept,
             level_powers=powers,
         )
 

@@ -75,7 +75,6 @@ class TrustReport(TypedDict):
     valid_for: NotRequired[Text]
     depth: NotRequired[Annotated[Frame, Columns({"molecules": "float", **_STEPS})]]
     genes: NotRequired[Annotated[Frame, Columns({"share": "float", **_STEPS})]]
-    n_kept_cells: NotRequired[Count]
     batches: NotRequired[
         Annotated[
             Frame,
@@ -167,7 +166,7 @@ def read(meta: Any, arrays: Mapping[str, NDArray[Any]]) -> ModelInFile:
     check_arrays(shifts, parts, types=len(classes), genes=n_genes)
     stated = ["means", "annotator", "alignment", *(part for part in _PARTS if part in (found["trust"] or {}))]
     stated += ["levels"] if found.get("levels") and found["trust"] else []
-    stated += ["shown", "kept"] if "depth" in stated else []
+    stated += ["shown"] if "depth" in stated else []
     unknown = [name for name in arrays if name.partition(".")[0] not in stated]
     _require(not unknown, f"unknown arrays: {', '.join(map(repr, unknown[:5]))}")
     return found

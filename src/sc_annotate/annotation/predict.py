@@ -216,7 +216,7 @@ def _task(
     apart = counts is not None and counts.source.X is not found.source.X
     return PredictBlock(
         annotator=model.annotator,
-        trust=None if trust is None else trust.applied(model.annotator, aligned.columns >= 0, model.means),
+        trust=None if trust is None else trust.applied(aligned.columns >= 0),
         familiarity=known,
         transform=aligned.scale,
         columns=aligned.columns,

@@ -81,9 +81,7 @@ FITTED_TRUST = (
         "over what the coverage holds (default: marginal)",
         more=choice("marginal", "label", "clustered"),
     ),
-    Option("--keep-cells", "trust.keep_cells", "keep some held-out cells in the model (default: yes)",
-           more=choice("yes", "no")),
-)  # fmt: skip
+)
 PREDICTED_TRUST = (
     Option(
         "--false-positive-rate",
@@ -176,9 +174,8 @@ def _trust(stated: dict[str, Any]) -> Any:
 
     if stated.get("calibration") == "none":
         stated["calibration"] = None
-    for name in ("check_quality", "keep_cells"):
-        if name in stated:
-            stated[name] = stated[name] == "yes"
+    if "check_quality" in stated:
+        stated["check_quality"] = stated["check_quality"] == "yes"
     if stated.get("align") == "none":
         stated["align"] = None
     if "false_positive_rate" in stated:

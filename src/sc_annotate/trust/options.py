@@ -22,7 +22,7 @@ MIN_CONFIDENCE = 0.5
 MIN_OVERLAP = 0.1
 """With 9 genes in common other tools still label every cell."""
 
-FITTED = ("calibration", "scheme", "set_score", "sets_by", "keep_cells")
+FITTED = ("calibration", "scheme", "set_score", "sets_by")
 """Settings of a fitted model."""
 PREDICTED = ("false_positive_rate", "check_quality", "min_overlap", "min_confidence")
 """What to look for when cells are annotated."""
@@ -48,10 +48,6 @@ class Options(Request):
     sets_by
         ``"marginal"``: the coverage holds over all cells. ``"label"``: for each type with enough cells.
         ``"clustered"``: over groups of types.
-    keep_cells
-        Whether the model keeps up to 2,000 held-out cells of the reference (their values in the model's genes and their
-        types), with which confidence is recalibrated for a query that lacks some of these genes. False, for models to
-        be shared: such queries are calibrated by what random parts of the genes taught when the model was fitted.
     min_confidence
         Smallest calibrated confidence with which a cell can get the status ``"confident"``.
     false_positive_rate
@@ -91,7 +87,6 @@ class Options(Request):
     scheme: Scheme = default("folds")
     set_score: SetScore = default("lac")
     sets_by: SetsBy = default("marginal")
-    keep_cells: bool = default(True)
     min_confidence: float = default(MIN_CONFIDENCE)
     false_positive_rate: float | None = default(FALSE_POSITIVE_RATE)
     check_quality: bool | None = default(None)
@@ -103,8 +98,6 @@ class Options(Request):
         word = self.calibration
         if word is not None and not (isinstance(word, str) and word in get_args(Calibration)):
             raise InputError(f"there is no calibration {word!r}; choose {', '.join(get_args(Calibration))}, or None.")
-        if not isinstance(self.keep_cells, bool | np.bool_):
-            raise InputError(f"trust.keep_cells must be True or False, not {self.keep_cells!r}.")
         least = self.min_confidence
         if isinstance(least, bool) or not isinstance(least, int | float) or not 0 <= least <= 1:
             raise InputError(f"trust.min_confidence must be a number between 0 and 1, not {least!r}.")
@@ -121,7 +114,7 @@ class Options(Request):
         if isinstance(overlap, bool) or not isinstance(overlap, int | float) or not 0 <= overlap <= 1:
             raise InputError(f"trust.min_overlap must be a share between 0 and 1, not {overlap!r}.")
         if self.calibration is None:
-            without = self.written.intersection(("scheme", "set_score", "sets_by", "keep_cells", "min_confidence"))
+            without = self.written.intersection(("scheme", "set_score", "sets_by", "min_confidence"))
             without |= (
                 {"false_positive_rate"} if self.false_positive_rate and "false_positive_rate" in self.written else set()
             )
