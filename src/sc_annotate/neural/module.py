@@ -31,7 +31,12 @@ class Classifier(lightning.LightningModule):
 
     def on_train_epoch_start(self) -> None:
         # Each epoch draws from a seed of its own, so that what follows a checkpoint is what would have followed anyway.
-        torch.manual_seed(_seed_of(self.seed, self.current_epoch) + self.global_rank)
+        seed = _seed_of(self.seed, self.current_epoch) + self.global_rank
+        if self.device.type == "cpu":
+            # torch.manual_seed keeps each call, with the text of its stack, for every kind of GPU that is absent.
+            torch.default_generator.manual_seed(seed)
+        else:
+            torch.manual_seed(seed)
 
     def training_step(self, batch: tuple[torch.Tensor, torch.Tensor], index: int) -> torch.Tensor:
         loss = self._loss(batch)
