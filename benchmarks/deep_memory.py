@@ -49,17 +49,17 @@ def cells(n: int, n_genes: int, n_types: int) -> tuple[csr_array, np.ndarray]:
 
 
 def stop_after(steps: int) -> None:
-    from sc_annotate.neural.module import Classifier
+    from sc_annotate.neural.module import Training
 
-    original, done = Classifier.training_step, [0]
+    original, done = Training.training_step, [0]
 
-    def step(self: Classifier, batch: object, index: int) -> object:
+    def step(self: Training, batch: object, index: int) -> object:
         done[0] += 1
         if done[0] > steps:
             raise KeyboardInterrupt
         return original(self, batch, index)
 
-    Classifier.training_step = step
+    Training.training_step = step
 
 
 def write(file: str, n: int, n_genes: int, n_types: int) -> None:

@@ -34,6 +34,7 @@ ALLOWED: dict[str, set[str]] = {
     "metrics": _LOW | {"_vocabulary"},
     "evaluation": _LOW | {"metrics"},
     "neural": _LOW,
+    "encoders": _LOW | {"metrics", "evaluation", "neural"},
     "annotators": _LOW | {"metrics", "evaluation", "neural"},
     "predictors": _LOW | {"metrics", "evaluation", "neural"},
     "trust": _LOW | {"_vocabulary", "metrics", "evaluation"},

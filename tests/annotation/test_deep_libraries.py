@@ -159,12 +159,12 @@ def test_an_interrupted_training_leaves_the_object_as_it_was(
 @pytest.mark.slow
 def test_an_interrupted_network_leaves_the_object_as_it_was(data: AnnData, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("lightning")
-    from sc_annotate.neural.module import Classifier
+    from sc_annotate.neural.module import Training
 
     def interrupted(self: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Classifier, "on_train_epoch_end", interrupted)
+    monkeypatch.setattr(Training, "on_train_epoch_end", interrupted)
     before = whole(query := data[:30].copy())
     with pytest.raises(KeyboardInterrupt):
         sca.tl.annotate(query, data, "cell_type", method="mlp_torch")
@@ -199,7 +199,7 @@ import os, signal, sys, tempfile
 from pathlib import Path
 import numpy as np
 import sc_annotate as sca
-from sc_annotate.neural.module import Classifier
+from sc_annotate.neural.module import Training
 sca.settings.progress = False
 data = sca.datasets.simulate_reference(120, 60, 3, rng=0)
 folder = Path(tempfile.mkdtemp())
@@ -209,13 +209,13 @@ def annotate(query, **more):
     sca.tl.annotate(query, data, "cell_type", method_kwargs=kwargs | more, **options)
 whole, query = data[:30].copy(), data[:30].copy()
 annotate(whole)
-step, calls = Classifier.training_step, []
+step, calls = Training.training_step, []
 def interrupted(self, batch, index):
     calls.append(1)
     if len(calls) == 28:
         os.kill(os.getpid(), signal.SIGINT)
     return step(self, batch, index)
-Classifier.training_step = interrupted
+Training.training_step = interrupted
 before = query.copy()
 try:
     annotate(query, checkpoint=str(folder))

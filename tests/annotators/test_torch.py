@@ -129,10 +129,10 @@ def test_checkpoints_in_the_home_folder(task, tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return original(self, batch, index)
 
-    original = module.Classifier.training_step
+    original = module.Training.training_step
     monkeypatch.setenv("HOME", str(tmp_path))
     with monkeypatch.context() as patch:
-        patch.setattr(module.Classifier, "training_step", stops)
+        patch.setattr(module.Training, "training_step", stops)
         with pytest.raises(KeyboardInterrupt):
             fit(TorchMLP(epochs=4, checkpoint="~/states"), task)
     assert len(list((tmp_path / "states").iterdir())) == 1
@@ -220,7 +220,7 @@ def test_an_interrupted_fit_continues(task, tmp_path, monkeypatch):
     from sc_annotate.neural import module
 
     whole = fit(TorchMLP(epochs=6), task)
-    original, calls = module.Classifier.training_step, []
+    original, calls = module.Training.training_step, []
 
     def stops(self, batch, index):
         calls.append(1)
@@ -228,7 +228,7 @@ def test_an_interrupted_fit_continues(task, tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return original(self, batch, index)
 
-    monkeypatch.setattr(module.Classifier, "training_step", stops)
+    monkeypatch.setattr(module.Training, "training_step", stops)
     with pytest.raises(KeyboardInterrupt):
         fit(TorchMLP(epochs=6, checkpoint=str(tmp_path)), task)
     assert len(list(tmp_path.iterdir())) == 1

@@ -90,7 +90,7 @@ def test_an_interrupted_fit_continues(task, tmp_path, monkeypatch, more, blocks)
         return model.fit(task.X, task.y, genes=task.genes, rng=1)
 
     whole = fit()
-    original, calls = module.Classifier.training_step, []
+    original, calls = module.Training.training_step, []
 
     def stops(self, batch, index):
         calls.append(1)
@@ -98,7 +98,7 @@ def test_an_interrupted_fit_continues(task, tmp_path, monkeypatch, more, blocks)
             raise KeyboardInterrupt
         return original(self, batch, index)
 
-    monkeypatch.setattr(module.Classifier, "training_step", stops)
+    monkeypatch.setattr(module.Training, "training_step", stops)
     with pytest.raises(KeyboardInterrupt):
         fit(checkpoint=str(tmp_path))
     assert len(list(tmp_path.iterdir())) == (2 if "n_networks" in more else 1)

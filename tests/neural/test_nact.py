@@ -8,6 +8,7 @@ import torch
 from scipy.special import softmax
 
 from sc_annotate.neural.batches import ArrayBlocks
+from sc_annotate.neural.module import CrossEntropy
 from sc_annotate.neural.nact import NACT
 from sc_annotate.neural.settings import TrainSettings
 from sc_annotate.neural.training import train
@@ -107,5 +108,5 @@ def test_sparse_attention_learns(attention):
     def made():
         return NACT(40, 4, rank=16, feed_forward=16, attention=attention, input_dropout=0.0, clip=None)
 
-    _, history = train(made, ArrayBlocks(X, codes), np.ones(4), settings, rng=0)
+    _, history = train(made, ArrayBlocks(X, codes), lambda: CrossEntropy(np.ones(4)), settings, rng=0)
     assert history[-1]["loss"] < 0.7 * history[0]["loss"]

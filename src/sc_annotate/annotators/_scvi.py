@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from sc_annotate._core.arguments import need_count, need_positive
+from sc_annotate._core.cells import as_matrix
 from sc_annotate.annotators._base import Annotator
 from sc_annotate.annotators._scvi_cells import Side, checked_obsm, counts, prepare, with_counts
 from sc_annotate.annotators._torch_checks import MOST_EPOCHS, need_at_most
-from sc_annotate.annotators.checks import as_matrix, check_predict, need_fitted
+from sc_annotate.annotators.checks import check_predict, need_fitted
 from sc_annotate.errors import MethodError
 
 if TYPE_CHECKING:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from sc_annotate.annotators._base import Arrays, Matrix
     from sc_annotate.neural.batches import Cells
+    from sc_annotate.neural.module import CrossEntropy
     from sc_annotate.neural.settings import TrainSettings
 
 
@@ -169,13 +170,12 @@ class TorchAnnotator(Annotator):
     def _fit(self, cells: Cells, classes: NDArray[np.str_], batch: NDArray[Any] | None, rng: int) -> Self:
         from sc_annotate.annotators._torch_blocks import (
             check_devices,
-            fingerprint,
             loss_weights,
             scale_of,
             stopping_cells,
         )
         from sc_annotate.neural import hardware
-        from sc_annotate.neural.folders import ready
+        from sc_annotate.neural.folders import fingerprint, ready
         from sc_annotate.neural.training import train
 
         check_devices(self.devices, cells)
@@ -186,6 +186,12 @@ class TorchAnnotator(Annotator):
         mean, factor = scale_of(seen, self.scaling, self.sd_floor, len(classes))
         make = partial(self._scaled, mean, factor, len(classes))
         weights = loss_weights(seen.codes, self.class_weight, len(classes))
+
+        def loss() -> CrossEntropy:
+            from sc_annotate.neural.module import CrossEntropy
+
+            return CrossEntropy(weights)
+
         states = None
         if self.checkpoint is not None:
             digest = fingerprint(cells, [type(self).__name__, self.params(), rng], (mean, factor))
@@ -193,7 +199,7 @@ class TorchAnnotator(Annotator):
         networks, self.history_ = [], []
         for i in range(self.n_networks):
             how = self._settings(i, seen.n_cells, states)
-            network, history = train(make, seen, weights, how, rng=rng + i, stop_on=stop_on, what=self._what(i))
+            network, history = train(make, seen, loss, how, rng=rng + i, stop_on=stop_on, what=self._what(i))
             networks.append(network)
             self.history_ += [{"network": float(i), **row} for row in history]
         for i in range(self.n_networks):

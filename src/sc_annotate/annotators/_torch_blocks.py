@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -66,20 +64,6 @@ def scale_of(cells: Cells, scaling: str, floor: float, n_types: int) -> tuple[ND
     for X, _ in cells.in_order():
         squares += np.square(as_dense(X) - mean).sum(axis=0)
     return mean, common_factor(mean, np.sqrt(squares / cells.n_cells))
-
-
-def fingerprint(cells: Cells, words: list[Any], numbers: tuple[NDArray[np.float64], ...]) -> str:
-    """What tells the checkpoints of different fits apart: parameters, seed and cells.
-
-    Cells that are not in memory are told apart by the means and scales of their genes and the order of their types.
-    """
-    text = json.dumps([*words, cells.n_cells, cells.n_genes], default=str)
-    digest, parts = hashlib.sha256(text.encode()), [cells.codes, *numbers]
-    if isinstance(cells, ArrayBlocks):
-        parts.append(cells.X if isinstance(cells.X, np.ndarray) else cells.X.data)
-    for part in parts:
-        digest.update(np.ascontiguousarray(part).data)
-    return digest.hexdigest()[:16]
 
 
 def loss_weights(codes: NDArray[np.intp], how: str | None, n_types: int) -> NDArray[np.float64]:

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from scipy.sparse import csr_array, issparse
 
 from sc_annotate._core.arguments import public
-from sc_annotate._core.arrays import as_csr_array
+from sc_annotate._core.cells import as_matrix, need_finite
 from sc_annotate._core.codec import check_texts
-from sc_annotate.errors import GeneError, InputError, LabelError, MatrixError, MethodError
+from sc_annotate.errors import GeneError, InputError, LabelError, MethodError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
+    from scipy.sparse import csr_array
 
 
 MANY_TYPES = 500
@@ -38,63 +38,6 @@ class Training(NamedTuple):
     """Type of each cell as a position in `classes`, shape (n,)."""
     classes: NDArray[np.str_]
     """Names of the types, sorted, shape (k,); each has at least one cell."""
-
-
-@public
-def as_matrix(X: Any) -> NDArray[np.float32] | csr_array:
-    """A matrix as float32, dense or canonical CSR with 32-bit indices where they suffice.
-
-    Parameters
-    ----------
-    X
-        Cells x genes, anything that numpy reads, or any format of scipy.sparse. Not modified.
-
-    Returns
-    -------
-    A numpy array, or a ``scipy.sparse.csr_array`` where `X` is sparse; `X` itself where nothing has to change.
-
-    Raises
-    ------
-    sc_annotate.errors.MatrixError
-        Values that are no numbers, or other than two dimensions.
-
-    Examples
-    --------
-    >>> as_matrix([[1, 0], [0, 2]]).dtype
-    dtype('float32')
-    """
-    if not issparse(X):
-        try:
-            dense = np.asarray(X, dtype=np.float32)
-        except (TypeError, ValueError) as error:
-            raise MatrixError(
-                f"X cannot be read as numbers ({error}). Hand in a float32 array or a CSR matrix."
-            ) from error
-        if dense.ndim != 2:
-            raise MatrixError(f"X must have two dimensions, cells x genes, not {dense.ndim}.")
-        return dense
-    if X.ndim != 2:
-        raise MatrixError(f"X must have two dimensions, cells x genes, not {X.ndim}.")
-    sparse = as_csr_array(X)
-    if sparse.dtype != np.float32:
-        sparse = sparse.astype(np.float32)
-    if sparse.indices.dtype != np.int32 and max(sparse.nnz, *sparse.shape) < np.iinfo(np.int32).max:
-        # liblinear and the trees of scikit-learn refuse 64-bit indices.
-        index = sparse.indices.astype(np.int32), sparse.indptr.astype(np.int32)
-        sparse = csr_array((sparse.data, *index), shape=sparse.shape)
-    if not sparse.has_canonical_format:
-        sparse = sparse.copy()
-        sparse.sum_duplicates()
-    return sparse
-
-
-def _finite(X: NDArray[np.float32] | csr_array) -> None:
-    values: Any = X.data if issparse(X) else X
-    with np.errstate(invalid="ignore", over="ignore"):
-        # A sum takes a fraction of the time; one that is not finite may only have run over.
-        finite = np.isfinite(values.sum()) or np.isfinite(values).all()
-    if not finite:
-        raise MatrixError("X has NaN or infinite values. Remove those cells or genes, or put numbers in their place.")
 
 
 @public
@@ -165,7 +108,7 @@ def check_fit(X: Any, y: Any, genes: Any, batch: Any = None, *, min_classes: int
     ([1, 0, 1], ['B', 'T'])
     """
     matrix = as_matrix(X)
-    _finite(matrix)
+    need_finite(matrix)
     labels = as_labels(y)
     n_cells, n_genes = matrix.shape
     if len(labels) != n_cells:
@@ -219,7 +162,7 @@ def check_predict(X: Any, n_genes: int) -> NDArray[np.float32] | csr_array:
             f"X has {matrix.shape[1]} columns and the model was fitted on {n_genes} genes. "
             "Hand in the same genes in the same order."
         )
-    _finite(matrix)
+    need_finite(matrix)
     return matrix
 
 

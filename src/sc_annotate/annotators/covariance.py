@@ -10,8 +10,9 @@ from scipy.linalg import eigh
 from scipy.sparse import issparse
 
 from sc_annotate._core.arrays import ledoit_wolf
+from sc_annotate._core.cells import as_matrix
 from sc_annotate.annotators._moments import inverse_or_zero
-from sc_annotate.annotators.checks import as_matrix, row_blocks
+from sc_annotate.annotators.checks import row_blocks
 from sc_annotate.annotators.statistics import Statistics, class_means, mean_and_sd, typical_sd
 from sc_annotate.errors import InputError
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.sparse import csr_matrix, issparse
 
+from sc_annotate._core.cells import as_matrix
 from sc_annotate._core.settings import track
 from sc_annotate.annotators._linear_evidence import check_codes
-from sc_annotate.annotators.checks import as_matrix
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.sparse import issparse
 
+from sc_annotate._core.cells import as_matrix
 from sc_annotate._core.settings import n_threads
 from sc_annotate.annotators._moments import membership
-from sc_annotate.annotators.checks import as_matrix, row_blocks
+from sc_annotate.annotators.checks import row_blocks
 from sc_annotate.errors import GeneError, InputError, LabelError, MatrixError
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.sparse import csr_array, issparse
 
+from sc_annotate._core.cells import as_matrix
 from sc_annotate.annotators._moments import membership
-from sc_annotate.annotators.checks import MANY_TYPES, as_matrix, row_blocks
+from sc_annotate.annotators.checks import MANY_TYPES, row_blocks
 from sc_annotate.annotators.variable_genes import SMALLEST_BATCH
 from sc_annotate.errors import InputError
 

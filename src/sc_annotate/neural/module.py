@@ -9,21 +9,68 @@ import torch
 from torch.nn.functional import cross_entropy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from sc_annotate.neural.batches import Blocks
     from sc_annotate.neural.settings import TrainSettings
 
 
-class Classifier(lightning.LightningModule):
-    """Cross-entropy of a network over types, each type with its weight; the mean weight over cells must be 1."""
+class Loss(torch.nn.Module):
+    """What a network is trained by: ``forward`` says how far it is from what is wanted of a minibatch, as a mean over its cells.
+
+    It has no parameters that are learned: those are the network's.
+    """
+
+    def forward(self, network: torch.nn.Module, X: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
+        """`X` is cells x genes; `codes`, shape (cells,), what the blocks have beside it."""
+        raise NotImplementedError
+
+    def after_step(self, network: torch.nn.Module, done: float) -> None:
+        """After each step, `done` being the share of the training that is over: what moves without a gradient."""
+
+
+class CrossEntropy(Loss):
+    """Of scores over types, each type with its weight; the mean weight over cells must be 1."""
 
     weights: torch.Tensor
 
-    def __init__(self, network: torch.nn.Module, weights: torch.Tensor, how: TrainSettings, n_steps: int, seed: int):
+    def __init__(self, weights: NDArray[np.float64]) -> None:
         super().__init__()
-        self.network = network
-        self.register_buffer("weights", weights, persistent=False)
+        self.register_buffer("weights", torch.as_tensor(weights, dtype=torch.float32), persistent=False)
+
+    def forward(self, network: torch.nn.Module, X: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
+        each = cross_entropy(network(X).float(), codes, reduction="none")
+        return (each * self.weights[codes]).mean()
+
+
+class FunctionLoss(Loss):
+    """A loss that is a function of the network, the cells and what comes beside them; and one that is called after each step."""
+
+    def __init__(
+        self,
+        loss: Callable[[Any, torch.Tensor, torch.Tensor], torch.Tensor],
+        after: Callable[[Any, float], None] | None = None,
+    ) -> None:
+        super().__init__()
+        self._function, self._after = loss, after
+
+    def forward(self, network: torch.nn.Module, X: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
+        return self._function(network, X, codes)
+
+    def after_step(self, network: torch.nn.Module, done: float) -> None:
+        if self._after is not None:
+            self._after(network, done)
+
+
+class Training(lightning.LightningModule):
+    """A network that is trained by a loss."""
+
+    def __init__(self, network: torch.nn.Module, loss: Loss, how: TrainSettings, n_steps: int, seed: int):
+        super().__init__()
+        self.network, self.loss = network, loss
         self.how, self.n_steps, self.seed = how, n_steps, seed
         self.history: list[dict[str, float]] = []
         self._losses: list[tuple[torch.Tensor, int]] = []
@@ -39,9 +86,12 @@ class Classifier(lightning.LightningModule):
             torch.manual_seed(seed)
 
     def training_step(self, batch: tuple[torch.Tensor, torch.Tensor], index: int) -> torch.Tensor:
-        loss = self._loss(batch)
+        loss: torch.Tensor = self.loss(self.network, *batch)
         self._losses.append((loss.detach(), len(batch[1])))
         return loss
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        self.loss.after_step(self.network, self.global_step / self.n_steps)
 
     def on_train_epoch_end(self) -> None:
         row = {"epoch": float(self.current_epoch + 1), "loss": self._mean(self._losses)}
@@ -51,19 +101,14 @@ class Classifier(lightning.LightningModule):
         self._losses, self._held = [], []
 
     def validation_step(self, batch: tuple[torch.Tensor, torch.Tensor], index: int) -> None:
-        loss = self._loss(batch)
+        loss = self.loss(self.network, *batch)
         self._held.append((loss, len(batch[1])))
         self.log("held_out_loss", loss, on_epoch=True, batch_size=len(batch[1]), sync_dist=True)
 
-    def _loss(self, batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
-        X, codes = batch
-        each = cross_entropy(self.network(X).float(), codes, reduction="none")
-        return (each * self.weights[codes]).mean()
-
     def configure_optimizers(self) -> Any:
         how = self.how
-        decaying = [p for p in self.network.parameters() if p.ndim > 1]
-        others = [p for p in self.network.parameters() if p.ndim <= 1]
+        learned = [p for p in self.network.parameters() if p.requires_grad]
+        decaying, others = [p for p in learned if p.ndim > 1], [p for p in learned if p.ndim <= 1]
         groups = [
             {"params": decaying, "weight_decay": how.weight_decay},
             {"params": others, "weight_decay": 0.0},
@@ -96,7 +141,7 @@ class Classifier(lightning.LightningModule):
 class Loader:
     """Minibatches of each epoch as tensors: what Lightning iterates over."""
 
-    def __init__(self, blocks: Blocks, size: int, seed: int, module: Classifier | None, shares: int = 1) -> None:
+    def __init__(self, blocks: Blocks, size: int, seed: int, module: Training | None, shares: int = 1) -> None:
         from sc_annotate.neural.batches import n_minibatches
 
         self.blocks, self.size, self.seed, self.module, self.shares = blocks, size, seed, module, shares

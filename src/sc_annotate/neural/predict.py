@@ -1,4 +1,4 @@
-"""Probabilities from trained networks, a block of cells at a time."""
+"""What trained networks say of cells, a block of these at a time."""
 
 from __future__ import annotations
 
@@ -40,3 +40,19 @@ def probabilities(networks: Sequence[torch.nn.Module], X: Any, n_types: int) -> 
             finally:
                 network.to("cpu")
     return (out / len(networks)).astype(np.float32)
+
+
+def outputs(network: torch.nn.Module, X: Any, width: int) -> NDArray[np.float32]:
+    """What a network makes of each cell, cells x `width`, float32; in eval mode, whatever mode it was left in."""
+    module = libraries.torch()
+    where = device()
+    out = np.empty((X.shape[0], width), dtype=np.float32)
+    moved = network.to(where).eval()
+    try:
+        with module.inference_mode():
+            for start in range(0, X.shape[0], _CELLS):
+                block = module.from_numpy(as_dense(X[start : start + _CELLS])).to(where)
+                out[start : start + _CELLS] = moved(block).float().cpu().numpy()
+    finally:
+        network.to("cpu")
+    return out

@@ -15,23 +15,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import torch
-    from numpy.typing import NDArray
 
     from sc_annotate.neural.batches import Blocks
+    from sc_annotate.neural.module import Loss
     from sc_annotate.neural.settings import TrainSettings
 
 
 def train(
     make: Callable[[], torch.nn.Module],
     blocks: Blocks,
-    weights: NDArray[np.float64],
+    loss: Callable[[], Loss],
     how: TrainSettings,
     *,
     rng: int,
     stop_on: Blocks | None = None,
     what: str = "training",
 ) -> tuple[torch.nn.Module, list[dict[str, float]]]:
-    """A network trained to tell the types of cells apart, in eval mode on the CPU, and its losses epoch by epoch.
+    """A trained network, in eval mode on the CPU, and its losses epoch by epoch.
 
     Parameters
     ----------
@@ -39,8 +39,8 @@ def train(
         Makes the network; its initial weights are drawn within.
     blocks
         Cells to learn from.
-    weights
-        Weight of each type in the loss, shape (k,); mean 1 over the cells.
+    loss
+        Makes what it is trained by.
     how
         Epochs, steps and rates.
     rng
@@ -55,13 +55,13 @@ def train(
     on = hardware.plan(how.precision, how.devices, hardware.find())
     from sc_annotate.neural.callbacks import BestWeights, Progress
     from sc_annotate.neural.checkpoints import SafeCheckpoints
-    from sc_annotate.neural.module import Classifier, Loader
+    from sc_annotate.neural.module import Loader, Training
 
     rng = int(rng)  # seeds of epochs are larger than the integers of numpy
     with as_before(torch):
         torch.manual_seed(rng)
         n_steps = how.epochs * len(Loader(blocks, how.batch_size, rng, None))
-        module = Classifier(make(), torch.as_tensor(weights, dtype=torch.float32), how, n_steps, rng)
+        module = Training(make(), loss(), how, n_steps, rng)
         callbacks: list[Any] = [Progress(how.epochs, what)]
         if how.patience is not None:
             callbacks.append(BestWeights(how.patience))

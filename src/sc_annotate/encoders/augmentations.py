@@ -1,0 +1,311 @@
+"""What is changed in a cell to make another view of it: each draws anew for every cell, and leaves its input as it is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from sc_annotate._core.arguments import public
+from sc_annotate._core.near_names import near_parameters
+from sc_annotate.errors import InputError, MethodError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import torch
+    from numpy.typing import ArrayLike, NDArray
+
+    from sc_annotate.encoders.neighbours import Neighbours
+
+Spec = dict[str, dict[str, float]]
+"""Augmentations by name, in the order in which they are applied, each with its parameters."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Augmentation(ABC):
+    """One change of log values.
+
+    Parameters
+    ----------
+    p
+        Probability that a cell is changed at all.
+    """
+
+    needs_neighbours: ClassVar[bool] = False
+
+    p: float = 0.5
+
+    def __post_init__(self) -> None:
+        for name in (f.name for f in fields(self)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value) or value < 0:
+                raise MethodError(f"{name} of {_name_of(self)!r} must be a number of 0 or more, not {value!r}.")
+            if name in ("p", "share", "alpha", "rate") and value > 1:
+                raise MethodError(f"{name} of {_name_of(self)!r} must be at most 1, not {value!r}.")
+            if name == "k" and (value < 1 or value != int(value)):
+                raise MethodError(f"k of {_name_of(self)!r} must be a whole number from 1, not {value!r}.")
+
+    def __call__(self, X: torch.Tensor, others: torch.Tensor | None = None) -> torch.Tensor:
+        """Cells x genes, changed; `others` are as many neighbouring cells, where the augmentation mixes with these."""
+        import torch
+
+        changed = self._change(X, X if others is None else others)
+        chosen = torch.rand(len(X), 1, device=X.device) < self.p
+        return torch.where(chosen, changed, X)
+
+    @abstractmethod
+    def _change(self, X: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
+        """The cells, all of them changed, as a tensor of its own."""
+
+
+def _some_genes(X: torch.Tensor, share: float) -> torch.Tensor:
+    """Boolean, cells x genes: in each cell exactly ``round(share * genes)`` random genes."""
+    import torch
+
+    n = round(share * X.shape[1])
+    chosen = torch.zeros(X.shape, dtype=torch.bool, device=X.device)
+    if n:
+        chosen.scatter_(1, torch.rand(X.shape, device=X.device).topk(n, dim=1).indices, True)
+    return chosen
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mask(Augmentation):
+    """A share of the genes is set to 0, exactly as many in each cell (scSSL-Bench)."""
+
+    share: float = 0.2
+
+    def _change(self, X: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
+        return X.masked_fill(_some_genes(X, self.share), 0.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dropout(Augmentation):
+    """Each value is set to 0 with the probability `rate`, and the others are divided by ``1 - rate`` (Richter et al. 2024)."""
+
+    rate: float = 0.1
+    p: float = 1.0
+
+    def _change(self, X: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
+        import torch
+
+        return torch.nn.functional.dropout(X, self.rate)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GaussianNoise(Augmentation):
+    """Normal noise with the standard deviation `sd` is added to a share of the genes (scSSL-Bench)."""
+
+    share: float = 0.8
+    sd: float = 0.2
+
+    def _change(self, X: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
+        import torch
+
+        return torch.where(_some_genes(X, self.share), X + self.sd * torch.randn_like(X), X)
+
+
+@dataclass(frozen=True, kw_only=True)
+class InnerSwap(Augmentation):
+    """A share of the genes is taken in random pairs, and the two values of each pair are exchanged (scSSL-Bench)."""
+
+    share: float = 0.1
+
+    def _change(self, X: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
+        import torch
+
+        n = round(self.share * X.shape[1]) // 2
+        if not n:
+            return X.clone()
+        genes = torch.rand(X.shape, device=X.device).topk(2 * n, dim=1).indices
+        return X.scatter(1, genes, X.gather(1, genes.roll(n, dims=1)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class CrossOver(Augmentation):
+    """A share of the genes gets the values of another random cell of the minibatch (scSSL-Bench)."""
+
+    share: float = 0.25
+
+    def _change(self, X: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
+        import torch
+
+        n = len(X)
+        # Never the cell itself, where there is another.
+        step = torch.randint(1, max(2, n), (n,), device=X.device)
+        donor = (torch.arange(n, device=X.device) + step) % n
+        return torch.where(_some_genes(X, self.share), X[donor], X)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NegativeBinomialNoise(Augmentation):
+    """Counts are drawn from negative binomials with random means, normalised to 10,000, logged, multiplied and added.
+
+    Values below 0 become 0 (Richter et al. 2024).
+    """
+
+    intensity: float = 0.2
+    total_count: float = 10.0
+    p: float = 1.0
+
+    def _change(self, X: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
+        import torch
+
+        counts: Any = torch.distributions.NegativeBinomial(
+            torch.tensor(self.total_count, device=X.device), probs=torch.rand_like(X).clamp(max=0.999)
+        )
+        drawn = counts.sample()
+        noise = torch.log1p(1e4 * drawn / drawn.sum(dim=1, keepdim=True).clamp(min=1))
+        return (X + self.intensity * noise).clamp(min=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MNN(Augmentation):
+    """The cell is moved towards one of its mutual nearest neighbours in another batch, by the share `alpha` of the way.
+
+    With ``alpha=1``, the neighbour takes its place: a positive pair across batches, as in CLAIRE (Yan et al. 2023).
+    """
+
+    needs_neighbours: ClassVar[bool] = True
+
+    alpha: float = 0.5
+    k: float = 5
+
+    def _change(self, X: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
+        return X.lerp(others, self.alpha)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BBKNN(Augmentation):
+    """Each gene gets, with the probability `alpha`, the value of a neighbour from a random batch (scSSL-Bench)."""
+
+    needs_neighbours: ClassVar[bool] = True
+
+    alpha: float = 0.5
+    k: float = 5
+
+    def _change(self, X: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
+        import torch
+
+        return torch.where(torch.rand_like(X) < self.alpha, others, X)
+
+
+AUGMENTATIONS: dict[str, type[Augmentation]] = {
+    "mask": Mask,
+    "dropout": Dropout,
+    "gaussian": GaussianNoise,
+    "inner_swap": InnerSwap,
+    "cross_over": CrossOver,
+    "nb_noise": NegativeBinomialNoise,
+    "mnn": MNN,
+    "bbknn": BBKNN,
+}
+
+
+def _name_of(augmentation: Augmentation) -> str:
+    return next(name for name, cls in AUGMENTATIONS.items() if type(augmentation) is cls)
+
+
+def parsed(augment: Mapping[str, Mapping[str, float]] | Sequence[str] | str) -> dict[str, Augmentation]:
+    """The named augmentations with their parameters, in order.
+
+    Examples
+    --------
+    >>> parsed(["mask", "gaussian"])["mask"]
+    Mask(p=0.5, share=0.2)
+    >>> list(parsed({"mask": {"share": 0.5, "p": 1.0}}))
+    ['mask']
+    """
+    named = [augment] if isinstance(augment, str) else augment
+    wanted = dict(named.items()) if hasattr(named, "items") else {name: {} for name in named}
+    found = {}
+    for name, params in wanted.items():
+        if name not in AUGMENTATIONS:
+            raise MethodError(f"there is no augmentation {name!r}; there are: {', '.join(AUGMENTATIONS)}.")
+        try:
+            found[name] = AUGMENTATIONS[name](**dict(params))
+        except TypeError as error:
+            near = near_parameters(dict(params), [f.name for f in fields(AUGMENTATIONS[name])])
+            raise MethodError(f"the augmentation {name!r} refuses {dict(params)!r}: {error}.{near}") from error
+    return found
+
+
+@public
+def augment(
+    X: ArrayLike,
+    how: Mapping[str, Mapping[str, float]] | Sequence[str] | str,
+    *,
+    neighbours: Neighbours | None = None,
+    rng: int = 0,
+) -> NDArray[np.float32]:
+    """One view of some cells, to look at: what the encoders that are trained by two views of each cell see.
+
+    Parameters
+    ----------
+    X
+        Log values, cells x genes, dense; not changed.
+    how
+        Names of augmentations, in the order in which they are applied; or a dict of these with their parameters.
+    neighbours
+        Of the same cells; for ``"mnn"`` and ``"bbknn"``.
+    rng
+        Seed.
+
+    Returns
+    -------
+    The changed cells, float32, cells x genes.
+
+    Raises
+    ------
+    sc_annotate.errors.MethodError
+        An unknown augmentation or parameter.
+    sc_annotate.errors.InputError
+        An augmentation that mixes with neighbours, without these.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sc_annotate.encoders import augment
+    >>> X = np.ones((3, 10), dtype=np.float32)
+    >>> (augment(X, {"mask": {"share": 0.3, "p": 1.0}}) == 0).sum(axis=1).tolist()
+    [3, 3, 3]
+    """
+    from sc_annotate.neural import libraries
+
+    torch = libraries.torch()
+    cells = np.asarray(X, dtype=np.float32)
+    if cells.ndim != 2:
+        raise InputError(f"X must be cells x genes, not of shape {cells.shape}.")
+    chain = Views(parsed(how), neighbours)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(rng)
+        view: NDArray[np.float32] = chain(torch.from_numpy(cells), torch.arange(len(cells))).numpy().copy()
+    return view
+
+
+@dataclass(frozen=True)
+class Views:
+    """Several augmentations, one after the other."""
+
+    chain: dict[str, Augmentation]
+    neighbours: Neighbours | None
+
+    def __post_init__(self) -> None:
+        for name, each in self.chain.items():
+            if each.needs_neighbours and self.neighbours is None:
+                raise InputError(
+                    f"{name!r} mixes cells with neighbours in other batches: name the batches (batch_key)."
+                )
+
+    def __call__(self, X: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+        """A view of the cells with these numbers; never the tensor that was handed in."""
+        view = X.clone()
+        for name, each in self.chain.items():
+            others: Any = None
+            if each.needs_neighbours and self.neighbours is not None:
+                others = self.neighbours.draw(name, index)
+            view = each(view, others)
+        return view
