@@ -147,3 +147,32 @@ PREDICTORS: tuple[Method, ...] = (
     _predictor("ridge", "ridge:GeneSetRidge", "Ridge regression of effects on the gene sets of the targets"),
     _predictor("transfer", "transfer:Transfer", "What the same perturbation did in another screen, rescaled"),
 )
+
+
+def _encoder(name: str, target: str, summary: str, reference: str) -> Method:
+    return Method(
+        name, "encoding", f"sc_annotate.encoders.{target}", summary, extra="torch", reference=reference, deep=True
+    )
+
+
+_RICHTER, _BENCH = "10.1038/s42256-024-00934-3", "10.48550/arXiv.2506.10031"
+
+ENCODERS: tuple[Method, ...] = (
+    Method(
+        "pca", "encoding", "sc_annotate.encoders.pca:PCAEncoder", "Principal components of scaled genes: the baseline"
+    ),
+    _encoder("mae", "mae:MAE", "Masked autoencoder: hidden values of a cell, predicted from the others", _RICHTER),
+    _encoder(
+        "simclr", "simclr:SimCLR", "Two views of a cell attract each other and repel those of other cells", _BENCH
+    ),
+    _encoder("moco", "moco:MoCo", "As SimCLR, with past embeddings of a slowly moving copy as other cells", _BENCH),
+    _encoder("nnclr", "nnclr:NNCLR", "As SimCLR, with the nearest past embedding in place of one view", _BENCH),
+    _encoder("byol", "byol:BYOL", "One view predicts what a slowly moving copy makes of the other", _RICHTER),
+    _encoder("simsiam", "simsiam:SimSiam", "As BYOL, with the network itself in place of its copy", _BENCH),
+    _encoder(
+        "vicreg", "vicreg:VICReg", "Two views alike, with dimensions that vary and do not repeat each other", _BENCH
+    ),
+    _encoder(
+        "barlow_twins", "barlow_twins:BarlowTwins", "Dimensions of two views correlate with themselves alone", _RICHTER
+    ),
+)

@@ -15,7 +15,7 @@ from importlib.metadata import entry_points
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
-from sc_annotate._core.methods import BUILT_IN, PREDICTORS
+from sc_annotate._core.methods import BUILT_IN, ENCODERS, PREDICTORS
 from sc_annotate._core.records import Input, Kind, Method, Task
 from sc_annotate.errors import MethodError, MissingExtraError
 
@@ -80,7 +80,7 @@ def _usual_input(task: Task) -> Input:
 
 def table(task: Task) -> dict[str, Method]:
     """All methods of a task, by name."""
-    methods = {m.name: m for m in (*BUILT_IN, *PREDICTORS) if m.task == task}
+    methods = {m.name: m for m in (*BUILT_IN, *PREDICTORS, *ENCODERS) if m.task == task}
     registered = {m.name: m for m, _ in _registered.values() if m.task == task}
     for more in (_from_entry_points(task), registered):
         for name, method in more.items():

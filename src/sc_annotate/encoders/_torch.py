@@ -98,9 +98,9 @@ class TorchEncoder(Encoder):
     def heads(self, n_genes: int) -> dict[str, torch.nn.Module]:
         """What is trained beside the encoder, by name: ``projector``, ``predictor``, ``decoder``."""
 
-    def bank(self) -> tuple[int, int]:
-        """Past embeddings that are kept, and their length."""
-        return 0, 1
+    def bank(self) -> tuple[int, int] | None:
+        """Past embeddings that are kept, and their length; None: none are."""
+        return None
 
     def prepare(self, cells: Any, genes: NDArray[np.str_], batch: NDArray[np.str_] | None, rng: int) -> Any:
         """What `loss` needs of the cells beforehand."""
@@ -189,7 +189,7 @@ class TorchEncoder(Encoder):
         model = decode(cls, dict(meta["params"]), "params")
         model.check()
         n_genes = decode(int, meta["n_genes"], "n_genes")
-        model.network_ = from_arrays(partial(model._network, n_genes, False, (0, 1)), arrays)
+        model.network_ = from_arrays(partial(model._network, n_genes, False, None), arrays)
         model.n_genes_ = n_genes
         return model
 
@@ -202,7 +202,7 @@ class TorchEncoder(Encoder):
         self,
         n_genes: int,
         target: bool,
-        bank: tuple[int, int],
+        bank: tuple[int, int] | None,
         mean: NDArray[np.float64] | None = None,
         factor: NDArray[np.float64] | None = None,
     ) -> Pretrained:

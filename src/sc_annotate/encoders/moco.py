@@ -76,7 +76,7 @@ class MoCo(TwoViews):
         """The loss of both views, each found by the other."""
         keys = network.project_target(second), network.project_target(first)
         pairs = zip((first, second), keys, strict=True)
-        losses = [nt_xent_bank(network.project(own), key, network.bank, self.temperature) for own, key in pairs]
+        losses = [nt_xent_bank(network.project(own), key, network.past(), self.temperature) for own, key in pairs]
         network.remember(keys[0])
         return (losses[0] + losses[1]) / 2
 

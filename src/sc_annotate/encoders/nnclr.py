@@ -57,7 +57,7 @@ class NNCLR(WithPredictor):
         """The loss of both views, each compared with the neighbour of the other."""
         a, b = network.project(first), network.project(second)
         losses = [
-            nt_xent(nearest(own, network.bank), network.predict(other), self.temperature)
+            nt_xent(nearest(own, network.past()), network.predict(other), self.temperature)
             for own, other in ((a, b), (b, a))
         ]
         network.remember(a)

@@ -53,10 +53,10 @@ class Pretrained(nn.Module):
     ``bank`` holds past embeddings, one a row, where an objective compares with these.
     """
 
-    bank: torch.Tensor
+    bank: torch.Tensor | None
 
     def __init__(
-        self, encoder: Encoder, heads: Mapping[str, nn.Module], *, target: bool, bank: tuple[int, int]
+        self, encoder: Encoder, heads: Mapping[str, nn.Module], *, target: bool, bank: tuple[int, int] | None
     ) -> None:
         super().__init__()
         self.encoder, self.heads = encoder, nn.ModuleDict(dict(heads))
@@ -65,7 +65,7 @@ class Pretrained(nn.Module):
             self.target = nn.ModuleDict({"encoder": deepcopy(encoder), "projector": deepcopy(self.heads["projector"])})
             self.target.requires_grad_(False)
         # On the unit sphere, as what will replace them.
-        self.register_buffer("bank", nn.functional.normalize(torch.randn(bank), dim=1))
+        self.register_buffer("bank", None if bank is None else nn.functional.normalize(torch.randn(bank), dim=1))
 
     def project(self, X: torch.Tensor) -> torch.Tensor:
         """Cells through the encoder and the projector."""
@@ -98,11 +98,17 @@ class Pretrained(nn.Module):
     @torch.no_grad()
     def remember(self, embeddings: torch.Tensor) -> None:
         """Put embeddings, scaled to length 1, in front of the bank; the oldest fall out."""
-        new = nn.functional.normalize(embeddings.detach().float(), dim=1)
-        self.bank = torch.cat([new, self.bank])[: len(self.bank)]
+        past, new = self.past(), nn.functional.normalize(embeddings.detach().float(), dim=1)
+        self.bank = torch.cat([new, past])[: len(past)]
+
+    def past(self) -> torch.Tensor:
+        """The bank."""
+        if self.bank is None:
+            raise RuntimeError("this network has no bank")
+        return self.bank
 
     def alone(self) -> Self:
         """Without what only the training needs."""
         self.target = None
-        self.bank = torch.zeros(0, 1)
+        self.bank = None
         return self
