@@ -67,6 +67,7 @@ def test_lightning_gets_what_was_chosen(monkeypatch):
     from sc_annotate.neural import training
     from sc_annotate.neural.batches import ArrayBlocks
     from sc_annotate.neural.mlp import mlp
+    from sc_annotate.neural.module import CrossEntropy
     from sc_annotate.neural.settings import TrainSettings
 
     seen = {}
@@ -87,7 +88,7 @@ def test_lightning_gets_what_was_chosen(monkeypatch):
         training.train(
             lambda: mlp(3, 2, hidden=(4,), input_dropout=0, dropout=0, batch_norm=True, clip=None),
             cells,
-            np.ones(2),
+            lambda: CrossEntropy(np.ones(2)),
             how,
             rng=0,
         )

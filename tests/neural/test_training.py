@@ -19,8 +19,13 @@ from sc_annotate.errors import InputError, MethodError, ModelFileError
 from sc_annotate.neural import training
 from sc_annotate.neural.batches import ArrayBlocks
 from sc_annotate.neural.mlp import mlp
+from sc_annotate.neural.module import CrossEntropy
 from sc_annotate.neural.settings import TrainSettings
 from sc_annotate.neural.state import to_arrays
+
+
+def equal(n_types):
+    return lambda: CrossEntropy(np.ones(n_types))
 
 
 def make():
@@ -39,7 +44,7 @@ def how(epochs=6, **more):
 
 
 def trained(cells, settings, **more):
-    network, history = training.train(make, cells, np.ones(3), settings, rng=more.pop("rng", 5), **more)
+    network, history = training.train(make, cells, equal(3), settings, rng=more.pop("rng", 5), **more)
     return to_arrays(network), history
 
 
@@ -57,7 +62,7 @@ def test_equal_seeds_give_equal_networks(cells):
 
 
 def test_the_network_comes_back_ready_to_predict(cells):
-    network, _ = training.train(make, cells, np.ones(3), how(2), rng=0)
+    network, _ = training.train(make, cells, equal(3), how(2), rng=0)
     assert not network.training
     assert not any(parameter.requires_grad for parameter in network.parameters())
 
@@ -169,6 +174,7 @@ import numpy as np
 from sc_annotate.neural import hardware, training
 from sc_annotate.neural.batches import ArrayBlocks
 from sc_annotate.neural.mlp import mlp
+from sc_annotate.neural.module import CrossEntropy
 from sc_annotate.neural.settings import TrainSettings
 from sc_annotate.neural.state import to_arrays
 
@@ -179,9 +185,9 @@ codes = np.arange(128) % 4
 X = (np.random.default_rng(0).normal(size=(128, 6)) + 2 * np.eye(6)[codes]).astype(np.float32)
 cells, held = ArrayBlocks(X, codes), ArrayBlocks(X[::5], codes[::5])
 how = TrainSettings(epochs=6, batch_size=16, learning_rate=0.01, weight_decay=0.1, patience=3)
-one, history = training.train(make, cells, np.ones(4), how, rng=1, stop_on=held)
+one, history = training.train(make, cells, lambda: CrossEntropy(np.ones(4)), how, rng=1, stop_on=held)
 hardware.plan = lambda *_: hardware.Plan("cpu", 2, "ddp_fork", "32-true")
-two, other = training.train(make, cells, np.ones(4), how, rng=1, stop_on=held)
+two, other = training.train(make, cells, lambda: CrossEntropy(np.ones(4)), how, rng=1, stop_on=held)
 one, two = to_arrays(one), to_arrays(two)
 for name in one:
     np.testing.assert_allclose(one[name], two[name], atol=1e-5)
@@ -246,7 +252,7 @@ def test_training_ends_where_held_out_loss_rises(cells):
     rng = np.random.default_rng(1)
     X = rng.normal(size=(60, 6)).astype(np.float32)
     noise, held = (ArrayBlocks(X[part], rng.integers(0, 3, 30)) for part in (slice(30), slice(30, None)))
-    network, history = training.train(make, noise, np.ones(3), how(200, patience=3), rng=0, stop_on=held)
+    network, history = training.train(make, noise, equal(3), how(200, patience=3), rng=0, stop_on=held)
     losses = [row["held_out_loss"] for row in history]
     assert len(history) < 200
     with torch.inference_mode():

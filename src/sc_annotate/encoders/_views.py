@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from sc_annotate._core.arguments import need_count
 from sc_annotate.encoders._torch import TorchEncoder
-from sc_annotate.encoders.augmentations import Views, parsed
+from sc_annotate.encoders.augmentations import parsed
+from sc_annotate.encoders.chain import Views
 from sc_annotate.encoders.neighbours import Neighbours, neighbours
 from sc_annotate.errors import InputError, MethodError
 
