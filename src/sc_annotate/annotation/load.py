@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sc_annotate._data.addresses import check_url, is_url
 from sc_annotate._data.download import MODEL, check_sha256, fetch, sha256_of
@@ -14,7 +14,7 @@ from sc_annotate.interop.celltypist_hub import PREFIX
 from sc_annotate.interop.shared_models import look_up
 
 if TYPE_CHECKING:
-    from sc_annotate.annotation.model import AnnotationModel
+    from collections.abc import Callable
 
 
 def load(
@@ -23,8 +23,9 @@ def load(
     sha256: str | None = None,
     registry: str | os.PathLike[str] | None = None,
     refresh: bool = False,
-) -> AnnotationModel:
-    """The model in a file, at an address, of a name in a registry or of CellTypist; checked, and nothing in it executed."""
+    read: Callable[[str | os.PathLike[str]], Any] = read_model,
+) -> Any:
+    """What `read` finds in a file, at an address, of a name in a registry or of CellTypist; checked, and nothing executed."""
     if not isinstance(source, str | os.PathLike):
         raise InputError(f"source must be a path, an address or the name of a model, not {type(source).__name__}.")
     wanted, where = check_sha256(sha256), source
@@ -46,7 +47,7 @@ def load(
             # A list from another machine must not redirect to this one.
             check_url(where, checked=True, after=str(registry) if is_url(registry) else None)
     if is_url(where):
-        return read_model(fetch(str(where), sha256=wanted, refresh=refresh, check=read_model, kind=MODEL))
+        return read(fetch(str(where), sha256=wanted, refresh=refresh, check=read, kind=MODEL))
     if refresh:
         raise InputError(f"refresh: {str(where)!r} is a file, which is read again each time. Leave it out.")
     if wanted is not None and os.path.isfile(where) and (found := sha256_of(Path(where))) != wanted:
@@ -58,4 +59,4 @@ def load(
             f"there is no model file {str(where)!r}. A name of a shared model needs its list: "
             f"sca.load({str(where)!r}, registry=...). A model that CellTypist publishes: {PREFIX + Path(where).name!r}."
         )
-    return read_model(where)
+    return read(where)

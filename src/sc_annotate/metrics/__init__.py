@@ -9,6 +9,7 @@ from sc_annotate.metrics.calibration import (
 )
 from sc_annotate.metrics.classification import accuracy, balanced_accuracy, confusion, macro_f1, per_type
 from sc_annotate.metrics.deletion import DeletionCurve, deletion_curve
+from sc_annotate.metrics.embedding import effective_rank
 from sc_annotate.metrics.interactions import (
     EmpiricalNull,
     average_precision,
@@ -59,6 +60,7 @@ __all__ = [
     "confusion",
     "de_weights",
     "deletion_curve",
+    "effective_rank",
     "empirical_null",
     "energy_distance",
     "expected_calibration_error",

@@ -1,1 +1,1 @@
-"""The pipeline behind pretraining and embedding; empty so far."""
+"""The pipeline behind pretraining and embedding: open, align, encode, score, store."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sc_annotate._core.arguments import public
+from sc_annotate._store import modelfile
 from sc_annotate.annotation import load as loading
+from sc_annotate.annotation.read_model import read_model
 
 if TYPE_CHECKING:
     import os
 
     from sc_annotate.annotation.model import AnnotationModel
+    from sc_annotate.representation.model import EncoderModel
 
 
 @public
@@ -20,8 +23,8 @@ def load(
     sha256: str | None = None,
     registry: str | os.PathLike[str] | None = None,
     refresh: bool = False,
-) -> AnnotationModel:
-    """Read a model written by :meth:`AnnotationModel.save`, from a file or from the web.
+) -> AnnotationModel | EncoderModel:
+    """Read a model written by :meth:`AnnotationModel.save`, or an encoder of :meth:`EncoderModel.save`, from a file or the web.
 
     The whole file is checked, and nothing in it is executed. A downloaded file is cached (in
     ``$SC_ANNOTATE_CACHE``, else in the cache folder of the system) and read from there from then on, without a connection
@@ -66,4 +69,14 @@ def load(
     >>> model = sca.load("pbmc", registry="https://lab.example/models.txt")  # doctest: +SKIP
     >>> model = sca.load("celltypist:Immune_All_Low.pkl")  # doctest: +SKIP
     """
-    return loading.load(source, sha256=sha256, registry=registry, refresh=refresh)
+    found: AnnotationModel | EncoderModel = loading.load(
+        source, sha256=sha256, registry=registry, refresh=refresh, read=_read
+    )
+    return found
+
+
+def _read(path: str | os.PathLike[str]) -> AnnotationModel | EncoderModel:
+    """Whichever of the two a file holds."""
+    from sc_annotate.representation.encoder_file import is_encoder, read_encoder
+
+    return read_encoder(path) if is_encoder(modelfile.load(path)[1]) else read_model(path)
