@@ -37,7 +37,7 @@ HEAVY = {
     "zarr",
 }
 
-NETWORKS = {"callbacks.py", "checkpoints.py", "mlp.py", "module.py", "nact.py"}
+NETWORKS = {"callbacks.py", "checkpoints.py", "encoder.py", "mlp.py", "module.py", "nact.py"}
 
 PACKAGES = [
     "annotators",

@@ -31,13 +31,14 @@ def cells() -> dict[str, Any]:
     done = query.copy()
     for key in ("annotation", "other"):
         sca.tl.annotate(done, model, key_added=key)
+    encoder = sca.tl.pretrain(reference.copy(), "pca")
     screen = sca.datasets.simulate_perturb_seq(600, 60, 8, 3, rng=0)
     profiles = sca.pp.perturbation_profiles(screen, min_cells=2)
     predicted = profiles.copy()
     sca.tl.predict_perturbation(predicted, method="mean", n_top=20)
     return {
         "reference": reference, "query": query, "model": model, "done": done, "screen": screen, "profiles": profiles,
-        "predicted": predicted, "guess": profiles.to_df().drop(index="control"),
+        "predicted": predicted, "guess": profiles.to_df().drop(index="control"), "encoder": encoder,
     }  # fmt: skip
 
 
@@ -45,6 +46,11 @@ CALLS: dict[str, Callable[[dict[str, Any]], tuple[Callable[..., Any], list[Any],
     "annotate": lambda c: (sca.tl.annotate, [c["query"], c["reference"], "cell_type"], QUICK),
     "annotate by a model": lambda c: (sca.tl.annotate, [c["query"], c["model"]], {}),
     "fit_annotator": lambda c: (sca.tl.fit_annotator, [c["reference"], "cell_type"], QUICK),
+    "pretrain": lambda c: (sca.tl.pretrain, [c["query"], "pca"], {}),
+    "pretrain by views": lambda c: (
+        sca.tl.pretrain, [c["query"], "simclr"], {"objective_kwargs": {"epochs": 1, "n_latent": 2, "hidden": (4,), "projector": (4,)}},
+    ),
+    "embed": lambda c: (sca.tl.embed, [c["query"], c["encoder"]], {}),
     "annotate_markers": lambda c: (sca.tl.annotate_markers, [c["query"], MARKERS], {}),
     "markers_agree": lambda c: (sca.tl.markers_agree, [c["done"]], {"markers": MARKERS}),
     "vote": lambda c: (sca.tl.vote, [c["done"], "cluster"], {}),

@@ -109,6 +109,9 @@ def test_mixing_needs_neighbours(cells: np.ndarray) -> None:
         ({"mask": {"share": -0.1}}, "0 or more"),
         ({"gaussian": {"sd": float("nan")}}, "0 or more"),
         ({"mnn": {"k": 0.5}}, "whole number"),
+        (3, "names of augmentations"),
+        ([[]], "names of augmentations"),
+        ({"mask": 3}, "must be a dict"),
     ],
 )
 def test_what_is_wrong_is_named(how: Any, said: str) -> None:

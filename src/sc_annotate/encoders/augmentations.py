@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from sc_annotate._core.codec import shown
 from sc_annotate._core.near_names import near_parameters
 from sc_annotate.errors import MethodError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import torch
 
@@ -215,12 +217,18 @@ def parsed(augment: Mapping[str, Mapping[str, float]] | Sequence[str] | str) -> 
     >>> list(parsed({"mask": {"share": 0.5, "p": 1.0}}))
     ['mask']
     """
-    named = [augment] if isinstance(augment, str) else augment
-    wanted = dict(named.items()) if hasattr(named, "items") else {name: {} for name in named}
+    named: Any = [augment] if isinstance(augment, str) else augment
+    if not isinstance(named, Mapping | list | tuple) or not all(isinstance(name, str) for name in named):
+        raise MethodError(
+            f"augment must be names of augmentations, or a dict of these with parameters, not {shown(augment)}."
+        )
+    wanted = dict(named) if isinstance(named, Mapping) else {name: {} for name in named}
     found = {}
     for name, params in wanted.items():
         if name not in AUGMENTATIONS:
             raise MethodError(f"there is no augmentation {name!r}; there are: {', '.join(AUGMENTATIONS)}.")
+        if not isinstance(wanted[name], Mapping):
+            raise MethodError(f"the parameters of the augmentation {name!r} must be a dict, not {shown(wanted[name])}.")
         try:
             found[name] = AUGMENTATIONS[name](**dict(params))
         except TypeError as error:

@@ -53,6 +53,13 @@ class EncoderModel:
         Whether it is better than principal components, in words.
     history
         Loss by epoch; None of a method without epochs.
+
+    Examples
+    --------
+    >>> import sc_annotate as sca
+    >>> encoder = sca.tl.pretrain(sca.datasets.pbmc68k(), "pca")
+    >>> encoder.verdict
+    'principal components are the baseline'
     """
 
     objective: str
