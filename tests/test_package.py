@@ -43,6 +43,7 @@ PACKAGES = [
     "annotators",
     "benchmark",
     "datasets",
+    "encoders",
     "get",
     "metrics",
     "models",

@@ -1,7 +1,7 @@
 """Pages that are made from the code, so that they stay up to date.
 
 * ``generated/api_*.rst``: one page per package, a row for each name in its ``__all__``;
-* ``generated/include/methods.md`` and ``predictors.md``: the tables of methods, from the registry;
+* ``generated/include/methods.md``, ``predictors.md`` and ``encoders.md``: the tables of methods, from the registry;
 * ``tutorials/*.md``: copies of the notebooks in the repository's tutorials folder.
 """
 
@@ -34,6 +34,7 @@ PACKAGES = {
     ),
     "annotators": ("Annotators", "The base class of cell typing methods, and the checks of input that they share."),
     "predictors": ("Predictors", "The base class of perturbation predictors, and what they learn from."),
+    "encoders": ("Encoders", "The base class of encoders, and augmentations of cells."),
     "testing": ("Testing", "Checks for methods from other packages."),
 }
 PACKAGE = "sc_annotate"
@@ -112,6 +113,7 @@ def _make(app: Sphinx, config: Config) -> None:
     write_api(docs / "generated")
     write_methods(docs / "generated" / "include" / "methods.md")
     write_methods(docs / "generated" / "include" / "predictors.md", "perturbation")
+    write_methods(docs / "generated" / "include" / "encoders.md", "encoding")
     copy_tutorials(docs.parent / "tutorials", docs / "tutorials")
 
 
