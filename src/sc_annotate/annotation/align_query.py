@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 MOST = 10_000
 """Cells that a shift is estimated from; of more, the mean hardly changes."""
+_BLOCK = 4_000
 FARTHER = 2.0
 """Times the largest shift between batches of the reference, beyond which a query is another case than was tried."""
 
@@ -73,15 +74,15 @@ def align_query(
     n, rows = len(query.rows), query.rows
     if n > MOST:
         rows = rows[np.sort(np.random.default_rng(ask.rng).choice(n, MOST, replace=False))]
-    cells = read.read_cells(query.found.source, scale, columns, model.means, rows, progress="estimating the shift")
+    scores, mean, shown = _seen(query, model, columns, scale, rows)
     if depth is not None and requested == "auto":
         # Fewer molecules move each type in its own way.
-        shallow = depth.shallow(detected(cells[:, columns >= 0]))
+        shallow = depth.shallow(shown)
         if shallow.mean() > SHALLOW:
             return _not_used(
                 model, f"{shallow.mean():.0%} of the cells are shallower than nine tenths of the reference"
             )
-    shift = estimate(model.annotator, model.annotator.decision(cells), cells, kept.class_means, columns >= 0)
+    shift = estimate(model.annotator, scores, mean, kept.class_means, columns >= 0)
     record: dict[str, Any] = {
         "log_odds": shift.log_odds,
         "norm": shift.norm,
@@ -104,6 +105,19 @@ def align_query(
     return AlignedQuery(
         WithoutShift(model.annotator, shift), shift, {"used": True, "why": why, **record, **_learned(model)}, problems
     )
+
+
+def _seen(
+    query: Query, model: FittedModel, columns: NDArray[np.intp], scale: Transform, rows: NDArray[np.intp]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Scores of some cells, mean of each gene over them, and detected genes of each; few of the cells are held at a time."""
+    scores, shown, total = [], [], np.zeros(len(columns))
+    for part in np.array_split(rows, max(1, -(-len(rows) // _BLOCK))):
+        cells = read.read_cells(query.found.source, scale, columns, model.means, part, progress="estimating the shift")
+        scores.append(np.asarray(model.annotator.decision(cells), dtype=np.float64))
+        shown.append(detected(cells[:, columns >= 0]))
+        total += np.asarray(cells.sum(axis=0, dtype=np.float64)).ravel()
+    return np.concatenate(scores), total / max(1, len(rows)), np.concatenate(shown)
 
 
 def _why_not(query: Query, model: FittedModel, ask: PredictRequest) -> str | None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from sc_annotate._core.codec import to_json
 from sc_annotate._core.registry import capabilities_of
 from sc_annotate.errors import MethodError
 from sc_annotate.trust.shift import estimate_shift
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
 
@@ -53,9 +52,12 @@ def refuse_method(name: str, method: Any) -> None:
 
 
 def estimate(
-    annotator: Any, scores: Any, cells: Any, class_means: NDArray[Any], present: NDArray[np.bool_] | None = None
+    annotator: Any,
+    scores: Any,
+    mean: NDArray[np.float64],
+    class_means: NDArray[Any],
+    present: NDArray[np.bool_] | None = None,
 ) -> Shift:
-    """The shift of cells with these scores, from a fitted annotator that can be aligned."""
-    mean = np.asarray(cells.mean(axis=0, dtype=np.float64)).ravel()
+    """The shift of cells with these scores and this mean of each gene, from a fitted annotator that can be aligned."""
     coef = annotator.coefficients()[0]
     return estimate_shift(scores, mean, class_means, coef, annotator.probabilities, present=present)

@@ -52,13 +52,13 @@ class HeldOutShifts:
         for name in np.unique(batches):
             own = np.flatnonzero(batches == name)
             scores, truth = annotator.decision(cells[own]), training.y[test[own]]
-            found = _none(*means.shape) if len(own) < LEAST else estimate(annotator, scores, cells[own], means)
+            found = _none(*means.shape) if len(own) < LEAST else estimate(annotator, scores, _mean(cells[own]), means)
             aligned[np.ix_(own, place)] = annotator.probabilities(found.apply(scores))
             if len(own) < LEAST or training.batch is None or name in training.batch[split.train]:
                 continue
             self._measure("all", name, annotator, scores, truth, model.classes_, found)
             for some in _reduced(truth, np.random.default_rng(self.rng)):
-                part = estimate(annotator, scores[some], cells[own[some]], means)
+                part = estimate(annotator, scores[some], _mean(cells[own[some]]), means)
                 self._measure("reduced", name, annotator, scores[some], truth[some], model.classes_, part)
         self.proba.append(aligned)
 
@@ -120,6 +120,10 @@ def keep_alignment(
     if use and seen is not None and own is not None:
         own = seen.predictions(own)
     return Alignment(means, use, why, measured, largest), own
+
+
+def _mean(cells: Any) -> NDArray[np.float64]:
+    return np.asarray(cells.mean(axis=0, dtype=np.float64)).ravel()
 
 
 def means_of_types(training: Training, rows: NDArray[np.intp], fitted: OnChosenGenes) -> NDArray[np.float64]:
