@@ -317,6 +317,7 @@ MODES: dict[str, Mode] = {
 ELSEWHERE = {
     "annotate", "fit_annotator", "AnnotationModel", "methods", "evaluate_perturbation", "genetic_interactions",
     "predict_perturbation", "perturbation", "leaderboard", "history", "Report", "load", "convert_celltypist",
+    "pretrain", "embed", "EncoderModel",
 }  # fmt: skip
 """Functions whose arguments other tests hold; models from files are below."""
 
