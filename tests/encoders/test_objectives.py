@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import json
-import signal
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -158,7 +157,7 @@ def test_interrupted_and_continued_is_the_same(
     def interrupts(self: Training, given: Any, index: int) -> Any:
         steps.append(index)
         if len(steps) == 5:
-            signal.raise_signal(signal.SIGINT)
+            raise KeyboardInterrupt
         return original(self, given, index)
 
     monkeypatch.setattr(Training, "training_step", interrupts)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from typing import TYPE_CHECKING, Any
 
 import anndata as ad
@@ -176,7 +175,11 @@ def test_ctrl_c_leaves_the_object_as_it_was(monkeypatch: pytest.MonkeyPatch) -> 
     from sc_annotate.neural.module import Training
 
     adata = counts()
-    monkeypatch.setattr(Training, "training_step", lambda *_: signal.raise_signal(signal.SIGINT))
+
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Training, "training_step", interrupted)
     with pytest.raises(KeyboardInterrupt):
         sca.tl.pretrain(adata, "mae", objective_kwargs=SMALL)
     assert not adata.obsm
