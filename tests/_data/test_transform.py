@@ -8,7 +8,9 @@ import anndata as ad
 import numpy as np
 import pytest
 import scanpy as sc
+from scipy import sparse
 
+import sc_annotate as sca
 from sc_annotate._data import values
 from sc_annotate._data.matrix import find
 from sc_annotate._data.transform import PANEL_GENES, TARGET_SUM, plan
@@ -209,3 +211,26 @@ def test_all_the_way(make_counts: Callable[..., np.ndarray], base: float | None,
         source = find(adata)
         out = _plan(values.look(source))(source.X, slice(0, 100))
         np.testing.assert_allclose(out, expected.X, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["unsorted", "zeros"])
+def test_sparse_counts_of_the_user_stay_as_they_are(kind: str) -> None:
+    """Blocks share the places of values with the matrix that they come from: nothing may sort or drop these in place."""
+    reference = sca.datasets.simulate_reference(120, 90, 3, depth=500, rng=0)
+    query = reference.copy()
+    X = sparse.csr_matrix(query.X, dtype=np.float64)
+    if kind == "zeros":
+        X.data[::7] = 0
+    else:
+        for start, stop in zip(X.indptr[:-1], X.indptr[1:], strict=True):
+            X.indices[start:stop], X.data[start:stop] = (
+                X.indices[start:stop][::-1].copy(),
+                X.data[start:stop][::-1].copy(),
+            )
+        X.has_sorted_indices = X.has_canonical_format = False
+    query.X = X
+    before = [each.copy() for each in (X.data, X.indices, X.indptr)]
+    sca.tl.annotate(query, reference, "cell_type", method="nearest_centroid", cv=0)
+    sca.tl.evidence(query)
+    for now, was in zip((query.X.data, query.X.indices, query.X.indptr), before, strict=True):
+        np.testing.assert_array_equal(now, was)

@@ -1,4 +1,4 @@
-"""What is changed in a cell to make another view of it: each draws anew for every cell, and leaves its input as it is."""
+"""Augmentations: random changes of log values that make views of cells. None modifies its input."""
 
 from __future__ import annotations
 
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import torch
-
-Spec = dict[str, dict[str, float]]
-"""Augmentations by name, in the order in which they are applied, each with its parameters."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 import lightning.pytorch as lightning
@@ -18,15 +19,15 @@ if TYPE_CHECKING:
     from sc_annotate.neural.settings import TrainSettings
 
 
-class Loss(torch.nn.Module):
+class Loss(torch.nn.Module, ABC):
     """What a network is trained by: ``forward`` says how far it is from what is wanted of a minibatch, as a mean over its cells.
 
     It has no parameters that are learned: those are the network's.
     """
 
+    @abstractmethod
     def forward(self, network: torch.nn.Module, X: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
         """`X` is cells x genes; `codes`, shape (cells,), what the blocks have beside it."""
-        raise NotImplementedError
 
     def after_step(self, network: torch.nn.Module, done: float) -> None:
         """After each step, `done` being the share of the training that is over: what moves without a gradient."""
